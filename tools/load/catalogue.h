@@ -22,6 +22,7 @@ struct hs_catalogue_table {
 	size_t present;  /* … with so many of its columns: those after them are new */
 	bool complete;   /* it has the columns of its kind, present or new … */
 	size_t id, rest; /* … and these are where */
+	bool repeated;   /* a row of the batch was there already */
 
 	uint32_t *slot; /* 1 + index of a column, by hash; 0: free; `slots` is a power of two */
 	size_t slots;

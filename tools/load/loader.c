@@ -272,6 +272,7 @@ static enum hs_target_result put_range(struct hs_loader *l, struct hs_catalogue_
 	result = l->target->ops->insert(l->target, &rows);
 	if (result == HS_TARGET_OK) {
 		l->refused_in_a_row = 0;
+		table->repeated = table->repeated || l->target->inserted != n;
 		l->tried.rows += n;
 		l->tried.rest += l->values.rest;
 		return HS_TARGET_OK;
@@ -290,6 +291,7 @@ static enum hs_target_result put_table(struct hs_loader *l, struct hs_catalogue_
 	enum hs_target_result result = HS_TARGET_OK;
 	size_t n = 0, bytes = 0;
 
+	table->repeated = false;
 	for (size_t i = 0; i < rows && result == HS_TARGET_OK; i++) {
 		n++;
 		bytes += l->batch.record[l->batch.row[row[i]].record].line.n;

@@ -232,6 +232,8 @@ static enum hs_target_result put_arrays(struct hs_mysql *m, const struct hs_targ
 	         mysql_stmt_attr_set(statement, STMT_ATTR_ARRAY_SIZE, &n) != 0 ||
 	         mysql_stmt_bind_param(statement, arrays.bind) != 0 || mysql_stmt_execute(statement) != 0)
 		result = statement_error(m, statement);
+	else
+		m->target.inserted = mysql_stmt_affected_rows(statement);
 	if (statement != NULL)
 		mysql_stmt_close(statement);
 	free_arrays(&arrays);
@@ -320,7 +322,7 @@ static enum hs_target_result ask(struct hs_mysql *m, const struct hs_target_rows
 /* Inserts the rows that are not there. */
 static enum hs_target_result put_new(struct hs_mysql *m, const struct hs_target_rows *rows, const struct asked *a)
 {
-	bool any = false;
+	uint64_t inserted = 0;
 
 	hs_buf_reset(&m->sql);
 	hs_sql_put_insert(&m->sql, rows, '`');
@@ -328,8 +330,7 @@ static enum hs_target_result put_new(struct hs_mysql *m, const struct hs_target_
 	for (size_t row = 0; row < rows->rows; row++) {
 		if (a->there[row])
 			continue;
-		hs_buf_put_slice(&m->sql, any ? HS_SLICE(", (") : HS_SLICE("("));
-		any = true;
+		hs_buf_put_slice(&m->sql, inserted++ > 0 ? HS_SLICE(", (") : HS_SLICE("("));
 		for (size_t c = 0; c < rows->columns; c++) {
 			if (c > 0)
 				hs_buf_put_slice(&m->sql, HS_SLICE(", "));
@@ -337,7 +338,8 @@ static enum hs_target_result put_new(struct hs_mysql *m, const struct hs_target_
 		}
 		hs_buf_putc(&m->sql, ')');
 	}
-	return any ? hs_mysql_run(m) : HS_TARGET_OK;
+	m->target.inserted = inserted;
+	return inserted > 0 ? hs_mysql_run(m) : HS_TARGET_OK;
 }
 
 /* Overwrites the row with this id by the values that are given. */
@@ -364,6 +366,7 @@ static enum hs_target_result update(struct hs_mysql *m, const struct hs_target_r
 	}
 	hs_sql_put_where(&m->sql, "id", '`');
 	put_value(m, HS_COLUMN_TEXT, value[id]);
+	hs_buf_putc(&m->sql, ')');
 	return any ? hs_mysql_run(m) : HS_TARGET_OK;
 }
 
@@ -435,15 +438,24 @@ static enum hs_target_result upsert(struct hs_target *t, const struct hs_target_
 	return put_all_or_none(t, rows, true);
 }
 
-/* WHERE key = value, for the index, and then by bytes: a key of yours may ignore case. */
-static void put_where(struct hs_mysql *m, const char *key, struct hs_slice value)
+static void put_list(struct hs_mysql *m, const struct hs_target_where *where)
 {
-	hs_sql_put_where(&m->sql, key, '`');
-	hs_mysql_put_text(m, value);
+	for (size_t i = 0; i < where->values; i++) {
+		hs_buf_put_slice(&m->sql, i == 0 ? HS_SLICE("") : HS_SLICE(", "));
+		hs_mysql_put_text(m, where->value[i]);
+	}
+	hs_buf_putc(&m->sql, ')');
+}
+
+/* WHERE key IN (values), for the index, and then by bytes: a key of yours may ignore case. */
+static void put_where(struct hs_mysql *m, const struct hs_target_where *where)
+{
+	hs_sql_put_where(&m->sql, where->key, '`');
+	put_list(m, where);
 	hs_buf_put_slice(&m->sql, HS_SLICE(" AND CONVERT("));
-	hs_mysql_put_name(m, key);
-	hs_buf_printf(&m->sql, " USING utf8mb4) COLLATE %s = ", m->collation);
-	hs_mysql_put_text(m, value);
+	hs_mysql_put_name(m, where->key);
+	hs_buf_printf(&m->sql, " USING utf8mb4) COLLATE %s IN (", m->collation);
+	put_list(m, where);
 }
 
 struct selection {
@@ -466,18 +478,19 @@ static bool pass_on(void *context, const struct hs_slice *value)
 
 /* FOR UPDATE: it reads what others have committed since, and waits for what they have not. */
 static enum hs_target_result select_rows(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
-                                         size_t columns, const char *key, struct hs_slice value,
+                                         size_t columns, const struct hs_target_where *where,
                                          bool (*each)(void *context, const struct hs_slice *value), void *context)
 {
 	struct hs_mysql *m = hs_mysql_of(t);
-	struct selection selection = { table, column, columns, calloc(columns + 1, sizeof value), each, context };
+	struct selection selection = { table, column, columns, calloc(columns + 1, sizeof(struct hs_slice)),
+		                       each,  context };
 	enum hs_target_result result;
 
 	if (selection.value == NULL)
 		return hs_mysql_no_memory(m);
 	hs_buf_reset(&m->sql);
 	hs_sql_put_select(&m->sql, table, column, columns, '`');
-	put_where(m, key, value);
+	put_where(m, where);
 	hs_buf_put_slice(&m->sql, HS_SLICE(" FOR UPDATE"));
 	result = hs_mysql_rows(m, pass_on, &selection);
 	free(selection.value);
@@ -492,7 +505,7 @@ static enum hs_target_result erase(struct hs_target *t, const struct hs_target_t
 
 	hs_mysql_say(m, "DELETE FROM ");
 	hs_mysql_put_name(m, table->name);
-	put_where(m, key, value);
+	put_where(m, &(struct hs_target_where){ key, &value, 1 });
 	if (until.p != NULL) {
 		hs_buf_put_slice(&m->sql, HS_SLICE(" AND `uuid_ts` <= "));
 		put_value(m, HS_COLUMN_TIMESTAMP, until);
