@@ -31,9 +31,9 @@ static bool is_allowed(const struct hs_settings *s, const struct hs_source *sour
 void hs_cors_add(const struct hs_settings *s, const struct hs_source *source, struct hs_slice origin,
                  struct hs_response *response)
 {
+	hs_response_header(response, HS_SLICE("Vary"), HS_SLICE("Origin"));
 	if (!is_allowed(s, source, origin))
 		return;
-	hs_response_header(response, HS_SLICE("Vary"), HS_SLICE("Origin"));
 	hs_response_header(response, HS_SLICE("Access-Control-Allow-Origin"), origin);
 	if (hs_source_lists(s, source, origin))
 		hs_response_header(response, HS_SLICE("Access-Control-Allow-Credentials"), HS_SLICE("true"));
@@ -44,9 +44,9 @@ void hs_cors_add(const struct hs_settings *s, const struct hs_source *source, st
 void hs_cors_add_preflight(const struct hs_settings *s, struct hs_slice origin, struct hs_slice asked,
                            struct hs_response *response)
 {
+	hs_cors_add(s, NULL, origin, response);
 	if (!is_allowed(s, NULL, origin))
 		return;
-	hs_cors_add(s, NULL, origin, response);
 	hs_response_header(response, HS_SLICE("Access-Control-Allow-Methods"), HS_SLICE("POST, GET, OPTIONS"));
 	hs_response_header(response, HS_SLICE("Access-Control-Allow-Headers"),
 	                   is_list_of_names(asked) ? asked : HS_SLICE("authorization, content-type, x-retry-count"));

@@ -10,7 +10,8 @@
 /*
  * Adds the headers of any answer. `source` is the one that the key names, of which a server's allows no
  * origin; NULL: the key is not known yet, and an origin that any browser source allows is allowed.
- * `origin` is the request's header; nothing is added if it is not allowed, or longer than 512 bytes.
+ * `origin` is the request's header. If it is not allowed, or longer than 512 bytes, only Vary is added: no
+ * shared cache may give a page the answer that was made for another, or for none (RFC 9111, 4.1).
  */
 void hs_cors_add(const struct hs_settings *s, const struct hs_source *source, struct hs_slice origin,
                  struct hs_response *response);

@@ -56,6 +56,8 @@ static enum hs_result validate(struct hs_exchange *exchange)
 		return result;
 	body = hs_buf_slice(&scratch->body);
 	hs_envelope_find(&envelope, body);
+	if (exchange->request.route->direct->type.n > 0)
+		envelope.batch = HS_SLICE_NONE; /* a path of one event: all of the body is kept */
 	result = check_key(exchange, &envelope);
 	if (result != HS_OK)
 		return result;

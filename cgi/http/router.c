@@ -39,12 +39,8 @@ enum hs_result hs_head_read(struct hs_head *h, const struct hs_settings *setting
 static void find_sender(struct hs_exchange *exchange, char *const *params)
 {
 	const struct hs_settings *settings = exchange->settings;
-	struct hs_slice forwarded_for = HS_SLICE_NONE;
 
-	if (settings->proxies > 0)
-		forwarded_for = hs_param(params, HS_SLICE("HTTP_X_FORWARDED_FOR"));
-	exchange->has_sender =
-	    hs_sender_address(settings, exchange->request.remote_addr, forwarded_for, &exchange->sender);
+	exchange->has_sender = hs_sender_address(settings, exchange->request.remote_addr, params, &exchange->sender);
 	exchange->request.remote_addr =
 	    exchange->has_sender ? hs_sender_address_shown(settings, &exchange->sender, exchange->sender_text)
 				 : HS_SLICE_NONE;

@@ -21,18 +21,33 @@ static struct hs_slice take_last(struct hs_slice *list)
 	return last;
 }
 
-bool hs_sender_address(const struct hs_settings *s, struct hs_slice peer, struct hs_slice forwarded_for,
-                       struct hs_ip_address *sender)
+/* Goes back through a list, as long as proxies named what is in it. False: it ends with a text that is no address. */
+static bool go_back(const struct hs_settings *s, struct hs_slice list, struct hs_ip_address *sender)
 {
 	struct hs_ip_address next;
 
-	if (peer.n == 0 || !hs_ip_address_read(peer, sender))
-		return false;
-	while (forwarded_for.n > 0 && is_proxy(s, sender)) {
-		if (!hs_ip_address_read(take_last(&forwarded_for), &next))
-			break;
+	while (list.n > 0 && is_proxy(s, sender)) {
+		if (!hs_ip_address_read(take_last(&list), &next))
+			return false;
 		*sender = next;
 	}
+	return true;
+}
+
+bool hs_sender_address(const struct hs_settings *s, struct hs_slice peer, char *const *params,
+                       struct hs_ip_address *sender)
+{
+	static const char name[] = "HTTP_X_FORWARDED_FOR=";
+	size_t n = 0;
+	bool more = true;
+
+	if (peer.n == 0 || !hs_ip_address_read(peer, sender))
+		return false;
+	while (params != NULL && params[n] != NULL)
+		n++;
+	while (n-- > 0 && more && is_proxy(s, sender))
+		if (strncmp(params[n], name, sizeof name - 1) == 0)
+			more = go_back(s, hs_slice_str(params[n] + sizeof name - 1), sender);
 	return true;
 }
 

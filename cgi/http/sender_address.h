@@ -9,11 +9,13 @@
 
 /*
  * Finds the sender: the peer; or, if the peer is one of trusted_proxies, the last address of
- * X-Forwarded-For that is not one of them, too. All before that the sender may have made up. A
- * list whose addresses are all proxies' ends with its first one, and a text that is no address
- * ends it there. False: the peer has no address, as on a socket of this machine.
+ * X-Forwarded-For that is not one of them. The sender may have made up all addresses before that.
+ * If all addresses are those of proxies, the first one counts; a text that is no address ends the
+ * search. `params` are the variables of the request: nginx passes repeated headers as one variable
+ * each, in their order, and some proxies append a header instead of an address. False: the peer has no
+ * address, as on a socket of this machine.
  */
-bool hs_sender_address(const struct hs_settings *s, struct hs_slice peer, struct hs_slice forwarded_for,
+bool hs_sender_address(const struct hs_settings *s, struct hs_slice peer, char *const *params,
                        struct hs_ip_address *sender);
 
 /* Writes what the setting `ip` leaves of the address; n == 0: nothing. The slice is `text`. */

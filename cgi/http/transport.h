@@ -55,8 +55,12 @@ struct hs_transport *hs_transport_fcgi_new(void);
  */
 bool hs_transport_fcgi_is_whole(int fd);
 
-/* Takes over a connection for which hs_transport_fcgi_is_whole is true. False: it was closed. */
-bool hs_transport_fcgi_open(struct hs_transport *transport, int fd);
+/*
+ * Takes over a connection for which hs_transport_fcgi_is_whole is true. The poller gets a large answer, so that
+ * no thread waits for a slow peer. False: it was closed.
+ */
+struct hs_partial_poller;
+bool hs_transport_fcgi_open(struct hs_transport *transport, int fd, struct hs_partial_poller *poller);
 
 /* Call once, after the signal handlers are set and before threads start. False: it failed. */
 bool hs_transport_fcgi_init(void);

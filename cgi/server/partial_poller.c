@@ -135,7 +135,7 @@ int hs_partial_poller_fd(const struct hs_partial_poller *poller)
 
 static bool link_in(struct hs_partial_poller *poller, struct hs_partial_request *partial)
 {
-	struct epoll_event e = { .events = EPOLLIN, .data.ptr = partial };
+	struct epoll_event e = { .events = hs_partial_request_events(partial), .data.ptr = partial };
 
 	if (epoll_ctl(poller->epoll_fd, EPOLL_CTL_ADD, partial->fd, &e) < 0)
 		return false;
@@ -230,6 +230,19 @@ static void make_room(struct hs_partial_poller *poller, const struct hs_settings
 	}
 }
 
+/* Once the answer is sent, its socket is always writable. */
+static void drop_one(struct hs_partial_poller *poller, struct hs_partial_request *partial)
+{
+	uint32_t before = hs_partial_request_events(partial);
+	enum hs_partial_request_state state = hs_partial_request_drop(partial);
+	struct epoll_event e = { .events = hs_partial_request_events(partial), .data.ptr = partial };
+
+	if (state == HS_PARTIAL_REQUEST_OPEN && e.events != before &&
+	    epoll_ctl(poller->epoll_fd, EPOLL_CTL_MOD, partial->fd, &e) < 0)
+		state = HS_PARTIAL_REQUEST_GONE;
+	go_on(poller, partial, state, true);
+}
+
 static void read_one(struct hs_partial_poller *poller, struct hs_partial_request *partial)
 {
 	struct hs_runtime *runtime;
@@ -237,7 +250,7 @@ static void read_one(struct hs_partial_poller *poller, struct hs_partial_request
 	bool known;
 
 	if (partial->answered) {
-		go_on(poller, partial, hs_partial_request_drop(partial), true);
+		drop_one(poller, partial);
 		return;
 	}
 	runtime = poller->use(poller->context);
@@ -283,7 +296,8 @@ static void take_in(struct hs_partial_poller *poller)
 		if (poller->n >= poller->most)
 			make_place(poller, partial);
 		if (partial->answered)
-			partial->deadline_ms = hs_io_now_monotonic() + HS_REST_MS;
+			partial->deadline_ms =
+			    hs_io_now_monotonic() + (partial->unsent.n > 0 ? HS_UNSENT_MS : HS_REST_MS);
 		if (!link_in(poller, partial))
 			go_on(poller, partial, hs_partial_request_end(partial, HS_E_CROWDED), false);
 	}
@@ -372,10 +386,10 @@ static enum hs_partial_request_state read_moments(struct hs_partial_poller *poll
 	return state;
 }
 
-struct hs_partial_request *hs_partial_poller_enter(struct hs_partial_poller *poller, int fd)
+/* NULL: the connection was closed. */
+static struct hs_partial_request *make_request(struct hs_partial_poller *poller, int fd)
 {
 	struct hs_partial_request *partial = hs_partial_request_new(fd, &poller->room, hs_io_now_monotonic());
-	enum hs_partial_request_state state;
 
 	if (partial == NULL) {
 		hs_log(HS_LOG_ERROR, "connection dropped: out of memory");
@@ -384,6 +398,16 @@ struct hs_partial_request *hs_partial_poller_enter(struct hs_partial_poller *pol
 	}
 	partial->leave_rest = leave_rest;
 	partial->context = poller;
+	return partial;
+}
+
+struct hs_partial_request *hs_partial_poller_enter(struct hs_partial_poller *poller, int fd)
+{
+	struct hs_partial_request *partial = make_request(poller, fd);
+	enum hs_partial_request_state state;
+
+	if (partial == NULL)
+		return NULL;
 	state = read_moments(poller, partial);
 	if (state == HS_PARTIAL_REQUEST_READY)
 		return partial;
@@ -392,6 +416,21 @@ struct hs_partial_request *hs_partial_poller_enter(struct hs_partial_poller *pol
 	else
 		send_to_poller(poller, partial);
 	return NULL;
+}
+
+bool hs_partial_poller_send(struct hs_partial_poller *poller, int fd, unsigned number, struct hs_slice head,
+                            struct hs_slice body)
+{
+	struct hs_partial_request *partial = make_request(poller, fd);
+	bool written;
+
+	if (partial == NULL)
+		return false;
+	partial->request.state = HS_FCGI_WHOLE;
+	partial->request.number = number;
+	written = partial->transport.write(&partial->transport, head, body);
+	partial->transport.finish(&partial->transport);
+	return written;
 }
 
 /* --- setting up, and ending ------------------------------------------------------- */

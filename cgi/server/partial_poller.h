@@ -4,7 +4,7 @@
  * time limits, and bounds the memory of all of them.
  *
  * Limits: HS_HEAD_MS for the head, hs_body_deadline for the body, HS_REST_MS for the rest of a refused
- * body. Memory is bounded in two shares: of senders that the head has let in, and of senders that only
+ * body, HS_UNSENT_MS for an answer that the peer is slow to read. Memory is bounded in two shares: of senders that the head has let in, and of senders that only
  * the whole body can identify, so that strangers cannot take the room of the others. If a
  * share is full, its largest request is answered 503; if there are too many requests, the oldest is.
  */
@@ -36,6 +36,13 @@ void hs_partial_poller_free(struct hs_partial_poller *poller);
  * NULL, and the poller owns it.
  */
 struct hs_partial_request *hs_partial_poller_enter(struct hs_partial_poller *poller, int fd);
+
+/*
+ * Takes over a connection whose request, with this FastCGI number, has been read to its end, answers it and
+ * closes it, without waiting. False: the peer is gone, or there is no memory.
+ */
+bool hs_partial_poller_send(struct hs_partial_poller *poller, int fd, unsigned number, struct hs_slice head,
+                            struct hs_slice body);
 
 /* Returns a request that is ready, or NULL; takes no lock if there is none. */
 struct hs_partial_request *hs_partial_poller_next(struct hs_partial_poller *poller);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -13,6 +14,7 @@
 enum {
 	PART_BYTES = 16 << 10,
 	RECORD_MOST = 65535,
+	SMALL_ANSWER = 16 << 10,
 	LARGE_BYTES = 1 << 20, /* a body of which this much has arrived gets all of its memory at once */
 };
 
@@ -51,9 +53,17 @@ static void let_go(struct hs_partial_request *partial)
 	partial->held = 0;
 }
 
+static void free_unsent(struct hs_partial_request *partial)
+{
+	atomic_fetch_sub(&partial->room->unsent, partial->unsent.cap);
+	hs_buf_free(&partial->unsent);
+	partial->sent = 0;
+}
+
 void hs_partial_request_free(struct hs_partial_request *partial)
 {
 	let_go(partial);
+	free_unsent(partial);
 	close(partial->fd);
 	free(partial);
 }
@@ -65,7 +75,64 @@ static char *const *partial_params(struct hs_transport *transport)
 	return self(transport)->params;
 }
 
-/* Never waits: an answer is smaller than any send buffer, and only replies can precede it there. */
+static bool has_unsent(const struct hs_partial_request *partial)
+{
+	return partial->sent < partial->unsent.n;
+}
+
+/* Sends what the socket takes, without waiting. False: the peer is gone. */
+static bool send_unsent(struct hs_partial_request *partial)
+{
+	while (has_unsent(partial)) {
+		ssize_t n = send(partial->fd, partial->unsent.p + partial->sent, partial->unsent.n - partial->sent,
+		                 MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EAGAIN)
+			return true;
+		if (n < 0 && errno != EINTR)
+			return false;
+		partial->sent += n > 0 ? (size_t)n : 0;
+	}
+	free_unsent(partial);
+	return true;
+}
+
+static void put_stdout(struct hs_buf *to, unsigned number, struct hs_slice content)
+{
+	unsigned char header[HS_FCGI_HEADER_BYTES];
+
+	while (content.n > 0) {
+		size_t n = content.n < RECORD_MOST ? content.n : RECORD_MOST;
+
+		hs_fcgi_put_stdout(header, number, n);
+		hs_buf_put(to, (char *)header, sizeof header);
+		hs_buf_put(to, content.p, n);
+		content = hs_slice(content.p + n, content.n - n);
+	}
+}
+
+/* An answer of more than one record: its bytes are copied, since the poller may have to send the rest. */
+static bool write_large(struct hs_partial_request *partial, struct hs_slice head, struct hs_slice body)
+{
+	struct hs_buf *to = &partial->unsent;
+	unsigned char end[HS_FCGI_END_BYTES];
+	size_t n = head.n + body.n, records = body.n / RECORD_MOST + 2;
+
+	if (atomic_load(&partial->room->unsent) + n > HS_UNSENT_BYTES ||
+	    hs_buf_reserve(to, n + records * HS_FCGI_HEADER_BYTES + sizeof end) == NULL)
+		return false;
+	put_stdout(to, partial->request.number, head);
+	put_stdout(to, partial->request.number, body);
+	hs_fcgi_put_end(end, partial->request.number);
+	hs_buf_put(to, (char *)end, sizeof end);
+	atomic_fetch_add(&partial->room->unsent, to->cap);
+	if (send_unsent(partial))
+		return true;
+	free_unsent(partial);
+	return false;
+}
+
+/* Never waits: a small answer fits into any send buffer, and only replies can precede it there. */
 static bool partial_write(struct hs_transport *transport, struct hs_slice head, struct hs_slice body)
 {
 	struct hs_partial_request *partial = self(transport);
@@ -77,7 +144,9 @@ static bool partial_write(struct hs_transport *transport, struct hs_slice head, 
 	struct msghdr message = { .msg_iov = part, .msg_iovlen = sizeof part / sizeof *part };
 	size_t n = head.n + body.n;
 
-	if (n == 0 || n > RECORD_MOST)
+	if (n > SMALL_ANSWER)
+		return write_large(partial, head, body);
+	if (n == 0)
 		return false;
 	hs_fcgi_put_stdout(begin, partial->request.number, n);
 	hs_fcgi_put_end(end, partial->request.number);
@@ -93,13 +162,14 @@ static void partial_finish(struct hs_transport *transport)
 {
 	struct hs_partial_request *partial = self(transport);
 
-	if (partial->request.state != HS_FCGI_BODY) {
+	if (partial->request.state != HS_FCGI_BODY && !has_unsent(partial)) {
 		hs_partial_request_free(partial);
 		return;
 	}
 	let_go(partial);
 	partial->answered = true;
-	shutdown(partial->fd, SHUT_WR);
+	if (!has_unsent(partial))
+		shutdown(partial->fd, SHUT_WR);
 	partial->leave_rest(partial->context, partial);
 }
 
@@ -284,7 +354,15 @@ enum hs_partial_request_state hs_partial_request_end(struct hs_partial_request *
 	return HS_PARTIAL_REQUEST_READY;
 }
 
-enum hs_partial_request_state hs_partial_request_drop(struct hs_partial_request *partial)
+uint32_t hs_partial_request_events(const struct hs_partial_request *partial)
+{
+	/* a request that has arrived whole has only the peer's closing to be told, which sending tells */
+	if (has_unsent(partial))
+		return partial->request.state == HS_FCGI_BODY ? EPOLLIN | EPOLLOUT : EPOLLOUT;
+	return EPOLLIN;
+}
+
+static enum hs_partial_request_state drop_rest(struct hs_partial_request *partial)
 {
 	char part[PART_BYTES];
 	ssize_t got = recv(partial->fd, part, sizeof part, MSG_DONTWAIT);
@@ -292,4 +370,17 @@ enum hs_partial_request_state hs_partial_request_drop(struct hs_partial_request 
 	if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)))
 		return HS_PARTIAL_REQUEST_OPEN;
 	return HS_PARTIAL_REQUEST_GONE;
+}
+
+enum hs_partial_request_state hs_partial_request_drop(struct hs_partial_request *partial)
+{
+	if (has_unsent(partial)) {
+		if (!send_unsent(partial))
+			return HS_PARTIAL_REQUEST_GONE;
+		if (!has_unsent(partial))
+			shutdown(partial->fd, SHUT_WR);
+	}
+	if (partial->request.state == HS_FCGI_BODY)
+		return drop_rest(partial);
+	return has_unsent(partial) ? HS_PARTIAL_REQUEST_OPEN : HS_PARTIAL_REQUEST_GONE;
 }

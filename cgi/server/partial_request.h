@@ -3,11 +3,15 @@
  * arrived, without waiting, and decides what the head alone can decide. When it is ready, it is
  * the transport with which a thread serves the request.
  *
- *	head → body → ready → (answered) → rest → closed
+ *	head → body → ready → (answered) → unsent, rest → closed
  *	   └──────┴─ no time or no room left → ready, with a verdict; without a head → closed
  *
+ * An answer that the peer's socket does not take at once is sent by the poller, so that a slow peer holds no
+ * thread.
+ *
  * One thread at a time owns a partial request: the one that accepted the connection, then the poller
- * (partial_poller.h), then the one that serves it, and the poller again if the body was not read to its end.
+ * (partial_poller.h), then the one that serves it, and the poller again if the body was not read to its end
+ * or the answer not sent.
  */
 #ifndef HS_PARTIAL_REQUEST_H
 #define HS_PARTIAL_REQUEST_H
@@ -19,14 +23,17 @@
 #include <stdatomic.h>
 
 enum {
-	HS_HEAD_MS = 5000,  /* for the variables to arrive; for the body see exchange.h */
-	HS_REST_MS = 10000, /* for the rest of a refused body, which the web server is still sending */
+	HS_HEAD_MS = 5000,          /* for the variables to arrive; for the body see exchange.h */
+	HS_REST_MS = 10000,         /* for the rest of a refused body, which the web server is still sending */
+	HS_UNSENT_MS = 30000,       /* for the peer to read a large answer */
+	HS_UNSENT_BYTES = 16 << 20, /* of all answers that peers have not read yet; one more is cut short */
 };
 
 /* Bytes in memory of all partial requests. */
 struct hs_room {
 	_Atomic size_t unknown; /* of senders that only the whole body can identify … */
 	_Atomic size_t known;   /* … and of senders that the head has let in */
+	_Atomic size_t unsent;  /* of answers */
 };
 
 enum hs_partial_request_state {
@@ -40,16 +47,18 @@ struct hs_partial_request {
 	int fd;
 	struct hs_fcgi_request request;
 	struct hs_room *room;
-	size_t held;         /* bytes that it holds of the room */
-	bool known;          /* which share of the room that is */
-	bool answered;       /* what arrives now is dropped */
+	size_t held;          /* bytes that it holds of the room */
+	bool known;           /* which share of the room that is */
+	bool answered;        /* what arrives now is dropped */
+	struct hs_buf unsent; /* records of the answer; the first `sent` bytes have been sent */
+	size_t sent;
 	uint64_t length;     /* CONTENT_LENGTH, or without it the most that may come, once the head has been read */
 	int64_t begun_ms;    /* when head or body began */
-	int64_t deadline_ms; /* of head, body or rest */
+	int64_t deadline_ms; /* of head, body, or what follows the answer */
 	struct hs_buf text;  /* the variables … */
 	char **params;       /* … and where each begins */
 
-	/* the transport's finish() calls it if bytes of the body are still to be read */
+	/* the transport's finish() calls it if bytes are still to be read or sent */
 	void (*leave_rest)(void *context, struct hs_partial_request *partial);
 	void *context;
 	struct hs_partial_request *next, *previous; /* for the lists of its owner */
@@ -68,7 +77,13 @@ enum hs_partial_request_state hs_partial_request_read(struct hs_partial_request 
 /* Stops reading and frees the body. READY, and `verdict` is the answer unless there is one; GONE without a head. */
 enum hs_partial_request_state hs_partial_request_end(struct hs_partial_request *partial, enum hs_result verdict);
 
-/* After the answer: drops what has arrived. GONE when the peer has closed the connection. */
+/*
+ * After the answer: sends what the socket takes, and drops what has arrived. GONE when nothing is left to
+ * do, or the peer has closed the connection.
+ */
 enum hs_partial_request_state hs_partial_request_drop(struct hs_partial_request *partial);
+
+/* The events to poll for (epoll_ctl). */
+uint32_t hs_partial_request_events(const struct hs_partial_request *partial);
 
 #endif

@@ -205,7 +205,7 @@ static void serve_connection(struct worker *worker, struct hs_request_slot *slot
 	struct hs_partial_request *partial;
 
 	if (hs_transport_fcgi_is_whole(fd)) {
-		if (hs_transport_fcgi_open(slot->transport, fd))
+		if (hs_transport_fcgi_open(slot->transport, fd, worker->server->poller))
 			serve_request(worker, slot, slot->transport);
 		else
 			hs_request_slot_leave(slot);

@@ -3,13 +3,14 @@
  *
  * - accept.h accepts connections, because the library's accept cannot be stopped without a race.
  * - It has no time limits, and trusts the lengths that a peer claims. So it gets only requests that
- *   have arrived whole and have been checked; partial_request.h reads the others.
+ *   have arrived whole and have been checked; partial_request.h reads the others, and writes large answers.
  * - A connection serves one request. Keeping it (FCGI_KEEP_CONN) is the application's
  *   choice, and an idle connection would hold a thread.
  */
 #include "base/io.h"
 #include "cgi/http/transport.h"
 #include "cgi/server/fcgi_records.h"
+#include "cgi/server/partial_poller.h"
 
 #include <fcgiapp.h>
 #include <limits.h>
@@ -21,11 +22,14 @@
 enum {
 	WHOLE_BYTES = 16 << 10,
 	MOMENT_MS = 1,
+	SMALL_ANSWER = 16 << 10, /* fits into any send buffer */
 };
 
 struct fcgi_transport {
 	struct hs_transport base; /* first: both have one address */
 	FCGX_Request request;
+	struct hs_partial_poller *poller;
+	bool given_away; /* the poller has the connection */
 };
 
 static struct fcgi_transport *self(struct hs_transport *transport)
@@ -48,10 +52,12 @@ bool hs_transport_fcgi_is_whole(int fd)
 	return n > 0 && hs_fcgi_records_whole(bytes, (size_t)n);
 }
 
-bool hs_transport_fcgi_open(struct hs_transport *transport, int fd)
+bool hs_transport_fcgi_open(struct hs_transport *transport, int fd, struct hs_partial_poller *poller)
 {
 	struct fcgi_transport *fcgi = self(transport);
 
+	fcgi->poller = poller;
+	fcgi->given_away = false;
 	/*
 	 * Pass the connection off as one that was kept from an earlier request: then the
 	 * library reads from it instead of accepting (FCGX_Accept_r, FCGX_Finish_r). If the
@@ -92,14 +98,6 @@ static long fcgi_read(struct hs_transport *transport, char *to, size_t n, int64_
 	return FCGX_GetError(fcgi->request.in) != 0 ? -1 : 0;
 }
 
-static bool fcgi_write(struct hs_transport *transport, struct hs_slice head, struct hs_slice body)
-{
-	FCGX_Stream *out = self(transport)->request.out;
-
-	return FCGX_PutStr(head.p, (int)head.n, out) == (int)head.n &&
-	       FCGX_PutStr(body.p, (int)body.n, out) == (int)body.n;
-}
-
 /* The body of a request that its head has refused was not read. */
 static void read_rest(struct fcgi_transport *fcgi)
 {
@@ -109,10 +107,36 @@ static void read_rest(struct fcgi_transport *fcgi)
 		;
 }
 
+/* The library would wait for the peer without a limit. */
+static bool give_away(struct fcgi_transport *fcgi, struct hs_slice head, struct hs_slice body)
+{
+	int fd = fcgi->request.ipcFd;
+
+	read_rest(fcgi);
+	fcgi->request.ipcFd = -1;
+	fcgi->given_away = true;
+	return hs_partial_poller_send(fcgi->poller, fd, (unsigned)fcgi->request.requestId, head, body);
+}
+
+static bool fcgi_write(struct hs_transport *transport, struct hs_slice head, struct hs_slice body)
+{
+	struct fcgi_transport *fcgi = self(transport);
+	FCGX_Stream *out = fcgi->request.out;
+
+	if (head.n + body.n > SMALL_ANSWER)
+		return give_away(fcgi, head, body);
+	return FCGX_PutStr(head.p, (int)head.n, out) == (int)head.n &&
+	       FCGX_PutStr(body.p, (int)body.n, out) == (int)body.n;
+}
+
 static void fcgi_finish(struct hs_transport *transport)
 {
 	struct fcgi_transport *fcgi = self(transport);
 
+	if (fcgi->given_away) {
+		FCGX_Free(&fcgi->request, 0);
+		return;
+	}
 	read_rest(fcgi);
 	/* with nothing left to read, no need to linger for a peer that still sends */
 	if (FCGX_HasSeenEOF(fcgi->request.in) != 0)

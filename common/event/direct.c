@@ -168,6 +168,7 @@ static void decide_ip(struct hs_direct_record *record, const struct hs_direct *d
 {
 	uint32_t context = e->field[HS_FIELD_CONTEXT];
 
+	record->decides_ip = true;
 	record->ip = direct->ip;
 	if (context != 0)
 		skip(record->skipped, find_member(e->json, context, HS_SLICE("ip")));
@@ -180,7 +181,7 @@ void hs_direct_decide(struct hs_direct_record *record, const struct hs_direct *d
 	const struct library *library = find_library(direct, e);
 	struct hs_slice sent;
 
-	*record = (struct hs_direct_record){ .ip = HS_SLICE_NONE };
+	*record = (struct hs_direct_record){ .decides_ip = false };
 	memcpy(record->skipped, e->flat, sizeof e->flat);
 	skip(record->skipped, find_member(e->json, e->root, HS_SLICE("writeKey")));
 	skip(record->skipped, find_member(e->json, e->root, HS_SLICE("_metadata")));

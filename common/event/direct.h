@@ -32,7 +32,8 @@ struct hs_direct_record {
 		struct hs_slice text; /* p == NULL: absent */
 		bool is_json;         /* JSON already; else text that needs quotes but no escapes */
 	} field[HS_FIELD_FLAT_COUNT];
-	struct hs_slice ip;                    /* context_ip; n == 0: none is added */
+	bool decides_ip;                       /* context_ip is `ip`, whatever the event says */
+	struct hs_slice ip;                    /* n == 0: none is added */
 	uint32_t skipped[HS_DIRECT_SKIPPED];   /* values in the event that are not leaves, ascending; then 0 */
 	uint32_t skipped_beside[2];            /* the same of direct->context */
 	char timestamp[HS_TIMESTAMP_TEXT + 1]; /* what field[] may point to */

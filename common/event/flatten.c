@@ -312,6 +312,19 @@ static enum hs_result put_label(struct hs_flattener *f, struct hs_slice object, 
 	return r;
 }
 
+/* n == 0: only claims the name, so that no other spelling (context.IP) gets it. */
+static enum hs_result put_ip(struct hs_flattener *f, struct hs_slice ip, struct hs_buf *out)
+{
+	size_t before = out->n;
+	enum hs_result r = put_label(f, HS_SLICE("context"), HS_SLICE("ip"), out);
+
+	if (ip.n > 0)
+		put_text(out, ip);
+	else
+		out->n = before;
+	return r;
+}
+
 /* Appends the leaves of an object beside the batch. NULL: nothing. */
 static enum hs_result put_beside(struct hs_flattener *f, const struct walk *event, const struct hs_json *object,
                                  const uint32_t *skipped, struct hs_slice name)
@@ -342,10 +355,8 @@ static enum hs_result put_direct(struct hs_flattener *f, const struct hs_event *
 		r = put_label(f, HS_SLICE_NONE, HS_SLICE("original_message_id"), w->out);
 		hs_buf_put_slice(w->out, record.field[HS_FIELD_MESSAGE_ID].text);
 	}
-	if (r == HS_OK && record.ip.n > 0) {
-		r = put_label(f, HS_SLICE("context"), HS_SLICE("ip"), w->out);
-		put_text(w->out, record.ip);
-	}
+	if (r == HS_OK && record.decides_ip)
+		r = put_ip(f, record.ip, w->out);
 	if (r == HS_OK)
 		r = put_leaves(f, w, e->root, HS_PATH_TOP);
 	if (r == HS_OK)

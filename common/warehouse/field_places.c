@@ -145,7 +145,7 @@ static bool make_name(struct hs_field_places *places, struct hs_place *n, bool e
 
 static size_t slot_of(const struct hs_field_places *places, enum hs_family family, struct hs_slice field)
 {
-	size_t at = hs_hash(field.p, field.n, (uint64_t)family) & (places->slots - 1);
+	size_t at = (size_t)hs_hash(field.p, field.n, (uint64_t)family) & (places->slots - 1);
 
 	for (; places->slot[at] != 0; at = (at + 1) & (places->slots - 1)) {
 		const struct hs_place *n = &places->place[places->slot[at] - 1];

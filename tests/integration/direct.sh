@@ -82,6 +82,8 @@ direct 'a key in the body' /v1/t "$track,\"writeKey\":\"API-KEY-1\"}" 200 -
 direct 'a key in the head' /v1/track "$track}" 200 - -u API-KEY-1:
 direct 'the type by the path' /v1/track '{"event":"by path","userId":"u-1"}' 200 - -u API-KEY-1:
 is 'it is in the record' "$(jq -r 'select(.event == "by path") | .type' "$SPOOL")" track
+direct 'a path of one event keeps all of it' /v1/track "$track,\"messageId\":\"one-1\",\"batch\":[]}" 200 - -u API-KEY-1:
+is 'it is there' "$(grep -c '"message_id":"one-1"' "$SPOOL")" 1
 direct 'the path twice' /v1/b/b "{\"batch\":[$track}],\"writeKey\":\"API-KEY-1\"}" 200 -
 direct 'a final slash' /v1/import/ "{\"batch\":[$track}]}" 200 - -u API-KEY-1:
 direct 'a bad event among good ones' /v1/batch "{\"batch\":[$track,\"messageId\":\"good-1\"},{\"type\":\"track\"},$track,\"messageId\":\"good-2\"}]}" \

@@ -23,6 +23,8 @@
  * What comes back:
  *	read              print stdout's bytes, "# stderr: …", and "[end APP PROTOCOL]" or,
  *	                  if the peer closes first, "[closed]"
+ *	hold=PATH         wait until the answer begins, print "[begun]", and read nothing of it
+ *	                  until the file PATH exists
  *	wait-close        send nothing and wait until the peer closes: "[closed]"
  * Waiting is bounded by FCGI_RAW_MS (default 30000): "[timeout]", exit status 3.
  * Exit status 2: wrong usage or no connection. A write to a closed peer is no error.
@@ -311,6 +313,18 @@ static void wait_close(struct client *c)
 	printf("[closed]\n");
 }
 
+static void hold(struct client *c, const char *path)
+{
+	struct pollfd p = { .fd = c->fd, .events = POLLIN };
+	int64_t end = deadline();
+
+	poll(&p, 1, (int)(end - now_ms()));
+	printf("[begun]\n");
+	fflush(stdout);
+	while (access(path, F_OK) != 0 && now_ms() < end)
+		poll(NULL, 0, 10);
+}
+
 /* A step that sets a number for the following records. */
 static bool set_number(struct client *c, const char *name, const char *value)
 {
@@ -384,6 +398,8 @@ static bool step_with_value(struct client *c, const char *name, const char *valu
 		send_stdin_file(c, value);
 	else if (strcmp(name, "drip") == 0)
 		drip(c, atoi(value));
+	else if (strcmp(name, "hold") == 0)
+		hold(c, value);
 	else if (strcmp(name, "record") == 0)
 		send_any(c, value);
 	else if (strcmp(name, "hex") == 0)

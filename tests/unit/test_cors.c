@@ -11,7 +11,8 @@ static const char conf[] = "spool_dir = /nowhere\n[sources]\n"
 static const char any[] = "spool_dir = /nowhere\n[sources]\nshop = BROWSER-KEY-1 browser origin=" SHOP "\n"
 			  "widget = BROWSER-KEY-4 browser origin=*\n";
 
-#define READ(origin) "Vary: Origin\nAccess-Control-Allow-Origin: " origin "\n"
+#define NONE "Vary: Origin\n"
+#define READ(origin) NONE "Access-Control-Allow-Origin: " origin "\n"
 #define LISTED(origin) READ(origin) "Access-Control-Allow-Credentials: true\n"
 
 static const struct {
@@ -24,24 +25,24 @@ static const struct {
 	{ conf, 1, SHOP, 200, LISTED(SHOP) },
 	{ conf, 1, SHOP, 503, LISTED(SHOP) },
 	{ conf, 1, SHOP, 429, LISTED(SHOP) "Access-Control-Expose-Headers: Retry-After\n" },
-	{ conf, 1, "", 200, "" },
-	{ conf, 1, "https://blog.example", 200, "" }, /* another source's */
-	{ conf, 1, "https://evil.example", 200, "" },
-	{ conf, 1, "http://shop.example", 200, "" },
-	{ conf, 1, SHOP ".evil.example", 200, "" },
-	{ conf, 1, "null", 200, "" },
-	{ conf, 0, SHOP, 200, "" }, /* a server's key */
+	{ conf, 1, "", 200, NONE },
+	{ conf, 1, "https://blog.example", 200, NONE }, /* another source's */
+	{ conf, 1, "https://evil.example", 200, NONE },
+	{ conf, 1, "http://shop.example", 200, NONE },
+	{ conf, 1, SHOP ".evil.example", 200, NONE },
+	{ conf, 1, "null", 200, NONE },
+	{ conf, 0, SHOP, 200, NONE }, /* a server's key */
 	{ conf, -1, SHOP, 400, LISTED(SHOP) },
 	{ conf, -1, "https://blog.example", 400, LISTED("https://blog.example") },
-	{ conf, -1, "https://old.example", 400, "" }, /* revoked */
-	{ conf, -1, "https://evil.example", 400, "" },
+	{ conf, -1, "https://old.example", 400, NONE }, /* revoked */
+	{ conf, -1, "https://evil.example", 400, NONE },
 	{ any, 1, "https://evil.example", 200, READ("https://evil.example") },
 	{ any, 1, "null", 200, READ("null") },
-	{ any, 0, "https://evil.example", 200, "" },
+	{ any, 0, "https://evil.example", 200, NONE },
 	{ any, -1, "https://evil.example", 400, READ("https://evil.example") },
 	{ any, -1, SHOP, 400, LISTED(SHOP) },
-	{ any, 1, "https://a.example\r\nX: y", 200, "" },
-	{ any, 1, "https://a.example b", 200, "" },
+	{ any, 1, "https://a.example\r\nX: y", 200, NONE },
+	{ any, 1, "https://a.example b", 200, NONE },
 };
 
 static void print(const struct hs_response *response, struct hs_buf *text)
@@ -92,6 +93,8 @@ static void check_preflight(struct hs_settings *s, const char *origin, struct hs
 		              "%sAccess-Control-Allow-Methods: POST, GET, OPTIONS\n"
 		              "Access-Control-Allow-Headers: %s\nAccess-Control-Max-Age: 86400\n",
 		              LISTED(SHOP), allowed);
+	else
+		hs_buf_put_slice(&expected, HS_SLICE(NONE));
 	assert_slice_equal(hs_buf_slice(&text), hs_buf_slice(&expected));
 	hs_buf_free(&text);
 	hs_buf_free(&expected);

@@ -14,6 +14,7 @@ static const char conf[] = "spool_dir = /nowhere\n[sources]\n"
 #define API_PASSWORD "Basic U0VSVkVSLUtFWS0xOng6eQ==" /* SERVER-KEY-1:x:y */
 #define OLD "Basic T0xELUtFWS0xOg=="
 #define STAGING "Basic c3RhZ2luZzpzZWNyZXQ=" /* staging:secret */
+#define FORWARDED(list) "HTTP_X_FORWARDED_FOR=" list
 #define BODY(key) "{\"type\":\"track\",\"writeKey\":\"" key "\"}"
 
 static const struct {
@@ -135,28 +136,39 @@ TEST(addresses)
 {
 	static const char proxies[] = "spool_dir = /nowhere\nauth = none\ntrusted_proxies = 10.0.0.0/8 2001:db8::1\n";
 	static const struct {
-		const char *peer, *forwarded_for, *keep, *cut;
+		const char *peer;
+		char *params[3];
+		const char *keep, *cut;
 	} table[] = {
-		{ "192.0.2.7", "203.0.113.9", "192.0.2.7", "192.0.2.0" }, /* not a proxy: its word does not count */
-		{ "10.0.0.1", NULL, "10.0.0.1", "10.0.0.0" },
-		{ "10.0.0.1", "203.0.113.9", "203.0.113.9", "203.0.113.0" },
-		{ "10.0.0.1", "198.51.100.1, 203.0.113.9", "203.0.113.9", "203.0.113.0" },
-		{ "10.0.0.1", "198.51.100.1, 203.0.113.9,10.9.9.9", "203.0.113.9", "203.0.113.0" },
-		{ "10.0.0.1", "10.0.0.2, 10.0.0.3", "10.0.0.2", "10.0.0.0" },
-		{ "10.0.0.1", "203.0.113.9:4711", "203.0.113.9", "203.0.113.0" },
-		{ "10.0.0.1", "unknown", "10.0.0.1", "10.0.0.0" },
-		{ "10.0.0.1", "203.0.113.9, junk, 10.0.0.2", "10.0.0.2", "10.0.0.0" },
-		{ "2001:db8::1", "2001:db8:1:2::9", "2001:db8:1:2::9", "2001:db8:1::" },
-		{ "", "203.0.113.9", NULL, NULL },
-		{ "unix:", NULL, NULL, NULL },
+		{ "192.0.2.7",
+		  { FORWARDED("203.0.113.9") },
+		  "192.0.2.7",
+		  "192.0.2.0" }, /* not a proxy: its word does not count */
+		{ "10.0.0.1", { NULL }, "10.0.0.1", "10.0.0.0" },
+		{ "10.0.0.1", { FORWARDED("203.0.113.9") }, "203.0.113.9", "203.0.113.0" },
+		{ "10.0.0.1", { FORWARDED("198.51.100.1, 203.0.113.9") }, "203.0.113.9", "203.0.113.0" },
+		{ "10.0.0.1", { FORWARDED("198.51.100.1, 203.0.113.9,10.9.9.9") }, "203.0.113.9", "203.0.113.0" },
+		{ "10.0.0.1", { FORWARDED("10.0.0.2, 10.0.0.3") }, "10.0.0.2", "10.0.0.0" },
+		{ "10.0.0.1", { FORWARDED("203.0.113.9:4711") }, "203.0.113.9", "203.0.113.0" },
+		{ "10.0.0.1", { FORWARDED("unknown") }, "10.0.0.1", "10.0.0.0" },
+		{ "10.0.0.1", { FORWARDED("203.0.113.9, junk, 10.0.0.2") }, "10.0.0.2", "10.0.0.0" },
+		{ "2001:db8::1", { FORWARDED("2001:db8:1:2::9") }, "2001:db8:1:2::9", "2001:db8:1::" },
+		/* a proxy may append a header of its own to one that the sender made up */
+		{ "10.0.0.1", { FORWARDED("198.51.100.1"), FORWARDED("203.0.113.9") }, "203.0.113.9", "203.0.113.0" },
+		{ "10.0.0.1",
+		  { FORWARDED("198.51.100.1, 203.0.113.9"), FORWARDED("10.0.0.2") },
+		  "203.0.113.9",
+		  "203.0.113.0" },
+		{ "10.0.0.1", { FORWARDED("203.0.113.9"), FORWARDED("junk, 10.0.0.2") }, "10.0.0.2", "10.0.0.0" },
+		{ "", { FORWARDED("203.0.113.9") }, NULL, NULL },
+		{ "unix:", { NULL }, NULL, NULL },
 	};
 	struct hs_settings *s = settings_of(proxies);
 	char text[HS_IP_TEXT_MAX];
 
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
 		struct hs_ip_address sender;
-		bool found =
-		    hs_sender_address(s, hs_slice_str(table[i].peer), hs_slice_str(table[i].forwarded_for), &sender);
+		bool found = hs_sender_address(s, hs_slice_str(table[i].peer), table[i].params, &sender);
 
 		if (found != (table[i].keep != NULL))
 			fail_msg("%s", table[i].peer);
