@@ -293,6 +293,7 @@ static enum hs_target_result put_range(struct hs_loader *l, struct hs_catalogue_
 	result = l->target->ops->insert(l->target, &rows);
 	if (result == HS_TARGET_OK) {
 		l->refused_in_a_row = 0;
+		table->repeated = table->repeated || l->target->inserted != n;
 		l->tried.rows += n;
 		l->tried.rest += l->values.rest;
 		hs_misfits_take(&l->values.misfits);
@@ -306,40 +307,53 @@ static enum hs_target_result put_range(struct hs_loader *l, struct hs_catalogue_
 	return result == HS_TARGET_OK ? put_range(l, table, row + n / 2, n - n / 2) : result;
 }
 
-/* All rows of a table, in order; `row` is scratch for as many indexes as the batch has rows. */
-static enum hs_target_result put_table(struct hs_loader *l, struct hs_catalogue_table *table, size_t *row)
+/* The rows with these indexes, all of one table, in calls of a bounded size. */
+static enum hs_target_result put_table(struct hs_loader *l, struct hs_catalogue_table *table, size_t *row, size_t rows)
 {
 	enum hs_target_result result = HS_TARGET_OK;
 	size_t n = 0, bytes = 0;
 
-	for (size_t i = 0; i <= l->batch.rows && result == HS_TARGET_OK; i++) {
-		bool last = i == l->batch.rows;
-
-		if (!last && (l->batch.row[i].table != table || l->batch.row[i].refused))
+	table->repeated = false;
+	for (size_t i = 0; i < rows && result == HS_TARGET_OK; i++) {
+		n++;
+		bytes += l->batch.record[l->batch.row[row[i]].record].line.n;
+		if (i + 1 < rows && n < INSERT_ROWS && bytes <= INSERT_BYTES)
 			continue;
-		if (n > 0 && (last || n == INSERT_ROWS || bytes > INSERT_BYTES)) {
-			result = put_range(l, table, row, n);
-			n = bytes = 0;
-		}
-		if (last)
-			break;
-		row[n++] = i;
-		bytes += l->batch.record[l->batch.row[i].record].line.n;
+		result = put_range(l, table, row + i + 1 - n, n);
+		n = bytes = 0;
 	}
 	return result;
 }
 
+/* Sorts the indexes of the batch's rows by table, in order; end[i] becomes where those of the i-th table end. */
+static void group_rows(const struct hs_loader *l, size_t *row, size_t *end)
+{
+	const struct hs_batch *b = &l->batch;
+
+	for (size_t i = 0; i < b->rows; i++)
+		end[b->row[i].table->index]++;
+	for (size_t i = 1; i < l->catalogue.tables; i++)
+		end[i] += end[i - 1];
+	for (size_t i = b->rows; i-- > 0;)
+		row[--end[b->row[i].table->index]] = i;
+	for (size_t i = 0; i < b->rows; i++)
+		end[b->row[i].table->index]++;
+}
+
 static enum hs_target_result put_rows(struct hs_loader *l)
 {
-	size_t *row = malloc((l->batch.rows + 1) * sizeof *row);
-	enum hs_target_result result = row == NULL ? HS_TARGET_FULL : HS_TARGET_OK;
+	size_t *row = malloc((l->batch.rows + 1) * sizeof *row), *end = calloc(l->catalogue.tables + 1, sizeof *end);
+	enum hs_target_result result = row == NULL || end == NULL ? HS_TARGET_FULL : HS_TARGET_OK;
 
 	hs_batch_forget_refusals(&l->batch);
 	hs_misfits_forget_taken(&l->values.misfits);
 	l->refused_in_a_row = l->refused_before;
-	for (size_t i = 0; i < l->catalogue.tables && result == HS_TARGET_OK; i++)
-		result = put_table(l, l->catalogue.table[i], row);
+	if (result == HS_TARGET_OK)
+		group_rows(l, row, end);
+	for (size_t i = 0, from = 0; result == HS_TARGET_OK && i < l->catalogue.tables; from = end[i++])
+		result = put_table(l, l->catalogue.table[i], row + from, end[i] - from);
 	free(row);
+	free(end);
 	return result;
 }
 
