@@ -1,6 +1,8 @@
 #include "tools/load/loader.h"
+#include "base/digest.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "spool/shared/history.h"
 #include "tools/load/batch.h"
 #include "tools/load/people.h"
 #include "tools/load/row_values.h"
@@ -30,6 +32,7 @@ struct hs_loader {
 	struct hs_batch batch;
 	struct hs_row_values values;
 	struct hs_people *people;
+	struct hs_digest *digest;
 	struct hs_target_position at;          /* where the batch begins */
 	struct hs_loader_counts counts, tried; /* tried: of the transaction under way */
 	bool connected;
@@ -49,7 +52,8 @@ struct hs_loader *hs_loader_new(const struct hs_loader_options *options, struct 
 	l->values.prefix = strlen(options->catalogue.prefix);
 	l->maker = hs_row_maker_new(&options->rows);
 	l->people = hs_people_new(&l->catalogue, target);
-	if (l->maker == NULL || l->people == NULL || !hs_batch_init(&l->batch, HS_LOADER_BYTES)) {
+	l->digest = hs_digest_new();
+	if (l->maker == NULL || l->people == NULL || l->digest == NULL || !hs_batch_init(&l->batch, HS_LOADER_BYTES)) {
 		hs_loader_free(l);
 		return NULL;
 	}
@@ -62,6 +66,7 @@ void hs_loader_free(struct hs_loader *l)
 		return;
 	hs_row_maker_free(l->maker);
 	hs_people_free(l->people);
+	hs_digest_free(l->digest);
 	hs_row_values_free(&l->values);
 	hs_batch_free(&l->batch);
 	hs_catalogue_free(&l->catalogue);
@@ -81,6 +86,16 @@ struct hs_misfits *hs_loader_misfits(struct hs_loader *l)
 struct hs_slice hs_loader_last(const struct hs_loader *l)
 {
 	return l->batch.records == 0 ? HS_SLICE_NONE : l->batch.record[l->batch.records - 1].line;
+}
+
+static struct hs_position position_of(const struct hs_target_position *at)
+{
+	return (struct hs_position){ at->number, at->offset, at->edit, at->before };
+}
+
+struct hs_position hs_loader_position(const struct hs_loader *l)
+{
+	return position_of(&l->at);
 }
 
 size_t hs_loader_waiting(const struct hs_loader *l)
@@ -365,11 +380,6 @@ static bool is_at(const struct hs_target_position *at, const struct hs_position 
 	return at->number == position->number && at->offset == position->offset && at->edit == position->edit;
 }
 
-static struct hs_position position_of(const struct hs_target_position *at)
-{
-	return (struct hs_position){ at->number, at->offset, at->edit, at->before };
-}
-
 static struct hs_target_position end_of(const struct hs_loader *l)
 {
 	const struct hs_position *after = &l->batch.record[l->batch.records - 1].after;
@@ -501,6 +511,14 @@ static int after_failure(struct hs_loader *l, enum hs_target_result result, stru
 	return code;
 }
 
+/* Makes the hash of the last line, the only one of a batch that a position needs. False: out of memory. */
+static bool hash_last(struct hs_loader *l)
+{
+	struct hs_batch_record *last = &l->batch.record[l->batch.records - 1];
+
+	return last->after.before != 0 || hs_history_hash(l->digest, last->line, &last->after.before);
+}
+
 int hs_loader_flush(struct hs_loader *l)
 {
 	struct patience patience = { 0 };
@@ -508,6 +526,8 @@ int hs_loader_flush(struct hs_loader *l)
 	int code = 0;
 
 	l->tried = (struct hs_loader_counts){ .records = l->batch.records };
+	if (l->batch.records > 0 && !hash_last(l))
+		return EX_OSERR;
 	while (l->batch.records > 0 && code == 0) {
 		enum hs_target_result result = try_batch(l, &foreign);
 
