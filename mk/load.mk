@@ -54,7 +54,7 @@ PROGRAMS += $(B)/hookspool-load
 $(B)/hookspool-load: $(call obj,$(LOAD_SRC)) $(B)/libhookspool.a
 $(B)/hookspool-load: LIBS = $(foreach database,$(LOAD),$(LOAD_LIBS_$(database))) $(LDLIBS_COMMON)
 
-## make bench-load processor time a record, beside the recipe that imports JSON lines
+## make bench-load processor time a record of both sides, beside the recipes that import lines
 .PHONY: bench-load
 bench-load: $(B)/hookspool.fcgi $(B)/hookspool $(B)/hookspool-load
 	$(Q)HS_BUILD=$(B) bash tests/bench/warehouse.sh

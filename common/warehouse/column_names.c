@@ -48,23 +48,28 @@ void hs_column_names_put_snake(struct hs_buf *out, struct hs_slice field)
 
 /* --- the bound ------------------------------------------------------------------ */
 
-/* Removes the characters beyond U+FFFF; true if there were any. */
-static bool drop_wide(char *name, size_t *n)
+/* Removes the characters beyond U+FFFF; returns how many bytes are left. */
+static size_t drop_wide(char *name, size_t n)
 {
 	size_t to = 0;
 
-	for (size_t i = 0; i < *n;) {
+	for (size_t i = 0; i < n;) {
 		if ((unsigned char)name[i] >= FOUR_BYTES) {
-			for (i++; i < *n && ((unsigned char)name[i] & 0xC0) == 0x80; i++)
+			for (i++; i < n && ((unsigned char)name[i] & 0xC0) == 0x80; i++)
 				;
 			continue;
 		}
 		name[to++] = name[i++];
 	}
-	if (to == *n)
-		return false;
-	*n = to;
-	return true;
+	return to;
+}
+
+static bool has_wide(struct hs_slice name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if ((unsigned char)name.p[i] >= FOUR_BYTES)
+			return true;
+	return false;
 }
 
 void hs_column_names_bound(struct hs_buf *out, size_t start)
@@ -74,14 +79,13 @@ void hs_column_names_bound(struct hs_buf *out, size_t start)
 	size_t n = out->n - start;
 	char *name = out->p + start;
 
-	if (!hs_buf_ok(out))
+	if (!hs_buf_ok(out) || (n <= HS_WAREHOUSE_NAME && !has_wide(hs_slice(name, n))))
 		return;
 	if (!hs_sha256(hs_slice(name, n), sha256)) {
 		out->failed = true;
 		return;
 	}
-	if (!drop_wide(name, &n) && n <= HS_WAREHOUSE_NAME)
-		return;
+	n = drop_wide(name, n);
 	if (n > CUT_BYTES)
 		for (n = CUT_BYTES; n > 0 && ((unsigned char)name[n] & 0xC0) == 0x80; n--)
 			;

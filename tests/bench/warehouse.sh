@@ -1,6 +1,7 @@
 #!/bin/bash
-# Processor time of hookspool load into SQLite, beside the recipe that imports JSON lines: warehouse.sh [EVENTS] [ROUNDS].
+# Processor time of hookspool load, of both sides, beside the recipes that import lines: warehouse.sh [EVENTS] [ROUNDS].
 . "$(dirname "$0")/../lib/server.sh"
+. "$(dirname "$0")/../lib/databases.sh"
 EVENTS=${1:-30000}
 ROUNDS=${2:-3}
 
@@ -24,12 +25,29 @@ cd "$S/run" || exit 2
 
 OWNER=(setpriv --reuid="$SERVER_USER" --regid="$SERVER_GROUP" --clear-groups)
 
-# cost NAME COMMAND...: microseconds of processor time a record.
+# server_ticks: processor time of the server SERVER so far, with that of its processes, in ticks; 0: there is none.
+server_ticks() {
+	[ -n "${SERVER:-}" ] || { echo 0; return; }
+	{ cat "/proc/$SERVER/stat"; for child in $(cat "/proc/$SERVER/task/$SERVER/children"); do cat "/proc/$child/stat"; done; } 2>/dev/null |
+		sed 's/.*) //' | awk '{ n += $12 + $13 + (NR == 1 ? $14 + $15 : 0) } END { print n }'
+}
+
+# cost NAME COMMAND...: microseconds of processor time a record, of the command and the server, in COST.
 cost() {
-	local name=$1
+	local name=$1 before
 	shift
+	before=$(server_ticks)
 	/usr/bin/time -f '%U %S' -o "$T/time" "$@" >/dev/null 2>"$T/bench.err" || { cat "$T/bench.err" >&2; exit 1; }
-	awk -v name="$name" -v n="$EVENTS" '{ printf "%-28s %6.1f µs a record\n", name, ($1 + $2) * 1e6 / n }' "$T/time"
+	[ -z "${SERVER:-}" ] || sleep 0.2 # the server's process for the connection ends
+	COST=$(awk -v n="$EVENTS" -v server=$((($(server_ticks) - before) * 1000000 / $(getconf CLK_TCK))) \
+		'{ printf "%.1f", (($1 + $2) * 1e6 + server) / n }' "$T/time")
+	printf '%-34s %6.1f µs a record\n' "$name" "$COST"
+}
+
+# compare WHAT OURS OTHER TARGET: how much more the other takes.
+compare() {
+	awk -v what="$1" -v ours="$2" -v other="$3" -v target="$4" \
+		'BEGIN { printf "%-34s %6.2f, target %s: %s\n", what, other / ours, target, other / ours >= target ? "reached" : "missed" }'
 }
 recipe() {
 	sqlite3 -bail "$1" <<'END'
@@ -42,12 +60,62 @@ INSERT OR IGNORE INTO order_completed SELECT json_extract(json, '$.message_id'),
   json_extract(json, '$.user_id'), json_extract(json, '$.properties_order_id'), json_extract(json, '$.properties_total') FROM line;
 END
 }
-export -f recipe
-export HOOKSPOOL=$S/bin/hookspool
-for ((round = 1; round <= ROUNDS; round++)); do
+postgresql_recipe() {
+	psql -q -v ON_ERROR_STOP=1 <<'END'
+DROP TABLE IF EXISTS order_completed;
+CREATE TABLE order_completed (id text PRIMARY KEY, timestamp timestamptz, user_id text, order_id text, total numeric);
+CREATE TEMP TABLE line AS TABLE order_completed WITH NO DATA;
+\copy line FROM PROGRAM '$HOOKSPOOL cat --event "Order Completed" --fields message_id,timestamp,user_id,properties_order_id,properties_total' (NULL '')
+INSERT INTO order_completed SELECT * FROM line ON CONFLICT DO NOTHING;
+END
+}
+mariadb_recipe() {
+	"$HOOKSPOOL" cat --event 'Order Completed' --fields message_id,timestamp,user_id,properties_order_id,properties_total >"$T/lines"
+	mariadb --no-defaults --local-infile=1 --socket="$T/mariadb/socket" --user=root segment -e "
+		CREATE OR REPLACE TABLE recipe (id VARCHAR(200) PRIMARY KEY, timestamp DATETIME(6), user_id TEXT, order_id TEXT, total DOUBLE);
+		LOAD DATA LOCAL INFILE '$T/lines' IGNORE INTO TABLE recipe (id, @t, user_id, order_id, total)
+			SET timestamp = REPLACE(REPLACE(@t, 'T', ' '), 'Z', '')"
+}
+export -f recipe postgresql_recipe mariadb_recipe
+export HOOKSPOOL=$S/bin/hookspool T
+
+sqlite_round() {
+	SERVER=
 	rm -f ./*.db*
-	cost 'load, batches of 5000' "${OWNER[@]}" "$S/bin/hookspool-load" --once --to "sqlite:$S/run/a.db" --name "a$round"
-	cost 'load, batches of 1000' "${OWNER[@]}" "$S/bin/hookspool-load" --once --batch 1000 --to "sqlite:$S/run/b.db" --name "b$round"
-	cost 'load, batches of 100' "${OWNER[@]}" "$S/bin/hookspool-load" --once --batch 100 --to "sqlite:$S/run/c.db" --name "c$round"
-	cost 'the recipe, 5 columns' bash -c "recipe $S/run/d.db"
+	cost 'SQLite, batches of 5000' "${OWNER[@]}" "$S/bin/hookspool-load" --once --to "sqlite:$S/run/a.db" --name "a$1"
+	local ours=$COST
+	cost 'SQLite, batches of 1000' "${OWNER[@]}" "$S/bin/hookspool-load" --once --batch 1000 --to "sqlite:$S/run/b.db" --name "b$1"
+	cost 'SQLite, batches of 100' "${OWNER[@]}" "$S/bin/hookspool-load" --once --batch 100 --to "sqlite:$S/run/c.db" --name "c$1"
+	cost 'SQLite, the recipe, 5 columns' bash -c "recipe $S/run/d.db"
+	compare 'SQLite: the recipe to load' "$ours" "$COST" 1.7
+}
+postgresql_round() {
+	SERVER=$POSTGRESQL
+	pg 'DROP SCHEMA IF EXISTS segment CASCADE'
+	cost 'PostgreSQL, batches of 5000' "${OWNER[@]}" "$S/bin/hookspool-load" --once --to "$PG" --name "p$1"
+	local ours=$COST
+	cost 'PostgreSQL, \copy, 5 columns' bash -c postgresql_recipe
+	[ "$(pg 'SELECT count(*) FROM order_completed')" = "$EVENTS" ] || { echo 'the recipe has not loaded all' >&2; exit 1; }
+	compare 'PostgreSQL: copy to load' "$ours" "$COST" 1.2
+}
+mariadb_round() {
+	SERVER=$MARIADB_PID
+	sql 'CREATE OR REPLACE DATABASE segment'
+	cost 'MariaDB, batches of 5000' "${OWNER[@]}" "$S/bin/hookspool-load" --once --to "$MARIADB" --name "m$1"
+	local ours=$COST
+	cost 'MariaDB, LOAD DATA, 5 columns' bash -c mariadb_recipe
+	[ "$(sql 'SELECT count(*) FROM recipe')" = "$EVENTS" ] || { echo 'the recipe has not loaded all' >&2; exit 1; }
+	compare 'MariaDB: LOAD DATA to load' "$ours" "$COST" 1.1
+}
+
+KINDS=(sqlite_round)
+if postgresql_start; then KINDS+=(postgresql_round); else echo 'PostgreSQL: left out, no server'; fi
+if mariadb_start; then KINDS+=(mariadb_round); else echo 'MariaDB: left out, no server'; fi
+echo "load of the machine: $(cut -d ' ' -f 1-3 /proc/loadavg), $(nproc) processors"
+for ((round = 1; round <= ROUNDS; round++)); do
+	for kind in "${KINDS[@]}"; do
+		"$kind" "$round"
+	done
 done
+[ -z "$POSTGRESQL" ] || postgresql_stop
+[ -z "$MARIADB_PID" ] || mariadb_stop

@@ -191,7 +191,31 @@ static enum hs_target_result judge(const struct memory_target *m, const struct h
 	return m->wide > 0 && values > m->wide ? HS_TARGET_WIDE : HS_TARGET_OK;
 }
 
-static void put_row(struct memory_target *m, const struct hs_target_rows *rows, const struct hs_slice *value)
+/* Overwrites the row by the values that are given. */
+static void update_row(struct memory_row *row, const struct hs_target_rows *rows, const struct hs_slice *value)
+{
+	for (size_t i = 0; i < rows->columns; i++) {
+		const char *name = rows->table->column[rows->column[i]].name;
+		size_t at = 0;
+
+		if (value[i].p == NULL)
+			continue;
+		while (at < row->n && strcmp(row->name[at], name) != 0)
+			at++;
+		if (at == row->n) {
+			row->name = realloc(row->name, (row->n + 1) * sizeof *row->name);
+			row->value = realloc(row->value, (row->n + 1) * sizeof *row->value);
+			row->name[row->n] = strdup(name);
+			row->value[row->n++] = NULL;
+		}
+		free(row->value[at]);
+		row->value[at] = strndup(value[i].p, value[i].n);
+	}
+}
+
+/* Adds a row. One with its id that is there already stays as it is, or is overwritten; then it returns false. */
+static bool put_row(struct memory_target *m, const struct hs_target_rows *rows, const struct hs_slice *value,
+                    bool overwrite)
 {
 	const struct hs_target_table *table = find_table(m, rows->table->name);
 	struct memory_row *row = add_row(&m->now, table->name, rows->columns);
@@ -204,8 +228,11 @@ static void put_row(struct memory_target *m, const struct hs_target_rows *rows, 
 		if (strcmp(m->now.row[r].table, row->table) == 0 &&
 		    strcmp(value_of(&m->now.row[r], "id"), value_of(row, "id")) == 0) {
 			cut_rows(&m->now, m->now.rows - 1);
-			return;
+			if (overwrite)
+				update_row(&m->now.row[r], rows, value);
+			return false;
 		}
+	return true;
 }
 
 static bool has_columns(const struct memory_target *m, const struct hs_target_rows *rows)
@@ -223,16 +250,11 @@ static bool has_columns(const struct memory_target *m, const struct hs_target_ro
 	return true;
 }
 
-static enum hs_target_result insert(struct hs_target *t, const struct hs_target_rows *rows)
+static enum hs_target_result put_rows(struct hs_target *t, const struct hs_target_rows *rows, bool overwrite)
 {
 	struct memory_target *m = of(t);
 	size_t before = m->now.rows;
 
-	if (fails_first(m, MEMORY_INSERT))
-		return failed(m);
-	m->inserts++;
-	if (rows->rows > m->most_rows)
-		m->most_rows = rows->rows;
 	if (!has_columns(m, rows))
 		return HS_TARGET_CATALOGUE;
 	for (size_t row = 0; row < rows->rows; row++) {
@@ -243,9 +265,35 @@ static enum hs_target_result insert(struct hs_target *t, const struct hs_target_
 			cut_rows(&m->now, before);
 			return result;
 		}
-		put_row(m, rows, rows->value + row * rows->columns);
+		t->inserted += put_row(m, rows, rows->value + row * rows->columns, overwrite);
 	}
 	return HS_TARGET_OK;
+}
+
+static enum hs_target_result insert(struct hs_target *t, const struct hs_target_rows *rows)
+{
+	struct memory_target *m = of(t);
+
+	if (fails_first(m, MEMORY_INSERT))
+		return failed(m);
+	m->inserts++;
+	if (rows->rows > m->most_rows)
+		m->most_rows = rows->rows;
+	t->inserted = 0;
+	return put_rows(t, rows, false);
+}
+
+/* A refused row leaves none of those before it overwritten: all are judged first. */
+static enum hs_target_result upsert(struct hs_target *t, const struct hs_target_rows *rows)
+{
+	struct memory_target *m = of(t);
+
+	if (fails_first(m, MEMORY_UPSERT))
+		return failed(m);
+	for (size_t row = 0; row < rows->rows; row++)
+		if (judge(m, rows, row) != HS_TARGET_OK)
+			return judge(m, rows, row);
+	return put_rows(t, rows, true);
 }
 
 static bool has(const struct memory_row *row, const char *key, struct hs_slice value)
@@ -255,8 +303,16 @@ static bool has(const struct memory_row *row, const char *key, struct hs_slice v
 	return text != NULL && hs_slice_eq(hs_slice_str(text), value);
 }
 
+static bool has_any(const struct memory_row *row, const struct hs_target_where *where)
+{
+	for (size_t i = 0; i < where->values; i++)
+		if (has(row, where->key, where->value[i]))
+			return true;
+	return false;
+}
+
 static enum hs_target_result select_rows(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
-                                         size_t columns, const char *key, struct hs_slice value,
+                                         size_t columns, const struct hs_target_where *where,
                                          bool (*each)(void *context, const struct hs_slice *value), void *context)
 {
 	struct memory_target *m = of(t);
@@ -268,8 +324,9 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
 	for (size_t r = 0; r < m->now.rows && result == HS_TARGET_OK; r++) {
 		const struct memory_row *row = &m->now.row[r];
 
-		if (strcmp(row->table, table->name) != 0 || !has(row, key, value))
+		if (strcmp(row->table, table->name) != 0 || !has_any(row, where))
 			continue;
+		m->read++;
 		for (size_t i = 0; i < columns; i++) {
 			const char *text = value_of(row, table->column[column[i]].name);
 
@@ -353,6 +410,7 @@ static const struct hs_target_ops ops = {
 	.note_name = note_name,
 	.begin = begin,
 	.insert = insert,
+	.upsert = upsert,
 	.select = select_rows,
 	.erase = erase,
 	.set_position = set_position,

@@ -14,6 +14,7 @@ enum memory_call {
 	MEMORY_ADD_COLUMNS,
 	MEMORY_BEGIN,
 	MEMORY_INSERT,
+	MEMORY_UPSERT,
 	MEMORY_SELECT,
 	MEMORY_ERASE,
 	MEMORY_SET_POSITION,
@@ -50,6 +51,7 @@ struct memory_target {
 	size_t wide;        /* a row with more values than this is too wide; 0: none is */
 	unsigned inserts;   /* calls */
 	size_t most_rows;   /* in one of them */
+	uint64_t read;      /* rows that selects have passed on */
 };
 
 struct memory_target *memory_target_new(void);

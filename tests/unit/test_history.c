@@ -170,6 +170,32 @@ TEST(a_position_of_this_history_fits)
 	}
 }
 
+/* The hash is made when it is asked for, of the last line, whatever became of its segment since. */
+TEST(a_hash_that_is_asked_for_late_is_that_of_the_last_line)
+{
+	struct hs_position expected[4], late;
+	struct hs_slice line;
+
+	make("rotate_min_gap = 0\n");
+	seal("a b");
+	put("c");
+	for (unsigned i = 1; i < 4; i++)
+		expected[i] = position_after(i);
+	for (unsigned n = 1; n < 4; n++) {
+		open_reader();
+		assert_int_equal(hs_reader_remember(s.reader), HS_OK);
+		for (unsigned i = 0; i < n; i++)
+			assert_int_equal(hs_reader_next(s.reader, &line), HS_READ_LINE);
+		late = hs_reader_place(s.reader);
+		assert_true(late.offset == expected[n].offset && late.before == 0);
+		if (n == 3) /* the line is overwritten, or its segment is left */
+			assert_int_equal(hs_reader_next(s.reader, &line), HS_READ_END);
+		late = hs_reader_position(s.reader);
+		assert_true(late.number == expected[n].number && late.before == expected[n].before);
+		assert_int_equal(fit(late), HS_FIT);
+	}
+}
+
 /* A number used again: an older copy came back, and went on. */
 static void an_older_copy_does_not_fit(void)
 {

@@ -596,6 +596,46 @@ TEST_WITH(what_a_persons_table_has_no_column_for_goes_to_its_rest, make, end)
 	assert_string_equal(memory_target_value(f->m, "users", "u1", "_rest"), "{\"a\":\"1\",\"b\":\"\\\"x\\\"\"}");
 }
 
+TEST_WITH(person_with_many_identifies_costs_no_more_than_one_with_few, make, end)
+{
+	enum { IDENTIFIES = 600, PER_BATCH = 50 };
+	struct fixture *f = *state;
+	char last[32];
+
+	f->options.batch = PER_BATCH;
+	assert_int_equal(start(f), 0);
+	for (unsigned i = 1; i <= IDENTIFIES; i++) {
+		char text[200];
+
+		snprintf(text, sizeof text,
+		         "\"timestamp\":\"2025-01-01T00:%02u:%02u.000Z\",\"user_id\":\"u1\",\"traits_t%u\":%u,\"traits_"
+		         "last\":%u",
+		         i / 60, i % 60, i % 3, i, i);
+		assert_int_equal(add(f, record(f, "identify", i, text)), 0);
+	}
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	snprintf(last, sizeof last, "%d", IDENTIFIES);
+	assert_string_equal(memory_target_value(f->m, "users", "u1", "last"), last);
+	assert_string_equal(memory_target_value(f->m, "users", "u1", "t0"), "600");
+	assert_int_equal(f->m->read, IDENTIFIES / PER_BATCH - 1 + PER_BATCH); /* their row, and at first their rows */
+}
+
+TEST_WITH(repeated_identify_of_other_words_does_not_change_its_person, make, end)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add(f, record(f, "identify", 1,
+	                               "\"timestamp\":\"2025-01-01T00:00:01Z\",\"user_id\":\"u1\",\"traits_a\":1")),
+	                 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(add(f, record(f, "identify", 1,
+	                               "\"timestamp\":\"2025-01-01T00:00:02Z\",\"user_id\":\"u1\",\"traits_a\":2")),
+	                 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_string_equal(memory_target_value(f->m, "users", "u1", "a"), "1");
+}
+
 /* --- any order ---------------------------------------------------------------------------- */
 
 enum { PEOPLE_RECORDS = 60 };

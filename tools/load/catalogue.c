@@ -23,10 +23,12 @@ void hs_catalogue_free(struct hs_catalogue *c)
 	for (size_t i = 0; i < c->tables; i++)
 		free_table(c->table[i]);
 	free(c->table);
+	free(c->slot);
 	hs_buf_free(&c->name);
 	hs_buf_free(&c->news);
 	c->table = NULL;
-	c->tables = c->cap = 0;
+	c->slot = NULL;
+	c->tables = c->cap = c->slots = 0;
 }
 
 /* --- columns -------------------------------------------------------------------- */
@@ -145,22 +147,61 @@ bool hs_catalogue_note_path(struct hs_catalogue_table *t, size_t column, struct 
 
 /* --- tables ----------------------------------------------------------------------- */
 
+/* The name of a table without the prefix. */
+static struct hs_slice bare_name(const struct hs_catalogue *c, const struct hs_catalogue_table *t)
+{
+	return hs_slice_str(t->table.name + strlen(c->options->prefix));
+}
+
+static size_t table_slot(const struct hs_catalogue *c, struct hs_slice name)
+{
+	size_t at = hs_hash(name.p, name.n, 0) & (c->slots - 1);
+
+	while (c->slot[at] != 0 && !hs_slice_eq(bare_name(c, c->table[c->slot[at] - 1]), name))
+		at = (at + 1) & (c->slots - 1);
+	return at;
+}
+
+static bool grow_table_slots(struct hs_catalogue *c)
+{
+	size_t slots = c->slots == 0 ? 64 : 2 * c->slots;
+	uint32_t *slot = calloc(slots, sizeof *slot);
+
+	if (slot == NULL)
+		return false;
+	free(c->slot);
+	c->slot = slot;
+	c->slots = slots;
+	for (size_t i = 0; i < c->tables; i++)
+		c->slot[table_slot(c, bare_name(c, c->table[i]))] = (uint32_t)i + 1;
+	return true;
+}
+
+static struct hs_catalogue_table *find_table(const struct hs_catalogue *c, struct hs_slice name)
+{
+	uint32_t found = c->slots == 0 ? 0 : c->slot[table_slot(c, name)];
+
+	return found == 0 ? NULL : c->table[found - 1];
+}
+
 static struct hs_catalogue_table *add_table(struct hs_catalogue *c, struct hs_slice name)
 {
 	struct hs_catalogue_table *t;
 
-	if (!HS_ARRAY_ROOM(&c->table, c->tables, &c->cap))
+	if (!HS_ARRAY_ROOM(&c->table, c->tables, &c->cap) || (2 * (c->tables + 1) > c->slots && !grow_table_slots(c)))
 		return NULL;
 	t = calloc(1, sizeof *t);
 	if (t == NULL)
 		return NULL;
 	t->kind = hs_table_kind_of(name);
+	t->index = c->tables;
 	if (asprintf(&t->table.name, "%s%.*s", c->options->prefix, (int)name.n, name.p) < 0) {
 		t->table.name = NULL;
 		free_table(t);
 		return NULL;
 	}
 	c->table[c->tables++] = t;
+	c->slot[table_slot(c, name)] = (uint32_t)c->tables;
 	return t;
 }
 
@@ -198,21 +239,17 @@ static struct hs_slice bounded(struct hs_catalogue *c, struct hs_slice name, siz
 
 struct hs_catalogue_table *hs_catalogue_table(struct hs_catalogue *c, struct hs_slice name, bool *full)
 {
-	size_t prefix = strlen(c->options->prefix);
 	struct hs_catalogue_table *t;
 
-	name = bounded(c, name, prefix);
-	*full = name.p != NULL;
-	for (size_t i = 0; i < c->tables && *full; i++) {
-		if (!hs_slice_eq(hs_slice_str(c->table[i]->table.name + prefix), name))
-			continue;
-		*full = false;
-		return complete(c, c->table[i]) ? c->table[i] : NULL;
-	}
-	if (!*full || (c->tables >= c->options->tables_max && hs_table_kind_of(name) == HS_TABLE_EVENT))
-		return NULL;
 	*full = false;
-	t = add_table(c, name);
+	name = bounded(c, name, strlen(c->options->prefix));
+	if (name.p == NULL)
+		return NULL;
+	t = find_table(c, name);
+	if (t == NULL) {
+		*full = c->tables >= c->options->tables_max && hs_table_kind_of(name) == HS_TABLE_EVENT;
+		t = *full ? NULL : add_table(c, name);
+	}
 	return t != NULL && complete(c, t) ? t : NULL;
 }
 

@@ -17,10 +17,12 @@ struct hs_catalogue_options {
 struct hs_catalogue_table {
 	struct hs_target_table table;
 	enum hs_table_kind kind;
+	size_t index;    /* in the catalogue */
 	bool exists;     /* in the database … */
 	size_t present;  /* … with so many of its columns: those after them are new */
 	bool complete;   /* it has the columns of its kind, present or new … */
 	size_t id, rest; /* … and these are where */
+	bool repeated;   /* a row of the batch was there already */
 
 	uint32_t *slot; /* 1 + index of a column, by hash; 0: free; `slots` is a power of two */
 	size_t slots;
@@ -30,6 +32,8 @@ struct hs_catalogue {
 	const struct hs_catalogue_options *options;
 	struct hs_catalogue_table **table;
 	size_t tables, cap;
+	uint32_t *slot; /* 1 + index of a table, by hash of its name; 0: free; `slots` is a power of two */
+	size_t slots;
 	size_t columns_max;               /* the database's own */
 	struct hs_buf name;               /* scratch */
 	uint64_t new_tables, new_columns; /* made so far */

@@ -96,16 +96,15 @@ static enum hs_target_result note_name(struct hs_target *t, const char *table, c
 
 static enum hs_target_result take_rows(struct hs_target *t, const struct hs_target_rows *rows)
 {
-	(void)t;
-	(void)rows;
+	t->inserted = rows->rows;
 	return HS_TARGET_OK;
 }
 
 static enum hs_target_result select_none(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
-                                         size_t columns, const char *key, struct hs_slice value,
+                                         size_t columns, const struct hs_target_where *where,
                                          bool (*each)(void *context, const struct hs_slice *value), void *context)
 {
-	(void)t, (void)table, (void)column, (void)columns, (void)key, (void)value, (void)each, (void)context;
+	(void)t, (void)table, (void)column, (void)columns, (void)where, (void)each, (void)context;
 	return HS_TARGET_OK;
 }
 

@@ -60,7 +60,7 @@ static void forget(struct hs_fold *f)
 	while (f->pieces > 0)
 		free(f->piece[--f->pieces].key);
 	forget_rest(f);
-	f->columns = f->spans = 0;
+	f->spans = 0;
 	hs_buf_reset(&f->text);
 }
 
@@ -90,6 +90,7 @@ void hs_fold_free(struct hs_fold *f)
 bool hs_fold_begin(struct hs_fold *f, const struct hs_catalogue_table *from, const struct hs_catalogue_table *to)
 {
 	forget(f);
+	f->columns = 0;
 	f->from = from;
 	f->to = to;
 	f->timestamp = f->received_at = f->id = f->rest = -1;
@@ -113,6 +114,11 @@ bool hs_fold_begin(struct hs_fold *f, const struct hs_catalogue_table *from, con
 	return true;
 }
 
+void hs_fold_again(struct hs_fold *f)
+{
+	forget(f);
+}
+
 const size_t *hs_fold_columns(const struct hs_fold *f)
 {
 	return f->column;
@@ -126,6 +132,16 @@ size_t hs_fold_column_count(const struct hs_fold *f)
 bool hs_fold_is_empty(const struct hs_fold *f)
 {
 	return f->pieces == 0;
+}
+
+const char *hs_fold_first_key(const struct hs_fold *f)
+{
+	const char *first = f->pieces == 0 ? "" : f->piece[0].key;
+
+	for (size_t i = 1; i < f->pieces; i++)
+		if (strcmp(f->piece[i].key, first) < 0)
+			first = f->piece[i].key;
+	return first;
 }
 
 static struct hs_slice value_of(const struct hs_slice *value, ptrdiff_t at)
@@ -237,6 +253,24 @@ static bool is_own(struct hs_slice name)
 		if (hs_slice_eq(name, hs_slice_str(names[i])))
 			return true;
 	return false;
+}
+
+bool hs_fold_is_plain(const struct hs_fold *f)
+{
+	for (size_t i = 0; i < f->columns; i++) {
+		const struct hs_target_column *from = &f->from->table.column[f->column[i]], *to;
+		struct hs_slice name = hs_slice_str(from->name);
+		ptrdiff_t column = column_named(f->to, name);
+
+		if (is_own(name))
+			continue;
+		if (column < 0)
+			return false;
+		to = &f->to->table.column[column];
+		if (to->type != from->type || to->numbers != from->numbers || to->max != from->max)
+			return false;
+	}
+	return true;
 }
 
 /* Takes over the members of a row's _rest. */

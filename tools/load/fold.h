@@ -17,6 +17,9 @@ void hs_fold_free(struct hs_fold *fold);
 /* Begins a row of `to` made of rows of `from`. False: out of memory. */
 bool hs_fold_begin(struct hs_fold *fold, const struct hs_catalogue_table *from, const struct hs_catalogue_table *to);
 
+/* Begins another row, of and to the same tables. */
+void hs_fold_again(struct hs_fold *fold);
+
 /* The columns of `from` that the rows must come with. */
 const size_t *hs_fold_columns(const struct hs_fold *fold);
 size_t hs_fold_column_count(const struct hs_fold *fold);
@@ -24,7 +27,13 @@ size_t hs_fold_column_count(const struct hs_fold *fold);
 /* Adds a row: the values of these columns. `fold` is a struct hs_fold. False: out of memory. */
 bool hs_fold_add(void *fold, const struct hs_slice *value);
 
+/* True if each column of `from` has a like one in `to`, so that all values go over as they are. */
+bool hs_fold_is_plain(const struct hs_fold *fold);
+
 bool hs_fold_is_empty(const struct hs_fold *fold);
+
+/* The key of the row that comes first. "": there is none. */
+const char *hs_fold_first_key(const struct hs_fold *fold);
 
 /* How a row is made. */
 struct hs_fold_end {

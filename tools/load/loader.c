@@ -1,6 +1,8 @@
 #include "tools/load/loader.h"
+#include "base/digest.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "spool/shared/history.h"
 #include "tools/load/batch.h"
 #include "tools/load/row_values.h"
 
@@ -29,6 +31,7 @@ struct hs_loader {
 	struct hs_batch batch;
 	struct hs_row_values values;
 	struct hs_people *people;
+	struct hs_digest *digest;
 	struct hs_target_position at;          /* where the batch begins */
 	struct hs_loader_counts counts, tried; /* tried: of the transaction under way */
 	bool connected;
@@ -48,7 +51,8 @@ struct hs_loader *hs_loader_new(const struct hs_loader_options *options, struct 
 	l->values.prefix = strlen(options->catalogue.prefix);
 	l->maker = hs_row_maker_new(&options->rows);
 	l->people = hs_people_new(&l->catalogue, target);
-	if (l->maker == NULL || l->people == NULL || !hs_batch_init(&l->batch, HS_LOADER_BYTES)) {
+	l->digest = hs_digest_new();
+	if (l->maker == NULL || l->people == NULL || l->digest == NULL || !hs_batch_init(&l->batch, HS_LOADER_BYTES)) {
 		hs_loader_free(l);
 		return NULL;
 	}
@@ -61,6 +65,7 @@ void hs_loader_free(struct hs_loader *l)
 		return;
 	hs_row_maker_free(l->maker);
 	hs_people_free(l->people);
+	hs_digest_free(l->digest);
 	hs_row_values_free(&l->values);
 	hs_batch_free(&l->batch);
 	hs_catalogue_free(&l->catalogue);
@@ -80,6 +85,16 @@ struct hs_misfits *hs_loader_misfits(struct hs_loader *l)
 struct hs_slice hs_loader_last(const struct hs_loader *l)
 {
 	return l->batch.records == 0 ? HS_SLICE_NONE : l->batch.record[l->batch.records - 1].line;
+}
+
+static struct hs_position position_of(const struct hs_target_position *at)
+{
+	return (struct hs_position){ at->number, at->offset, at->edit, at->before };
+}
+
+struct hs_position hs_loader_position(const struct hs_loader *l)
+{
+	return position_of(&l->at);
 }
 
 size_t hs_loader_waiting(const struct hs_loader *l)
@@ -292,6 +307,7 @@ static enum hs_target_result put_range(struct hs_loader *l, struct hs_catalogue_
 	result = l->target->ops->insert(l->target, &rows);
 	if (result == HS_TARGET_OK) {
 		l->refused_in_a_row = 0;
+		table->repeated = table->repeated || l->target->inserted != n;
 		l->tried.rows += n;
 		l->tried.rest += l->values.rest;
 		hs_misfits_take(&l->values.misfits);
@@ -305,40 +321,53 @@ static enum hs_target_result put_range(struct hs_loader *l, struct hs_catalogue_
 	return result == HS_TARGET_OK ? put_range(l, table, row + n / 2, n - n / 2) : result;
 }
 
-/* All rows of a table, in order; `row` is scratch for as many indexes as the batch has rows. */
-static enum hs_target_result put_table(struct hs_loader *l, struct hs_catalogue_table *table, size_t *row)
+/* The rows with these indexes, all of one table, in calls of a bounded size. */
+static enum hs_target_result put_table(struct hs_loader *l, struct hs_catalogue_table *table, size_t *row, size_t rows)
 {
 	enum hs_target_result result = HS_TARGET_OK;
 	size_t n = 0, bytes = 0;
 
-	for (size_t i = 0; i <= l->batch.rows && result == HS_TARGET_OK; i++) {
-		bool last = i == l->batch.rows;
-
-		if (!last && (l->batch.row[i].table != table || l->batch.row[i].refused))
+	table->repeated = false;
+	for (size_t i = 0; i < rows && result == HS_TARGET_OK; i++) {
+		n++;
+		bytes += l->batch.record[l->batch.row[row[i]].record].line.n;
+		if (i + 1 < rows && n < INSERT_ROWS && bytes <= INSERT_BYTES)
 			continue;
-		if (n > 0 && (last || n == INSERT_ROWS || bytes > INSERT_BYTES)) {
-			result = put_range(l, table, row, n);
-			n = bytes = 0;
-		}
-		if (last)
-			break;
-		row[n++] = i;
-		bytes += l->batch.record[l->batch.row[i].record].line.n;
+		result = put_range(l, table, row + i + 1 - n, n);
+		n = bytes = 0;
 	}
 	return result;
 }
 
+/* Sorts the indexes of the batch's rows by table, in order; end[i] becomes where those of the i-th table end. */
+static void group_rows(const struct hs_loader *l, size_t *row, size_t *end)
+{
+	const struct hs_batch *b = &l->batch;
+
+	for (size_t i = 0; i < b->rows; i++)
+		end[b->row[i].table->index]++;
+	for (size_t i = 1; i < l->catalogue.tables; i++)
+		end[i] += end[i - 1];
+	for (size_t i = b->rows; i-- > 0;)
+		row[--end[b->row[i].table->index]] = i;
+	for (size_t i = 0; i < b->rows; i++)
+		end[b->row[i].table->index]++;
+}
+
 static enum hs_target_result put_rows(struct hs_loader *l)
 {
-	size_t *row = malloc((l->batch.rows + 1) * sizeof *row);
-	enum hs_target_result result = row == NULL ? HS_TARGET_FULL : HS_TARGET_OK;
+	size_t *row = malloc((l->batch.rows + 1) * sizeof *row), *end = calloc(l->catalogue.tables + 1, sizeof *end);
+	enum hs_target_result result = row == NULL || end == NULL ? HS_TARGET_FULL : HS_TARGET_OK;
 
 	hs_batch_forget_refusals(&l->batch);
 	hs_misfits_forget_taken(&l->values.misfits);
 	l->refused_in_a_row = l->refused_before;
-	for (size_t i = 0; i < l->catalogue.tables && result == HS_TARGET_OK; i++)
-		result = put_table(l, l->catalogue.table[i], row);
+	if (result == HS_TARGET_OK)
+		group_rows(l, row, end);
+	for (size_t i = 0, from = 0; result == HS_TARGET_OK && i < l->catalogue.tables; from = end[i++])
+		result = put_table(l, l->catalogue.table[i], row + from, end[i] - from);
 	free(row);
+	free(end);
 	return result;
 }
 
@@ -348,11 +377,6 @@ static enum hs_target_result put_rows(struct hs_loader *l)
 static bool is_at(const struct hs_target_position *at, const struct hs_position *position)
 {
 	return at->number == position->number && at->offset == position->offset && at->edit == position->edit;
-}
-
-static struct hs_position position_of(const struct hs_target_position *at)
-{
-	return (struct hs_position){ at->number, at->offset, at->edit, at->before };
 }
 
 static struct hs_target_position end_of(const struct hs_loader *l)
@@ -505,6 +529,14 @@ static int end_for_foreign(const struct hs_loader *l)
 	return EX_TEMPFAIL;
 }
 
+/* Makes the hash of the last line, the only one of a batch that a position needs. False: out of memory. */
+static bool hash_last(struct hs_loader *l)
+{
+	struct hs_batch_record *last = &l->batch.record[l->batch.records - 1];
+
+	return last->after.before != 0 || hs_history_hash(l->digest, last->line, &last->after.before);
+}
+
 int hs_loader_flush(struct hs_loader *l)
 {
 	struct patience patience = { 0 };
@@ -512,6 +544,8 @@ int hs_loader_flush(struct hs_loader *l)
 	int code = 0;
 
 	l->tried = (struct hs_loader_counts){ .records = l->batch.records };
+	if (l->batch.records > 0 && !hash_last(l))
+		return EX_OSERR;
 	while (l->batch.records > 0 && code == 0) {
 		enum hs_target_result result = try_batch(l, &foreign);
 

@@ -64,10 +64,13 @@ int hs_loader_open(struct hs_loader *loader, struct hs_target_position *at);
 void hs_loader_begin_at(struct hs_loader *loader, const struct hs_target_position *at);
 
 /*
- * Adds a record; `after` is its end. True: taken. False: the batch is full, call hs_loader_flush and add
+ * Adds a record; `after` is its end, whose hash the loader makes. True: taken. False: the batch is full, call hs_loader_flush and add
  * it again; or *code is an exit code, after a message.
  */
 bool hs_loader_add(struct hs_loader *loader, struct hs_slice line, struct hs_position after, int *code);
+
+/* The end of the last record that is in the database, with the hash of its line. */
+struct hs_position hs_loader_position(const struct hs_loader *loader);
 
 /* Records added and not yet written. */
 size_t hs_loader_waiting(const struct hs_loader *loader);

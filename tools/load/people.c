@@ -5,6 +5,7 @@
 #include "event/json.h"
 #include "event/record_fields.h"
 #include "tools/load/fold.h"
+#include "tools/load/quick_people.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ struct hs_people {
 		char **id;
 		size_t count, cap;
 	} changed[KINDS];
+	struct hs_quick_people *quick;
 	struct hs_buf scratch;
 };
 
@@ -42,7 +44,8 @@ struct hs_people *hs_people_new(struct hs_catalogue *catalogue, struct hs_target
 	p->catalogue = catalogue;
 	p->target = target;
 	p->fold = hs_fold_new();
-	if (p->fold == NULL) {
+	p->quick = hs_quick_people_new(target, p->fold);
+	if (p->fold == NULL || p->quick == NULL) {
 		hs_people_free(p);
 		return NULL;
 	}
@@ -63,6 +66,7 @@ void hs_people_free(struct hs_people *p)
 		forget_ids(&p->changed[k]);
 		free(p->changed[k].id);
 	}
+	hs_quick_people_free(p->quick);
 	hs_fold_free(p->fold);
 	hs_buf_free(&p->scratch);
 	free(p);
@@ -192,8 +196,9 @@ static enum hs_target_result remake(struct hs_people *p, const struct kind *kind
 		return HS_TARGET_OK;
 	if (!settle_id(id, hashed, &how) || !hs_fold_begin(p->fold, from, to))
 		return HS_TARGET_FULL;
-	result = p->target->ops->select(p->target, &from->table, hs_fold_columns(p->fold),
-	                                hs_fold_column_count(p->fold), kind->key, id, hs_fold_add, p->fold);
+	result =
+	    p->target->ops->select(p->target, &from->table, hs_fold_columns(p->fold), hs_fold_column_count(p->fold),
+	                           &(struct hs_target_where){ kind->key, &id, 1 }, hs_fold_add, p->fold);
 	if (result == HS_TARGET_OK)
 		result = p->target->ops->erase(p->target, &to->table, "id", how.id, &all, &gone);
 	if (result != HS_TARGET_OK || hs_fold_is_empty(p->fold))
@@ -236,22 +241,46 @@ static struct hs_slice key_of(struct hs_people *p, const struct hs_batch *batch,
 	return HS_SLICE_NONE;
 }
 
+static bool add_left(void *context, struct hs_slice id)
+{
+	return add_id(context, id);
+}
+
+static enum hs_target_result put_kind(struct hs_people *p, const struct hs_batch *batch, int k)
+{
+	const struct kind *kind = &kinds[k];
+	struct hs_quick_people_task task = { .batch = batch,
+		                             .from = known(p, kind->from),
+		                             .to = known(p, kind->to),
+		                             .key = kind->key,
+		                             .left = add_left,
+		                             .context = &p->changed[k] };
+	enum hs_target_result result;
+
+	if (task.from == NULL || task.to == NULL || !task.from->exists || !task.to->exists)
+		return HS_TARGET_OK;
+	for (size_t i = 0; i < batch->rows; i++) {
+		struct hs_slice id;
+
+		if (batch->row[i].table != task.from || batch->row[i].refused)
+			continue;
+		id = key_of(p, batch, &batch->row[i], kind->key);
+		if (id.n > 0 && !hs_quick_people_add(p->quick, id, i))
+			return HS_TARGET_FULL;
+	}
+	result = hs_quick_people_put(p->quick, &task);
+	if (result == HS_TARGET_OK)
+		result = remake_all(p, k);
+	forget_ids(&p->changed[k]);
+	return result;
+}
+
 enum hs_target_result hs_people_put(struct hs_people *p, const struct hs_batch *batch)
 {
 	enum hs_target_result result = HS_TARGET_OK;
 
-	for (int k = 0; k < KINDS && result == HS_TARGET_OK; k++) {
-		for (size_t i = 0; i < batch->rows; i++) {
-			struct hs_slice id;
-
-			if (batch->row[i].table->kind != kinds[k].from || batch->row[i].refused)
-				continue;
-			id = key_of(p, batch, &batch->row[i], kinds[k].key);
-			if (id.n > 0 && !add_id(&p->changed[k], id))
-				return HS_TARGET_FULL;
-		}
-		result = remake_all(p, k);
-	}
+	for (int k = 0; k < KINDS && result == HS_TARGET_OK; k++)
+		result = put_kind(p, batch, k);
 	return result;
 }
 
@@ -279,7 +308,8 @@ static enum hs_target_result note_changed(struct hs_people *p, int kind, const c
 		return HS_TARGET_OK;
 	for (size_t i = 0; i < from->table.columns; i++)
 		if (strcmp(from->table.column[i].name, kinds[kind].key) == 0)
-			return p->target->ops->select(p->target, &from->table, &i, 1, key, id, note_id,
+			return p->target->ops->select(p->target, &from->table, &i, 1,
+			                              &(struct hs_target_where){ key, &id, 1 }, note_id,
 			                              &p->changed[kind]);
 	return HS_TARGET_OK;
 }

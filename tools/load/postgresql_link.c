@@ -287,7 +287,7 @@ enum hs_target_result hs_postgresql_run(struct hs_postgresql *s, const char *sql
 enum hs_target_result hs_postgresql_ask(struct hs_postgresql *s, const struct hs_slice *value, int values,
                                         PGresult **answer)
 {
-	enum { TEXT_OID = 25, VALUES_MAX = 8 };
+	enum { TEXT_OID = 25, VALUES_MAX = HS_TARGET_SELECT_MAX };
 	Oid type[VALUES_MAX];
 	const char *text[VALUES_MAX];
 	int length[VALUES_MAX], binary[VALUES_MAX];

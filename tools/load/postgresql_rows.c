@@ -61,6 +61,7 @@ static enum hs_target_result copy(struct hs_postgresql *s, const struct hs_targe
 			break; /* PQgetResult tells why */
 	PQputCopyEnd(s->db, NULL);
 	while ((answer = PQgetResult(s->db)) != NULL) {
+		s->target.inserted = strtoull(PQcmdTuples(answer), NULL, 10);
 		if (result == HS_TARGET_OK)
 			result = hs_postgresql_result(s, answer);
 		PQclear(answer);
@@ -84,6 +85,7 @@ static enum hs_target_result copy_into_table(struct hs_postgresql *s, const stru
 static enum hs_target_result copy_by_stage(struct hs_postgresql *s, const struct hs_target_rows *rows, bool update)
 {
 	enum hs_target_result result;
+	PGresult *answer;
 
 	s->step = HS_POSTGRESQL_STAGE;
 	hs_postgresql_begin_sql(s, "CREATE TEMPORARY TABLE hookspool_rows ON COMMIT DROP AS SELECT ");
@@ -108,8 +110,11 @@ static enum hs_target_result copy_by_stage(struct hs_postgresql *s, const struct
 		hs_sql_put_update(&s->sql, rows, "excluded", '"');
 	else
 		hs_postgresql_put(s, "NOTHING");
-	hs_postgresql_put(s, "; DROP TABLE " STAGE);
-	return hs_postgresql_run_sql(s);
+	result = hs_postgresql_ask(s, NULL, 0, &answer);
+	if (result == HS_TARGET_OK)
+		s->target.inserted = strtoull(PQcmdTuples(answer), NULL, 10);
+	PQclear(answer);
+	return result == HS_TARGET_OK ? hs_postgresql_run(s, "DROP TABLE " STAGE) : result;
 }
 
 /* Inside a savepoint, so that an error leaves the transaction as it was. */
@@ -144,8 +149,8 @@ enum hs_target_result hs_postgresql_upsert(struct hs_target *t, const struct hs_
 	return put_rows(t, rows, true);
 }
 
-/* WHERE key = $1, which is a text: a column of another type is compared by its text. */
-static void put_where(struct hs_postgresql *s, const struct hs_target_table *table, const char *key)
+/* WHERE key IN ($1, …), which are texts: a column of another type is compared by its text. */
+static void put_where(struct hs_postgresql *s, const struct hs_target_table *table, const char *key, size_t values)
 {
 	enum hs_column_type type = HS_COLUMN_FOREIGN;
 
@@ -154,7 +159,10 @@ static void put_where(struct hs_postgresql *s, const struct hs_target_table *tab
 			type = table->column[i].type;
 	hs_postgresql_put(s, " WHERE ");
 	hs_postgresql_put_name(s, key);
-	hs_postgresql_put(s, type == HS_COLUMN_TEXT ? " = $1" : "::text = $1");
+	hs_postgresql_put(s, type == HS_COLUMN_TEXT ? " IN ($1" : "::text IN ($1");
+	for (size_t i = 2; i <= values; i++)
+		hs_buf_printf(&s->sql, ", $%zu", i);
+	hs_postgresql_put(s, ")");
 }
 
 /* The value of an answer as hs_value_fits writes it: a time has three digits, if the last three are zeros. */
@@ -189,9 +197,9 @@ static void put_select(struct hs_postgresql *s, const struct hs_target_table *ta
 	hs_postgresql_put_table(s, table->name);
 }
 
-/* Runs the SELECT in s->sql, with this value for $1; p == NULL: it has none. */
+/* Runs the SELECT in s->sql, with these values for $1, $2 … */
 static enum hs_target_result fetch(struct hs_postgresql *s, const struct hs_target_table *table, const size_t *column,
-                                   size_t columns, struct hs_slice value,
+                                   size_t columns, const struct hs_slice *value, size_t values,
                                    bool (*each)(void *context, const struct hs_slice *value), void *context)
 {
 	struct hs_slice *found = calloc(columns + 1, sizeof *found);
@@ -199,7 +207,7 @@ static enum hs_target_result fetch(struct hs_postgresql *s, const struct hs_targ
 	enum hs_target_result result;
 
 	s->step = HS_POSTGRESQL_ROWS;
-	result = found == NULL ? hs_postgresql_no_memory(s) : hs_postgresql_ask(s, &value, value.p != NULL, &answer);
+	result = found == NULL ? hs_postgresql_no_memory(s) : hs_postgresql_ask(s, value, (int)values, &answer);
 	for (int row = 0; result == HS_TARGET_OK && row < PQntuples(answer); row++) {
 		for (size_t i = 0; i < columns; i++)
 			found[i] = value_at(answer, row, (int)i, table->column[column[i]].type);
@@ -212,13 +220,17 @@ static enum hs_target_result fetch(struct hs_postgresql *s, const struct hs_targ
 }
 
 enum hs_target_result hs_postgresql_select(struct hs_target *t, const struct hs_target_table *table,
-                                           const size_t *column, size_t columns, const char *key, struct hs_slice value,
+                                           const size_t *column, size_t columns, const struct hs_target_where *where,
                                            bool (*each)(void *context, const struct hs_slice *value), void *context)
 {
-	hs_postgresql_begin_sql(of(t), "SELECT ");
-	put_select(of(t), table, column, columns);
-	put_where(of(t), table, key);
-	return fetch(of(t), table, column, columns, value, each, context);
+	struct hs_postgresql *s = of(t);
+
+	hs_postgresql_begin_sql(s, "SELECT ");
+	put_select(s, table, column, columns);
+	put_where(s, table, where->key, where->values);
+	if (strcmp(where->key, "id") == 0)
+		hs_postgresql_put(s, " FOR UPDATE");
+	return fetch(s, table, column, columns, where->value, where->values, each, context);
 }
 
 enum hs_target_result hs_postgresql_scan(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
@@ -234,7 +246,7 @@ enum hs_target_result hs_postgresql_scan(struct hs_target *t, const struct hs_ta
 	hs_postgresql_put_name(s, first);
 	hs_postgresql_put(s, after.p != NULL ? " > $1" : " IS NOT NULL");
 	hs_sql_put_scan_end(&s->sql, first, rows, '"');
-	return fetch(s, table, column, columns, after, each, context);
+	return fetch(s, table, column, columns, &after, after.p != NULL, each, context);
 }
 
 enum hs_target_result hs_postgresql_erase(struct hs_target *t, const struct hs_target_table *table, const char *key,
@@ -248,7 +260,7 @@ enum hs_target_result hs_postgresql_erase(struct hs_target *t, const struct hs_t
 	s->step = HS_POSTGRESQL_ROWS;
 	hs_postgresql_begin_sql(s, "DELETE FROM ");
 	hs_postgresql_put_table(s, table->name);
-	put_where(s, table, key);
+	put_where(s, table, key, 1);
 	if (limits->until.p != NULL)
 		hs_postgresql_put(s, " AND \"uuid_ts\" <= $2::timestamptz");
 	if (limits->without_user)

@@ -73,14 +73,15 @@ static size_t column_of(const struct hs_catalogue_table *t, const char *name)
 static enum hs_target_result has_rows(struct rebuild *r, const char *id)
 {
 	const struct hs_catalogue_table *from = table_of(r, hs_people_source(r->to));
+	struct hs_slice value = hs_slice_str(id);
 	size_t column;
 
 	r->found = strlen(id) == HASHED_ID && strncmp(id, "sha256-", 7) == 0;
 	if (from == NULL || r->found)
 		return HS_TARGET_OK;
 	column = column_of(from, "id");
-	return r->target->ops->select(r->target, &from->table, &column, 1, hs_people_key(r->to), hs_slice_str(id),
-	                              note_found, r);
+	return r->target->ops->select(r->target, &from->table, &column, 1,
+	                              &(struct hs_target_where){ hs_people_key(r->to), &value, 1 }, note_found, r);
 }
 
 static enum hs_target_result remake_page(struct rebuild *r)

@@ -18,8 +18,8 @@ struct load_sink {
 	struct hs_target *target;
 	struct hs_loader *loader;
 	struct hs_pump *pump;
-	struct hs_position added, written; /* after the last record of either kind */
-	int64_t first_ms;                  /* when the first record of the batch came; 0: the batch is empty */
+	struct hs_position written; /* after the last record */
+	int64_t first_ms;           /* when the first record of the batch came; 0: the batch is empty */
 	struct hs_buf line;
 	struct hs_progress progress; /* while it follows; the pump shows the others */
 	struct hs_load_requests requests;
@@ -221,7 +221,7 @@ static bool write_batch(struct load_sink *s)
 	s->first_ms = 0;
 	if (s->sink.code != 0)
 		return false;
-	s->written = s->added;
+	s->written = hs_loader_position(s->loader);
 	show(s, behind);
 	look_for_requests(s, s->written, false);
 	return s->sink.code == 0;
@@ -233,7 +233,6 @@ static bool offer(struct hs_sink *sink, const struct hs_offered *record)
 
 	for (int try = 0; try < 2; try++) {
 		if (hs_loader_add(s->loader, record->line, record->after, &sink->code)) {
-			s->added = record->after;
 			if (s->first_ms == 0)
 				s->first_ms = hs_io_now_monotonic();
 			return true;
@@ -330,7 +329,7 @@ struct hs_sink *hs_sink_load_new(const struct hs_sink_load_options *options, str
 
 	if (s == NULL)
 		return NULL;
-	s->sink = (struct hs_sink){ .ops = &ops, .in_order = true, .wants_positions = true };
+	s->sink = (struct hs_sink){ .ops = &ops, .in_order = true, .wants_positions = true, .hashes = true };
 	s->options = *options;
 	s->target = target;
 	return &s->sink;

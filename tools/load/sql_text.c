@@ -86,7 +86,7 @@ void hs_sql_put_where(struct hs_buf *sql, const char *key, char quote)
 {
 	hs_buf_put_slice(sql, HS_SLICE(" WHERE "));
 	hs_sql_put_name(sql, hs_slice_str(key), quote);
-	hs_buf_put_slice(sql, HS_SLICE(" = "));
+	hs_buf_put_slice(sql, HS_SLICE(" IN ("));
 }
 
 const char *hs_sql_person_column(const char *prefix, const struct hs_target_table *table)

@@ -28,7 +28,7 @@ void hs_sql_put_update(struct hs_buf *sql, const struct hs_target_rows *rows, co
 void hs_sql_put_select(struct hs_buf *sql, const struct hs_target_table *table, const size_t *column, size_t columns,
                        char quote);
 
-/* WHERE key = */
+/* WHERE key IN ( */
 void hs_sql_put_where(struct hs_buf *sql, const char *key, char quote);
 
 /* SELECT … FROM table WHERE first > , but the WHERE only with `after`; then hs_sql_put_scan_end. */

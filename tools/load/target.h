@@ -12,7 +12,7 @@
 
 #include "warehouse/rows.h"
 
-enum { HS_TARGET_CONNECT_MS = 10000, HS_TARGET_LOCK_MS = 500 };
+enum { HS_TARGET_CONNECT_MS = 10000, HS_TARGET_LOCK_MS = 500, HS_TARGET_SELECT_MAX = 250 /* values in one select */ };
 
 /* An error of the database, by what the loader does about it. */
 enum hs_target_result {
@@ -68,6 +68,13 @@ struct hs_target_limits {
 	bool person;           /* it is a person's: nothing of the rows may stay in the database's files */
 };
 
+/* Rows whose key is one of these values, which are different, at least 1 and at most HS_TARGET_SELECT_MAX. */
+struct hs_target_where {
+	const char *key; /* a column; rows by "id" stay locked until the end of the transaction */
+	const struct hs_slice *value;
+	size_t values;
+};
+
 struct hs_target;
 
 struct hs_target_ops {
@@ -103,13 +110,13 @@ struct hs_target_ops {
 
 	/* Begins a transaction and locks and reads the position row of this name. */
 	enum hs_target_result (*begin)(struct hs_target *t, struct hs_target_position *at);
-	/* Inserts rows; a row whose id is there already is passed over, and the one there stays. After an error the transaction is as before the call. */
+	/* Inserts rows; a row whose id is there already is passed over, and the one there stays; `inserted` tells how many were not. After an error the transaction is as before the call. */
 	enum hs_target_result (*insert)(struct hs_target *t, const struct hs_target_rows *rows);
 	/* Inserts rows, or overwrites the given columns that are not NULL of the row with that id. */
 	enum hs_target_result (*upsert)(struct hs_target *t, const struct hs_target_rows *rows);
-	/* Calls each() with the values of these columns (as text, NULL: p == NULL) of all rows WHERE `key` = value. */
+	/* Calls each() with the values of these columns (as text, NULL: p == NULL) of all rows that `where` asks for. */
 	enum hs_target_result (*select)(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
-	                                size_t columns, const char *key, struct hs_slice value,
+	                                size_t columns, const struct hs_target_where *where,
 	                                bool (*each)(void *context, const struct hs_slice *value), void *context);
 	/*
 	 * Calls each() with the values of at most `rows` rows whose first column, a text, is greater than `after` (p ==
@@ -147,6 +154,7 @@ struct hs_target {
 	const char *schema; /* PostgreSQL */
 	const char *prefix;
 	const char *password; /* from [load]; NULL: none */
+	uint64_t inserted;    /* rows that the last insert has added */
 	bool look_only;       /* connect makes nothing; begin takes a missing hookspool_load for one without a row */
 	char message[512];    /* what the database said last, with what mends it if known */
 	char state[8];        /* its SQLSTATE or number */

@@ -232,6 +232,8 @@ static enum hs_target_result put_arrays(struct hs_mysql *m, const struct hs_targ
 	         mysql_stmt_attr_set(statement, STMT_ATTR_ARRAY_SIZE, &n) != 0 ||
 	         mysql_stmt_bind_param(statement, arrays.bind) != 0 || mysql_stmt_execute(statement) != 0)
 		result = statement_error(m, statement);
+	else
+		m->target.inserted = mysql_stmt_affected_rows(statement);
 	if (statement != NULL)
 		mysql_stmt_close(statement);
 	free_arrays(&arrays);
@@ -320,7 +322,7 @@ static enum hs_target_result ask(struct hs_mysql *m, const struct hs_target_rows
 /* Inserts the rows that are not there. */
 static enum hs_target_result put_new(struct hs_mysql *m, const struct hs_target_rows *rows, const struct asked *a)
 {
-	bool any = false;
+	uint64_t inserted = 0;
 
 	hs_buf_reset(&m->sql);
 	hs_sql_put_insert(&m->sql, rows, '`');
@@ -328,8 +330,7 @@ static enum hs_target_result put_new(struct hs_mysql *m, const struct hs_target_
 	for (size_t row = 0; row < rows->rows; row++) {
 		if (a->there[row])
 			continue;
-		hs_buf_put_slice(&m->sql, any ? HS_SLICE(", (") : HS_SLICE("("));
-		any = true;
+		hs_buf_put_slice(&m->sql, inserted++ > 0 ? HS_SLICE(", (") : HS_SLICE("("));
 		for (size_t c = 0; c < rows->columns; c++) {
 			if (c > 0)
 				hs_buf_put_slice(&m->sql, HS_SLICE(", "));
@@ -337,11 +338,32 @@ static enum hs_target_result put_new(struct hs_mysql *m, const struct hs_target_
 		}
 		hs_buf_putc(&m->sql, ')');
 	}
-	return any ? hs_mysql_run(m) : HS_TARGET_OK;
+	m->target.inserted = inserted;
+	return inserted > 0 ? hs_mysql_run(m) : HS_TARGET_OK;
 }
 
-/* Overwrites the row with this id by the values that are given. */
-static enum hs_target_result update(struct hs_mysql *m, const struct hs_target_rows *rows, size_t row)
+static void put_list(struct hs_mysql *m, const struct hs_target_where *where)
+{
+	for (size_t i = 0; i < where->values; i++) {
+		hs_buf_put_slice(&m->sql, i == 0 ? HS_SLICE("") : HS_SLICE(", "));
+		hs_mysql_put_text(m, where->value[i]);
+	}
+	hs_buf_putc(&m->sql, ')');
+}
+
+/* WHERE key IN (values), for the index, and then by bytes: a key of yours may ignore case. */
+static void put_where(struct hs_mysql *m, const struct hs_target_where *where)
+{
+	hs_sql_put_where(&m->sql, where->key, '`');
+	put_list(m, where);
+	hs_buf_put_slice(&m->sql, HS_SLICE(" AND CONVERT("));
+	hs_mysql_put_name(m, where->key);
+	hs_buf_printf(&m->sql, " USING utf8mb4) COLLATE %s IN (", m->collation);
+	put_list(m, where);
+}
+
+/* Overwrites the row with this id by the values that are given; `nulls`: by those that are NULL, too. */
+static enum hs_target_result update(struct hs_mysql *m, const struct hs_target_rows *rows, size_t row, bool nulls)
 {
 	const struct hs_slice *value = rows->value + row * rows->columns;
 	size_t id = 0;
@@ -351,10 +373,11 @@ static enum hs_target_result update(struct hs_mysql *m, const struct hs_target_r
 	hs_mysql_put_name(m, rows->table->name);
 	for (size_t c = 0; c < rows->columns; c++) {
 		const struct hs_target_column *column = &rows->table->column[rows->column[c]];
+		bool is_id = strcmp(column->name, "id") == 0;
 
-		if (strcmp(column->name, "id") == 0)
+		if (is_id)
 			id = c;
-		if (value[c].p == NULL || strcmp(column->name, "id") == 0)
+		if (is_id || (value[c].p == NULL && !nulls))
 			continue;
 		hs_buf_put_slice(&m->sql, any ? HS_SLICE(", ") : HS_SLICE(" SET "));
 		any = true;
@@ -362,8 +385,7 @@ static enum hs_target_result update(struct hs_mysql *m, const struct hs_target_r
 		hs_buf_put_slice(&m->sql, HS_SLICE(" = "));
 		put_value(m, column->type, value[c]);
 	}
-	hs_sql_put_where(&m->sql, "id", '`');
-	put_value(m, HS_COLUMN_TEXT, value[id]);
+	put_where(m, &(struct hs_target_where){ "id", &value[id], 1 });
 	return any ? hs_mysql_run(m) : HS_TARGET_OK;
 }
 
@@ -376,7 +398,7 @@ static enum hs_target_result put_asked(struct hs_mysql *m, const struct hs_targe
 		result = put_new(m, rows, &asked);
 	for (size_t row = 0; row < rows->rows && overwrite && result == HS_TARGET_OK; row++)
 		if (asked.there[row])
-			result = update(m, rows, row);
+			result = update(m, rows, row, false);
 	free(asked.by_id);
 	free(asked.there);
 	return result;
@@ -435,17 +457,6 @@ static enum hs_target_result upsert(struct hs_target *t, const struct hs_target_
 	return put_all_or_none(t, rows, true);
 }
 
-/* WHERE key = value, for the index, and then by bytes: a key of yours may ignore case. */
-static void put_where(struct hs_mysql *m, const char *key, struct hs_slice value)
-{
-	hs_sql_put_where(&m->sql, key, '`');
-	hs_mysql_put_text(m, value);
-	hs_buf_put_slice(&m->sql, HS_SLICE(" AND CONVERT("));
-	hs_mysql_put_name(m, key);
-	hs_buf_printf(&m->sql, " USING utf8mb4) COLLATE %s = ", m->collation);
-	hs_mysql_put_text(m, value);
-}
-
 struct selection {
 	const struct hs_target_table *table;
 	const size_t *column;
@@ -497,29 +508,18 @@ static enum hs_target_result scan(struct hs_target *t, const struct hs_target_ta
 
 static enum hs_target_result update_columns(struct hs_target *t, const struct hs_target_rows *row)
 {
-	struct hs_mysql *m = hs_mysql_of(t);
-
-	hs_mysql_say(m, "UPDATE ");
-	hs_mysql_put_name(m, row->table->name);
-	for (size_t i = 1; i < row->columns; i++) {
-		hs_buf_put_slice(&m->sql, i == 1 ? HS_SLICE(" SET ") : HS_SLICE(", "));
-		hs_mysql_put_name(m, row->table->column[row->column[i]].name);
-		hs_buf_put_slice(&m->sql, HS_SLICE(" = "));
-		put_value(m, type_at(row, i), row->value[i]);
-	}
-	put_where(m, "id", row->value[0]);
-	return hs_mysql_run(m);
+	return update(hs_mysql_of(t), row, 0, true);
 }
 
 static enum hs_target_result select_rows(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
-                                         size_t columns, const char *key, struct hs_slice value,
+                                         size_t columns, const struct hs_target_where *where,
                                          bool (*each)(void *context, const struct hs_slice *value), void *context)
 {
 	struct hs_mysql *m = hs_mysql_of(t);
 
 	hs_buf_reset(&m->sql);
 	hs_sql_put_select(&m->sql, table, column, columns, '`');
-	put_where(m, key, value);
+	put_where(m, where);
 	return fetch(m, table, column, columns, each, context);
 }
 
@@ -531,7 +531,7 @@ static enum hs_target_result erase(struct hs_target *t, const struct hs_target_t
 
 	hs_mysql_say(m, "DELETE FROM ");
 	hs_mysql_put_name(m, table->name);
-	put_where(m, key, value);
+	put_where(m, &(struct hs_target_where){ key, &value, 1 });
 	if (limits->until.p != NULL) {
 		hs_buf_put_slice(&m->sql, HS_SLICE(" AND `uuid_ts` <= "));
 		put_value(m, HS_COLUMN_TIMESTAMP, limits->until);

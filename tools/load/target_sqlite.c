@@ -191,6 +191,7 @@ static void put_insert(struct hs_buf *sql, const struct hs_target_rows *rows, bo
 static enum hs_target_result put_rows(struct hs_sqlite *s, const struct hs_target_rows *rows, bool update)
 {
 	sqlite3_stmt *statement;
+	sqlite3_int64 before = sqlite3_total_changes64(s->db);
 	enum hs_target_result result;
 	int code = SQLITE_DONE;
 
@@ -209,6 +210,7 @@ static enum hs_target_result put_rows(struct hs_sqlite *s, const struct hs_targe
 	if (result == HS_TARGET_OK)
 		result = hs_sqlite_result(s, code);
 	sqlite3_finalize(statement);
+	s->target.inserted = (uint64_t)(sqlite3_total_changes64(s->db) - before);
 	return result;
 }
 
@@ -254,9 +256,9 @@ static struct hs_slice value_at(sqlite3_stmt *statement, int at, enum hs_column_
 	return hs_slice(text, (size_t)sqlite3_column_bytes(statement, at));
 }
 
-/* Runs the SELECT in s->sql, with this value for ?1. */
+/* Runs the SELECT in s->sql, with these values for ?1, ?2 … */
 static enum hs_target_result fetch(struct hs_sqlite *s, const struct hs_target_table *table, const size_t *column,
-                                   size_t columns, struct hs_slice value,
+                                   size_t columns, const struct hs_slice *value, size_t values,
                                    bool (*each)(void *context, const struct hs_slice *value), void *context)
 {
 	struct hs_slice *found = calloc(columns + 1, sizeof *found);
@@ -267,7 +269,8 @@ static enum hs_target_result fetch(struct hs_sqlite *s, const struct hs_target_t
 
 	result = found == NULL || number == NULL ? hs_sqlite_out_of_memory(s) : hs_sqlite_prepare(s, &statement);
 	if (result == HS_TARGET_OK) {
-		sqlite3_bind_text64(statement, 1, value.p, value.n, SQLITE_STATIC, SQLITE_UTF8);
+		for (size_t i = 0; i < values; i++)
+			sqlite3_bind_text64(statement, (int)i + 1, value[i].p, value[i].n, SQLITE_STATIC, SQLITE_UTF8);
 		while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
 			for (size_t i = 0; i < columns; i++)
 				found[i] = value_at(statement, (int)i, table->column[column[i]].type, number[i]);
@@ -285,16 +288,18 @@ static enum hs_target_result fetch(struct hs_sqlite *s, const struct hs_target_t
 }
 
 static enum hs_target_result select_rows(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
-                                         size_t columns, const char *key, struct hs_slice value,
+                                         size_t columns, const struct hs_target_where *where,
                                          bool (*each)(void *context, const struct hs_slice *value), void *context)
 {
 	struct hs_sqlite *s = hs_sqlite_of(t);
 
 	hs_buf_reset(&s->sql);
 	hs_sql_put_select(&s->sql, table, column, columns, '"');
-	hs_sql_put_where(&s->sql, key, '"');
-	hs_buf_put_slice(&s->sql, HS_SLICE("?1"));
-	return fetch(s, table, column, columns, value, each, context);
+	hs_sql_put_where(&s->sql, where->key, '"');
+	for (size_t i = 0; i < where->values; i++)
+		hs_buf_put_slice(&s->sql, i == 0 ? HS_SLICE("?") : HS_SLICE(", ?"));
+	hs_buf_putc(&s->sql, ')');
+	return fetch(s, table, column, columns, where->value, where->values, each, context);
 }
 
 static enum hs_target_result scan(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
@@ -307,7 +312,7 @@ static enum hs_target_result scan(struct hs_target *t, const struct hs_target_ta
 	hs_sql_put_scan(&s->sql, table, column, columns, after.p != NULL, '"');
 	hs_buf_put_slice(&s->sql, after.p != NULL ? HS_SLICE("?1") : HS_SLICE(""));
 	hs_sql_put_scan_end(&s->sql, table->column[column[0]].name, rows, '"');
-	return fetch(s, table, column, columns, after, each, context);
+	return fetch(s, table, column, columns, &after, after.p != NULL, each, context);
 }
 
 static enum hs_target_result update(struct hs_target *t, const struct hs_target_rows *row)
@@ -349,7 +354,7 @@ static enum hs_target_result erase(struct hs_target *t, const struct hs_target_t
 	hs_buf_put_slice(&s->sql, HS_SLICE("DELETE FROM "));
 	hs_sql_put_name(&s->sql, hs_slice_str(table->name), '"');
 	hs_sql_put_where(&s->sql, key, '"');
-	hs_buf_put_slice(&s->sql, until.p != NULL ? HS_SLICE("?1 AND \"uuid_ts\" <= ?2") : HS_SLICE("?1"));
+	hs_buf_put_slice(&s->sql, until.p != NULL ? HS_SLICE("?1) AND \"uuid_ts\" <= ?2") : HS_SLICE("?1)"));
 	if (limits->without_user)
 		hs_buf_put_slice(&s->sql, HS_SLICE(" AND coalesce(\"user_id\", '') = ''"));
 	result = hs_sqlite_prepare(s, &statement);

@@ -70,6 +70,7 @@ void hs_reader_close(struct hs_reader *reader)
 	hs_line_reader_free(&reader->lines);
 	hs_summary_close(&reader->summary);
 	hs_digest_free(reader->digest);
+	hs_buf_free(&reader->kept);
 	hs_rewrite_log_close(reader->rewrites);
 	hs_segment_close(&reader->events);
 	hs_spool_dir_close(&reader->opened);
@@ -84,12 +85,40 @@ const struct hs_spool_dir *hs_reader_dir(const struct hs_reader *reader)
 void hs_reader_start(struct hs_reader *reader, struct hs_position position)
 {
 	hs_reader_let_go(reader);
+	reader->unhashed = HS_SLICE_NONE;
 	reader->at = position;
 }
 
-struct hs_position hs_reader_position(const struct hs_reader *reader)
+void hs_reader_settle_hash(struct hs_reader *reader)
 {
+	if (reader->unhashed.p != NULL && !hs_history_hash(reader->digest, reader->unhashed, &reader->at.before))
+		reader->at.before = 0;
+	reader->unhashed = HS_SLICE_NONE;
+}
+
+/* Copies the last line, which the next one overwrites, in case it is the one whose hash is asked for. */
+static bool keep_unhashed(struct hs_reader *reader)
+{
+	if (reader->unhashed.p == NULL)
+		return true;
+	hs_buf_reset(&reader->kept);
+	hs_buf_put_slice(&reader->kept, reader->unhashed);
+	reader->unhashed = hs_buf_slice(&reader->kept);
+	return hs_buf_ok(&reader->kept);
+}
+
+struct hs_position hs_reader_position(struct hs_reader *reader)
+{
+	hs_reader_settle_hash(reader);
 	return reader->at;
+}
+
+struct hs_position hs_reader_place(const struct hs_reader *reader)
+{
+	struct hs_position at = reader->at;
+
+	at.before = 0;
+	return at;
 }
 
 enum hs_result hs_reader_result(const struct hs_reader *reader)
@@ -183,6 +212,7 @@ static enum hs_read skip_to(struct hs_reader *reader, uint64_t number)
 {
 	reader->gap_first = reader->at.number;
 	reader->gap_last = number - 1;
+	reader->unhashed = HS_SLICE_NONE;
 	reader->at = (struct hs_position){ .number = number };
 	return HS_READ_GAP;
 }
@@ -233,6 +263,7 @@ static enum hs_read find_segment(struct hs_reader *reader, bool *there)
 
 static enum hs_read open_segment(struct hs_reader *reader)
 {
+	hs_reader_settle_hash(reader); /* a rewrite may take the line out of the position */
 	for (int i = 0; i < ATTEMPTS; i++) {
 		bool there;
 		enum hs_read what = find_segment(reader, &there);
@@ -378,7 +409,7 @@ static enum hs_read open_or_skip(struct hs_reader *reader)
 	return HS_READ_SKIPPED;
 }
 
-enum hs_read hs_reader_next(struct hs_reader *reader, struct hs_slice *line)
+static enum hs_read read_line(struct hs_reader *reader, struct hs_slice *line)
 {
 	for (;;) {
 		bool news;
@@ -393,8 +424,6 @@ enum hs_read hs_reader_next(struct hs_reader *reader, struct hs_slice *line)
 		got = hs_line_reader_next(&reader->lines, line);
 		if (got == 1) {
 			reader->at.offset = reader->lines.at;
-			if (reader->digest != NULL && !hs_history_hash(reader->digest, *line, &reader->at.before))
-				return fail(reader, HS_E_MEMORY);
 			return HS_READ_LINE;
 		}
 		if (got < 0)
@@ -418,6 +447,15 @@ enum hs_read hs_reader_next(struct hs_reader *reader, struct hs_slice *line)
 				return what;
 		}
 	}
+}
+
+enum hs_read hs_reader_next(struct hs_reader *reader, struct hs_slice *line)
+{
+	enum hs_read what = keep_unhashed(reader) ? read_line(reader, line) : fail(reader, HS_E_MEMORY);
+
+	if (what == HS_READ_LINE && reader->digest != NULL)
+		reader->unhashed = *line;
+	return what;
 }
 
 enum hs_result hs_reader_end(struct hs_reader *reader, struct hs_position *end)

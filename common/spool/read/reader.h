@@ -78,8 +78,10 @@ enum hs_read {
 
 enum hs_read hs_reader_next(struct hs_reader *reader, struct hs_slice *line);
 
-/* The position after the last line: what a cursor saves once that line is dealt with. */
-struct hs_position hs_reader_position(const struct hs_reader *reader);
+/* The position after the last line: what a cursor saves once that line is dealt with. Makes its hash. */
+struct hs_position hs_reader_position(struct hs_reader *reader);
+/* As hs_reader_position, without the hash, which costs more than reading the line does: before is 0. */
+struct hs_position hs_reader_place(const struct hs_reader *reader);
 
 /* After HS_READ_FAILED: why. Logged if the remedy does not say enough. */
 enum hs_result hs_reader_result(const struct hs_reader *reader);

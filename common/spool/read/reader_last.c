@@ -114,8 +114,7 @@ static enum hs_result walk_back(struct hs_reader *reader, struct last *last, siz
 
 	if (result != HS_OK)
 		return result;
-	hs_reader_let_go(reader);
-	reader->at = (struct hs_position){ .number = glance.number };
+	hs_reader_start(reader, (struct hs_position){ .number = glance.number });
 	hs_reader_read_open(reader, &glance);
 	result = look_back(reader, last, &want);
 	found = reader->at;
@@ -124,8 +123,7 @@ static enum hs_result walk_back(struct hs_reader *reader, struct last *last, siz
 	while (result == HS_OK && want > 0 && (sealed = find_before(reader, found.number)) != NULL) {
 		bool there;
 
-		hs_reader_let_go(reader);
-		reader->at = (struct hs_position){ .number = sealed->number };
+		hs_reader_start(reader, (struct hs_position){ .number = sealed->number });
 		result = hs_reader_open_sealed(reader, sealed, &there);
 		if (result == HS_OK && !there) {
 			result = hs_reader_list_again(reader); /* it is compressed by now, or gone */
@@ -148,7 +146,7 @@ enum hs_result hs_reader_last(struct hs_reader *reader, size_t n,
 
 	if (n == 0) {
 		result = hs_reader_end(reader, &reader->at);
-		hs_reader_let_go(reader);
+		hs_reader_start(reader, reader->at);
 		return result;
 	}
 	last.start = calloc(n, sizeof *last.start);

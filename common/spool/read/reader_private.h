@@ -6,6 +6,7 @@
 #ifndef HS_READER_PRIVATE_H
 #define HS_READER_PRIVATE_H
 
+#include "base/buf.h"
 #include "base/digest.h"
 #include "spool/file/line_reader.h"
 #include "spool/position/rewrite_log.h"
@@ -43,6 +44,8 @@ struct hs_reader {
 	uint64_t skipped; /* lines of the segment that was passed over last */
 
 	struct hs_digest *digest; /* for the hashes in positions; NULL: they have none */
+	struct hs_slice unhashed; /* the last line, while at.before is not its hash yet; p == NULL: it is */
+	struct hs_buf kept;       /* that line, once the line reader has gone on */
 
 	enum hs_result result;
 	uint64_t gap_first, gap_last;
@@ -53,6 +56,9 @@ struct hs_reader {
 
 /* Closes the current segment; the position stays. */
 void hs_reader_let_go(struct hs_reader *reader);
+
+/* Gives the position the hash of the last line, which costs more than reading it; 0 if it cannot be had. */
+void hs_reader_settle_hash(struct hs_reader *reader);
 
 /* True if the spool's directory is not the one that was opened. */
 bool hs_reader_is_moved(const struct hs_reader *reader);

@@ -96,7 +96,7 @@ static bool have_digest(struct hs_reader *reader)
 
 enum hs_result hs_reader_remember(struct hs_reader *reader)
 {
-	struct hs_position at = reader->at;
+	struct hs_position at = hs_reader_position(reader);
 	enum hs_result result = HS_OK;
 	bool edited;
 
@@ -194,7 +194,7 @@ enum hs_result hs_reader_since(struct hs_reader *reader, int64_t ms)
 	       what == HS_READ_SKIPPED) {
 		if (what == HS_READ_LINE && spooled_ms(line) >= ms)
 			break;
-		before = reader->at;
+		before = hs_reader_position(reader);
 	}
 	result = what == HS_READ_FAILED ? reader->result : HS_OK;
 	hs_reader_start(reader, before);
