@@ -64,7 +64,8 @@ static enum hs_result validate(struct hs_exchange *exchange)
 	result = hs_rate_limit_source(exchange);
 	if (result != HS_OK)
 		return result;
-	hs_ingest_let_in(exchange, hs_slice_str(exchange->source->label));
+	exchange->answered.source = hs_slice_str(exchange->source->label);
+	hs_ingest_let_in(exchange);
 	hs_body_open_direct(&scratch->events, &scratch->json, body, &envelope, &scratch->frame);
 	describe(exchange, &envelope);
 	result = hs_ingest_take(exchange, HS_OK);
@@ -91,5 +92,5 @@ void hs_handle_sdk_metrics(struct hs_exchange *exchange)
 void hs_handle_unknown(struct hs_exchange *exchange)
 {
 	exchange->logged = hs_param(exchange->transport->params(exchange->transport), HS_SLICE("PATH_INFO"));
-	hs_exchange_answer(exchange, HS_E_PATH);
+	hs_exchange_answer(exchange, HS_E_SDK_PATH);
 }

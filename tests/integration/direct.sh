@@ -91,7 +91,7 @@ is 'which may read the answer' "$(head_of access-control-allow-origin) $(head_of
 direct 'a server with an origin' /v1/t "$track}" 200 - -u API-KEY-1: -H 'Origin: https://shop.example'
 is 'may not be read by a page' "$(head_of 'access-control-[a-z-]*')" ''
 direct 'figures of the library itself' /v1/m '{"series":[]}' 200 -
-direct 'an unknown path' '/v1/nowhere' "$track}" 404 path
+direct 'an unknown path' '/v1/nowhere' "$track}" 404 sdk_path
 check 'the log names that, too' grep -qF 'no such resource: "/v1/nowhere"' <(logs_show)
 
 # --- preflight, settings, script
@@ -100,7 +100,7 @@ ask OPTIONS /v1/t -H 'Origin: https://shop.example' -H 'Access-Control-Request-H
 is 'preflight' "$CODE $(head_of access-control-allow-headers) $(head_of access-control-max-age)" '204 authorization,x-retry-count 86400'
 is 'its body is empty' "$(wc -c <"$T/answer")" 0
 ask GET /v1/t
-is 'a wrong method' "$CODE $(jq -r .code "$T/answer")" '405 method'
+is 'a wrong method' "$CODE $(jq -r .code "$T/answer")" '405 sdk_method'
 ask GET /v1/projects/SHOP-KEY-1/settings
 is 'settings' "$CODE $(jq -r '.integrations["Segment.io"] | "\(.apiKey) \(.protocol)://\(.apiHost)"' "$T/answer")" \
 	'200 SHOP-KEY-1 https://h.example/hookspool/v1'

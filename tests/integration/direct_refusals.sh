@@ -67,7 +67,7 @@ gzip with more after it|/v1/b|page|!gz_and_more|-H Content-Encoding:gzip|400 gzi
 plain text that is called gzip|/v1/b|page|!batch|-H Content-Encoding:gzip|400 gzip same 0 0
 gzip that is not called so|/v1/b|page|!gz||400 json_syntax same 1 0
 2 MB of gzip for 2 GB*|/v1/b|page|!bomb|-H Content-Encoding:gzip|400 inflated same 0 0
-another encoding*|/v1/b|page|!batch|-H Content-Encoding:br|400 encoding same 0 0
+another encoding*|/v1/b|page|!batch|-H Content-Encoding:br|400 sdk_encoding same 0 0
 no key|/v1/t|-|G1||400 write_key same 0 0
 an unknown key*|/v1/t|-|G1|-u nobody:|400 write_key same 0 0
 an unknown key beside a known one|/v1/b|-|!batch|-u nobody:|200 - same 0 2
@@ -111,8 +111,8 @@ an object as userId|/v1/p|page|{"userId":{"id":1}}||400 field_nested same 1 0
 a string as context|/v1/p|page|{"userId":"u","context":"c"}||400 field_flat same 1 0
 a name that is too long|/v1/batch|page|!long_name||200 - same 1 1
 a record that grows too large|/v1/batch|page|!long_names||200 - same 1 1
-a path that is not there*|/v1/nowhere|page|G1||404 path same 0 0
-a method that is not there*|/v1/t|page|G1|-X PUT|405 method same 0 0
+a path that is not there*|/v1/nowhere|page|G1||404 sdk_path same 0 0
+a method that is not there*|/v1/t|page|G1|-X PUT|405 sdk_method same 0 0
 settings for a server's key|/v1/projects/SERVER-KEY-1/settings|-||-X GET|404 sdk_settings same 0 0
 settings for any key|/v1/projects/nobody/settings|-||-X GET|404 sdk_settings same 0 0
 a body over max_sdk_body*|/v1/b|page|!too_large||400 too_large same 0 0
