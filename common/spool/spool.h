@@ -110,8 +110,8 @@ struct hs_answered {
 	int status;
 	struct hs_slice key;    /* label of the key that let it in; empty: none did */
 	struct hs_slice source; /* label of the source whose write key let it in; empty: none did */
-	unsigned secret;     /* 1 + index in the settings of the secret that let it in; 0: none did */
-	int64_t arrived_ms;  /* since 1970; unused without key, source and secret */
+	unsigned secret;        /* 1 + index in the settings of the secret that let it in; 0: none did */
+	int64_t arrived_ms;     /* since 1970; unused without key, source and secret */
 };
 
 /*
