@@ -112,6 +112,7 @@ struct hs_answered {
 	struct hs_slice source; /* label of the source whose write key let it in; empty: none did */
 	unsigned secret;        /* 1 + index in the settings of the secret that let it in; 0: none did */
 	int64_t arrived_ms;     /* since 1970; unused without key, source and secret */
+	uint64_t dropped;       /* events that the rules did not keep */
 };
 
 /*
