@@ -24,7 +24,7 @@ settings_are() {
 		"limited = $KEY_LIMITED browser origin=* rate=1/s"
 }
 
-# mount_up MOUNT [LINE]...: the server with both sources, which may send as fast as they like, and its public URL.
+# mount_up MOUNT [LINE]...: the server with its sources, two of which may send as fast as they like, and its public URL.
 mount_up() {
 	local mount=$1
 	shift
@@ -102,8 +102,8 @@ seen_in_browser() { # MOUNT SCENARIO...
 	server_stop
 }
 
-# done_when NAME STATUS [LINE]...: once the page asks for it, the settings get these lines, and the page is told when
-# they have come into effect, by the status of an event.
+# done_when NAME STATUS [LINE]...: once the page asks for it (see meet in browser.mjs), the settings get these lines;
+# the page is told when an event is answered with that status.
 done_when() {
 	local name=$1 status=$2
 	shift 2
@@ -111,7 +111,7 @@ done_when() {
 	settings_are "$@"
 	# shellcheck disable=SC2046 # several processes
 	kill -HUP $(workers)
-	wait_for 20 eval '[ "$(curl -s -o /dev/null -w "%{http_code}" -u '"$KEY_LIMITED"': -d "{}" "$URL/v1/t")" = '"$status"' ]'
+	wait_for 20 eval '[ "$(curl -s -o /dev/null -w "%{http_code}" -u '"$KEY_SERVER"': -d "{}" "$URL/v1/t")" = '"$status"' ]'
 	touch "$T/sent.$name.done"
 }
 
