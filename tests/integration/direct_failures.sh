@@ -1,7 +1,7 @@
 #!/bin/bash
 # Failures here, as a library on a page sees them: a full disk, a handler that is killed under a request,
-# no handler at all. Each answer asks it to send again, and may be read by the page; what it then sends
-# again is there once.
+# no handler at all. Each answer asks it to send again, and may be read by the page; the spool then has
+# each event once.
 . "$(dirname "$0")/../lib/server.sh"
 
 SOURCES=('auth = none' '[sources]' 'page = PAGE-KEY-1 browser origin=https://shop.example')

@@ -1,6 +1,6 @@
 #!/bin/bash
-# A spool with sources: an id counts within its source, a person within the tenant. What stats, import, erase
-# and repair make of records that came by webhook and from libraries.
+# A spool with sources: an id counts within its source, a person within the tenant. So they do for stats,
+# import, erase and repair, whether a record came by webhook or from a library.
 . "$(dirname "$0")/../lib/server.sh"
 
 SETTINGS='auth = key

@@ -1,7 +1,7 @@
 #!/bin/bash
-# What libraries must not send, and what strangers with a public key try: each answer with its code and
-# CORS header, what rejected.jsonl gets, and what the spool keeps. Through lighttpd; a part also through
-# mod_fcgid and nginx.
+# Bodies and keys that libraries must not send, and the tricks of strangers with a public key: each answer
+# with its code and CORS header, what rejected.jsonl gets, and what the spool keeps. All rows go through
+# lighttpd, a part of them also through mod_fcgid and nginx.
 . "$(dirname "$0")/../lib/server.sh"
 
 SETTINGS='public_url = https://h.example/hookspool
@@ -133,8 +133,8 @@ body_make() { # BODY
 	esac >"$T/body"
 }
 
-# said: the last answer as status, code and CORS header. What is not success must be an object with all three
-# members, and what success is says so.
+# said: the last answer as status, code and CORS header. The code is ? unless an error is an object with all
+# three members.
 said() {
 	local body code='?' allowed vary
 	body=$(<"$T/answer.body")

@@ -63,8 +63,8 @@ is 'also where they cannot be opened' "$(sent key-of-the-busy busy5 1 192.0.2.1)
 is 'which is logged once' "$(grep -c 'senders are not limited' "$S/log/program.log")" 1
 server_stop
 
-# Several processes of mod_fcgid have one rate together: 10 events of its burst, one for each second, and what
-# was under way in each process when it was used up.
+# Several processes of mod_fcgid have one rate together: 10 events of its burst, one for each second, and one
+# that was under way in each process when the burst ran out.
 SETTINGS='auth = none
 address_rate = none
 [sources]
