@@ -37,6 +37,7 @@ static void describe(struct hs_exchange *exchange, const struct hs_envelope *env
 		.type = path->type,
 		.channel = path->channel,
 		.ip = exchange->address,
+		.is_public = exchange->source->browser,
 		.sent_at = envelope->batch.p != NULL ? envelope->sent_at : HS_SLICE_NONE,
 		.context = scratch->frame.context,
 		.integrations = scratch->frame.integrations,

@@ -199,9 +199,9 @@ library PAGE-KEY-1 '{"batch":[{"type":"page","userId":"u","messageId":"order-17"
 	"timestamp":"2099-01-01T00:00:00.000Z","source":"orders","tenant":"evil","context":{"ip":"192.0.2.1"}}]}'
 library SERVER-KEY-1 '{"batch":[{"type":"page","userId":"u","messageId":"order-17"}]}'
 is 'an id that a page has used up is still free for the server' "$(record order-17 .source | xargs)" 'page orders'
-is 'the sent times, source and tenant are not those of the record' "$(grep -F order-17 "$SPOOL" | head -n 1 |
-	jq -c '[.timestamp == .received_at, .received_at > "2026", .original_timestamp, .source_2, .tenant, .tenant_2]')" \
-	'[true,true,"2099-01-01T00:00:00.000Z","orders","acme","evil"]'
+is 'the sent times, source, tenant and address are not those of the record' "$(grep -F order-17 "$SPOOL" | head -n 1 |
+	jq -c '[.timestamp == .received_at, .received_at > "2002", .original_timestamp, .source_2, .tenant, .tenant_2, .context_ip]')" \
+	'[true,true,"2099-01-01T00:00:00.000Z","orders","acme","evil","127.0.0.1"]'
 server_stop
 table_run apache-fcgid
 server_stop
