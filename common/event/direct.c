@@ -148,8 +148,8 @@ static bool is_client(const struct hs_direct *direct, const struct hs_event *e, 
 	uint32_t context = e->field[HS_FIELD_CONTEXT];
 	uint32_t flag = context == 0 ? 0 : find_member(e->json, context, HS_SLICE("direct"));
 
-	return direct->is_public || hs_slice_eq(direct->channel, HS_SLICE("client")) || (library != NULL && library->is_client) ||
-	       (flag != 0 && e->json->tok[flag].kind == HS_JSON_TRUE);
+	return direct->is_public || hs_slice_eq(direct->channel, HS_SLICE("client")) ||
+	       (library != NULL && library->is_client) || (flag != 0 && e->json->tok[flag].kind == HS_JSON_TRUE);
 }
 
 /* Inserts a token in ascending order; 0 is ignored. */
