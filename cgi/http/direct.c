@@ -37,6 +37,7 @@ static void describe(struct hs_exchange *exchange, const struct hs_envelope *env
 		.type = path->type,
 		.channel = path->channel,
 		.ip = exchange->address,
+		.is_public = exchange->source->browser,
 		.sent_at = envelope->batch.p != NULL ? envelope->sent_at : HS_SLICE_NONE,
 		.context = scratch->frame.context,
 		.integrations = scratch->frame.integrations,
@@ -64,7 +65,8 @@ static enum hs_result validate(struct hs_exchange *exchange)
 	result = hs_rate_limit_source(exchange);
 	if (result != HS_OK)
 		return result;
-	hs_ingest_let_in(exchange, hs_slice_str(exchange->source->label));
+	exchange->answered.source = hs_slice_str(exchange->source->label);
+	hs_ingest_let_in(exchange);
 	hs_body_open_direct(&scratch->events, &scratch->json, body, &envelope, &scratch->frame);
 	describe(exchange, &envelope);
 	result = hs_ingest_take(exchange, HS_OK);
@@ -91,5 +93,5 @@ void hs_handle_sdk_metrics(struct hs_exchange *exchange)
 void hs_handle_unknown(struct hs_exchange *exchange)
 {
 	exchange->logged = hs_param(exchange->transport->params(exchange->transport), HS_SLICE("PATH_INFO"));
-	hs_exchange_answer(exchange, HS_E_PATH);
+	hs_exchange_answer(exchange, HS_E_SDK_PATH);
 }

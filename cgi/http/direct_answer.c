@@ -15,6 +15,8 @@ int hs_direct_answer_status(const struct hs_outcome *o)
 {
 	int status = hs_result_info(result_of(o))->status;
 
+	if (status == 200 && o->page != NULL)
+		return o->page->status;
 	if (status == 200)
 		return o->is_preflight ? 204 : 200;
 	return status == 404 || status == 405 || status == 429 || status == 503 ? status : 400;

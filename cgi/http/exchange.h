@@ -52,6 +52,7 @@ enum {
 	HS_KEEP_BYTES = 1 << 17,  /* buffers above this size are freed after use … */
 	HS_REST_BYTES = 1 << 14,  /* … and above this size when no request comes for a while */
 	HS_BATCH_MAX = 65536,     /* events in one batch; Segment sends at most 4000 */
+	HS_PAGE_TAG = 34,         /* characters of a page's ETag, quotes included */
 };
 
 /*
@@ -96,7 +97,8 @@ struct hs_exchange {
 	struct hs_slice origin;         /* direct intake: the header Origin */
 	const struct hs_source *source; /* … and whose write key it is, in the settings; NULL: not known */
 	struct hs_response page;        /* … and an answer with a body of its own, … */
-	struct hs_buf page_text;        /* … which is freed once it is sent */
+	struct hs_buf page_text;        /* … which is freed once it is sent, … */
+	char page_tag[HS_PAGE_TAG];     /* … and its ETag */
 	struct hs_slice logged;         /* what the log line shows beside the message; n == 0: nothing */
 	struct hs_ip_address sender;    /* valid if has_sender */
 	bool has_sender;

@@ -4,9 +4,8 @@
 
 #include <stddef.h>
 
-void hs_ingest_let_in(struct hs_exchange *exchange, struct hs_slice key)
+void hs_ingest_let_in(struct hs_exchange *exchange)
 {
-	exchange->answered.key = key;
 	exchange->answered.arrived_ms = exchange->scratch->store->now();
 	hs_timestamp_text(exchange->answered.arrived_ms, exchange->spooled_at);
 }

@@ -8,8 +8,8 @@
 
 #include "cgi/http/exchange.h"
 
-/* Notes when the events of a sender that is let in have arrived. `key`: the label of its key; n == 0: none. */
-void hs_ingest_let_in(struct hs_exchange *exchange, struct hs_slice key);
+/* Notes when the events of a sender that is let in have arrived. */
+void hs_ingest_let_in(struct hs_exchange *exchange);
 
 /*
  * Makes records of the events that scratch->events reads; rejects those that are not valid, or, unless

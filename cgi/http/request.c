@@ -123,7 +123,9 @@ static enum hs_result read_body_head(struct hs_request *r, struct hs_slice lengt
 	if (result != HS_OK || is_identity(encoding))
 		return result;
 	r->gzip = direct && is_gzip(encoding);
-	return r->gzip ? HS_OK : HS_E_ENCODING;
+	if (r->gzip)
+		return HS_OK;
+	return direct ? HS_E_SDK_ENCODING : HS_E_ENCODING;
 }
 
 static void fill_credentials(struct hs_credentials *c, const struct hs_slice var[static VARIABLES])
@@ -153,7 +155,7 @@ enum hs_result hs_request_read(struct hs_request *r, char *const *params, uint64
 	if (r->route == NULL)
 		return HS_E_PATH;
 	if ((r->route->methods & 1U << r->method) == 0)
-		return HS_E_METHOD;
+		return r->route->direct != NULL ? HS_E_SDK_METHOD : HS_E_METHOD;
 	if (r->route->accepts == NULL)
 		return HS_OK;
 	if (!r->route->accepts(var[CONTENT_TYPE]))

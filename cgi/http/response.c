@@ -11,6 +11,7 @@ static const char *reason(int status)
 		{ 200, "OK" },
 		{ 202, "Accepted" },
 		{ 204, "No Content" },
+		{ 304, "Not Modified" },
 		{ 400, "Bad Request" },
 		{ 401, "Unauthorized" },
 		{ 403, "Forbidden" },
@@ -56,7 +57,7 @@ void hs_response_print(const struct hs_response *r, bool without_body, struct hs
 	hs_buf_put_uint(head, (uint64_t)r->status);
 	hs_buf_putc(head, ' ');
 	hs_buf_put_slice(head, hs_slice_str(reason(r->status)));
-	if (r->status != 204) {
+	if (r->status != 204 && r->status != 304) {
 		put_header(head, HS_SLICE("Content-Type"), r->media_type);
 		hs_buf_put_slice(head, HS_SLICE("\r\nContent-Length: "));
 		hs_buf_put_uint(head, r->body->n);

@@ -26,7 +26,10 @@ struct hs_response {
 /* Adds a header. At most HS_RESPONSE_HEADERS. */
 void hs_response_header(struct hs_response *r, struct hs_slice name, struct hs_slice value);
 
-/* Prints the head; 204 has neither type nor length (RFC 9110, 8.6). `without_body` (for HEAD) empties the body after the head has given its length. */
+/*
+ * Prints the head; 204 and 304 have neither type nor length (RFC 9110, 8.6). `without_body` (for HEAD)
+ * empties the body after the head has given its length.
+ */
 void hs_response_print(const struct hs_response *r, bool without_body, struct hs_buf *head);
 
 #endif

@@ -59,7 +59,8 @@ static enum hs_result validate(struct hs_exchange *exchange)
 		result = check_signature(exchange);
 	if (result != HS_OK)
 		return result;
-	hs_ingest_let_in(exchange, key);
+	exchange->answered.key = key;
+	hs_ingest_let_in(exchange);
 	return hs_ingest_take(exchange, read_settings_header(exchange));
 }
 

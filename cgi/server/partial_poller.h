@@ -4,9 +4,10 @@
  * time limits, and bounds the memory of all of them.
  *
  * Limits: HS_HEAD_MS for the head, hs_body_deadline for the body, HS_REST_MS for the rest of a refused
- * body, HS_UNSENT_MS for an answer that the peer is slow to read. Memory is bounded in two shares: of senders that the head has let in, and of senders that only
- * the whole body can identify, so that strangers cannot take the room of the others. If a
- * share is full, its largest request is answered 503; if there are too many requests, the oldest is.
+ * body, HS_UNSENT_MS for an answer that the peer is slow to read. Memory of bodies is bounded in two shares:
+ * of senders that the head has let in, and of senders that only the whole body can identify, so that
+ * strangers cannot take the room of the others. If a share is full, its largest request is answered 503; if
+ * there are too many requests, the oldest is. Unsent answers may hold HS_UNSENT_BYTES.
  */
 #ifndef HS_PARTIAL_POLLER_H
 #define HS_PARTIAL_POLLER_H

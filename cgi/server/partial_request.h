@@ -26,7 +26,7 @@ enum {
 	HS_HEAD_MS = 5000,          /* for the variables to arrive; for the body see exchange.h */
 	HS_REST_MS = 10000,         /* for the rest of a refused body, which the web server is still sending */
 	HS_UNSENT_MS = 30000,       /* for the peer to read a large answer */
-	HS_UNSENT_BYTES = 16 << 20, /* of all answers that peers have not read yet; one more is cut short */
+	HS_UNSENT_BYTES = 16 << 20, /* of all answers that peers have not read yet; one more is not sent */
 };
 
 /* Bytes in memory of all partial requests. */

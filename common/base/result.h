@@ -46,6 +46,12 @@ enum hs_class {
 	X(HS_E_SDK_SCRIPT, REQUEST, 404, INFO, "no script here", \
 	  "set sdk_script to npm's standalone build of analytics-next, a plain file of at most 4 MB") \
 	X(HS_E_METHOD, REQUEST, 405, INFO, "method not allowed", "senders use POST, PUT or PATCH") \
+	X(HS_E_SDK_PATH, REQUEST, 404, INFO, "no such resource", \
+	  "point the library at the mount as docs/sdk.md does: it adds /v1/batch and the like itself") \
+	X(HS_E_SDK_METHOD, REQUEST, 405, INFO, "method not allowed", \
+	  "libraries POST events, and GET settings and script: look at the sender or the proxy") \
+	X(HS_E_SDK_ENCODING, REQUEST, 415, INFO, "Content-Encoding must be gzip or identity", \
+	  "set the library's compression to gzip, or turn it off; look for a proxy that compresses") \
 	X(HS_E_MEDIA_TYPE, REQUEST, 415, INFO, "Content-Type must be application/json", \
 	  "set the sender's content type to application/json") \
 	X(HS_E_ENCODING, REQUEST, 415, INFO, "Content-Encoding must be identity", "turn the sender's compression off") \

@@ -139,14 +139,17 @@ static void take_fields(struct hs_direct_record *record, const struct hs_direct 
 	field[HS_FIELD_CHANNEL] = (struct hs_direct_value){ direct->channel, false };
 }
 
-/* Segment fills in the address of clients, and of servers that set context.direct. */
+/*
+ * Segment fills in the address of clients, and of servers that set context.direct. A stranger who has a public
+ * key could use a server's path to name another address.
+ */
 static bool is_client(const struct hs_direct *direct, const struct hs_event *e, const struct library *library)
 {
 	uint32_t context = e->field[HS_FIELD_CONTEXT];
 	uint32_t flag = context == 0 ? 0 : find_member(e->json, context, HS_SLICE("direct"));
 
-	return hs_slice_eq(direct->channel, HS_SLICE("client")) || (library != NULL && library->is_client) ||
-	       (flag != 0 && e->json->tok[flag].kind == HS_JSON_TRUE);
+	return direct->is_public || hs_slice_eq(direct->channel, HS_SLICE("client")) ||
+	       (library != NULL && library->is_client) || (flag != 0 && e->json->tok[flag].kind == HS_JSON_TRUE);
 }
 
 /* Inserts a token in ascending order; 0 is ignored. */

@@ -13,6 +13,7 @@ struct hs_direct {
 	struct hs_slice type;                         /* by the path (/v1/track); n == 0: the event's own counts */
 	struct hs_slice channel;                      /* by the path: client or server */
 	struct hs_slice ip;                           /* address of the sender as text; n == 0: not to be kept */
+	bool is_public;                               /* anyone may know the write key */
 	struct hs_slice sent_at;                      /* raw JSON text beside `batch`; p == NULL: absent */
 	const struct hs_json *context, *integrations; /* objects beside `batch`, tok[0] an object; NULL: absent */
 	int64_t received_ms;                          /* since 1970 */
@@ -51,7 +52,7 @@ struct hs_direct_record {
  *	received_at         the time of arrival
  *	sent_at             beside the batch, or else in the event; at most HS_SENT_AT_MAX bytes of JSON
  *	channel             by the path
- *	context_ip          for a client, the sender's address; for a server, what the event says
+ *	context_ip          the sender's address if it is a client, or its key is public; else what the event says
  *
  * writeKey and _metadata at the top are skipped.
  */

@@ -108,10 +108,11 @@ void hs_spool_expire(struct hs_spool *spool, int64_t now_ms);
 /* How a request was answered. All of it stays the caller's. */
 struct hs_answered {
 	int status;
-	struct hs_slice key; /* label of the key that let it in; empty: none did */
-	unsigned secret;     /* 1 + index in the settings of the secret that let it in; 0: none did */
-	int64_t arrived_ms;  /* since 1970; unused without key and secret */
-	uint64_t dropped;    /* events that the rules did not keep */
+	struct hs_slice key;    /* label of the key that let it in; empty: none did */
+	struct hs_slice source; /* label of the source whose write key let it in; empty: none did */
+	unsigned secret;        /* 1 + index in the settings of the secret that let it in; 0: none did */
+	int64_t arrived_ms;     /* since 1970; unused without key, source and secret */
+	uint64_t dropped;       /* events that the rules did not keep */
 };
 
 /*

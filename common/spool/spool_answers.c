@@ -47,10 +47,11 @@ static bool is_noted(_Atomic uint64_t *noted, const char *label, int64_t at_ms)
 	return false;
 }
 
-static void note_key(struct hs_spool *spool, struct hs_slice key, int64_t at_ms)
+/* `label` points into the settings. */
+static void note_label(struct hs_spool *spool, enum hs_credential kind, struct hs_slice label, int64_t at_ms)
 {
-	if (!is_noted(&spool->noted[HS_CREDENTIAL_KEY], key.p, at_ms))
-		hs_metrics_note_use(spool->metrics, HS_CREDENTIAL_KEY, key, at_ms);
+	if (!is_noted(&spool->noted[kind], label.p, at_ms))
+		hs_metrics_note_use(spool->metrics, kind, label, at_ms);
 }
 
 static void note_secret(struct hs_spool *spool, unsigned secret, int64_t at_ms)
@@ -73,7 +74,9 @@ void hs_spool_count_answer(struct hs_spool *spool, const struct hs_answered *ans
 		hs_metrics_add(spool->metrics, &sums, answered->arrived_ms);
 	}
 	if (answered->key.n > 0)
-		note_key(spool, answered->key, answered->arrived_ms);
+		note_label(spool, HS_CREDENTIAL_KEY, answered->key, answered->arrived_ms);
+	if (answered->source.n > 0)
+		note_label(spool, HS_CREDENTIAL_SOURCE, answered->source, answered->arrived_ms);
 	if (answered->secret > 0)
 		note_secret(spool, answered->secret - 1, answered->arrived_ms);
 }

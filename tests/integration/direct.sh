@@ -86,30 +86,12 @@ direct 'a path of one event keeps all of it' /v1/track "$track,\"messageId\":\"o
 is 'it is there' "$(grep -c '"message_id":"one-1"' "$SPOOL")" 1
 direct 'the path twice' /v1/b/b "{\"batch\":[$track}],\"writeKey\":\"API-KEY-1\"}" 200 -
 direct 'a final slash' /v1/import/ "{\"batch\":[$track}]}" 200 - -u API-KEY-1:
-direct 'a bad event among good ones' /v1/batch "{\"batch\":[$track,\"messageId\":\"good-1\"},{\"type\":\"track\"},$track,\"messageId\":\"good-2\"}]}" \
-	200 - -u API-KEY-1:
-is 'the good ones are kept' "$(grep -c '"message_id":"good-[12]"' "$SPOOL")" 2
-is 'the bad one is rejected' "$(tail -n 1 "$S/spool/rejected.jsonl" | jq -r '"\(.status) \(.source) \(.tenant) \(.message)"')" \
-	'400 api acme event 2: userId or anonymousId required'
-direct 'all bad' /v1/batch '{"batch":[{"type":"track"},{"type":"x"}]}' 400 identity -u API-KEY-1:
-direct 'delete' /v1/batch '{"batch":[{"type":"delete","userId":"u-1"}]}' 400 delete_direct -u API-KEY-1:
-direct 'no key' /v1/t "$track}" 400 write_key
-direct 'an unknown key' /v1/t "$track}" 400 write_key -u nobody:
-direct 'a revoked key' /v1/t "$track}" 400 write_key_revoked -u OLD-KEY-1:
-direct 'two keys' /v1/t "$track,\"writeKey\":\"SHOP-KEY-1\"}" 400 two_keys -u API-KEY-1:
-direct 'an origin that is not listed' /v1/t "$track,\"writeKey\":\"SHOP-KEY-1\"}" 400 origin -H 'Origin: https://evil.example'
-check 'the log names it' grep -qF 'origin not allowed for this write key: "https://evil.example"' <(logs_show)
-direct 'null' /v1/t "$track,\"writeKey\":\"SHOP-KEY-1\"}" 400 origin -H 'Origin: null'
-direct 'no origin' /v1/t "$track,\"writeKey\":\"SHOP-KEY-1\"}" 400 origin
 direct 'a listed one' /v1/t "$track,\"writeKey\":\"SHOP-KEY-1\"}" 200 - -H 'Origin: https://shop.example'
 is 'which may read the answer' "$(head_of access-control-allow-origin) $(head_of vary)" 'https://shop.example Origin'
 direct 'a server with an origin' /v1/t "$track}" 200 - -u API-KEY-1: -H 'Origin: https://shop.example'
 is 'may not be read by a page' "$(head_of 'access-control-[a-z-]*')" ''
-direct 'NaN' /v1/batch "{\"batch\":[$track,\"properties\":{\"n\":NaN}}]}" 400 json_syntax -u API-KEY-1:
-direct 'cut short' /v1/batch "{\"batch\":[$track}" 400 json_end -u API-KEY-1:
-direct 'two bodies joined' /v1/batch "{\"batch\":[$track}]}{\"batch\":[]}" 400 json_trailing -u API-KEY-1:
 direct 'figures of the library itself' /v1/m '{"series":[]}' 200 -
-direct 'an unknown path' '/v1/nowhere' "$track}" 404 path
+direct 'an unknown path' '/v1/nowhere' "$track}" 404 sdk_path
 check 'the log names that, too' grep -qF 'no such resource: "/v1/nowhere"' <(logs_show)
 
 # --- preflight, settings, script
@@ -118,7 +100,7 @@ ask OPTIONS /v1/t -H 'Origin: https://shop.example' -H 'Access-Control-Request-H
 is 'preflight' "$CODE $(head_of access-control-allow-headers) $(head_of access-control-max-age)" '204 authorization,x-retry-count 86400'
 is 'its body is empty' "$(wc -c <"$T/answer")" 0
 ask GET /v1/t
-is 'a wrong method' "$CODE $(jq -r .code "$T/answer")" '405 method'
+is 'a wrong method' "$CODE $(jq -r .code "$T/answer")" '405 sdk_method'
 ask GET /v1/projects/SHOP-KEY-1/settings
 is 'settings' "$CODE $(jq -r '.integrations["Segment.io"] | "\(.apiKey) \(.protocol)://\(.apiHost)"' "$T/answer")" \
 	'200 SHOP-KEY-1 https://h.example/hookspool/v1'

@@ -62,4 +62,43 @@ listener_start
 is 'also where they cannot be opened' "$(sent key-of-the-busy busy5 1 192.0.2.1) $(sent key-of-the-web web5 20 192.0.2.1)" '200 200'
 is 'which is logged once' "$(grep -c 'senders are not limited' "$S/log/program.log")" 1
 server_stop
+
+# Several processes of mod_fcgid have one rate together: 10 events of its burst, one for each second, and one
+# that was under way in each process when the burst ran out.
+SETTINGS='auth = none
+address_rate = none
+[sources]
+web = key-of-the-web browser origin=https://shop.example rate=1/s
+app = key-of-the-app server'
+server_start apache-fcgid
+batch() { printf '{"batch":[%s],"writeKey":"%s"}' "$(events "$2-" 1 "$3")" "$1" >"$T/body"; }
+flood() {
+	seq 120 | while read -r n; do
+		[ "$n" = 1 ] || echo next
+		printf 'url = "%s/v1/t"\ndata = "{\\"event\\":\\"e\\",\\"userId\\":\\"u\\",\\"messageId\\":\\"flood-%s-%d\\"}"\n' "$URL" "$EPOCHREALTIME" "$n"
+		printf 'user = "key-of-the-web:"\nheader = "Origin: https://shop.example"\noutput = "/dev/null"\nwrite-out = "%%{http_code}\\n"\n'
+	done >"$T/flood"
+	curl -s -Z --parallel-immediate --parallel-max 6 -K "$T/flood" >>"$T/answers" 2>/dev/null
+	[ "$(workers | wc -l)" -gt 1 ] # mod_fcgid starts them at its own pace
+}
+begun=$EPOCHREALTIME
+wait_for 20 flood
+elapsed=$(($(since "$begun") / 1000 + 1))
+taken=$(grep -c '^200$' "$T/answers") processes=$(workers | wc -l)
+check "there are several processes: $processes" [ "$processes" -gt 1 ]
+is 'each is answered 200 or 429' "$(sort -u "$T/answers" | xargs)" '200 429'
+check "they have one rate: $taken taken in $elapsed s" [ "$taken" -ge 10 -a "$taken" -le $((10 + elapsed + processes)) ]
+is 'and what was taken is kept' "$(ids | grep -c '^flood-')" "$taken"
+
+batch key-of-the-web more 1000
+PATH_INFO=/v1/b post "$T/body" -H 'Origin: https://shop.example' # uses up the rest for minutes
+PATH_INFO=/v1/b post "$T/body" -H 'Origin: https://shop.example'
+answer_check 429 '.code == "rate_source" and .message == .error' 'an exhausted key'
+check 'after how many seconds to try again' [ "$(header Retry-After)" -ge 1 -a "$(header Retry-After)" -le 300 ]
+is 'which a page may read' "$(header Access-Control-Allow-Origin) $(header Access-Control-Expose-Headers)" 'https://shop.example Retry-After'
+batch key-of-the-app more 1000
+PATH_INFO=/v1/batch post "$T/body"
+answer_check 200 .success "the server's key is not touched by that"
+is 'all of it is kept' "$(ids | sort | grep -c '^more-')" "$(jq -s 'map(select(.message_id[:5] == "more-")) | length' "$SPOOL")"
+server_stop
 done_testing

@@ -33,6 +33,30 @@ settings_write 'auth = none'
 reload
 wait_for 5 eval 'post "$T/body"; [ $STATUS = 200 ]'
 is 'a mended file is taken' "$STATUS" 200
+
+# The sources, too. by_key KEY [curl's arguments]: the status of an event that a library sends with this key.
+by_key() { PATH_INFO=/v1/t request -u "$1:" --data-binary '{"event":"e","userId":"u"}' "${@:2}"; }
+answered_by() { by_key "${@:2}"; [ "$STATUS" = "$1" ]; }
+# sources_are LINE...: the settings from now on.
+sources_are() { settings_write 'auth = none' '[sources]' "$@" && reload; }
+by_key KEY-1
+is 'without sources there is no direct intake' "$STATUS" 404
+sources_are 'shop = KEY-1' 'page = KEY-3 browser origin=https://a.example'
+check 'after SIGHUP a new source may send' wait_for 5 answered_by 200 KEY-1
+check 'its page from the listed origin alone' answered_by 400 KEY-3 -H 'Origin: https://b.example'
+sources_are 'shop = KEY-2' 'page = KEY-3 browser origin=https://b.example'
+check 'a new key is taken' wait_for 5 answered_by 200 KEY-2
+check 'and a new origin' answered_by 200 KEY-3 -H 'Origin: https://b.example'
+check 'the old key is refused' answered_by 400 KEY-1
+check 'and the old origin' answered_by 400 KEY-3 -H 'Origin: https://a.example'
+sources_are 'shop = KEY-4' 'page = KEY-5 browser'
+check 'a source without an origin is reported with its line' wait_for 5 grep -q 'hookspool\.conf:6: \[sources\] page' "$S/log/hookspool.log"
+check 'and the old sources apply' answered_by 200 KEY-2
+is 'the records have the label of their source' "$(grep -o '"source":"[a-z]*"' "$SPOOL" | sort | uniq -c | xargs)" \
+	'1 source:page 3 source:shop'
+settings_write 'auth = none'
+reload
+check 'without sources it ends again' wait_for 5 answered_by 404 KEY-2
 is 'one process did all of that' "$(workers)" "$worker"
 server_stop
 

@@ -19,7 +19,17 @@ const scenarios = {
   'same-1.83': { same: true, module: 'analytics-next-1.83' },
   batching: { segment: { deliveryStrategy: { strategy: 'batching', config: { size: 3, timeout: 200 } } } },
   leaving: { run: leave, segment: { deliveryStrategy: { config: { keepalive: true } } } },
+  'leaving-1.83': { run: leave, module: 'analytics-next-1.83' },
   offline: { run: goOffline },
+  // The test makes the mount answer 503 and then 200 again: see meet().
+  unavailable: { run: outlive },
+  'unavailable-1.83': { run: outlive, module: 'analytics-next-1.83' },
+  'unavailable-batching': { run: outlive, segment: { deliveryStrategy: { strategy: 'batching', config: { size: 3, timeout: 200 } } } },
+  // The source's rate is 1/s: more than its burst of ten comes at once, and the rest is answered 429.
+  limited: { run: exceed },
+  'limited-1.83': { run: exceed, module: 'analytics-next-1.83' },
+  // Handlers are killed until all events have been sent once.
+  killed: { run: goOn },
   alone: { html: alone }
 }
 const plan = { module: '@segment/analytics-next', segment: {}, run: callAll, html: own, ...scenarios[scenario] }
@@ -51,17 +61,66 @@ async function serve () {
 }
 
 // Each request that carries events, and what it was answered.
+const seen = new Map() // by status: how many requests
+const delivered = new Set() // ids
 function record (context) {
   const note = (request, status) => {
     if (request.method() !== 'POST' || !request.url().startsWith(host)) return
     let body
     try { body = JSON.parse(request.postData()) } catch { return }
+    seen.set(status, (seen.get(status) ?? 0) + 1)
     for (const event of body.batch ?? (body.messageId ? [body] : [])) {
+      if (status === 200) delivered.add(event.messageId)
       emit(file, { id: event.messageId, must: status === 200, record: wanted(event) })
     }
   }
   context.on('requestfinished', async request => note(request, (await request.response().catch(() => null))?.status()))
   context.on('requestfailed', request => note(request, 0))
+}
+
+// Waits for a condition; the library backs off for longer and longer, so the bound is wide.
+async function until (what, condition) {
+  for (const begun = Date.now(); !condition(); await settled(50)) {
+    if (Date.now() - begun > 150000) throw new Error(`${what}: not after 150 s; answers ${JSON.stringify([...seen])}, ${delivered.size} events delivered`)
+  }
+}
+
+// Asks the test for something, and waits until that is done.
+async function meet (name) {
+  fs.writeFileSync(`${out}.${name}`, '')
+  await until(name, () => fs.existsSync(`${out}.${name}.done`))
+}
+
+async function outlive (tab) {
+  await track(tab, 1)
+  await until('the first event', () => delivered.size === 1)
+  await meet('down')
+  await track(tab, 20)
+  await until('answers of 503', () => (seen.get(503) ?? 0) >= 2)
+  await meet('up')
+  await until('all events', () => delivered.size === 21)
+}
+
+async function exceed (tab) {
+  await track(tab, 20)
+  await until('all events', () => delivered.size === 20)
+  if (!seen.has(429)) throw new Error('no request was answered 429')
+}
+
+async function goOn (tab) {
+  await track(tab, 1)
+  await until('the first event', () => delivered.size === 1)
+  await meet('begun') // without settings the library would send nothing
+  for (let n = 1; n < 150; n++) {
+    await track(tab, 1)
+    await settled(30)
+  }
+  await meet('ended')
+  await until('all events', () => delivered.size === 150)
+}
+
+async function track (tab, times) {
+  await tab.evaluate(times => { for (let n = 0; n < times; n++) analytics.track('Order Completed', { n, total: 39.95 }) }, times)
 }
 
 async function calls (tab) {

@@ -112,6 +112,7 @@ static void run_direct_case(struct test_case *c)
 	if (!case_find(c, "channel", &b.direct.channel))
 		b.direct.channel = HS_SLICE("server");
 	case_find(c, "ip", &b.direct.ip);
+	b.direct.is_public = case_find(c, "public", &nothing);
 	case_find(c, "sent_at", &b.direct.sent_at);
 	b.direct.context = object_of(c, "context", &b.context);
 	b.direct.integrations = object_of(c, "integrations", &b.integrations);

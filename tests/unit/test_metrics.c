@@ -3,6 +3,7 @@
  * rebuilt, and a minute never shows figures of another.
  */
 #include "base/io.h"
+#include "config/sources.h"
 #include "spool/shared/metrics.h"
 #include "tests/lib/processes.h"
 #include "tests/lib/temp_dir.h"
@@ -82,7 +83,7 @@ TEST_WITH(rows_keep_their_place, NULL, NULL)
 		                            "conflicting", "suppressed",     "unparsed_timestamps" };
 	size_t first = hs_metric_info(HS_METRIC_RESPONSES)->offset, at = first;
 
-	assert_int_equal(first, 80 + 2880 * 32 + 1280 * 80);
+	assert_int_equal(first, 80 + 2880 * 32 + 2560 * 80);
 	assert_true(sizeof name / sizeof name[0] <= HS_METRIC_COUNT);
 	for (size_t i = 0; i < sizeof name / sizeof name[0]; i++) {
 		const struct hs_metric_info *info = hs_metric_info((enum hs_metric)i);
@@ -226,7 +227,7 @@ TEST(an_older_build_uses_its_part)
 
 TEST(a_newer_version_is_left_alone)
 {
-	uint64_t version = 2;
+	uint64_t version = 3;
 
 	add_as(HS_METRICS_BYTES, 3);
 	put_bytes(AT_VERSION, &version, sizeof version);
@@ -235,7 +236,7 @@ TEST(a_newer_version_is_left_alone)
 	hs_metrics_add_response(s.m, 200);
 	hs_metrics_note_use(s.m, HS_CREDENTIAL_KEY, HS_SLICE("acme"), 1000);
 	assert_null(hs_metrics_read(temp.fd));
-	version = 1;
+	version = 2;
 	put_bytes(AT_VERSION, &version, sizeof version);
 	assert_int_equal(value(HS_METRIC_ACCEPTED), 3);
 	assert_true(follow());
@@ -540,6 +541,9 @@ TEST(the_last_use_of_a_credential)
 	hs_metrics_note_use(s.m, HS_CREDENTIAL_KEY, HS_SLICE("acme"), 60000);
 	assert_int_equal(last_use(HS_CREDENTIAL_KEY, "acme"), 60000);
 	assert_int_equal(last_use(HS_CREDENTIAL_SECRET, "acme"), 9000);
+	hs_metrics_note_use(s.m, HS_CREDENTIAL_SOURCE, HS_SLICE("acme"), 10000);
+	assert_int_equal(last_use(HS_CREDENTIAL_SOURCE, "acme"), 10000);
+	assert_int_equal(last_use(HS_CREDENTIAL_KEY, "acme"), 60000);
 	hs_metrics_note_use(s.m, HS_CREDENTIAL_KEY, HS_SLICE("acme"), 4000); /* the clock was set back */
 	assert_int_equal(last_use(HS_CREDENTIAL_KEY, "acme"), 4000);
 }
@@ -556,16 +560,16 @@ TEST(many_credentials)
 		int n = snprintf(name, sizeof name, "customer-%d", i);
 
 		hs_metrics_note_use(s.m, HS_CREDENTIAL_KEY, hs_slice(name, (size_t)n), 1000 + i);
-		if (i == HS_KEYS_MAX + HS_SECRETS_MAX)
+		if (i == HS_KEYS_MAX + HS_SECRETS_MAX + HS_SOURCES_MAX)
 			look();
 	}
 	for (size_t i = 0; i < HS_METRICS_CREDENTIALS; i++)
 		found += hs_metrics_use(s.f, i, &use);
-	assert_int_equal(found, HS_KEYS_MAX + HS_SECRETS_MAX + 1);
+	assert_int_equal(found, HS_KEYS_MAX + HS_SECRETS_MAX + HS_SOURCES_MAX + 1);
 	assert_int_equal(last_use(HS_CREDENTIAL_KEY, "customer-0"), 1000);
 	for (size_t i = found = 0; i < HS_METRICS_CREDENTIALS; i++)
 		found += hs_metrics_use(s.f, i, &use);
-	assert_in_range(found, HS_KEYS_MAX, HS_METRICS_CREDENTIALS);
+	assert_in_range(found, HS_KEYS_MAX + HS_SECRETS_MAX + HS_SOURCES_MAX, HS_METRICS_CREDENTIALS);
 }
 
 TESTS("metrics", begin, finish)

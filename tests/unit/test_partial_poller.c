@@ -12,7 +12,7 @@
 
 #define SHAPED "0123456789abcdef0123456789abcdef01234567"
 
-enum { MOST = 16, SOON_MS = 5000, BIG = 1 << 20 };
+enum { MOST = 16, SOON_MS = 5000, BIG = 1 << 20, LARGE = 3 << 20 };
 
 static struct scene {
 	struct hs_runtime service;
@@ -124,6 +124,25 @@ static int connected(struct hs_partial_request **ready, const char *length, cons
 	return ends[0];
 }
 
+/* A connection whose request is there at once; *fd is the peer's end. */
+static struct hs_partial_request *whole(int *fd)
+{
+	struct hs_buf b = { 0 };
+	struct hs_partial_request *a;
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	put_head(&b, "2", SHAPED);
+	put_record(&b, 5, HS_SLICE("{}"));
+	put_record(&b, 5, HS_SLICE(""));
+	say(ends[0], hs_buf_slice(&b));
+	hs_buf_free(&b);
+	a = hs_partial_poller_enter(s.arrivals, ends[1]);
+	assert_non_null(a);
+	*fd = ends[0];
+	return a;
+}
+
 static struct hs_partial_request *next_ready(void)
 {
 	struct pollfd p = { .fd = hs_partial_poller_fd(s.arrivals), .events = POLLIN };
@@ -187,20 +206,11 @@ TEST(in_pieces)
 /* If all of it is there, the accepting thread serves it. */
 TEST(at_once)
 {
-	struct hs_buf b = { 0 };
-	struct hs_partial_request *a;
-	int ends[2];
+	int fd;
+	struct hs_partial_request *a = whole(&fd);
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-	put_head(&b, "2", SHAPED);
-	put_record(&b, 5, HS_SLICE("{}"));
-	put_record(&b, 5, HS_SLICE(""));
-	say(ends[0], hs_buf_slice(&b));
-	hs_buf_free(&b);
-	a = hs_partial_poller_enter(s.arrivals, ends[1]);
-	assert_non_null(a);
 	answer(a);
-	check_answer(ends[0]);
+	check_answer(fd);
 }
 
 /* The rest of the body is read and dropped: a web server that cannot write it takes that for a failure. */
@@ -239,6 +249,70 @@ TEST(a_refused_body_without_an_end)
 	assert_int_equal(send(fd, "x", 1, MSG_NOSIGNAL), -1);
 	wrap_reset();
 	close(fd);
+}
+
+static const char large[LARGE];
+
+/* False: there is no room for another large answer. */
+static bool answer_large(int *fd)
+{
+	struct hs_partial_request *a = whole(fd);
+	bool sent = a->transport.write(&a->transport, HS_SLICE("Status: 200 OK\r\n\r\n"), hs_slice(large, LARGE));
+
+	a->transport.finish(&a->transport);
+	return sent;
+}
+
+static size_t heard_bytes(int fd)
+{
+	struct hs_buf b = heard(fd);
+	size_t n = b.n;
+
+	hs_buf_free(&b);
+	close(fd);
+	return n;
+}
+
+static bool is_closed(int fd, int wait_ms)
+{
+	struct pollfd p = { .fd = fd };
+
+	return poll(&p, 1, wait_ms) == 1 && (p.revents & POLLHUP) != 0;
+}
+
+/* The poller may be late to take the connection, and counts from then: so the clock goes on until it is closed. */
+TEST(a_large_answer_that_is_not_read)
+{
+	bool closed = false;
+	int fd;
+
+	assert_true(answer_large(&fd));
+	wrap_clock(0, HS_UNSENT_MS - 1000);
+	assert_false(is_closed(fd, 300));
+	for (int i = 1; i < SOON_MS / 100 && !closed; i++) {
+		wrap_clock(0, (int64_t)i * (HS_UNSENT_MS + 1000));
+		closed = is_closed(fd, 100);
+	}
+	wrap_reset();
+	assert_true(closed);
+	assert_in_range(heard_bytes(fd), 1, LARGE);
+}
+
+TEST(more_large_answers_than_may_wait)
+{
+	int fd[HS_UNSENT_BYTES / LARGE + 1];
+	size_t n = 0;
+
+	while (n < HS_UNSENT_BYTES / LARGE && answer_large(&fd[n]))
+		n++;
+	if (n == HS_UNSENT_BYTES / LARGE)
+		assert_false(answer_large(&fd[n]));
+	assert_in_range(n, 2, HS_UNSENT_BYTES / LARGE);
+	assert_int_equal(heard_bytes(fd[n]), 0); /* it is not sent at all */
+	assert_true(heard_bytes(fd[0]) > LARGE);
+	assert_true(answer_large(&fd[0]));
+	for (size_t i = 0; i < n; i++)
+		assert_true(heard_bytes(fd[i]) > LARGE);
 }
 
 TEST(a_peer_that_goes)

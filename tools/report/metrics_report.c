@@ -12,7 +12,9 @@ struct uses {
 	size_t count;
 };
 
-static const char *const kind_name[] = { [HS_CREDENTIAL_SECRET] = "secret", [HS_CREDENTIAL_KEY] = "key" };
+static const char *const kind_name[] = {
+	[HS_CREDENTIAL_SECRET] = "secret", [HS_CREDENTIAL_KEY] = "key", [HS_CREDENTIAL_SOURCE] = "source"
+};
 
 static int last_first(const void *a, const void *b)
 {

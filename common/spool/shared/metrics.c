@@ -12,12 +12,13 @@
 static const char NAME[] = "metrics";
 #define MAGIC UINT64_C(0x68736d6574726963)
 enum {
-	VERSION = 1,
+	VERSION = 2,
 	OPEN_TRIES = 3,
 	LOCK_MS = 50, /* how long another process may take to set the file up */
-	PROBES = 64,  /* entries of the table of credentials that one name may be in */
+	PROBES = 256, /* entries of the table of credentials that one name may be in */
 	MINUTE_MS = 60000,
 	TAG_SHIFT = 48, /* see struct minute */
+	KIND_BITS = 2,  /* see struct credential */
 };
 
 struct head {
@@ -56,6 +57,7 @@ struct block {
 
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && _Alignof(_Atomic uint64_t) == 8 && sizeof(_Atomic uint64_t) == 8,
               "lock-free atomics of one layout");
+static_assert(HS_CREDENTIALS <= 1 << KIND_BITS, "a kind fits its bits");
 
 struct hs_metrics {
 	size_t bytes;
@@ -395,7 +397,7 @@ static struct credential *find_credential(struct block *block, uint64_t id)
 void hs_metrics_note_use(struct hs_metrics *m, enum hs_credential kind, struct hs_slice name, int64_t now_ms)
 {
 	struct block *block = block_of(m);
-	uint64_t used = (uint64_t)(now_ms / 1000) << 1 | (uint64_t)kind, before;
+	uint64_t used = (uint64_t)(now_ms / 1000) << KIND_BITS | (uint64_t)kind, before;
 	struct credential *c;
 
 	if (block == NULL || name.n == 0 || name.n > HS_CREDENTIAL_NAME || now_ms < 0)
@@ -510,8 +512,8 @@ bool hs_metrics_use(const struct hs_metrics_figures *f, size_t i, struct hs_metr
 		return false;
 	c = &f->block.credential[i];
 	used = atomic_load(&c->used);
-	use->kind = (enum hs_credential)(used & 1);
-	use->last_ms = (int64_t)(used >> 1) * 1000;
+	use->kind = (enum hs_credential)(used & ((1U << KIND_BITS) - 1));
+	use->last_ms = (int64_t)(used >> KIND_BITS) * 1000;
 	copy_words(use->name, c->name, HS_CREDENTIAL_NAME);
 	use->name[HS_CREDENTIAL_NAME] = '\0';
 	return used != 0 && credential_id(use->kind, hs_slice_str(use->name)) == atomic_load(&c->id);

@@ -3,7 +3,7 @@
  *
  *	head         magic, version, boot of the machine, inode, size, when counting began
  *	minutes      a ring of the last 48 hours
- *	credentials  when each secret and each key was last used
+ *	credentials  when each secret, key and source was last used
  *	cells        the rows of HS_METRICS, one after the other
  *
  * A new counter is one row at the end of HS_METRICS. The file then grows at its end: a newer
@@ -104,10 +104,10 @@ struct hs_metrics_sums {
 /* Adds them to the rows and to the minute of `now_ms`, the wall clock in milliseconds since 1970. */
 void hs_metrics_add(struct hs_metrics *m, const struct hs_metrics_sums *sums, int64_t now_ms);
 
-enum hs_credential { HS_CREDENTIAL_SECRET, HS_CREDENTIAL_KEY, HS_CREDENTIALS };
-enum { HS_CREDENTIAL_NAME = 64, HS_METRICS_CREDENTIALS = 1280 };
+enum hs_credential { HS_CREDENTIAL_SECRET, HS_CREDENTIAL_KEY, HS_CREDENTIAL_SOURCE, HS_CREDENTIALS };
+enum { HS_CREDENTIAL_NAME = 64, HS_METRICS_CREDENTIALS = 2560 };
 /*
- * Notes that a request was let in by this secret or key: its label or position, never its value;
+ * Notes that a request was let in by this secret, key or source: its label or position, never its value;
  * 1 to HS_CREDENTIAL_NAME bytes without NUL. Where more than HS_METRICS_CREDENTIALS names have
  * been used since counting began, some are left out.
  */
