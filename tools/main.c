@@ -14,6 +14,7 @@
 	X(load) \
 	X(stats) \
 	X(cursors) \
+	X(metrics) \
 	X(rotate) \
 	X(maintain) \
 	X(verify) \

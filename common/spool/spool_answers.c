@@ -33,33 +33,61 @@ static struct hs_slice secret_name(const struct hs_settings *settings, unsigned 
 }
 
 /*
- * True if this use need not be noted. The metrics show seconds, and most requests have the same
- * credential as the one before: each is noted once in 1024 ms. The address of its label tells a
- * credential from the others of these settings.
+ * The metrics show seconds, and most requests have the same credential as the one before: each is noted
+ * once in 1024 ms. What was noted last is one word: the time, the entry in the metrics, and 32 bits of
+ * the address of its label, which tell a credential from the others of these settings.
  */
-static bool is_noted(_Atomic uint64_t *noted, const char *label, int64_t at_ms)
-{
-	uint64_t use = (uint64_t)at_ms >> 10 << 32 | (uint32_t)(uintptr_t)label;
+enum { ENTRY_SHIFT = 32, TIME_SHIFT = 43 };
+#define ENTRY_MASK UINT64_C(0x7ff)
+static_assert(HS_METRICS_CREDENTIALS < 0x7ff, "an entry, or ENTRY_MASK for none");
 
-	if (atomic_load_explicit(noted, memory_order_relaxed) == use)
-		return true;
-	atomic_store_explicit(noted, use, memory_order_relaxed);
-	return false;
+static uint64_t use_of(const char *label, int64_t at_ms)
+{
+	return (uint64_t)at_ms >> 10 << TIME_SHIFT | (uint32_t)(uintptr_t)label;
 }
 
-static void note_key(struct hs_spool *spool, struct hs_slice key, int64_t at_ms)
+/* True if this use was noted; *entry is where, or -1. */
+static bool is_noted(const _Atomic uint64_t *noted, uint64_t use, int *entry)
 {
-	if (!is_noted(&spool->noted[HS_CREDENTIAL_KEY], key.p, at_ms))
-		hs_metrics_note_use(spool->metrics, HS_CREDENTIAL_KEY, key, at_ms);
+	uint64_t there = atomic_load_explicit(noted, memory_order_relaxed);
+	uint64_t at = there >> ENTRY_SHIFT & ENTRY_MASK;
+
+	*entry = at == ENTRY_MASK ? -1 : (int)at;
+	return (there & ~(ENTRY_MASK << ENTRY_SHIFT)) == use;
 }
 
-static void note_secret(struct hs_spool *spool, unsigned secret, int64_t at_ms)
+static int note(struct hs_spool *spool, enum hs_credential kind, uint64_t use, struct hs_slice name, int64_t at_ms)
 {
+	int entry = hs_metrics_note_use(spool->metrics, kind, name, at_ms);
+	uint64_t at = entry < 0 ? ENTRY_MASK : (uint64_t)entry;
+
+	atomic_store_explicit(&spool->noted[kind], use | at << ENTRY_SHIFT, memory_order_relaxed);
+	return entry;
+}
+
+static void count_key(struct hs_spool *spool, const struct hs_answered *answered)
+{
+	uint64_t use = use_of(answered->key.p, answered->arrived_ms);
+	int entry;
+
+	if (!is_noted(&spool->noted[HS_CREDENTIAL_KEY], use, &entry))
+		entry = note(spool, HS_CREDENTIAL_KEY, use, answered->key, answered->arrived_ms);
+	if (answered->accepted > 0)
+		hs_metrics_add_events(spool->metrics, entry, answered->accepted);
+}
+
+static void count_secret(struct hs_spool *spool, const struct hs_answered *answered)
+{
+	unsigned secret = answered->secret - 1;
+	uint64_t use = use_of(spool->settings->secret_tenant[secret], answered->arrived_ms);
 	char position[3];
+	int entry;
 
-	if (!is_noted(&spool->noted[HS_CREDENTIAL_SECRET], spool->settings->secret_tenant[secret], at_ms))
-		hs_metrics_note_use(spool->metrics, HS_CREDENTIAL_SECRET,
-		                    secret_name(spool->settings, secret, position), at_ms);
+	if (!is_noted(&spool->noted[HS_CREDENTIAL_SECRET], use, &entry))
+		entry = note(spool, HS_CREDENTIAL_SECRET, use, secret_name(spool->settings, secret, position),
+		             answered->arrived_ms);
+	if (answered->accepted > 0)
+		hs_metrics_add_events(spool->metrics, entry, answered->accepted);
 }
 
 void hs_spool_count_answer(struct hs_spool *spool, const struct hs_answered *answered)
@@ -67,8 +95,26 @@ void hs_spool_count_answer(struct hs_spool *spool, const struct hs_answered *ans
 	if (!hs_metrics_is_tried(spool->metrics))
 		open_metrics(spool);
 	hs_metrics_add_response(spool->metrics, answered->status);
+	if (answered->reason != HS_OK)
+		hs_metrics_add_refusal(spool->metrics, answered->reason);
+	if (answered->begun_ms != 0)
+		hs_metrics_add_to(spool->metrics, HS_METRIC_REQUEST_MS, hs_io_now_monotonic() - answered->begun_ms);
 	if (answered->key.n > 0)
-		note_key(spool, answered->key, answered->arrived_ms);
+		count_key(spool, answered);
 	if (answered->secret > 0)
-		note_secret(spool, answered->secret - 1, answered->arrived_ms);
+		count_secret(spool, answered);
+}
+
+void hs_spool_count_refusal(struct hs_spool *spool, enum hs_result reason)
+{
+	if (!hs_metrics_is_tried(spool->metrics))
+		open_metrics(spool);
+	hs_metrics_add_refusal(spool->metrics, reason);
+}
+
+void hs_spool_note_reload(struct hs_spool *spool, bool good)
+{
+	if (!hs_metrics_is_tried(spool->metrics))
+		open_metrics(spool);
+	hs_metrics_set(spool->metrics, HS_METRIC_RELOADS_REFUSED, !good);
 }

@@ -62,19 +62,26 @@ static void put_cell(struct hs_buf *out, const struct hs_metric_info *info, size
 	hs_buf_putc(out, '\n');
 }
 
+/* Histograms, rows by type and gauges are for monitors: hookspool metrics. */
+static bool is_shown(const struct hs_metric_info *info)
+{
+	return info->kind == HS_COUNTER && (info->label == HS_LABEL_NONE || info->label == HS_LABEL_STATUS);
+}
+
 static void put_rows(struct hs_buf *out, const struct hs_metrics_figures *figures)
 {
 	size_t width = 0;
 
 	for (int row = 0; row < HS_METRIC_COUNT; row++) {
-		size_t n = strlen(hs_metric_info((enum hs_metric)row)->name);
+		const struct hs_metric_info *info = hs_metric_info((enum hs_metric)row);
+		size_t n = strlen(info->name);
 
-		width = n > width ? n : width;
+		width = is_shown(info) && n > width ? n : width;
 	}
 	for (int row = 0; row < HS_METRIC_COUNT; row++) {
 		const struct hs_metric_info *info = hs_metric_info((enum hs_metric)row);
 
-		for (size_t cell = 0; cell < info->cells; cell++) {
+		for (size_t cell = 0; is_shown(info) && cell < info->cells; cell++) {
 			uint64_t value = hs_metrics_value(figures, (enum hs_metric)row, cell);
 
 			if (value > 0)
@@ -155,7 +162,7 @@ static void put_metrics(struct hs_json_writer *w, const struct hs_metrics_figure
 
 		if (info->label == HS_LABEL_STATUS)
 			put_statuses(w, figures, (enum hs_metric)row);
-		else
+		else if (is_shown(info))
 			hs_json_writer_uint(w, info->name, hs_metrics_value(figures, (enum hs_metric)row, 0));
 	}
 	hs_json_writer_end(w, '}');

@@ -12,7 +12,7 @@
 static const char NAME[] = "metrics";
 #define MAGIC UINT64_C(0x68736d6574726963)
 enum {
-	VERSION = 1,
+	VERSION = 2,
 	OPEN_TRIES = 3,
 	LOCK_MS = 50, /* how long another process may take to set the file up */
 	PROBES = 64,  /* entries of the table of credentials that one name may be in */
@@ -40,8 +40,9 @@ struct minute {
 };
 
 struct credential {
-	_Atomic uint64_t id;   /* hash of kind and name; 0: free. Never changes after that */
-	_Atomic uint64_t used; /* seconds since 1970, shifted left, and the kind; 0: name not yet set */
+	_Atomic uint64_t id;                   /* hash of kind and name; 0: free. Never changes after that */
+	_Atomic uint64_t used;                 /* seconds since 1970, shifted left, and the kind; 0: name not yet set */
+	_Atomic uint64_t first, pause, events; /* see struct hs_metrics_use; in seconds */
 	_Atomic uint64_t name[HS_CREDENTIAL_NAME / 8]; /* padded with NUL */
 };
 
@@ -317,6 +318,87 @@ void hs_metrics_add_response(struct hs_metrics *m, int status)
 		add_at(m, block, table[HS_METRIC_RESPONSES].offset + cell * sizeof(uint64_t), 1);
 }
 
+/* The entry of the reason in the row's hash table: its id and its count. NULL: it is not there, and not made. */
+static _Atomic uint64_t *find_reason(const struct block *block, enum hs_result reason, bool make)
+{
+	struct hs_slice name = hs_slice_str(hs_result_info(reason)->name);
+	uint64_t id = hs_hash(name.p, name.n, 0) | 1;
+
+	for (uint64_t i = 0; i < HS_METRIC_REASONS; i++) {
+		_Atomic uint64_t *pair =
+		    (_Atomic uint64_t *)(uintptr_t)&block->refused[2 * ((id / 2 + i) % HS_METRIC_REASONS)];
+		uint64_t there = atomic_load_explicit(pair, memory_order_relaxed);
+
+		if (there == 0 && (!make || atomic_compare_exchange_strong(pair, &there, id)))
+			return make ? pair : NULL;
+		if (there == id)
+			return pair;
+	}
+	return NULL;
+}
+
+/* True if all cells of the row are mapped: in tests a build may know fewer. */
+static bool has_row(const struct hs_metrics *m, enum hs_metric metric)
+{
+	return table[metric].offset + table[metric].cells * sizeof(uint64_t) <= m->bytes;
+}
+
+void hs_metrics_add_refusal(struct hs_metrics *m, enum hs_result reason)
+{
+	struct block *block = block_of(m);
+	_Atomic uint64_t *pair =
+	    block != NULL && has_row(m, HS_METRIC_REFUSED) ? find_reason(block, reason, true) : NULL;
+
+	if (pair != NULL)
+		add(pair + 1, 1);
+}
+
+static const uint64_t bounds[][HS_METRIC_BUCKETS] = {
+	[HS_LABEL_MS] = { 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 4000, 10000, 60000 },
+	[HS_LABEL_US] = { 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000, 500000, 1000000, 10000000 },
+	[HS_LABEL_EVENTS] = { 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000 },
+};
+
+uint64_t hs_metrics_bound(enum hs_metric histogram, size_t bucket)
+{
+	return bounds[table[histogram].label][bucket];
+}
+
+void hs_metrics_add_to(struct hs_metrics *m, enum hs_metric histogram, int64_t value)
+{
+	struct block *block = m != NULL ? block_of(m) : NULL;
+	uint64_t n = value > 0 ? (uint64_t)value : 0;
+	const uint64_t *bound = bounds[table[histogram].label];
+	_Atomic uint64_t *cell;
+	size_t bucket = 0;
+
+	if (block == NULL || !has_row(m, histogram))
+		return;
+	cell = (_Atomic uint64_t *)((char *)block + table[histogram].offset);
+	while (bucket < HS_METRIC_BUCKETS && n > bound[bucket])
+		bucket++;
+	add(&cell[bucket], 1);
+	if (n > 0)
+		add(&cell[HS_METRIC_BUCKETS + 1], n);
+}
+
+void hs_metrics_add_one(struct hs_metrics *m, enum hs_metric metric)
+{
+	struct block *block = m != NULL ? block_of(m) : NULL;
+
+	if (block != NULL)
+		add_at(m, block, table[metric].offset, 1);
+}
+
+void hs_metrics_set(struct hs_metrics *m, enum hs_metric metric, uint64_t value)
+{
+	struct block *block = m != NULL ? block_of(m) : NULL;
+
+	if (block != NULL && has_row(m, metric))
+		atomic_store_explicit((_Atomic uint64_t *)((char *)block + table[metric].offset), value,
+		                      memory_order_relaxed);
+}
+
 static uint64_t tag_of(uint64_t minute)
 {
 	return minute << TAG_SHIFT;
@@ -349,6 +431,21 @@ static void add_minute(struct block *block, const struct hs_metrics_sums *sums, 
 		add_tagged(&slot->bytes, tag, bytes);
 }
 
+/* The three rows by type are next to each other. */
+static void add_types(const struct hs_metrics *m, struct block *block, const struct hs_metrics_sums *sums)
+{
+	static_assert(offsetof(struct block, suppressed_of) - offsetof(struct block, accepted_of) ==
+	                  HS_FATE_SUPPRESSED * HS_EVENT_TYPES * sizeof(uint64_t),
+	              "rows in the order of enum hs_metrics_fate");
+
+	for (uint32_t rest = sums->types; rest != 0; rest &= rest - 1) {
+		unsigned cell = (unsigned)__builtin_ctz(rest);
+
+		add_at(m, block, offsetof(struct block, accepted_of) + cell * sizeof(uint64_t),
+		       (&sums->of_type[0][0])[cell]);
+	}
+}
+
 void hs_metrics_add(struct hs_metrics *m, const struct hs_metrics_sums *sums, int64_t now_ms)
 {
 	struct block *block = block_of(m);
@@ -356,12 +453,16 @@ void hs_metrics_add(struct hs_metrics *m, const struct hs_metrics_sums *sums, in
 	if (block == NULL)
 		return;
 #define ADD(NAME, name, kind, unit, label, help) \
-	if (sums->of[HS_METRIC_##NAME] > 0) \
+	if (HS_METRIC_IS_SUMMED(HS_METRIC_##NAME) && sums->of[HS_METRIC_##NAME] > 0) \
 		add_at(m, block, offsetof(struct block, name), sums->of[HS_METRIC_##NAME]);
 	HS_METRICS(ADD)
 #undef ADD
-	if (now_ms >= 0)
-		add_minute(block, sums, (uint64_t)now_ms);
+	add_types(m, block, sums);
+	if (now_ms < 0)
+		return;
+	add_minute(block, sums, (uint64_t)now_ms);
+	if (has_row(m, HS_METRIC_LAST_EVENT) && sums->of[HS_METRIC_ACCEPTED] > 0)
+		atomic_store_explicit(block->last_event, (uint64_t)now_ms, memory_order_relaxed);
 }
 
 /* Never 0. */
@@ -392,22 +493,42 @@ static struct credential *find_credential(struct block *block, uint64_t id)
 	return NULL;
 }
 
-void hs_metrics_note_use(struct hs_metrics *m, enum hs_credential kind, struct hs_slice name, int64_t now_ms)
+static void note_time(struct credential *c, uint64_t before, uint64_t used)
+{
+	uint64_t last = before >> 1, now = used >> 1;
+
+	if (before == 0)
+		atomic_store_explicit(&c->first, now, memory_order_relaxed);
+	else if (now > last && now - last > atomic_load_explicit(&c->pause, memory_order_relaxed))
+		atomic_store_explicit(&c->pause, now - last, memory_order_relaxed);
+	if (before != used) /* most requests only read: the line stays in every core's cache */
+		atomic_store_explicit(&c->used, used, memory_order_release);
+}
+
+int hs_metrics_note_use(struct hs_metrics *m, enum hs_credential kind, struct hs_slice name, int64_t now_ms)
 {
 	struct block *block = block_of(m);
 	uint64_t used = (uint64_t)(now_ms / 1000) << 1 | (uint64_t)kind, before;
 	struct credential *c;
 
 	if (block == NULL || name.n == 0 || name.n > HS_CREDENTIAL_NAME || now_ms < 0)
-		return;
+		return -1;
 	c = find_credential(block, credential_id(kind, name));
 	if (c == NULL)
-		return;
+		return -1;
 	before = atomic_load_explicit(&c->used, memory_order_relaxed);
 	if (before == 0)
 		put_name(c, name);
-	if (before != used) /* most requests only read: the line stays in every core's cache */
-		atomic_store_explicit(&c->used, used, memory_order_release);
+	note_time(c, before, used);
+	return (int)(c - block->credential);
+}
+
+void hs_metrics_add_events(struct hs_metrics *m, int entry, uint64_t events)
+{
+	struct block *block = block_of(m);
+
+	if (block != NULL && entry >= 0 && entry < HS_METRICS_CREDENTIALS)
+		add(&block->credential[entry].events, events);
 }
 
 /* --- reading ------------------------------------------------------------------ */
@@ -474,6 +595,13 @@ uint64_t hs_metrics_value(const struct hs_metrics_figures *f, enum hs_metric met
 	return f == NULL ? 0 : atomic_load((_Atomic uint64_t *)((uintptr_t)&f->block + info->offset) + cell);
 }
 
+uint64_t hs_metrics_refused(const struct hs_metrics_figures *f, enum hs_result reason)
+{
+	const _Atomic uint64_t *pair = f != NULL ? find_reason(&f->block, reason, false) : NULL;
+
+	return pair != NULL ? atomic_load(&pair[1]) : 0;
+}
+
 static uint64_t take_tagged(const _Atomic uint64_t *word, uint64_t tag, bool *found)
 {
 	uint64_t there = atomic_load(word);
@@ -512,7 +640,18 @@ bool hs_metrics_use(const struct hs_metrics_figures *f, size_t i, struct hs_metr
 	used = atomic_load(&c->used);
 	use->kind = (enum hs_credential)(used & 1);
 	use->last_ms = (int64_t)(used >> 1) * 1000;
+	use->first_ms = (int64_t)atomic_load(&c->first) * 1000;
+	use->pause_ms = (int64_t)atomic_load(&c->pause) * 1000;
+	use->events = atomic_load(&c->events);
 	copy_words(use->name, c->name, HS_CREDENTIAL_NAME);
 	use->name[HS_CREDENTIAL_NAME] = '\0';
 	return used != 0 && credential_id(use->kind, hs_slice_str(use->name)) == atomic_load(&c->id);
+}
+
+bool hs_metrics_is_quiet(const struct hs_metrics_use *use, int64_t now_ms)
+{
+	enum { DAY_MS = 86400000, LEAST_MS = 600000 };
+	int64_t silent_ms = now_ms - use->last_ms;
+
+	return use->last_ms - use->first_ms >= DAY_MS && silent_ms >= LEAST_MS && silent_ms > 2 * use->pause_ms;
 }
