@@ -170,7 +170,7 @@ static uint64_t lines_from(struct walk *w, struct part *part, uint64_t offset)
 	return (uint64_t)((double)part->lines * (double)(part->bytes - offset) / (double)part->bytes + 0.5);
 }
 
-static void find_lag(struct walk *w, struct hs_figures *figures, struct hs_figures_cursor *c)
+static void find_lag(struct walk *w, int64_t now_ms, struct hs_cursor_lag *c)
 {
 	uint64_t offset;
 	struct part *part = find_next(w, c->at, &offset);
@@ -183,14 +183,29 @@ static void find_lag(struct walk *w, struct hs_figures *figures, struct hs_figur
 	ms = spooled_at(w, part, offset);
 	if (ms == 0)
 		ms = interpolate(part, offset);
-	c->age_ms = ms > 0 && ms < figures->now_ms ? figures->now_ms - ms : 0;
+	c->age_ms = ms > 0 && ms < now_ms ? now_ms - ms : 0;
+}
+
+/* Unmarks cursors beyond the end, and returns the lowest segment of the others. */
+static uint64_t find_lowest(struct hs_cursor_lag *cursor, size_t cursors, struct hs_position end)
+{
+	uint64_t lowest = end.number;
+
+	for (size_t i = 0; i < cursors; i++) {
+		struct hs_position at = cursor[i].at;
+
+		cursor[i].usable = cursor[i].usable &&
+		                   (at.number < end.number || (at.number == end.number && at.offset <= end.offset));
+		if (cursor[i].usable && at.number < lowest)
+			lowest = at.number;
+	}
+	return lowest;
 }
 
 enum hs_result hs_cursor_lag_find(const struct hs_spool_dir *dir, struct hs_sealed *list, size_t count,
-                                  struct hs_position end, struct hs_figures *figures)
+                                  struct hs_position end, int64_t now_ms, struct hs_cursor_lag *cursor, size_t cursors)
 {
 	struct walk *w = calloc(1, sizeof *w);
-	uint64_t lowest = end.number;
 
 	if (w != NULL)
 		w->part = calloc(count + 1, sizeof *w->part);
@@ -199,19 +214,11 @@ enum hs_result hs_cursor_lag_find(const struct hs_spool_dir *dir, struct hs_seal
 		return HS_E_MEMORY;
 	}
 	w->dir = dir;
-	w->budget = HS_FIGURES_READ;
-	for (size_t i = 0; i < figures->cursors; i++) {
-		struct hs_figures_cursor *c = &figures->cursor[i];
-
-		c->usable = c->usable &&
-		            (c->at.number < end.number || (c->at.number == end.number && c->at.offset <= end.offset));
-		if (c->usable && c->at.number < lowest)
-			lowest = c->at.number;
-	}
-	fill_parts(w, list, count, lowest, end);
-	for (size_t i = 0; i < figures->cursors; i++)
-		if (figures->cursor[i].usable)
-			find_lag(w, figures, &figures->cursor[i]);
+	w->budget = HS_CURSOR_LAG_READ;
+	fill_parts(w, list, count, find_lowest(cursor, cursors, end), end);
+	for (size_t i = 0; i < cursors; i++)
+		if (cursor[i].usable)
+			find_lag(w, now_ms, &cursor[i]);
 	free(w->part);
 	free(w);
 	return HS_OK;

@@ -2,7 +2,6 @@
 #include "base/array.h"
 #include "base/io.h"
 #include "base/timestamp.h"
-#include "spool/figures/cursor_lag.h"
 #include "spool/read/reader.h"
 #include "spool/shared/clock.h"
 
@@ -106,7 +105,7 @@ static bool add_cursor(void *context, const struct hs_cursor_info *info)
 {
 	struct listing *l = context;
 	struct hs_figures *f = l->figures;
-	struct hs_figures_cursor c = { .usable = !info->damaged, .at = info->position };
+	struct hs_cursor_lag c = { .usable = !info->damaged, .at = info->position };
 
 	if (f->cursors == HS_FIGURES_CURSORS || !HS_ARRAY_ROOM(&f->cursor, f->cursors, &l->room))
 		return false;
@@ -143,7 +142,7 @@ static enum hs_result add_cursors(struct collection *c)
 	if (result == HS_OK && f->cursors > 0)
 		result = translate(c);
 	if (result == HS_OK && f->cursors > 0)
-		result = hs_cursor_lag_find(c->dir, c->list, c->count, c->end, f);
+		result = hs_cursor_lag_find(c->dir, c->list, c->count, c->end, f->now_ms, f->cursor, f->cursors);
 	return result;
 }
 

@@ -1,29 +1,16 @@
 /*
  * figures: all that a monitor asks of a spool: the metrics, sizes and ages, and how far each cursor is
  * behind. Collecting them is cheap: it looks at names, sizes and summaries, and reads at most
- * HS_FIGURES_READ bytes of lines.
+ * HS_CURSOR_LAG_READ bytes of lines.
  */
 #ifndef HS_FIGURES_H
 #define HS_FIGURES_H
 
 #include "config/settings.h"
-#include "spool/position/cursor.h"
+#include "spool/figures/cursor_lag.h"
 #include "spool/shared/metrics.h"
 
-enum {
-	HS_FIGURES_CURSORS = 1000,
-	HS_FIGURES_READ = 8 << 20,
-};
-
-struct hs_figures_cursor {
-	char name[HS_CURSOR_NAME_MAX + 1];
-	bool usable; /* false: damaged, or of another spool; then the rest is 0 */
-	/* After it. `records` is exact as far as HS_FIGURES_READ bytes reach, then estimated from the mean record. */
-	uint64_t records, bytes;
-	int64_t age_ms; /* of the oldest record after it; 0: there is none */
-	/* private to figures.c */
-	struct hs_position at;
-};
+enum { HS_FIGURES_CURSORS = 1000 };
 
 enum hs_figures_state { HS_STATE_OPEN, HS_STATE_SEALED, HS_STATE_COMPRESSED, HS_STATES };
 
@@ -38,7 +25,7 @@ struct hs_figures {
 	uint64_t free_bytes; /* of the file system, for this user */
 	int64_t oldest_ms,
 	    last_ms; /* when the oldest and the last record were spooled; 0: there is none, or not known */
-	struct hs_figures_cursor *cursor; /* `cursors` of them, in no order; those beyond the limit are left out */
+	struct hs_cursor_lag *cursor; /* `cursors` of them, in no order; those beyond the limit are left out */
 	size_t cursors;
 };
 

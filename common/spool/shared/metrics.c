@@ -2,14 +2,13 @@
 #include "base/hash.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "spool/shared/metrics_private.h"
 
 #include <assert.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/file.h>
 
-static const char NAME[] = "metrics";
+static const char NAME[] = HS_METRICS_FILE;
 #define MAGIC UINT64_C(0x68736d6574726963)
 enum {
 	VERSION = 2,
@@ -17,59 +16,6 @@ enum {
 	LOCK_MS = 50, /* how long another process may take to set the file up */
 	PROBES = 64,  /* entries of the table of credentials that one name may be in */
 	MINUTE_MS = 60000,
-	TAG_SHIFT = 48, /* see struct minute */
-};
-
-struct head {
-	_Atomic uint64_t magic; /* never 0: a mapping that was cut reads as zeros */
-	uint64_t version;
-	uint64_t bytes; /* of the file, as the largest build made it; a shorter file was cut */
-	uint64_t inode; /* a copy is not this file */
-	int64_t since_ms;
-	char boot_id[40]; /* "" if it could not be read */
-};
-
-/*
- * Each word carries its minute: the upper 16 bits are the minute modulo 65,536, the rest is the
- * figure. Together with the place in the ring they name one minute in 5.6 years, so a word that
- * was left over from another turn of the ring is recognized without being cleared. The first to
- * add in a minute replaces the word by one compare-and-swap; a kill leaves nothing half done.
- */
-struct minute {
-	_Atomic uint64_t accepted, duplicate, rejected, bytes;
-};
-
-struct credential {
-	_Atomic uint64_t id;                   /* hash of kind and name; 0: free. Never changes after that */
-	_Atomic uint64_t used;                 /* seconds since 1970, shifted left, and the kind; 0: name not yet set */
-	_Atomic uint64_t first, pause, events; /* see struct hs_metrics_use; in seconds */
-	_Atomic uint64_t name[HS_CREDENTIAL_NAME / 8]; /* padded with NUL */
-};
-
-struct block {
-	struct head head;
-	struct minute minute[HS_METRICS_MINUTES];
-	struct credential credential[HS_METRICS_CREDENTIALS];
-#define CELLS(NAME, name, kind, unit, label, help) _Atomic uint64_t name[HS_METRIC_CELLS_##label];
-	HS_METRICS(CELLS)
-#undef CELLS
-};
-
-static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && _Alignof(_Atomic uint64_t) == 8 && sizeof(_Atomic uint64_t) == 8,
-              "lock-free atomics of one layout");
-
-struct hs_metrics {
-	size_t bytes;
-	_Atomic(struct block *) block; /* NULL: not open */
-	_Atomic bool tried;
-	pthread_mutex_t lock; /* protects the rest */
-	uint64_t device, inode;
-	bool told; /* that it failed */
-};
-
-struct hs_metrics_figures {
-	size_t bytes; /* of the block, as the file has it */
-	struct block block;
 };
 
 static const struct hs_metric_info table[HS_METRIC_COUNT] = {
@@ -136,10 +82,7 @@ static int open_or_replace(int run_dir, mode_t mode)
 	return hs_io_open_or_make(run_dir, NAME, mode);
 }
 
-enum condition { WHOLE, SHORT, OLDER, NEWER, USELESS };
-
-/* Compares the head with the file and this boot. SHORT: good, but an older build made it. */
-static enum condition check_head(const struct head *head, const struct stat *st, size_t bytes)
+enum condition hs_metrics_check_head(const struct head *head, const struct stat *st, size_t bytes)
 {
 	uint64_t size = (uint64_t)st->st_size;
 	char boot_id[37] = "";
@@ -156,13 +99,13 @@ static enum condition check_head(const struct head *head, const struct stat *st,
 	return size < bytes ? SHORT : WHOLE;
 }
 
-static enum condition check_file(int fd, size_t bytes, struct stat *st)
+enum condition hs_metrics_check_file(int fd, size_t bytes, struct stat *st)
 {
 	struct head head = { 0 };
 
 	if (hs_io_fstat(fd, st) < 0 || hs_io_read_at(fd, (char *)&head, sizeof head, 0) < (ssize_t)sizeof head)
 		return USELESS;
-	return check_head(&head, st, bytes);
+	return hs_metrics_check_head(&head, st, bytes);
 }
 
 /* Writes zeros rather than a hole: a full disk must not be a SIGBUS. */
@@ -210,7 +153,7 @@ static bool mend(int fd, int run_dir, size_t bytes, struct stat *st)
 
 	if (hs_io_lock_within(fd, LOCK_EX, LOCK_MS) < 0)
 		return false;
-	found = check_file(fd, bytes, st); /* perhaps another process has mended it */
+	found = hs_metrics_check_file(fd, bytes, st); /* perhaps another process has mended it */
 	if (found == NEWER || !has_name(run_dir, st))
 		return false;
 	if (found == OLDER)
@@ -229,7 +172,7 @@ static struct block *open_block(int run_dir, mode_t mode, size_t bytes, struct s
 
 		if (fd < 0)
 			return NULL;
-		if (check_file(fd, bytes, st) == WHOLE || mend(fd, run_dir, bytes, st))
+		if (hs_metrics_check_file(fd, bytes, st) == WHOLE || mend(fd, run_dir, bytes, st))
 			block = hs_io_map(fd, bytes);
 		saved = errno;
 		hs_io_lock(fd, LOCK_UN); /* a mapping would hold it beyond the close */
@@ -318,8 +261,7 @@ void hs_metrics_add_response(struct hs_metrics *m, int status)
 		add_at(m, block, table[HS_METRIC_RESPONSES].offset + cell * sizeof(uint64_t), 1);
 }
 
-/* The entry of the reason in the row's hash table: its id and its count. NULL: it is not there, and not made. */
-static _Atomic uint64_t *find_reason(const struct block *block, enum hs_result reason, bool make)
+_Atomic uint64_t *hs_metrics_find_reason(const struct block *block, enum hs_result reason, bool make)
 {
 	struct hs_slice name = hs_slice_str(hs_result_info(reason)->name);
 	uint64_t id = hs_hash(name.p, name.n, 0) | 1;
@@ -347,7 +289,7 @@ void hs_metrics_add_refusal(struct hs_metrics *m, enum hs_result reason)
 {
 	struct block *block = block_of(m);
 	_Atomic uint64_t *pair =
-	    block != NULL && has_row(m, HS_METRIC_REFUSED) ? find_reason(block, reason, true) : NULL;
+	    block != NULL && has_row(m, HS_METRIC_REFUSED) ? hs_metrics_find_reason(block, reason, true) : NULL;
 
 	if (pair != NULL)
 		add(pair + 1, 1);
@@ -397,11 +339,6 @@ void hs_metrics_set(struct hs_metrics *m, enum hs_metric metric, uint64_t value)
 	if (block != NULL && has_row(m, metric))
 		atomic_store_explicit((_Atomic uint64_t *)((char *)block + table[metric].offset), value,
 		                      memory_order_relaxed);
-}
-
-static uint64_t tag_of(uint64_t minute)
-{
-	return minute << TAG_SHIFT;
 }
 
 static void add_tagged(_Atomic uint64_t *word, uint64_t tag, uint64_t n)
@@ -465,8 +402,7 @@ void hs_metrics_add(struct hs_metrics *m, const struct hs_metrics_sums *sums, in
 		atomic_store_explicit(block->last_event, (uint64_t)now_ms, memory_order_relaxed);
 }
 
-/* Never 0. */
-static uint64_t credential_id(enum hs_credential kind, struct hs_slice name)
+uint64_t hs_metrics_credential_id(enum hs_credential kind, struct hs_slice name)
 {
 	return hs_hash(name.p, name.n, (uint64_t)kind + 1) | 1;
 }
@@ -513,7 +449,7 @@ int hs_metrics_note_use(struct hs_metrics *m, enum hs_credential kind, struct hs
 
 	if (block == NULL || name.n == 0 || name.n > HS_CREDENTIAL_NAME || now_ms < 0)
 		return -1;
-	c = find_credential(block, credential_id(kind, name));
+	c = find_credential(block, hs_metrics_credential_id(kind, name));
 	if (c == NULL)
 		return -1;
 	before = atomic_load_explicit(&c->used, memory_order_relaxed);
@@ -529,129 +465,4 @@ void hs_metrics_add_events(struct hs_metrics *m, int entry, uint64_t events)
 
 	if (block != NULL && entry >= 0 && entry < HS_METRICS_CREDENTIALS)
 		add(&block->credential[entry].events, events);
-}
-
-/* --- reading ------------------------------------------------------------------ */
-
-/* Word by word, since writers are at work. */
-static void copy_words(void *to, const void *from, size_t bytes)
-{
-	_Atomic uint64_t *word = (_Atomic uint64_t *)(uintptr_t)from;
-
-	for (size_t i = 0; i < bytes / sizeof(uint64_t); i++) {
-		uint64_t value = atomic_load_explicit(&word[i], memory_order_acquire);
-
-		memcpy((char *)to + i * sizeof value, &value, sizeof value);
-	}
-}
-
-static bool copy_file(int fd, struct hs_metrics_figures *f)
-{
-	struct stat st;
-	const void *p;
-
-	if (check_file(fd, 0, &st) != WHOLE)
-		return false;
-	f->bytes = (uint64_t)st.st_size < sizeof f->block ? (size_t)st.st_size : sizeof f->block;
-	p = hs_io_map_read(fd, f->bytes);
-	if (p == NULL)
-		return false;
-	copy_words(&f->block, p, f->bytes);
-	copy_words(&f->block.head, p, sizeof f->block.head); /* the file may have been cut meanwhile */
-	hs_io_unmap((void *)(uintptr_t)p, f->bytes);
-	return check_head(&f->block.head, &st, 0) == WHOLE;
-}
-
-struct hs_metrics_figures *hs_metrics_read(int run_dir)
-{
-	int fd = hs_io_open_plain(run_dir, NAME);
-	struct hs_metrics_figures *f = fd < 0 ? NULL : calloc(1, sizeof *f);
-
-	if (f != NULL && !copy_file(fd, f)) {
-		free(f);
-		f = NULL;
-	}
-	if (fd >= 0)
-		hs_io_close(fd);
-	return f;
-}
-
-void hs_metrics_figures_free(struct hs_metrics_figures *f)
-{
-	free(f);
-}
-
-int64_t hs_metrics_since(const struct hs_metrics_figures *f)
-{
-	return f != NULL ? f->block.head.since_ms : 0;
-}
-
-uint64_t hs_metrics_value(const struct hs_metrics_figures *f, enum hs_metric metric, size_t cell)
-{
-	const struct hs_metric_info *info = hs_metric_info(metric);
-
-	assert(cell < info->cells);
-	/* cells that the file does not have are 0 in the copy */
-	return f == NULL ? 0 : atomic_load((_Atomic uint64_t *)((uintptr_t)&f->block + info->offset) + cell);
-}
-
-uint64_t hs_metrics_refused(const struct hs_metrics_figures *f, enum hs_result reason)
-{
-	const _Atomic uint64_t *pair = f != NULL ? find_reason(&f->block, reason, false) : NULL;
-
-	return pair != NULL ? atomic_load(&pair[1]) : 0;
-}
-
-static uint64_t take_tagged(const _Atomic uint64_t *word, uint64_t tag, bool *found)
-{
-	uint64_t there = atomic_load(word);
-
-	if (there >> TAG_SHIFT != tag >> TAG_SHIFT || there == 0)
-		return 0;
-	*found = true;
-	return there & ((UINT64_C(1) << TAG_SHIFT) - 1);
-}
-
-bool hs_metrics_minute(const struct hs_metrics_figures *f, int64_t minute, struct hs_metrics_minute *found)
-{
-	uint64_t tag = tag_of((uint64_t)minute);
-	const struct minute *slot;
-	bool any = false;
-
-	*found = (struct hs_metrics_minute){ 0 };
-	if (f == NULL || minute < 0)
-		return false;
-	slot = &f->block.minute[minute % HS_METRICS_MINUTES];
-	found->accepted = take_tagged(&slot->accepted, tag, &any);
-	found->duplicate = take_tagged(&slot->duplicate, tag, &any);
-	found->rejected = take_tagged(&slot->rejected, tag, &any);
-	found->bytes = take_tagged(&slot->bytes, tag, &any);
-	return any;
-}
-
-bool hs_metrics_use(const struct hs_metrics_figures *f, size_t i, struct hs_metrics_use *use)
-{
-	const struct credential *c;
-	uint64_t used;
-
-	if (f == NULL || i >= HS_METRICS_CREDENTIALS)
-		return false;
-	c = &f->block.credential[i];
-	used = atomic_load(&c->used);
-	use->kind = (enum hs_credential)(used & 1);
-	use->last_ms = (int64_t)(used >> 1) * 1000;
-	use->first_ms = (int64_t)atomic_load(&c->first) * 1000;
-	use->pause_ms = (int64_t)atomic_load(&c->pause) * 1000;
-	use->events = atomic_load(&c->events);
-	copy_words(use->name, c->name, HS_CREDENTIAL_NAME);
-	use->name[HS_CREDENTIAL_NAME] = '\0';
-	return used != 0 && credential_id(use->kind, hs_slice_str(use->name)) == atomic_load(&c->id);
-}
-
-bool hs_metrics_is_quiet(const struct hs_metrics_use *use, int64_t now_ms)
-{
-	enum { DAY_MS = 86400000, LEAST_MS = 600000 };
-	int64_t silent_ms = now_ms - use->last_ms;
-
-	return use->last_ms - use->first_ms >= DAY_MS && silent_ms >= LEAST_MS && silent_ms > 2 * use->pause_ms;
 }

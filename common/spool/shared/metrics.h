@@ -142,7 +142,7 @@ void hs_metrics_add_to(struct hs_metrics *m, enum hs_metric histogram, int64_t v
 void hs_metrics_add_one(struct hs_metrics *m, enum hs_metric metric);
 void hs_metrics_set(struct hs_metrics *m, enum hs_metric metric, uint64_t value);
 
-/* What became of a record. */
+/* The outcome of a record. */
 enum hs_metrics_fate { HS_FATE_ACCEPTED, HS_FATE_DUPLICATE, HS_FATE_SUPPRESSED, HS_FATES };
 
 /* The sums of one write to the spool: for counters with one cell, and for each fate and type. */
