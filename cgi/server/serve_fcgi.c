@@ -429,6 +429,7 @@ static void reload_settings(struct server *server, hs_reload *reload, void *cont
 
 	hs_sd_notify_reloading(&server->notify);
 	settings = reload(context);
+	hs_spool_note_reload(server->runtime->spool, settings != NULL); /* this thread alone replaces the runtime */
 	if (settings != NULL)
 		replace_runtime(server, settings);
 	hs_sd_notify_ready(&server->notify);
