@@ -1,5 +1,5 @@
 # The figures for monitors: at /metrics below the mount, for who shows the token, and by the command.
-# What Prometheus collects, and promtool's opinion of the text and of the alerts that are shipped.
+# promtool's opinion of the text and of the alerts that are shipped. (tests/monitor/ has Prometheus itself.)
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/consume.sh"
 TOKEN=0123456789-token-of-a-monitor
@@ -140,26 +140,6 @@ check 'the dashboard shows only figures that there are' eval '
 check 'so do the alerts' eval '
 	grep -o "hookspool_[a-z_]*" "$RULES/hookspool.rules.yml" | sed -E "s/_bucket$//" | sort -u |
 	while read -r name; do grep -q "^# TYPE $name " "$T/figures" || { echo "$name"; exit 1; }; done'
-
-### Prometheus ##########################################################
-
-if command -v prometheus >/dev/null; then
-	port=$(port_random)
-	printf '%s\n' "$TOKEN" >"$T/token"
-	sed -e "s|/etc/prometheus/rules|$RULES|" -e 's|https$|http|' -e "s|/etc/prometheus/hookspool.token|$T/token|" \
-		-e "s|your.host:443|${HTTP#http://}|" "$RULES/scrape.yml" >"$T/prometheus.yml"
-	printf 'global: { scrape_interval: 1s, scrape_timeout: 1s }\n' >>"$T/prometheus.yml"
-	prometheus --config.file="$T/prometheus.yml" --storage.tsdb.path="$T/tsdb" --log.level=warn \
-		--web.listen-address="127.0.0.1:$port" >"$T/prometheus.log" 2>&1 &
-	prometheus=$!
-	# query EXPRESSION: the value of its one result.
-	query() { curl -s --data-urlencode "query=$1" "http://127.0.0.1:$port/api/v1/query" | jq -r '.data.result[].value[1]'; }
-	knows() { [ "$(query 'hookspool_events_total{result="accepted",type="page"}')" = 2 ]; }
-	check 'Prometheus has the figures, as the shipped configuration collects them' wait_for 60 knows
-	is 'it finds the mount well' "$(query 'up{job="hookspool"}')" 1
-	is 'it has the buckets' "$(query 'sum(hookspool_commit_events_sum)')" 4
-	end_process "$prometheus"
-fi
 
 ### A spool that is not there ###########################################
 
