@@ -99,6 +99,11 @@ void hs_spool_count_answer(struct hs_spool *spool, const struct hs_answered *ans
 		hs_metrics_add_refusal(spool->metrics, answered->reason);
 	if (answered->begun_ms != 0)
 		hs_metrics_add_to(spool->metrics, HS_METRIC_REQUEST_MS, hs_io_now_monotonic() - answered->begun_ms);
+	if (answered->dropped > 0) {
+		struct hs_metrics_sums sums = { .of[HS_METRIC_DROPPED] = answered->dropped };
+
+		hs_metrics_add(spool->metrics, &sums, answered->arrived_ms);
+	}
 	if (answered->key.n > 0)
 		count_key(spool, answered);
 	if (answered->secret > 0)

@@ -74,6 +74,8 @@ static void put_events(struct printer *p)
 	put_types(p, "accepted", HS_METRIC_ACCEPTED_OF);
 	put_types(p, "duplicate", HS_METRIC_DUPLICATES_OF);
 	put_types(p, "suppressed", HS_METRIC_SUPPRESSED_OF);
+	begin(p, "result", "dropped", NULL, NULL);
+	end(p, value_of(p, HS_METRIC_DROPPED, 0));
 	begin(p, "result", "rejected", NULL, NULL);
 	end(p, value_of(p, HS_METRIC_REJECTED, 0));
 }
@@ -346,7 +348,7 @@ static const struct family {
 	{ "spool_usable", "", "1 if the spool can be read, 0 if not", HS_GAUGE, put_usable },
 	{ "settings_reload_success", "", "0 if the settings were bad when the handler last reread them", HS_GAUGE,
 	  put_reload },
-	{ "events", "", "events by what became of them; rejected ones, and whole bodies, have no type", HS_COUNTER,
+	{ "events", "", "events by what became of them; dropped and rejected ones have no type", HS_COUNTER,
 	  put_events },
 	{ "requests", "", "answers to senders by status; health requests and scrapes are not counted", HS_COUNTER,
 	  put_requests },
@@ -398,7 +400,8 @@ static bool is_elsewhere(enum hs_metric row)
 	const struct hs_metric_info *info = hs_metric_info(row);
 
 	return info->label != HS_LABEL_NONE || info->kind != HS_COUNTER || row == HS_METRIC_ACCEPTED ||
-	       row == HS_METRIC_REJECTED || row == HS_METRIC_DUPLICATES || row == HS_METRIC_SUPPRESSED;
+	       row == HS_METRIC_REJECTED || row == HS_METRIC_DUPLICATES || row == HS_METRIC_SUPPRESSED ||
+	       row == HS_METRIC_DROPPED;
 }
 
 void hs_exposition_put(const struct hs_figures *figures, enum hs_exposition format, struct hs_buf *out)

@@ -71,6 +71,7 @@ enum hs_metric_kind { HS_COUNTER, HS_GAUGE, HS_HISTOGRAM };
 	X(SUPPRESSED, suppressed, COUNTER, "events", NONE, "events about people whose events are not kept") \
 	X(UNPARSED_TIMESTAMPS, unparsed_timestamps, COUNTER, "events", NONE, \
 	  "events with a timestamp that cannot be read") \
+	X(DROPPED, dropped, COUNTER, "events", NONE, "events of requests that the rules did not keep") \
 	X(ACCEPTED_OF, accepted_of, COUNTER, "events", TYPE, "events that were written to the spool, by type") \
 	X(DUPLICATES_OF, duplicates_of, COUNTER, "events", TYPE, "events that the spool had already, by type") \
 	X(SUPPRESSED_OF, suppressed_of, COUNTER, "events", TYPE, \
