@@ -26,11 +26,11 @@ static void put_label(struct printer *p, char before, const char *label, const c
 static void begin(struct printer *p, const char *label, const char *value, const char *label2, const char *value2)
 {
 	hs_buf_printf(p->out, "hookspool_%s%s", p->name, p->suffix);
-	if (label != NULL)
+	if (value != NULL)
 		put_label(p, '{', label, value);
-	if (label2 != NULL)
+	if (value2 != NULL)
 		put_label(p, ',', label2, value2);
-	if (label != NULL)
+	if (value != NULL)
 		hs_buf_putc(p->out, '}');
 }
 
