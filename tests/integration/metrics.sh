@@ -92,6 +92,11 @@ is 'a compressed segment before it: its summary tells' "$(figure 'cursor_lag_rec
 is 'segments, by state' "$(figure 'segments{state="open"}') $(figure 'segments{state="compressed"}')" '1 1'
 is 'the oldest record is in the compressed one' \
 	"$(awk -v age="$(figure oldest_record_seconds)" -v lag="$(figure 'cursor_lag_seconds{cursor="crm"}')" 'BEGIN { print (age > 0 && age - lag < 2 && lag - age < 2) }')" 1
+hs rotate && maintain
+put_one '{"type":"track","event":"e","messageId":"m5","userId":"u-1"}'
+take
+is 'two compressed segments and the open one' "$(figure 'cursor_lag_records{cursor="crm"}') $(figure 'cursor_lag_bytes{cursor="crm"}')" \
+	"5 $(hs cat | wc -c)"
 hs tail --cursor crm >/dev/null 2>&1
 printf 'damaged' >"$S/spool/.hookspool/cursors/broken"
 own "$S/spool/.hookspool/cursors/broken"
