@@ -40,38 +40,61 @@ static void print_help(void)
 	     "                  [daily=SIZE]; for Segment's own libraries, see hookspool.conf(5)");
 }
 
-static struct hs_settings *load_or_tell(struct hs_settings_error *error)
+/* `used` gets the name of the file; "": the environment alone. */
+static struct hs_settings *load_or_tell(char used[static PATH_MAX], struct hs_settings_error *error)
 {
-	char used[PATH_MAX];
-	struct hs_settings *s = hs_settings_load(NULL, environ, used, sizeof used, error);
+	struct hs_settings *s = hs_settings_load(NULL, environ, used, PATH_MAX, error);
 
 	if (s == NULL)
 		hs_log(HS_LOG_ERROR, "settings: %s", error->text);
 	return s;
 }
 
-/* An hs_reload, also for the first load. Ignores the context. */
-static struct hs_settings *load(void *context)
+/* Says what runs with what, so that a log tells which of several mounts it is of. */
+static void log_settings(const char *when, const char *kind, const char *used, const struct hs_settings *settings)
 {
-	struct hs_settings_error error;
+	hs_log(HS_LOG_INFO, "%s: hookspool " HS_VERSION ", %s, settings %s, spool %s", when, kind,
+	       used[0] != '\0' ? used : "of the environment alone", settings->spool_dir);
+}
 
-	(void)context;
-	return load_or_tell(&error);
+/* An hs_reload; the context is the kind of the mount. */
+static struct hs_settings *reload(void *context)
+{
+	char used[PATH_MAX];
+	struct hs_settings_error error;
+	struct hs_settings *settings = load_or_tell(used, &error);
+
+	if (settings != NULL)
+		log_settings("SIGHUP", context, used, settings);
+	else
+		hs_log(HS_LOG_ERROR, "SIGHUP: the settings in use stay");
+	return settings;
 }
 
 static int serve_cgi(void)
 {
+	char used[PATH_MAX];
 	struct hs_settings_error error;
-	struct hs_settings *settings = load_or_tell(&error);
+	struct hs_settings *settings = load_or_tell(used, &error);
 
 	return hs_serve_cgi(settings, &error);
 }
 
-static int serve_fcgi(int fd)
+/* `kind` says where the socket is from. */
+static int serve_fcgi(int fd, char *kind)
 {
-	struct hs_settings *settings = load(NULL);
+	char used[PATH_MAX];
+	struct hs_settings_error error;
+	struct hs_settings *settings = load_or_tell(used, &error);
+	int code;
 
-	return settings == NULL ? EX_CONFIG : hs_serve_fcgi(fd, settings, load, NULL);
+	if (settings == NULL)
+		return EX_CONFIG;
+	log_settings("start", kind, used, settings);
+	code = hs_serve_fcgi(fd, settings, reload, kind);
+	hs_log(HS_LOG_INFO, "stop: hookspool " HS_VERSION ", %s", kind);
+	hs_log_flush();
+	return code;
 }
 
 /* Blocks these until serve_fcgi waits for them: from now on there is a socket to remove. */
@@ -88,6 +111,7 @@ static void hold_signals(void)
 
 static int serve_address(const char *address)
 {
+	char kind[PATH_MAX + 16];
 	struct stat file;
 	int fd, code;
 
@@ -95,14 +119,17 @@ static int serve_address(const char *address)
 	fd = hs_listen(address, &file);
 	if (fd < 0)
 		return EX_UNAVAILABLE;
-	code = serve_fcgi(fd);
+	snprintf(kind, sizeof kind, "FastCGI at %s", address);
+	code = serve_fcgi(fd, kind);
 	hs_listen_end(address, &file);
 	return code;
 }
 
 static int check(void)
 {
-	struct hs_settings *settings = load(NULL);
+	char used[PATH_MAX];
+	struct hs_settings_error error;
+	struct hs_settings *settings = load_or_tell(used, &error);
 
 	if (settings == NULL)
 		return EX_CONFIG;
@@ -114,12 +141,14 @@ static int check(void)
 /* Without arguments, the process that started us decides where requests come from. */
 static int serve_inherited(void)
 {
+	static char from_systemd[] = "FastCGI by a socket of systemd",
+		    from_server[] = "FastCGI by a web server's socket";
 	int fd = hs_listen_inherited();
 
 	if (fd != -1)
-		return fd < 0 ? EX_UNAVAILABLE : serve_fcgi(fd);
+		return fd < 0 ? EX_UNAVAILABLE : serve_fcgi(fd, from_systemd);
 	if (hs_listen_is(STDIN_FILENO))
-		return serve_fcgi(STDIN_FILENO);
+		return serve_fcgi(STDIN_FILENO, from_server);
 	if (getenv("REQUEST_METHOD") != NULL)
 		return serve_cgi();
 	fputs(USAGE, stderr);

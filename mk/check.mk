@@ -10,7 +10,7 @@ check:
 	$(Q)bash tests/fuzz/run.sh replay $(B)/fuzz
 	$(Q)bash tests/fuzz/run.sh fuzz $(B)/fuzz 10
 	$(Q)$(MAKE) $(PARALLEL) run-tests faults-built faults-malloc
-	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(FAULTS) $(wildcard tests/model/run.sh) $(wildcard tests/load/*.sh)
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(FAULTS) $(wildcard tests/model/run.sh) $(wildcard tests/load/*.sh tests/monitor/*.sh)
 	$(Q)$(MAKE) --no-print-directory test-sdk
 
 lint:
@@ -42,6 +42,12 @@ portable:
 	    CC='musl-gcc -isystem $(abspath $(BORROWED))' objects
 	$(Q)$(MAKE) $(PARALLEL) WERROR=1 CURL=no B=$(B)/portable/32 \
 	    CC='$(CC) -m32 -Wno-psabi -isystem $(abspath $(BORROWED))' objects
+
+## make test-monitor   Prometheus scrapes a mount
+.PHONY: test-monitor
+test-monitor: tests-built
+	$(Q)$(DEPS) --missing test check >/dev/null || $(DEPS) test check
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(wildcard tests/monitor/*.sh)
 
 FUZZ_SECONDS ?= 600
 FUZZ_SRC = $(filter common/base/% common/config/% common/event/%,$(COMMON)) common/spool/write/rejected.c \

@@ -3,7 +3,7 @@
 DOC = $(PREFIX)/share/doc/hookspool
 EXAMPLES = $(DOC)/examples
 COMPLETIONS = $(PREFIX)/share/bash-completion/completions
-CONFIGURATIONS := $(wildcard apache-conf/* lighttpd-conf/* tools/packaging/nginx/*)
+CONFIGURATIONS := $(wildcard apache-conf/* lighttpd-conf/* tools/packaging/nginx/* tools/packaging/prometheus/*)
 UNITS := $(wildcard tools/packaging/systemd/*)
 PAGES := README.md SECURITY.md CHANGELOG.md $(wildcard docs/*.md)
 HANDLERS := $(wildcard docs/examples/*)
@@ -14,7 +14,7 @@ LINKED = -e 's|](docs/|](|g' -e 's|]([.][.]/|](|g' -e 's|docs/examples/|$(EXAMPL
 
 install: all
 	install -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(PREFIX)/bin $(addprefix $(DESTDIR)$(PREFIX)/share/man/man,1 5 8) \
-	    $(addprefix $(DESTDIR)$(EXAMPLES)/,apache-conf lighttpd-conf nginx) \
+	    $(addprefix $(DESTDIR)$(EXAMPLES)/,apache-conf lighttpd-conf nginx prometheus) \
 	    $(DESTDIR)$(COMPLETIONS) $(DESTDIR)$(UNITDIR)
 	install -m 755 $(B)/hookspool.fcgi $(DESTDIR)$(LIBEXECDIR)/hookspool.fcgi
 	install -m 755 $(B)/hookspool-load $(DESTDIR)$(LIBEXECDIR)/hookspool-load
@@ -45,5 +45,5 @@ uninstall:
 	conf=$(DESTDIR)/etc/lighttpd/conf-enabled/50-hookspool.conf; \
 	    if grep -qs '"$(LIBEXECDIR)/hookspool.fcgi"' "$$conf"; then rm "$$conf"; \
 	    echo "$$conf is disabled: lighttpd would not start without the program"; fi
-	for folder in $(LIBEXECDIR) $(addprefix $(EXAMPLES)/,apache-conf lighttpd-conf nginx .) $(DOC); do \
+	for folder in $(LIBEXECDIR) $(addprefix $(EXAMPLES)/,apache-conf lighttpd-conf nginx prometheus .) $(DOC); do \
 	    [ ! -d $(DESTDIR)$$folder ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$${folder%/.}; done

@@ -377,7 +377,7 @@ static void put_json(struct stats *s)
 		put_cursor(&w, &s->lag.cursor[i]);
 	hs_json_writer_end(&w, ']');
 	hs_erase_waiting_json(&s->erases, &w);
-	hs_metrics_report_json(s->metrics, &w);
+	hs_metrics_report_json(s->metrics, hs_io_now(), &w);
 	hs_json_writer_end(&w, '}');
 	hs_buf_putc(&s->out, '\n');
 }
@@ -461,7 +461,7 @@ static void put_tables(struct stats *s)
 	for (int by = 0; by < TALLIES; by++)
 		hs_bar_table_put(&table, title[by], &s->counts[by], s->top, &s->out);
 	put_lag(s);
-	hs_metrics_report_text(s->metrics, s->top, &s->out);
+	hs_metrics_report_text(s->metrics, s->top, hs_io_now(), &s->out);
 }
 
 /* --- the whole ------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 	X(forward) \
 	X(stats) \
 	X(cursors) \
+	X(metrics) \
 	X(rotate) \
 	X(maintain) \
 	X(verify) \

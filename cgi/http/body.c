@@ -143,7 +143,8 @@ enum hs_result hs_body_read(struct hs_exchange *exchange)
 
 	if (result != HS_OK)
 		return result;
-	exchange->answer_by = scratch->store->now_monotonic() + HS_ANSWER_MS;
+	exchange->answered.begun_ms = scratch->store->now_monotonic();
+	exchange->answer_by = exchange->answered.begun_ms + HS_ANSWER_MS;
 	result = enter(exchange, scratch->body.n);
 	return result == HS_OK && exchange->request.gzip ? inflate_and_charge(exchange) : result;
 }

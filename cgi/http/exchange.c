@@ -191,6 +191,8 @@ static void say(struct hs_exchange *exchange, const struct hs_outcome *o)
 	bool direct = is_direct(exchange);
 
 	exchange->answered.status = forms[direct].status(o);
+	exchange->answered.reason = o->result;
+	exchange->answered.accepted = o->accepted;
 	if (exchange->count_answer != NULL)
 		exchange->count_answer(exchange->spool, &exchange->answered);
 	log_outcome(exchange, o);

@@ -21,6 +21,7 @@
 #include "config/sources.h"
 #include "event/dialect.h"
 #include "event/flatten.h"
+#include "spool/figures/openmetrics.h"
 #include "spool/spool.h"
 
 #include <stdatomic.h>
@@ -28,13 +29,16 @@
 struct hs_store_ops {
 	void *self;
 	enum hs_result (*append)(void *self, const struct hs_append *append);
-	void (*post)(void *self, struct hs_post *post);          /* see spool.h */
-	enum hs_result (*health)(void *self, bool *catching_up); /* see hs_spool_health */
+	void (*post)(void *self, struct hs_post *post);                                 /* see spool.h */
+	enum hs_result (*health)(void *self, bool *catching_up);                        /* see hs_spool_health */
+	void (*put_figures)(void *self, enum hs_exposition format, struct hs_buf *out); /* see hs_figures_put */
 	/*
 	 * Counts an answer to a sender, before it is sent, from any thread. `spool` is the value that
 	 * the next member had when the exchange began. NULL: answers are not counted.
 	 */
 	void (*count_answer)(struct hs_spool *spool, const struct hs_answered *answered);
+	/* Counts an event that is refused, while the others of its body may be kept. NULL as above. */
+	void (*count_refusal)(struct hs_spool *spool, enum hs_result reason);
 	struct hs_spool *spool;
 	/* Milliseconds since 1970, and on a clock that never jumps. */
 	int64_t (*now)(void);
@@ -96,7 +100,7 @@ struct hs_exchange {
 	struct hs_slice tenant;
 	struct hs_slice origin;         /* direct intake: the header Origin */
 	const struct hs_source *source; /* … and whose write key it is, in the settings; NULL: not known */
-	struct hs_response page;        /* … and an answer with a body of its own, … */
+	struct hs_response page;        /* an answer with a body of its own, … */
 	struct hs_buf page_text;        /* … which is freed once it is sent, … */
 	char page_tag[HS_PAGE_TAG];     /* … and its ETag */
 	struct hs_slice logged;         /* what the log line shows beside the message; n == 0: nothing */

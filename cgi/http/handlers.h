@@ -10,6 +10,7 @@ struct hs_exchange;
 
 void hs_handle_events(struct hs_exchange *exchange);       /* webhook.c */
 void hs_handle_health(struct hs_exchange *exchange);       /* health.c */
+void hs_handle_metrics(struct hs_exchange *exchange);      /* metrics.c */
 void hs_handle_direct(struct hs_exchange *exchange);       /* direct.c */
 void hs_handle_sdk_metrics(struct hs_exchange *exchange);  /* direct.c */
 void hs_handle_unknown(struct hs_exchange *exchange);      /* direct.c */

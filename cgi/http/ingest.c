@@ -41,6 +41,8 @@ static enum hs_result reject_event(struct hs_exchange *exchange, uint32_t event,
 	o->why = why;
 	o->first_rejected = index;
 	o->rejected++;
+	if (exchange->scratch->store->count_refusal != NULL)
+		exchange->scratch->store->count_refusal(exchange->spool, why);
 	result =
 	    put_rejected(exchange, hs_exchange_status(exchange, why), hs_json_raw(&exchange->scratch->json, event));
 	/*

@@ -77,12 +77,22 @@ static void put_body(const struct hs_outcome *o, struct hs_buf *body)
 	hs_buf_putc(body, '\n');
 }
 
+/* Monitors show a token; senders a key, as the user name of Basic. */
+static struct hs_slice challenge(enum hs_result result)
+{
+	return result == HS_E_METRICS_TOKEN ? HS_SLICE("Bearer realm=\"hookspool\"") : hs_auth_challenge();
+}
+
 void hs_outcome_respond(const struct hs_outcome *o, struct hs_response *response)
 {
+	if (o->page != NULL && o->result == HS_OK) {
+		*response = *o->page;
+		return;
+	}
 	response->status = hs_outcome_status(o);
 	response->media_type = HS_SLICE("application/json");
 	if (response->status == 401)
-		hs_response_header(response, HS_SLICE("WWW-Authenticate"), hs_auth_challenge());
+		hs_response_header(response, HS_SLICE("WWW-Authenticate"), challenge(o->result));
 	if (response->status == 405)
 		hs_response_header(response, HS_SLICE("Allow"), o->allow);
 	if (response->status == 503)

@@ -74,6 +74,7 @@ static const struct hs_route routes[] = {
 	{ "settings", TEXT("/v1/projects/*/settings"), GETS, NULL, false, DIRECT("", "client"),
 	  hs_handle_sdk_settings },
 	{ "settings", TEXT("/projects/*/settings"), GETS, NULL, false, DIRECT("", "client"), hs_handle_sdk_settings },
+	{ "figures", TEXT("/metrics"), GETS, NULL, false, NULL, hs_handle_metrics },
 	{ "script", TEXT("/analytics.js/v1/*/analytics.min.js"), GETS, NULL, false, DIRECT("", "client"),
 	  hs_handle_sdk_script },
 };

@@ -136,6 +136,13 @@ static enum hs_result store_health(void *self, bool *catching_up)
 	return result == HS_OK ? hs_spool_health(cgi->spool, catching_up) : result;
 }
 
+static void store_figures(void *self, enum hs_exposition format, struct hs_buf *out)
+{
+	struct cgi *cgi = self;
+
+	hs_figures_put(hs_spool_settings(cgi->spool), format, out);
+}
+
 static struct hs_rates *store_rates(void *self)
 {
 	struct cgi *cgi = self;
@@ -155,7 +162,9 @@ static void serve(struct hs_transport *transport, struct hs_settings *settings)
 		                      .append = store_append,
 		                      .post = store_post,
 		                      .health = store_health,
+		                      .put_figures = store_figures,
 		                      .count_answer = hs_spool_count_answer,
+		                      .count_refusal = hs_spool_count_refusal,
 		                      .now = hs_io_now,
 		                      .now_monotonic = hs_io_now_monotonic,
 		                      .rates = store_rates };

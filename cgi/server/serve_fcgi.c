@@ -142,6 +142,14 @@ static enum hs_result store_health(void *self, bool *catching_up)
 	return hs_spool_health(worker->store.spool, catching_up);
 }
 
+static void store_figures(void *self, enum hs_exposition format, struct hs_buf *out)
+{
+	struct worker *worker = self;
+
+	leave_door(worker);
+	hs_figures_put(hs_spool_settings(worker->store.spool), format, out);
+}
+
 /* Most often they are open, and nothing waits. */
 static struct hs_rates *store_rates(void *self)
 {
@@ -305,7 +313,9 @@ static bool start_worker(struct server *server, uint64_t seed)
 		                               .append = store_append,
 		                               .post = store_post,
 		                               .health = store_health,
+		                               .put_figures = store_figures,
 		                               .count_answer = hs_spool_count_answer,
+		                               .count_refusal = hs_spool_count_refusal,
 		                               .now = hs_io_now,
 		                               .now_monotonic = hs_io_now_monotonic,
 		                               .large = server->large,
@@ -419,6 +429,7 @@ static void reload_settings(struct server *server, hs_reload *reload, void *cont
 
 	hs_sd_notify_reloading(&server->notify);
 	settings = reload(context);
+	hs_spool_note_reload(server->runtime->spool, settings != NULL); /* this thread alone replaces the runtime */
 	if (settings != NULL)
 		replace_runtime(server, settings);
 	hs_sd_notify_ready(&server->notify);

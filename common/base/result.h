@@ -45,6 +45,8 @@ enum hs_class {
 	  "set public_url; the key must be that of a browser source, and not revoked") \
 	X(HS_E_SDK_SCRIPT, REQUEST, 404, INFO, "no script here", \
 	  "set sdk_script to npm's standalone build of analytics-next, a plain file of at most 4 MB") \
+	X(HS_E_NO_METRICS, REQUEST, 404, INFO, "no such resource", \
+	  "set metrics_token, and give it to the monitor; or use hookspool metrics") \
 	X(HS_E_METHOD, REQUEST, 405, INFO, "method not allowed", "senders use POST, PUT or PATCH") \
 	X(HS_E_SDK_PATH, REQUEST, 404, INFO, "no such resource", \
 	  "point the library at the mount as docs/sdk.md does: it adds /v1/batch and the like itself") \
@@ -78,6 +80,9 @@ enum hs_class {
 	  "compare the shared secret at both ends; make sure that no proxy alters the body") \
 	X(HS_E_SIGNATURE_TWICE, AUTH, 401, INFO, "X-Signature must be given once", \
 	  "two headers became one variable: look for X_Signature or a proxy that adds one") \
+	X(HS_E_METRICS_TOKEN, AUTH, 401, INFO, "metrics token missing or wrong", \
+	  "let the monitor send Authorization: Bearer and the metrics_token; under Apache, make sure that " \
+	  "Authorization is passed on") \
 	X(HS_E_NO_KEY, AUTH, 401, INFO, "API key required", \
 	  "set the key at the sender; under Apache, make sure that Authorization is passed on") \
 	X(HS_E_KEY, AUTH, 401, INFO, "API key unknown", "add the key to [keys], or correct it") \

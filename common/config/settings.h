@@ -33,12 +33,19 @@ enum {
 	HS_KEYS_MAX = 1024,
 	HS_TENANT_MAX = 64, /* bytes of a key's label */
 	HS_PROXIES_MAX = 256,
+	HS_TOKEN_LEAST = 16, /* bytes */
 };
 
 struct hs_key {
 	char tenant[HS_TENANT_MAX + 1]; /* letters, digits, '.', '_' and '-' */
 	uint8_t sha256[HS_SHA256_BYTES];
 	bool revoked;
+};
+
+/* A token, as its hash. */
+struct hs_token {
+	bool is_set;
+	uint8_t sha256[HS_SHA256_BYTES];
 };
 
 /* A line of [sources]; sources.h has its form. */
@@ -62,6 +69,7 @@ struct hs_source {
 struct hs_settings {
 #define HS_MEMBER_PATH(name) char *name;
 #define HS_MEMBER_SECRET(name) struct hs_hmac *name[HS_SECRETS_MAX];
+#define HS_MEMBER_TOKEN(name) struct hs_token name;
 #define HS_MEMBER_URL(name) char *name;
 #define HS_MEMBER_ADDRESSES(name) struct hs_ip_range name[HS_PROXIES_MAX];
 #define HS_MEMBER_RATE(name) int64_t name;
@@ -75,6 +83,7 @@ struct hs_settings {
 	HS_SETTINGS(HS_MEMBER)
 #undef HS_MEMBER
 #undef HS_MEMBER_PATH
+#undef HS_MEMBER_TOKEN
 #undef HS_MEMBER_SECRET
 #undef HS_MEMBER_URL
 #undef HS_MEMBER_ADDRESSES

@@ -1,4 +1,5 @@
 /* settings_parse: hs_settings_new: reads the file's text, then the environment, and settles who may send. */
+#include "base/hex.h"
 #include "config/ini.h"
 #include "config/load_lines.h"
 #include "config/rule_lines.h"
@@ -63,6 +64,28 @@ static bool set_addresses(struct hs_settings_reading *reading, const struct hs_s
 	return true;
 }
 
+/* No value is in a message. */
+static bool set_token(struct hs_settings_reading *reading, const struct hs_setting *s, const char *value)
+{
+	struct hs_token *token = hs_setting_member(s, reading->settings);
+	struct hs_slice text = hs_slice_str(value);
+	const struct hs_slice prefix = HS_SLICE("sha256:");
+	bool hashed = text.n >= prefix.n && hs_bytes_eq(text.p, prefix.p, prefix.n);
+
+	if (hashed)
+		token->is_set =
+		    text.n == prefix.n + 2 * HS_SHA256_BYTES &&
+		    hs_hex_decode(hs_slice(text.p + prefix.n, text.n - prefix.n), token->sha256, HS_SHA256_BYTES);
+	else
+		token->is_set =
+		    text.n >= HS_TOKEN_LEAST && strcspn(value, " \t") == text.n && hs_sha256(text, token->sha256);
+	return token->is_set ||
+	       hs_settings_fail(reading,
+	                        "%s: expected a text of at least %d bytes without blanks, or sha256: and "
+	                        "64 hex digits: head -c 24 /dev/urandom | base64 makes one",
+	                        s->name, HS_TOKEN_LEAST);
+}
+
 static bool set_value(struct hs_settings_reading *reading, const struct hs_setting *s, const char *value)
 {
 	char expected[HS_SETTING_EXPECTED_MAX];
@@ -77,6 +100,8 @@ static bool set_value(struct hs_settings_reading *reading, const struct hs_setti
 		return set_addresses(reading, s, value);
 	if (s->kind == HS_SETTING_SECRET)
 		return hs_settings_add_secret(reading, "", value);
+	if (s->kind == HS_SETTING_TOKEN)
+		return set_token(reading, s, value);
 	if (s->kind == HS_SETTING_KEY)
 		return hs_settings_set_key(reading, s->name, hs_setting_member(s, reading->settings), value);
 	if (hs_setting_store(s, reading->settings, value))

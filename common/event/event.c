@@ -185,27 +185,31 @@ static bool is_object_or_void(const struct hs_json *j, uint32_t value)
 	}
 
 /* The Spec's demands on each type, beyond what it demands of every event. */
-static enum hs_result check_type(const struct hs_event *e, struct hs_slice type)
+static enum hs_result check_type(struct hs_event *e, struct hs_slice type)
 {
 	static const struct {
-		struct hs_slice type;
+		struct hs_slice name;
+		enum hs_event_type type;
 		struct {
 			enum hs_field field;
 			enum hs_result missing; /* HS_OK: no further demand */
 		} need[2];
 	} rules[] = {
-		{ TEXT("track"), { { HS_FIELD_EVENT, HS_E_EVENT_NAME } } },
-		{ TEXT("identify"), { { 0 } } },
-		{ TEXT("page"), { { 0 } } },
-		{ TEXT("screen"), { { 0 } } },
-		{ TEXT("group"), { { HS_FIELD_GROUP_ID, HS_E_GROUP_ID } } },
-		{ TEXT("alias"), { { HS_FIELD_PREVIOUS_ID, HS_E_PREVIOUS_ID }, { HS_FIELD_USER_ID, HS_E_USER_ID } } },
-		{ TEXT("delete"), { { HS_FIELD_USER_ID, HS_E_USER_ID } } },
+		{ TEXT("track"), HS_EVENT_TYPE_TRACK, { { HS_FIELD_EVENT, HS_E_EVENT_NAME } } },
+		{ TEXT("identify"), HS_EVENT_TYPE_IDENTIFY, { { 0 } } },
+		{ TEXT("page"), HS_EVENT_TYPE_PAGE, { { 0 } } },
+		{ TEXT("screen"), HS_EVENT_TYPE_SCREEN, { { 0 } } },
+		{ TEXT("group"), HS_EVENT_TYPE_GROUP, { { HS_FIELD_GROUP_ID, HS_E_GROUP_ID } } },
+		{ TEXT("alias"),
+		  HS_EVENT_TYPE_ALIAS,
+		  { { HS_FIELD_PREVIOUS_ID, HS_E_PREVIOUS_ID }, { HS_FIELD_USER_ID, HS_E_USER_ID } } },
+		{ TEXT("delete"), HS_EVENT_TYPE_DELETE, { { HS_FIELD_USER_ID, HS_E_USER_ID } } },
 	};
 
 	for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
-		if (!hs_slice_eq(rules[i].type, type))
+		if (!hs_slice_eq(rules[i].name, type))
 			continue;
+		e->type = rules[i].type;
 		if (!has_id(e, HS_FIELD_USER_ID) && !has_id(e, HS_FIELD_ANONYMOUS_ID))
 			return HS_E_IDENTITY;
 		for (int k = 0; k < 2 && rules[i].need[k].missing != HS_OK; k++) {
@@ -243,6 +247,7 @@ static enum hs_result begin(struct hs_event *e, const struct hs_json *json, uint
 	memset(e->field, 0, sizeof e->field);
 	e->flat[0] = 0;
 	e->path_type = HS_SLICE_NONE;
+	e->type = HS_EVENT_TYPE_OTHER;
 	e->timestamps_parse = false;
 	return json->tok[root].kind == HS_JSON_OBJECT ? find_fields(e, lenient) : HS_E_NOT_AN_EVENT;
 }
@@ -253,8 +258,10 @@ static enum hs_result check(struct hs_event *e, bool lenient, struct hs_slice ty
 	enum hs_result r;
 
 	e->timestamps_parse = timestamps_parse(e);
-	if (lenient)
+	if (lenient) {
+		e->type = hs_event_type_of(type);
 		return HS_OK;
+	}
 	r = check_type(e, type);
 	for (int f = HS_FIELD_CONTEXT; r == HS_OK && f <= HS_FIELD_INTEGRATIONS; f++)
 		if (e->field[f] != 0 && !is_object_or_void(e->json, e->field[f]))

@@ -8,6 +8,7 @@
 #ifndef HS_EVENT_H
 #define HS_EVENT_H
 
+#include "event/event_type.h"
 #include "event/json.h"
 
 /*
@@ -50,6 +51,7 @@ struct hs_event {
 	uint32_t root;                          /* the event's object */
 	uint32_t field[HS_FIELD_COUNT];         /* token of the value; 0: absent (0 is never a value) */
 	uint32_t flat[HS_FIELD_FLAT_COUNT + 1]; /* tokens of the flat fields, in the event's order; then 0 */
+	enum hs_event_type type;                /* for the metrics */
 	struct hs_slice path_type;              /* type by the path of an event that has none; n == 0: its own counts */
 	bool timestamps_parse;                  /* false: at least one is stored as sent, and counted */
 };

@@ -136,6 +136,7 @@ enum hs_result hs_record_maker_put(struct hs_record_maker *maker, const struct h
 		return HS_E_MEMORY;
 	record->n = batch->lines.n - start;
 	record->random = made.random;
+	record->type = (uint8_t)e->type;
 	record->fingerprint = fingerprint_of(&maker->identifier, e);
 	batch->count++;
 	batch->unparsed += !e->timestamps_parse;

@@ -17,6 +17,7 @@ enum {
 struct hs_record {
 	size_t n;             /* bytes, including the '\n'; the next record follows */
 	bool random;          /* the id is random: a second delivery gets another one */
+	uint8_t type;         /* enum hs_event_type */
 	uint32_t fingerprint; /* hash of type, event and user, to tell a reused id; never 0 */
 	struct hs_dedup_key id;
 };

@@ -98,8 +98,10 @@ enum hs_result hs_spool_borrow(struct hs_spool *spool, struct spool_view **view)
 			hs_spool_view_close(spool->view);
 			spool->view = NULL;
 			r = hs_spool_view_open(spool->settings, true, &spool->view);
-			if (r == HS_OK)
+			if (r == HS_OK) {
+				spool->view->opened.dir.metrics = spool->metrics;
 				hs_spool_follow_metrics(spool, spool->view->opened.dir.run_dir);
+			}
 		}
 		pthread_rwlock_unlock(&spool->lock);
 		pthread_rwlock_rdlock(&spool->lock);
@@ -161,6 +163,11 @@ struct hs_spool *hs_spool_new(const struct hs_settings *settings)
 		return NULL;
 	}
 	return spool;
+}
+
+const struct hs_settings *hs_spool_settings(const struct hs_spool *spool)
+{
+	return spool->settings;
 }
 
 void hs_spool_free(struct hs_spool *spool)

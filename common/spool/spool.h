@@ -36,6 +36,9 @@ struct hs_spool;
 struct hs_spool *hs_spool_new(const struct hs_settings *settings);
 void hs_spool_free(struct hs_spool *spool); /* NULL is fine */
 
+/* Those that it was made with. */
+const struct hs_settings *hs_spool_settings(const struct hs_spool *spool);
+
 /*
  * For a long-lived process that may have nothing else to do, to call now and then. If the shared
  * state was cut or replaced, closes it, because other processes wait until no process holds it, and
@@ -108,6 +111,9 @@ void hs_spool_expire(struct hs_spool *spool, int64_t now_ms);
 /* How a request was answered. All of it stays the caller's. */
 struct hs_answered {
 	int status;
+	enum hs_result reason;  /* why it was refused as a whole; HS_OK: it was not */
+	uint64_t accepted;      /* events */
+	int64_t begun_ms;       /* when it had arrived, on hs_io_now_monotonic()'s clock; 0: not known */
 	struct hs_slice key;    /* label of the key that let it in; empty: none did */
 	struct hs_slice source; /* label of the source whose write key let it in; empty: none did */
 	unsigned secret;        /* 1 + index in the settings of the secret that let it in; 0: none did */
@@ -120,6 +126,12 @@ struct hs_answered {
  * a missing spool.
  */
 void hs_spool_count_answer(struct hs_spool *spool, const struct hs_answered *answered);
+
+/* Counts an event of a batch that was refused, or a batch's only one. */
+void hs_spool_count_refusal(struct hs_spool *spool, enum hs_result reason);
+
+/* Notes whether the settings were good when they were last reread. */
+void hs_spool_note_reload(struct hs_spool *spool, bool good);
 
 /* --- limit ------------------------------------------------------------------ */
 

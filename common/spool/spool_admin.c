@@ -76,6 +76,20 @@ static enum hs_result ask_index(struct spool_view *v, int64_t deadline_ms, struc
 	return r == HS_OK ? hs_index_count(v->index, &known->ids) : r;
 }
 
+/* Sets the number of ids in the metrics, unless another thread or process is at the index. */
+static void count_ids(struct hs_spool *spool, struct spool_view *v)
+{
+	struct hs_segment *s = &v->segment[HS_EVENTS];
+	int64_t deadline_ms = hs_io_now_monotonic() + HEALTH_MS;
+	struct hs_known known;
+
+	if (v->index == NULL || hs_segment_begin(s, 0, deadline_ms) != HS_OK)
+		return;
+	if (ask_index(v, deadline_ms, &known) == HS_OK)
+		hs_metrics_set(spool->metrics, HS_METRIC_IDS, known.ids);
+	hs_segment_end(s);
+}
+
 enum hs_result hs_spool_known(struct hs_spool *spool, int64_t deadline_ms, struct hs_known *known)
 {
 	struct spool_view *v;
@@ -124,8 +138,12 @@ enum hs_result hs_spool_maintain(struct hs_spool *spool, bool (*stop)(void *cont
 	memset(done, 0, sizeof *done);
 	if (r != HS_OK)
 		return r;
+	v->opened.dir.metrics = spool->metrics;
+	hs_spool_follow_metrics(spool, v->opened.dir.run_dir);
 	r = prepare_streams(v, hs_io_now_monotonic() + HEALTH_MS, false); /* seals what is due */
-	if (r == HS_OK || r == HS_E_FULL || r == HS_E_SPOOL_FILE) {       /* deleting may make room */
+	if (r == HS_OK)
+		count_ids(spool, v);
+	if (r == HS_OK || r == HS_E_FULL || r == HS_E_SPOOL_FILE) { /* deleting may make room */
 		enum hs_result prepared = r == HS_E_SPOOL_FILE ? r : HS_OK;
 
 		r = hs_retention_run(&v->opened.dir, stop, context, spool->seen, done);

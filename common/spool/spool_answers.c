@@ -33,34 +33,63 @@ static struct hs_slice secret_name(const struct hs_settings *settings, unsigned 
 }
 
 /*
- * True if this use need not be noted. The metrics show seconds, and most requests have the same
- * credential as the one before: each is noted once in 1024 ms. The address of its label tells a
- * credential from the others of these settings.
+ * The metrics show seconds, and most requests have the same credential as the one before: each is noted
+ * once in 1024 ms. What was noted last is one word: the time, the entry in the metrics, and 32 bits of
+ * the address of its label, which tell a credential from the others of these settings.
  */
-static bool is_noted(_Atomic uint64_t *noted, const char *label, int64_t at_ms)
-{
-	uint64_t use = (uint64_t)at_ms >> 10 << 32 | (uint32_t)(uintptr_t)label;
+enum { ENTRY_SHIFT = 32, TIME_SHIFT = 44 };
+#define ENTRY_MASK UINT64_C(0xfff)
+static_assert(HS_METRICS_CREDENTIALS < 0xfff, "an entry, or ENTRY_MASK for none");
 
-	if (atomic_load_explicit(noted, memory_order_relaxed) == use)
-		return true;
-	atomic_store_explicit(noted, use, memory_order_relaxed);
-	return false;
+static uint64_t use_of(const char *label, int64_t at_ms)
+{
+	return (uint64_t)at_ms >> 10 << TIME_SHIFT | (uint32_t)(uintptr_t)label;
+}
+
+/* True if this use was noted; *entry is where, or -1. */
+static bool is_noted(const _Atomic uint64_t *noted, uint64_t use, int *entry)
+{
+	uint64_t there = atomic_load_explicit(noted, memory_order_relaxed);
+	uint64_t at = there >> ENTRY_SHIFT & ENTRY_MASK;
+
+	*entry = at == ENTRY_MASK ? -1 : (int)at;
+	return (there & ~(ENTRY_MASK << ENTRY_SHIFT)) == use;
+}
+
+static int note(struct hs_spool *spool, enum hs_credential kind, uint64_t use, struct hs_slice name, int64_t at_ms)
+{
+	int entry = hs_metrics_note_use(spool->metrics, kind, name, at_ms);
+	uint64_t at = entry < 0 ? ENTRY_MASK : (uint64_t)entry;
+
+	atomic_store_explicit(&spool->noted[kind], use | at << ENTRY_SHIFT, memory_order_relaxed);
+	return entry;
 }
 
 /* `label` points into the settings. */
-static void note_label(struct hs_spool *spool, enum hs_credential kind, struct hs_slice label, int64_t at_ms)
+static void count_label(struct hs_spool *spool, enum hs_credential kind, struct hs_slice label,
+                        const struct hs_answered *answered)
 {
-	if (!is_noted(&spool->noted[kind], label.p, at_ms))
-		hs_metrics_note_use(spool->metrics, kind, label, at_ms);
+	uint64_t use = use_of(label.p, answered->arrived_ms);
+	int entry;
+
+	if (!is_noted(&spool->noted[kind], use, &entry))
+		entry = note(spool, kind, use, label, answered->arrived_ms);
+	if (answered->accepted > 0)
+		hs_metrics_add_events(spool->metrics, entry, answered->accepted);
 }
 
-static void note_secret(struct hs_spool *spool, unsigned secret, int64_t at_ms)
+static void count_secret(struct hs_spool *spool, const struct hs_answered *answered)
 {
+	unsigned secret = answered->secret - 1;
+	uint64_t use = use_of(spool->settings->secret_tenant[secret], answered->arrived_ms);
 	char position[3];
+	int entry;
 
-	if (!is_noted(&spool->noted[HS_CREDENTIAL_SECRET], spool->settings->secret_tenant[secret], at_ms))
-		hs_metrics_note_use(spool->metrics, HS_CREDENTIAL_SECRET,
-		                    secret_name(spool->settings, secret, position), at_ms);
+	if (!is_noted(&spool->noted[HS_CREDENTIAL_SECRET], use, &entry))
+		entry = note(spool, HS_CREDENTIAL_SECRET, use, secret_name(spool->settings, secret, position),
+		             answered->arrived_ms);
+	if (answered->accepted > 0)
+		hs_metrics_add_events(spool->metrics, entry, answered->accepted);
 }
 
 void hs_spool_count_answer(struct hs_spool *spool, const struct hs_answered *answered)
@@ -68,15 +97,33 @@ void hs_spool_count_answer(struct hs_spool *spool, const struct hs_answered *ans
 	if (!hs_metrics_is_tried(spool->metrics))
 		open_metrics(spool);
 	hs_metrics_add_response(spool->metrics, answered->status);
+	if (answered->reason != HS_OK)
+		hs_metrics_add_refusal(spool->metrics, answered->reason);
+	if (answered->begun_ms != 0)
+		hs_metrics_add_to(spool->metrics, HS_METRIC_REQUEST_MS, hs_io_now_monotonic() - answered->begun_ms);
 	if (answered->dropped > 0) {
 		struct hs_metrics_sums sums = { .of[HS_METRIC_DROPPED] = answered->dropped };
 
 		hs_metrics_add(spool->metrics, &sums, answered->arrived_ms);
 	}
 	if (answered->key.n > 0)
-		note_label(spool, HS_CREDENTIAL_KEY, answered->key, answered->arrived_ms);
+		count_label(spool, HS_CREDENTIAL_KEY, answered->key, answered);
 	if (answered->source.n > 0)
-		note_label(spool, HS_CREDENTIAL_SOURCE, answered->source, answered->arrived_ms);
+		count_label(spool, HS_CREDENTIAL_SOURCE, answered->source, answered);
 	if (answered->secret > 0)
-		note_secret(spool, answered->secret - 1, answered->arrived_ms);
+		count_secret(spool, answered);
+}
+
+void hs_spool_count_refusal(struct hs_spool *spool, enum hs_result reason)
+{
+	if (!hs_metrics_is_tried(spool->metrics))
+		open_metrics(spool);
+	hs_metrics_add_refusal(spool->metrics, reason);
+}
+
+void hs_spool_note_reload(struct hs_spool *spool, bool good)
+{
+	if (!hs_metrics_is_tried(spool->metrics))
+		open_metrics(spool);
+	hs_metrics_set(spool->metrics, HS_METRIC_RELOADS_REFUSED, !good);
 }

@@ -35,7 +35,7 @@ static enum hs_result write_rejected(struct spool_view *v, const struct hs_appen
 		return r;
 	r = hs_spool_cap_rejected(v);
 	if (r == HS_OK)
-		r = hs_segment_write(s, append->rejected, pending);
+		r = hs_segment_write(s, append->rejected, 0, pending);
 	hs_segment_end(s);
 	return r;
 }
@@ -120,23 +120,28 @@ static void gather(struct spool_view *v, const struct hs_append *append, const c
  * index as if they were written already, so that an event that comes twice in one batch is found.
  */
 static enum hs_result sort_out(struct spool_view *v, const struct hs_append *append, bool suppressing,
-                               struct sorted *out)
+                               struct sorted *out, struct hs_metrics_sums *sums)
 {
 	const char *p = append->records.p;
+	enum hs_metrics_fate fate;
 	enum hs_result r = HS_OK;
 	bool kept[LOOK];
 
 	out->duplicate = out->suppressed = out->conflicting = 0;
 	for (size_t i = 0; i < append->count && r == HS_OK; p += append->record[i++].n) {
 		const struct hs_record *record = &append->record[i];
-		uint64_t left_out = out->duplicate + out->suppressed;
+		uint64_t duplicate = out->duplicate, suppressed = out->suppressed;
 
 		if (i % LOOK == 0)
 			r = look_up(v, record, append->count - i < LOOK ? append->count - i : LOOK, kept);
 		if (r == HS_OK)
 			r = sort_record(v, record, hs_slice(p, record->n - 1), suppressing, kept[i % LOOK],
 			                out->end + record->n, out);
-		gather(v, append, p, record->n, out->duplicate + out->suppressed > left_out, out);
+		fate = out->duplicate > duplicate     ? HS_FATE_DUPLICATE
+		       : out->suppressed > suppressed ? HS_FATE_SUPPRESSED
+		                                      : HS_FATE_ACCEPTED;
+		hs_metrics_sum(sums, fate, (enum hs_event_type)record->type);
+		gather(v, append, p, record->n, fate != HS_FATE_ACCEPTED, out);
 	}
 	*append->duplicate = out->duplicate;
 	if (append->suppressed != NULL)
@@ -162,7 +167,7 @@ static enum hs_result sort_out_all(struct spool_view *v, const struct hs_append 
 
 	hs_buf_reset(&v->fresh);
 	for (size_t i = 0; i < n && r == HS_OK; i++) {
-		r = sort_out(v, append[i], suppressing, out);
+		r = sort_out(v, append[i], suppressing, out, &sums->metrics);
 		add_up(sums, append[i], out);
 	}
 	if (v->index != NULL)
@@ -187,7 +192,7 @@ static enum hs_result write_fresh(struct spool_view *v, const struct hs_append *
 		r = sort_out_all(v, append, n, suppressing, &sorted, &fresh, sums);
 	sums->metrics.of[HS_METRIC_ACCEPTED_BYTES] = fresh.n;
 	if (r == HS_OK && fresh.n > 0 && !look_only)
-		r = hs_segment_write(s, fresh, pending);
+		r = hs_segment_write(s, fresh, sums->metrics.of[HS_METRIC_ACCEPTED], pending);
 	else if (r == HS_OK && sorted.wait && !look_only)
 		hs_segment_join(s, pending);
 	if (v->index != NULL) {
@@ -271,12 +276,14 @@ static bool is_durable(const struct hs_spool *spool)
 
 enum hs_result hs_spool_append(struct hs_spool *spool, const struct hs_append *append)
 {
-	struct sums sums = { .arrived_ms = append->arrived_ms };
+	struct sums sums;
 	struct spool_view *v;
 	enum hs_result r = hs_spool_borrow(spool, &v);
 
 	if (r != HS_OK)
 		return r;
+	hs_metrics_sums_init(&sums.metrics);
+	sums.arrived_ms = append->arrived_ms;
 	r = append_to(v, append, is_durable(spool), &sums);
 	if (r == HS_OK && !append->look_only)
 		count(spool, &sums);
@@ -315,7 +322,7 @@ enum hs_result hs_spool_append_together(void *context, struct hs_write_batcher *
 	const struct hs_append *append[HS_WRITE_BATCHER_MOST] = { first->work };
 	struct hs_spool *spool = context;
 	struct hs_unsynced pending = { 0 };
-	struct sums sums = { 0 };
+	struct sums sums;
 	struct spool_view *v;
 	size_t n = 0;
 	int64_t deadline_ms;
@@ -326,6 +333,7 @@ enum hs_result hs_spool_append_together(void *context, struct hs_write_batcher *
 	for (const struct hs_member *m = first; m != NULL; m = m->next)
 		append[n++] = m->work;
 	deadline_ms = append[0]->deadline_ms;
+	hs_metrics_sums_init(&sums.metrics);
 	r = write_events(v, append, n, &pending, &sums);
 	if (v->segment[HS_EVENTS].look_due)
 		atomic_store(&spool->look_due, true);

@@ -2,6 +2,7 @@
 . "$(dirname "$0")/../lib/server.sh"
 
 SETTINGS='auth = either
+metrics_token = 0123456789-token
 [keys]
 acme = key-of-acme'
 
@@ -27,6 +28,8 @@ over() {
 	is "$mount: settings are in the record" "$(tail -n 1 "$SPOOL" | jq -r .settings_audience)" vip
 	PATH_INFO=/health request
 	answer_check 200 '.status == "ok"' "$mount: health over $1"
+	PATH_INFO='/metrics?a=b' request -H 'Authorization: Bearer 0123456789-token'
+	check "$mount: figures over $1" grep -q '^hookspool_events_total{result="accepted",type="track"} [1-9]' "$T/answer.body"
 }
 
 # A path that only begins like the mount is not the mount.

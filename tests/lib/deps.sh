@@ -41,6 +41,7 @@ run,test lighttpd-mod-openssl   its HTTPS
 test     apache2-bin            a web server, without the service that apache2 brings
 test     libapache2-mod-fcgid   its FastCGI process manager
 test     nginx                  a web server: FastCGI to a socket
+check    prometheus             scrapes the figures; its promtool checks them and the alerts
 check    clang                  fuzzing, a second compiler, static analysis
 check    libclang-rt-dev        sanitizers and libFuzzer
 check    cppcheck               static analysis

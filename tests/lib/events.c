@@ -35,6 +35,7 @@ static void add_event(struct events *e, struct hs_dedup_key_maker *identifier, s
 	hs_buf_put(&e->lines, line, (size_t)length);
 	record->n = (size_t)length;
 	record->random = random;
+	record->type = HS_EVENT_TYPE_TRACK;
 	assert_result(hs_dedup_key_of_line(identifier, json, hs_slice(line, record->n - 1), &known, &record->id, &ms),
 	              HS_OK);
 	assert_true(known);

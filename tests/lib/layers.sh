@@ -16,6 +16,7 @@ common/spool/summary
 common/spool/read
 common/spool/dedup
 common/spool/admin
+common/spool/figures
 common/spool
 cgi/http/auth
 cgi/http

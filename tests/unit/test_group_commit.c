@@ -224,7 +224,7 @@ TEST(a_failed_sync_is_final_for_all)
 	assert_int_equal(atomic_load(&s.f->synced), BYTES);
 	assert_int_equal(atomic_load(&s.f->poisoned), 1);
 	assert_int_equal(atomic_load(&s.f->in_flight), 0);
-	assert_result(hs_commit_all(s.f, s.fd, 0), HS_E_SYNC);
+	assert_result(hs_commit_all(s.f, s.fd, 0, NULL), HS_E_SYNC);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 2);
 }
 
@@ -237,7 +237,7 @@ TEST(a_generation_that_ended)
 	bad = take();
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
 	assert_result(hs_commit_quiesce(s.f, soon()), HS_OK);
-	assert_result(hs_commit_all(s.f, s.fd, 0), HS_E_SYNC);
+	assert_result(hs_commit_all(s.f, s.fd, 0, NULL), HS_E_SYNC);
 	hs_commit_end(s.f, atomic_load(&s.f->synced));
 	hs_commit_resume(s.f);
 	assert_result(hs_commit_wait(s.f, &good, soon()), HS_OK); /* between two */
@@ -265,7 +265,7 @@ TEST(waiting_over_a_rotation)
 		start(&w[i]);
 	for (int i = 0; i < WRITERS; i++)
 		assert_int_equal(atomic_load(&w[i].done), 0);
-	assert_result(hs_commit_all(s.f, s.fd, 0), HS_OK);
+	assert_result(hs_commit_all(s.f, s.fd, 0, NULL), HS_OK);
 	hs_commit_end(s.f, atomic_load(&s.f->synced));
 	hs_commit_resume(s.f);
 	hs_commit_begin(s.f, 0);
@@ -326,7 +326,7 @@ TEST(a_rotation_finds_a_dead_leader)
 {
 	assert_int_equal(child_run(lead_and_die, NULL), -1);
 	assert_result(hs_commit_quiesce(s.f, soon()), HS_OK);
-	assert_result(hs_commit_all(s.f, s.fd, 0), HS_E_SYNC);
+	assert_result(hs_commit_all(s.f, s.fd, 0, NULL), HS_E_SYNC);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 0);
 	hs_commit_end(s.f, atomic_load(&s.f->synced));
 	hs_commit_resume(s.f);

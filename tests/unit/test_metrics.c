@@ -78,19 +78,28 @@ static void add_as(size_t bytes, uint64_t n)
 /* Builds that share a file agree about these rows. New rows come after them; this list stays. */
 TEST_WITH(rows_keep_their_place, NULL, NULL)
 {
-	static const char *const name[] = { "responses",   "accepted",       "accepted_bytes",
-		                            "rejected",    "rejected_bytes", "duplicates",
-		                            "conflicting", "suppressed",     "unparsed_timestamps" };
+	static const char *const name[] = { "responses",           "accepted",
+		                            "accepted_bytes",      "rejected",
+		                            "rejected_bytes",      "duplicates",
+		                            "conflicting",         "suppressed",
+		                            "unparsed_timestamps", "dropped",
+		                            "accepted_of",         "duplicates_of",
+		                            "suppressed_of",       "refused",
+		                            "request_ms",          "sync_us",
+		                            "commit_events",       "sync_failures",
+		                            "segments_poisoned",   "reloads_refused",
+		                            "last_event",          "ids" };
+	static const size_t cells[] = { 500, 1, 1, 1, 1, 1, 1, 1, 1, 1, 8, 8, 8, 256, 16, 16, 16, 1, 1, 1, 1, 1 };
 	size_t first = hs_metric_info(HS_METRIC_RESPONSES)->offset, at = first;
 
-	assert_int_equal(first, 80 + 2880 * 32 + 2560 * 80);
+	assert_int_equal(first, 80 + 2880 * 32 + 2560 * 104);
 	assert_true(sizeof name / sizeof name[0] <= HS_METRIC_COUNT);
 	for (size_t i = 0; i < sizeof name / sizeof name[0]; i++) {
 		const struct hs_metric_info *info = hs_metric_info((enum hs_metric)i);
 
 		assert_string_equal(info->name, name[i]);
 		assert_int_equal(info->offset, at);
-		assert_int_equal(info->cells, i == 0 ? 500 : 1);
+		assert_int_equal(info->cells, cells[i]);
 		at += 8 * info->cells;
 	}
 }
@@ -116,6 +125,64 @@ TEST(each_status_of_the_results_is_counted)
 	for (size_t status = 100; status < 600; status++)
 		assert_int_equal(hs_metrics_value(s.f, HS_METRIC_RESPONSES, status - 100), times[status]);
 	assert_int_equal(hs_metrics_value(s.f, HS_METRIC_ACCEPTED, 0), 0);
+}
+
+/* All types, refusals and histograms; a build that does not know the rows counts nothing beyond its part. */
+static void count_everything(struct hs_metrics *m)
+{
+	struct hs_metrics_sums sums;
+
+	hs_metrics_sums_init(&sums);
+	sums.of[HS_METRIC_ACCEPTED] = 3;
+	for (int i = 0; i < 2; i++)
+		hs_metrics_sum(&sums, HS_FATE_ACCEPTED, HS_EVENT_TYPE_PAGE);
+	hs_metrics_sum(&sums, HS_FATE_ACCEPTED, HS_EVENT_TYPE_OTHER);
+	hs_metrics_sum(&sums, HS_FATE_SUPPRESSED, HS_EVENT_TYPE_DELETE);
+	hs_metrics_add(m, &sums, (int64_t)NOW * MINUTE_MS + 7);
+	for (int r = HS_OK + 1; r < HS_RESULT_COUNT; r++)
+		for (int i = 0; i < r; i++)
+			hs_metrics_add_refusal(m, (enum hs_result)r);
+	hs_metrics_add_to(m, HS_METRIC_REQUEST_MS, -5);
+	hs_metrics_add_to(m, HS_METRIC_REQUEST_MS, 2);
+	hs_metrics_add_to(m, HS_METRIC_REQUEST_MS, 3);
+	hs_metrics_add_to(m, HS_METRIC_REQUEST_MS, 60001);
+	hs_metrics_add_one(m, HS_METRIC_SYNC_FAILURES);
+	hs_metrics_set(m, HS_METRIC_IDS, 12345);
+}
+
+TEST(rows_of_several_cells)
+{
+	static const uint64_t buckets[] = { [0] = 1, [1] = 1, [2] = 1, [HS_METRIC_BUCKETS] = 1, 60006 };
+
+	assert_true(follow());
+	count_everything(s.m);
+	look();
+	assert_int_equal(hs_metrics_value(s.f, HS_METRIC_ACCEPTED_OF, HS_EVENT_TYPE_PAGE), 2);
+	assert_int_equal(hs_metrics_value(s.f, HS_METRIC_ACCEPTED_OF, HS_EVENT_TYPE_OTHER), 1);
+	assert_int_equal(hs_metrics_value(s.f, HS_METRIC_ACCEPTED_OF, HS_EVENT_TYPE_TRACK), 0);
+	assert_int_equal(hs_metrics_value(s.f, HS_METRIC_DUPLICATES_OF, HS_EVENT_TYPE_PAGE), 0);
+	assert_int_equal(hs_metrics_value(s.f, HS_METRIC_SUPPRESSED_OF, HS_EVENT_TYPE_DELETE), 1);
+	assert_int_equal(hs_metrics_value(s.f, HS_METRIC_LAST_EVENT, 0), (uint64_t)NOW * MINUTE_MS + 7);
+	assert_int_equal(hs_metrics_value(s.f, HS_METRIC_SYNC_FAILURES, 0), 1);
+	assert_int_equal(hs_metrics_value(s.f, HS_METRIC_IDS, 0), 12345);
+	for (int r = HS_OK + 1; r < HS_RESULT_COUNT; r++)
+		assert_int_equal(hs_metrics_refused(s.f, (enum hs_result)r), r);
+	for (size_t cell = 0; cell < sizeof buckets / sizeof buckets[0]; cell++)
+		assert_int_equal(hs_metrics_value(s.f, HS_METRIC_REQUEST_MS, cell), buckets[cell]);
+	assert_int_equal(hs_metrics_refused(NULL, HS_E_SIGNATURE), 0);
+}
+
+TEST(a_build_without_these_rows_counts_none_of_them)
+{
+	size_t first = hs_metric_info(HS_METRIC_ACCEPTED_OF)->offset;
+	struct hs_metrics *old = hs_metrics_new(first);
+
+	assert_true(hs_metrics_follow(old, temp.fd, 0600));
+	count_everything(old);
+	hs_metrics_free(old);
+	assert_int_equal(value(HS_METRIC_ACCEPTED), 3);
+	assert_int_equal(spooldir_size(&temp.d, NAME), first);
+	assert_int_equal(hs_metrics_refused(s.f, HS_E_SIGNATURE), 0);
 }
 
 /* --- the file ------------------------------------------------------------------- */
@@ -147,8 +214,8 @@ static void put_bytes(off_t at, const void *bytes, size_t n)
 	close(fd);
 }
 
-/* The row that an older build does not have. */
-#define NEWEST ((enum hs_metric)(HS_METRIC_COUNT - 1))
+/* The first row that an older build does not have, a sum. */
+#define NEWEST HS_METRIC_DROPPED
 
 enum { AT_VERSION = 8, AT_BOOT = 40 };
 
@@ -177,10 +244,17 @@ TEST(a_copy_begins_at_0)
 
 /* --- builds of different size --------------------------------------------------- */
 
-/* The size in a build without the last row. */
+/* The size in a build without NEWEST and the rows after it; and in this build. */
 static size_t older(void)
 {
 	return hs_metric_info(NEWEST)->offset;
+}
+
+static size_t newest(void)
+{
+	const struct hs_metric_info *last = hs_metric_info((enum hs_metric)(HS_METRIC_COUNT - 1));
+
+	return last->offset + 8 * last->cells;
 }
 
 TEST(a_newer_build_extends_the_file)
@@ -196,7 +270,7 @@ TEST(a_newer_build_extends_the_file)
 	inode = spooldir_inode(&temp.d, NAME);
 
 	assert_true(follow());
-	assert_int_equal(spooldir_size(&temp.d, NAME), older() + 8);
+	assert_int_equal(spooldir_size(&temp.d, NAME), newest());
 	add(s.m, HS_METRIC_ACCEPTED, 10);
 	add(s.m, NEWEST, 7);
 	add(old, HS_METRIC_ACCEPTED, 100);
@@ -211,13 +285,13 @@ TEST(a_newer_build_extends_the_file)
 
 TEST(an_older_build_uses_its_part)
 {
-	struct hs_metrics *newer = hs_metrics_new(older() + 8 + 800);
+	struct hs_metrics *newer = hs_metrics_new(newest() + 800);
 
 	assert_true(hs_metrics_follow(newer, temp.fd, 0600));
 	add(newer, NEWEST, 7);
 	add_as(older(), 3);
 	add_as(HS_METRICS_BYTES, 30);
-	assert_int_equal(spooldir_size(&temp.d, NAME), older() + 808);
+	assert_int_equal(spooldir_size(&temp.d, NAME), newest() + 800);
 	assert_true(hs_metrics_follow(newer, temp.fd, 0600));
 	add(newer, HS_METRIC_ACCEPTED, 300);
 	assert_int_equal(value(HS_METRIC_ACCEPTED), 333);
@@ -546,6 +620,37 @@ TEST(the_last_use_of_a_credential)
 	assert_int_equal(last_use(HS_CREDENTIAL_KEY, "acme"), 60000);
 	hs_metrics_note_use(s.m, HS_CREDENTIAL_KEY, HS_SLICE("acme"), 4000); /* the clock was set back */
 	assert_int_equal(last_use(HS_CREDENTIAL_KEY, "acme"), 4000);
+}
+
+/* A sender is quiet after twice its longest pause, once its habits are known. */
+TEST(a_sender_that_has_gone_quiet)
+{
+	enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
+	struct hs_metrics_use use;
+	int64_t at = 1000 * (int64_t)HOUR;
+	int entry = -1;
+
+	assert_true(follow());
+	for (int i = 0; i <= 25; i++)
+		entry = hs_metrics_note_use(s.m, HS_CREDENTIAL_KEY, HS_SLICE("acme"), at + i * HOUR);
+	hs_metrics_add_events(s.m, entry, 41);
+	hs_metrics_add_events(s.m, entry, 1);
+	hs_metrics_add_events(s.m, -1, 1);
+	look();
+	for (size_t i = 0; i < HS_METRICS_CREDENTIALS; i++)
+		if (hs_metrics_use(s.f, i, &use))
+			break;
+	assert_int_equal(use.events, 42);
+	assert_int_equal(use.first_ms, at);
+	assert_int_equal(use.pause_ms, HOUR);
+	assert_false(hs_metrics_is_quiet(&use, use.last_ms - HOUR)); /* the clock was set back */
+	assert_false(hs_metrics_is_quiet(&use, use.last_ms + 2 * HOUR));
+	assert_true(hs_metrics_is_quiet(&use, use.last_ms + 2 * HOUR + 1));
+	use.pause_ms = SECOND;
+	assert_false(hs_metrics_is_quiet(&use, use.last_ms + 9 * MINUTE));
+	assert_true(hs_metrics_is_quiet(&use, use.last_ms + 10 * MINUTE));
+	use.first_ms = use.last_ms - 23 * HOUR; /* not known for long enough */
+	assert_false(hs_metrics_is_quiet(&use, use.last_ms + 10 * HOUR));
 }
 
 /* There is room for as many as the settings take; more are left out. */

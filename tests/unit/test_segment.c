@@ -39,6 +39,7 @@ static void open_view(struct view *v, const struct spooldir *d, int stream)
 	v->dir.run_dir = hs_io_open_dir(v->dir.private_dir, "run");
 	v->dir.settings = d->settings;
 	v->dir.state = &v->state;
+	v->dir.metrics = NULL;
 	v->dir.history = (struct hs_history){ "00000000000000000000000000000000", 1, true };
 	assert_result(hs_shared_state_open(v->dir.fd, v->dir.run_dir, &v->state), HS_OK);
 	hs_segment_init(&v->segment, &v->dir, stream);
@@ -98,7 +99,7 @@ static enum hs_result write_events(struct view *v, const struct events *e, struc
 	enum hs_result r = hs_segment_begin(&v->segment, e->lines.n, soon());
 
 	if (r == HS_OK) {
-		r = hs_segment_write(&v->segment, hs_buf_slice(&e->lines), pending);
+		r = hs_segment_write(&v->segment, hs_buf_slice(&e->lines), 0, pending);
 		hs_segment_end(&v->segment);
 	}
 	return r;
@@ -994,7 +995,7 @@ TEST(a_state_that_is_cut_before_a_write)
 		assert_result(hs_segment_prepare(&s.view.segment, e->lines.n, soon()), HS_OK);
 		before = spooldir_read(&s.d, "events.jsonl");
 		spooldir_cut(&s.d, ".hookspool/run/state", lengths[i]);
-		assert_result(hs_segment_write(&s.view.segment, hs_buf_slice(&e->lines), &pending),
+		assert_result(hs_segment_write(&s.view.segment, hs_buf_slice(&e->lines), 0, &pending),
 		              lost ? HS_E_SPOOL_STATE : HS_OK);
 		hs_segment_forget(&pending);
 		after = spooldir_read(&s.d, "events.jsonl");

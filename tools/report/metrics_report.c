@@ -64,19 +64,26 @@ static void put_cell(struct hs_buf *out, const struct hs_metric_info *info, size
 	hs_buf_putc(out, '\n');
 }
 
+/* Histograms, rows by type and gauges are for monitors: hookspool metrics. */
+static bool is_shown(const struct hs_metric_info *info)
+{
+	return info->kind == HS_COUNTER && (info->label == HS_LABEL_NONE || info->label == HS_LABEL_STATUS);
+}
+
 static void put_rows(struct hs_buf *out, const struct hs_metrics_figures *figures)
 {
 	size_t width = 0;
 
 	for (int row = 0; row < HS_METRIC_COUNT; row++) {
-		size_t n = strlen(hs_metric_info((enum hs_metric)row)->name);
+		const struct hs_metric_info *info = hs_metric_info((enum hs_metric)row);
+		size_t n = strlen(info->name);
 
-		width = n > width ? n : width;
+		width = is_shown(info) && n > width ? n : width;
 	}
 	for (int row = 0; row < HS_METRIC_COUNT; row++) {
 		const struct hs_metric_info *info = hs_metric_info((enum hs_metric)row);
 
-		for (size_t cell = 0; cell < info->cells; cell++) {
+		for (size_t cell = 0; is_shown(info) && cell < info->cells; cell++) {
 			uint64_t value = hs_metrics_value(figures, (enum hs_metric)row, cell);
 
 			if (value > 0)
@@ -85,7 +92,35 @@ static void put_rows(struct hs_buf *out, const struct hs_metrics_figures *figure
 	}
 }
 
-static void put_uses(struct hs_buf *out, const struct uses *u, size_t top)
+/* Appends how long that is: "3 d", "12 min". */
+static void put_span(struct hs_buf *out, int64_t ms)
+{
+	int64_t minutes = ms / 60000;
+
+	if (minutes >= 2 * 24 * 60)
+		hs_buf_printf(out, "%lld d", (long long)(minutes / (24 * 60)));
+	else if (minutes >= 2 * 60)
+		hs_buf_printf(out, "%lld h", (long long)(minutes / 60));
+	else if (minutes >= 2)
+		hs_buf_printf(out, "%lld min", (long long)minutes);
+	else
+		hs_buf_printf(out, "%lld s", (long long)(ms > 0 ? ms / 1000 : 0));
+}
+
+/* Both spans, so that the reader can judge. */
+static void put_silence(struct hs_buf *out, const struct hs_metrics_use *use, int64_t now_ms)
+{
+	hs_buf_put_slice(out, HS_SLICE("  silent for "));
+	put_span(out, now_ms - use->last_ms);
+	if (use->pause_ms > 0) {
+		hs_buf_put_slice(out, HS_SLICE(", before that at most "));
+		put_span(out, use->pause_ms);
+	}
+	if (hs_metrics_is_quiet(use, now_ms))
+		hs_buf_put_slice(out, HS_SLICE(": has gone quiet"));
+}
+
+static void put_uses(struct hs_buf *out, const struct uses *u, size_t top, int64_t now_ms)
 {
 	size_t width = strlen("credential"), shown = u->count < top ? u->count : top;
 	char text[HS_TIMESTAMP_TEXT + 1];
@@ -105,6 +140,7 @@ static void put_uses(struct hs_buf *out, const struct uses *u, size_t top)
 		hs_timestamp_text(u->use[i].last_ms, text);
 		hs_buf_put_slice(out, HS_SLICE("  "));
 		hs_buf_put_slice(out, hs_slice_str(text));
+		put_silence(out, &u->use[i], now_ms);
 		hs_buf_putc(out, '\n');
 	}
 	if (shown < u->count) {
@@ -114,7 +150,7 @@ static void put_uses(struct hs_buf *out, const struct uses *u, size_t top)
 	}
 }
 
-void hs_metrics_report_text(const struct hs_metrics_figures *figures, size_t top, struct hs_buf *out)
+void hs_metrics_report_text(const struct hs_metrics_figures *figures, size_t top, int64_t now_ms, struct hs_buf *out)
 {
 	struct uses *u = list_uses(figures);
 	char since[HS_TIMESTAMP_TEXT + 1];
@@ -125,7 +161,7 @@ void hs_metrics_report_text(const struct hs_metrics_figures *figures, size_t top
 		hs_buf_put_slice(out, hs_slice_str(since));
 		hs_buf_putc(out, '\n');
 		put_rows(out, figures);
-		put_uses(out, u, top);
+		put_uses(out, u, top, now_ms);
 	}
 	free(u);
 }
@@ -157,13 +193,13 @@ static void put_metrics(struct hs_json_writer *w, const struct hs_metrics_figure
 
 		if (info->label == HS_LABEL_STATUS)
 			put_statuses(w, figures, (enum hs_metric)row);
-		else
+		else if (is_shown(info))
 			hs_json_writer_uint(w, info->name, hs_metrics_value(figures, (enum hs_metric)row, 0));
 	}
 	hs_json_writer_end(w, '}');
 }
 
-void hs_metrics_report_json(const struct hs_metrics_figures *figures, struct hs_json_writer *w)
+void hs_metrics_report_json(const struct hs_metrics_figures *figures, int64_t now_ms, struct hs_json_writer *w)
 {
 	struct uses *u = list_uses(figures);
 
@@ -179,6 +215,9 @@ void hs_metrics_report_json(const struct hs_metrics_figures *figures, struct hs_
 		hs_json_writer_text(w, "kind", hs_slice_str(kind_name[u->use[i].kind]));
 		hs_json_writer_text(w, "name", hs_slice_str(u->use[i].name));
 		hs_json_writer_time(w, "last_used", u->use[i].last_ms);
+		hs_json_writer_uint(w, "events", u->use[i].events);
+		hs_json_writer_uint(w, "longest_pause", (uint64_t)u->use[i].pause_ms / 1000);
+		hs_json_writer_bool(w, "quiet", hs_metrics_is_quiet(&u->use[i], now_ms));
 		hs_json_writer_end(w, '}');
 	}
 	hs_json_writer_end(w, ']');

@@ -2,14 +2,13 @@
 #include "base/hash.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "spool/shared/metrics_private.h"
 
 #include <assert.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/file.h>
 
-static const char NAME[] = "metrics";
+static const char NAME[] = HS_METRICS_FILE;
 #define MAGIC UINT64_C(0x68736d6574726963)
 enum {
 	VERSION = 2,
@@ -17,60 +16,6 @@ enum {
 	LOCK_MS = 50, /* how long another process may take to set the file up */
 	PROBES = 256, /* entries of the table of credentials that one name may be in */
 	MINUTE_MS = 60000,
-	TAG_SHIFT = 48, /* see struct minute */
-	KIND_BITS = 2,  /* see struct credential */
-};
-
-struct head {
-	_Atomic uint64_t magic; /* never 0: a mapping that was cut reads as zeros */
-	uint64_t version;
-	uint64_t bytes; /* of the file, as the largest build made it; a shorter file was cut */
-	uint64_t inode; /* a copy is not this file */
-	int64_t since_ms;
-	char boot_id[40]; /* "" if it could not be read */
-};
-
-/*
- * Each word carries its minute: the upper 16 bits are the minute modulo 65,536, the rest is the
- * figure. Together with the place in the ring they name one minute in 5.6 years, so a word that
- * was left over from another turn of the ring is recognized without being cleared. The first to
- * add in a minute replaces the word by one compare-and-swap; a kill leaves nothing half done.
- */
-struct minute {
-	_Atomic uint64_t accepted, duplicate, rejected, bytes;
-};
-
-struct credential {
-	_Atomic uint64_t id;   /* hash of kind and name; 0: free. Never changes after that */
-	_Atomic uint64_t used; /* seconds since 1970, shifted left, and the kind; 0: name not yet set */
-	_Atomic uint64_t name[HS_CREDENTIAL_NAME / 8]; /* padded with NUL */
-};
-
-struct block {
-	struct head head;
-	struct minute minute[HS_METRICS_MINUTES];
-	struct credential credential[HS_METRICS_CREDENTIALS];
-#define CELLS(NAME, name, kind, unit, label, help) _Atomic uint64_t name[HS_METRIC_CELLS_##label];
-	HS_METRICS(CELLS)
-#undef CELLS
-};
-
-static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && _Alignof(_Atomic uint64_t) == 8 && sizeof(_Atomic uint64_t) == 8,
-              "lock-free atomics of one layout");
-static_assert(HS_CREDENTIALS <= 1 << KIND_BITS, "a kind fits its bits");
-
-struct hs_metrics {
-	size_t bytes;
-	_Atomic(struct block *) block; /* NULL: not open */
-	_Atomic bool tried;
-	pthread_mutex_t lock; /* protects the rest */
-	uint64_t device, inode;
-	bool told; /* that it failed */
-};
-
-struct hs_metrics_figures {
-	size_t bytes; /* of the block, as the file has it */
-	struct block block;
 };
 
 static const struct hs_metric_info table[HS_METRIC_COUNT] = {
@@ -137,10 +82,7 @@ static int open_or_replace(int run_dir, mode_t mode)
 	return hs_io_open_or_make(run_dir, NAME, mode);
 }
 
-enum condition { WHOLE, SHORT, OLDER, NEWER, USELESS };
-
-/* Compares the head with the file and this boot. SHORT: good, but an older build made it. */
-static enum condition check_head(const struct head *head, const struct stat *st, size_t bytes)
+enum condition hs_metrics_check_head(const struct head *head, const struct stat *st, size_t bytes)
 {
 	uint64_t size = (uint64_t)st->st_size;
 	char boot_id[37] = "";
@@ -157,13 +99,13 @@ static enum condition check_head(const struct head *head, const struct stat *st,
 	return size < bytes ? SHORT : WHOLE;
 }
 
-static enum condition check_file(int fd, size_t bytes, struct stat *st)
+enum condition hs_metrics_check_file(int fd, size_t bytes, struct stat *st)
 {
 	struct head head = { 0 };
 
 	if (hs_io_fstat(fd, st) < 0 || hs_io_read_at(fd, (char *)&head, sizeof head, 0) < (ssize_t)sizeof head)
 		return USELESS;
-	return check_head(&head, st, bytes);
+	return hs_metrics_check_head(&head, st, bytes);
 }
 
 /* Writes zeros rather than a hole: a full disk must not be a SIGBUS. */
@@ -211,7 +153,7 @@ static bool mend(int fd, int run_dir, size_t bytes, struct stat *st)
 
 	if (hs_io_lock_within(fd, LOCK_EX, LOCK_MS) < 0)
 		return false;
-	found = check_file(fd, bytes, st); /* perhaps another process has mended it */
+	found = hs_metrics_check_file(fd, bytes, st); /* perhaps another process has mended it */
 	if (found == NEWER || !has_name(run_dir, st))
 		return false;
 	if (found == OLDER)
@@ -230,7 +172,7 @@ static struct block *open_block(int run_dir, mode_t mode, size_t bytes, struct s
 
 		if (fd < 0)
 			return NULL;
-		if (check_file(fd, bytes, st) == WHOLE || mend(fd, run_dir, bytes, st))
+		if (hs_metrics_check_file(fd, bytes, st) == WHOLE || mend(fd, run_dir, bytes, st))
 			block = hs_io_map(fd, bytes);
 		saved = errno;
 		hs_io_lock(fd, LOCK_UN); /* a mapping would hold it beyond the close */
@@ -319,9 +261,84 @@ void hs_metrics_add_response(struct hs_metrics *m, int status)
 		add_at(m, block, table[HS_METRIC_RESPONSES].offset + cell * sizeof(uint64_t), 1);
 }
 
-static uint64_t tag_of(uint64_t minute)
+_Atomic uint64_t *hs_metrics_find_reason(const struct block *block, enum hs_result reason, bool make)
 {
-	return minute << TAG_SHIFT;
+	struct hs_slice name = hs_slice_str(hs_result_info(reason)->name);
+	uint64_t id = hs_hash(name.p, name.n, 0) | 1;
+
+	for (uint64_t i = 0; i < HS_METRIC_REASONS; i++) {
+		_Atomic uint64_t *pair =
+		    (_Atomic uint64_t *)(uintptr_t)&block->refused[2 * ((id / 2 + i) % HS_METRIC_REASONS)];
+		uint64_t there = atomic_load_explicit(pair, memory_order_relaxed);
+
+		if (there == 0 && (!make || atomic_compare_exchange_strong(pair, &there, id)))
+			return make ? pair : NULL;
+		if (there == id)
+			return pair;
+	}
+	return NULL;
+}
+
+/* True if all cells of the row are mapped: in tests a build may know fewer. */
+static bool has_row(const struct hs_metrics *m, enum hs_metric metric)
+{
+	return table[metric].offset + table[metric].cells * sizeof(uint64_t) <= m->bytes;
+}
+
+void hs_metrics_add_refusal(struct hs_metrics *m, enum hs_result reason)
+{
+	struct block *block = block_of(m);
+	_Atomic uint64_t *pair =
+	    block != NULL && has_row(m, HS_METRIC_REFUSED) ? hs_metrics_find_reason(block, reason, true) : NULL;
+
+	if (pair != NULL)
+		add(pair + 1, 1);
+}
+
+static const uint64_t bounds[][HS_METRIC_BUCKETS] = {
+	[HS_LABEL_MS] = { 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 4000, 10000, 60000 },
+	[HS_LABEL_US] = { 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000, 500000, 1000000, 10000000 },
+	[HS_LABEL_EVENTS] = { 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000 },
+};
+
+uint64_t hs_metrics_bound(enum hs_metric histogram, size_t bucket)
+{
+	return bounds[table[histogram].label][bucket];
+}
+
+void hs_metrics_add_to(struct hs_metrics *m, enum hs_metric histogram, int64_t value)
+{
+	struct block *block = m != NULL ? block_of(m) : NULL;
+	uint64_t n = value > 0 ? (uint64_t)value : 0;
+	const uint64_t *bound = bounds[table[histogram].label];
+	_Atomic uint64_t *cell;
+	size_t bucket = 0;
+
+	if (block == NULL || !has_row(m, histogram))
+		return;
+	cell = (_Atomic uint64_t *)((char *)block + table[histogram].offset);
+	while (bucket < HS_METRIC_BUCKETS && n > bound[bucket])
+		bucket++;
+	add(&cell[bucket], 1);
+	if (n > 0)
+		add(&cell[HS_METRIC_BUCKETS + 1], n);
+}
+
+void hs_metrics_add_one(struct hs_metrics *m, enum hs_metric metric)
+{
+	struct block *block = m != NULL ? block_of(m) : NULL;
+
+	if (block != NULL)
+		add_at(m, block, table[metric].offset, 1);
+}
+
+void hs_metrics_set(struct hs_metrics *m, enum hs_metric metric, uint64_t value)
+{
+	struct block *block = m != NULL ? block_of(m) : NULL;
+
+	if (block != NULL && has_row(m, metric))
+		atomic_store_explicit((_Atomic uint64_t *)((char *)block + table[metric].offset), value,
+		                      memory_order_relaxed);
 }
 
 static void add_tagged(_Atomic uint64_t *word, uint64_t tag, uint64_t n)
@@ -351,6 +368,21 @@ static void add_minute(struct block *block, const struct hs_metrics_sums *sums, 
 		add_tagged(&slot->bytes, tag, bytes);
 }
 
+/* The three rows by type are next to each other. */
+static void add_types(const struct hs_metrics *m, struct block *block, const struct hs_metrics_sums *sums)
+{
+	static_assert(offsetof(struct block, suppressed_of) - offsetof(struct block, accepted_of) ==
+	                  HS_FATE_SUPPRESSED * HS_EVENT_TYPES * sizeof(uint64_t),
+	              "rows in the order of enum hs_metrics_fate");
+
+	for (uint32_t rest = sums->types; rest != 0; rest &= rest - 1) {
+		unsigned cell = (unsigned)__builtin_ctz(rest);
+
+		add_at(m, block, offsetof(struct block, accepted_of) + cell * sizeof(uint64_t),
+		       (&sums->of_type[0][0])[cell]);
+	}
+}
+
 void hs_metrics_add(struct hs_metrics *m, const struct hs_metrics_sums *sums, int64_t now_ms)
 {
 	struct block *block = block_of(m);
@@ -358,16 +390,19 @@ void hs_metrics_add(struct hs_metrics *m, const struct hs_metrics_sums *sums, in
 	if (block == NULL)
 		return;
 #define ADD(NAME, name, kind, unit, label, help) \
-	if (sums->of[HS_METRIC_##NAME] > 0) \
+	if (HS_METRIC_IS_SUMMED(HS_METRIC_##NAME) && sums->of[HS_METRIC_##NAME] > 0) \
 		add_at(m, block, offsetof(struct block, name), sums->of[HS_METRIC_##NAME]);
 	HS_METRICS(ADD)
 #undef ADD
-	if (now_ms >= 0)
-		add_minute(block, sums, (uint64_t)now_ms);
+	add_types(m, block, sums);
+	if (now_ms < 0)
+		return;
+	add_minute(block, sums, (uint64_t)now_ms);
+	if (has_row(m, HS_METRIC_LAST_EVENT) && sums->of[HS_METRIC_ACCEPTED] > 0)
+		atomic_store_explicit(block->last_event, (uint64_t)now_ms, memory_order_relaxed);
 }
 
-/* Never 0. */
-static uint64_t credential_id(enum hs_credential kind, struct hs_slice name)
+uint64_t hs_metrics_credential_id(enum hs_credential kind, struct hs_slice name)
 {
 	return hs_hash(name.p, name.n, (uint64_t)kind + 1) | 1;
 }
@@ -394,127 +429,40 @@ static struct credential *find_credential(struct block *block, uint64_t id)
 	return NULL;
 }
 
-void hs_metrics_note_use(struct hs_metrics *m, enum hs_credential kind, struct hs_slice name, int64_t now_ms)
+static void note_time(struct credential *c, uint64_t before, uint64_t used)
+{
+	uint64_t last = before >> KIND_BITS, now = used >> KIND_BITS;
+
+	if (before == 0)
+		atomic_store_explicit(&c->first, now, memory_order_relaxed);
+	else if (now > last && now - last > atomic_load_explicit(&c->pause, memory_order_relaxed))
+		atomic_store_explicit(&c->pause, now - last, memory_order_relaxed);
+	if (before != used) /* most requests only read: the line stays in every core's cache */
+		atomic_store_explicit(&c->used, used, memory_order_release);
+}
+
+int hs_metrics_note_use(struct hs_metrics *m, enum hs_credential kind, struct hs_slice name, int64_t now_ms)
 {
 	struct block *block = block_of(m);
 	uint64_t used = (uint64_t)(now_ms / 1000) << KIND_BITS | (uint64_t)kind, before;
 	struct credential *c;
 
 	if (block == NULL || name.n == 0 || name.n > HS_CREDENTIAL_NAME || now_ms < 0)
-		return;
-	c = find_credential(block, credential_id(kind, name));
+		return -1;
+	c = find_credential(block, hs_metrics_credential_id(kind, name));
 	if (c == NULL)
-		return;
+		return -1;
 	before = atomic_load_explicit(&c->used, memory_order_relaxed);
 	if (before == 0)
 		put_name(c, name);
-	if (before != used) /* most requests only read: the line stays in every core's cache */
-		atomic_store_explicit(&c->used, used, memory_order_release);
+	note_time(c, before, used);
+	return (int)(c - block->credential);
 }
 
-/* --- reading ------------------------------------------------------------------ */
-
-/* Word by word, since writers are at work. */
-static void copy_words(void *to, const void *from, size_t bytes)
+void hs_metrics_add_events(struct hs_metrics *m, int entry, uint64_t events)
 {
-	_Atomic uint64_t *word = (_Atomic uint64_t *)(uintptr_t)from;
+	struct block *block = block_of(m);
 
-	for (size_t i = 0; i < bytes / sizeof(uint64_t); i++) {
-		uint64_t value = atomic_load_explicit(&word[i], memory_order_acquire);
-
-		memcpy((char *)to + i * sizeof value, &value, sizeof value);
-	}
-}
-
-static bool copy_file(int fd, struct hs_metrics_figures *f)
-{
-	struct stat st;
-	const void *p;
-
-	if (check_file(fd, 0, &st) != WHOLE)
-		return false;
-	f->bytes = (uint64_t)st.st_size < sizeof f->block ? (size_t)st.st_size : sizeof f->block;
-	p = hs_io_map_read(fd, f->bytes);
-	if (p == NULL)
-		return false;
-	copy_words(&f->block, p, f->bytes);
-	copy_words(&f->block.head, p, sizeof f->block.head); /* the file may have been cut meanwhile */
-	hs_io_unmap((void *)(uintptr_t)p, f->bytes);
-	return check_head(&f->block.head, &st, 0) == WHOLE;
-}
-
-struct hs_metrics_figures *hs_metrics_read(int run_dir)
-{
-	int fd = hs_io_open_plain(run_dir, NAME);
-	struct hs_metrics_figures *f = fd < 0 ? NULL : calloc(1, sizeof *f);
-
-	if (f != NULL && !copy_file(fd, f)) {
-		free(f);
-		f = NULL;
-	}
-	if (fd >= 0)
-		hs_io_close(fd);
-	return f;
-}
-
-void hs_metrics_figures_free(struct hs_metrics_figures *f)
-{
-	free(f);
-}
-
-int64_t hs_metrics_since(const struct hs_metrics_figures *f)
-{
-	return f != NULL ? f->block.head.since_ms : 0;
-}
-
-uint64_t hs_metrics_value(const struct hs_metrics_figures *f, enum hs_metric metric, size_t cell)
-{
-	const struct hs_metric_info *info = hs_metric_info(metric);
-
-	assert(cell < info->cells);
-	/* cells that the file does not have are 0 in the copy */
-	return f == NULL ? 0 : atomic_load((_Atomic uint64_t *)((uintptr_t)&f->block + info->offset) + cell);
-}
-
-static uint64_t take_tagged(const _Atomic uint64_t *word, uint64_t tag, bool *found)
-{
-	uint64_t there = atomic_load(word);
-
-	if (there >> TAG_SHIFT != tag >> TAG_SHIFT || there == 0)
-		return 0;
-	*found = true;
-	return there & ((UINT64_C(1) << TAG_SHIFT) - 1);
-}
-
-bool hs_metrics_minute(const struct hs_metrics_figures *f, int64_t minute, struct hs_metrics_minute *found)
-{
-	uint64_t tag = tag_of((uint64_t)minute);
-	const struct minute *slot;
-	bool any = false;
-
-	*found = (struct hs_metrics_minute){ 0 };
-	if (f == NULL || minute < 0)
-		return false;
-	slot = &f->block.minute[minute % HS_METRICS_MINUTES];
-	found->accepted = take_tagged(&slot->accepted, tag, &any);
-	found->duplicate = take_tagged(&slot->duplicate, tag, &any);
-	found->rejected = take_tagged(&slot->rejected, tag, &any);
-	found->bytes = take_tagged(&slot->bytes, tag, &any);
-	return any;
-}
-
-bool hs_metrics_use(const struct hs_metrics_figures *f, size_t i, struct hs_metrics_use *use)
-{
-	const struct credential *c;
-	uint64_t used;
-
-	if (f == NULL || i >= HS_METRICS_CREDENTIALS)
-		return false;
-	c = &f->block.credential[i];
-	used = atomic_load(&c->used);
-	use->kind = (enum hs_credential)(used & ((1U << KIND_BITS) - 1));
-	use->last_ms = (int64_t)(used >> KIND_BITS) * 1000;
-	copy_words(use->name, c->name, HS_CREDENTIAL_NAME);
-	use->name[HS_CREDENTIAL_NAME] = '\0';
-	return used != 0 && credential_id(use->kind, hs_slice_str(use->name)) == atomic_load(&c->id);
+	if (block != NULL && entry >= 0 && entry < HS_METRICS_CREDENTIALS)
+		add(&block->credential[entry].events, events);
 }

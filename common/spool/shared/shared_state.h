@@ -72,6 +72,8 @@ struct hs_stream {
 	_Atomic uint64_t written;     /* the end of the whole lines */
 	_Atomic uint64_t synced;      /* everything below is on stable storage */
 	_Atomic uint64_t in_flight;   /* a sync of everything below is under way; 0: none */
+	_Atomic uint64_t events;      /* that appends have counted, for the metrics … */
+	_Atomic uint64_t served;      /* … and those that a sync has served; under `sync` */
 	_Atomic uint32_t poisoned;    /* a sync of the open segment failed, or may have */
 	_Atomic uint32_t epoch;       /* syncs begun */
 	_Atomic uint32_t wake[2];     /* futexes of the waiters for an even, an odd epoch */

@@ -19,7 +19,8 @@ struct hs_spool_dir {
 	const struct hs_settings *settings;
 	struct hs_shared_state_handle *state;
 	struct hs_history history;
-	bool read_only; /* this process may read and no more */
+	struct hs_metrics *metrics; /* where syncs are counted; NULL: they are not */
+	bool read_only;             /* this process may read and no more */
 };
 
 /* An open spool. It must not be moved, since `dir` points to the state beside it. */

@@ -21,7 +21,7 @@ void hs_commit_note(struct hs_stream *stream, int fd, uint64_t blind, uint64_t e
 	 * Read after the store: a leader adds to the epoch before it reads `written`, so the
 	 * sync that turns this number into the next one sees this end.
 	 */
-	*ticket = (struct hs_ticket){ stream->generation, end, atomic_load(&stream->epoch), fd, blind };
+	*ticket = (struct hs_ticket){ stream->generation, end, atomic_load(&stream->epoch), fd, blind, NULL };
 }
 
 /* --- the outcome ------------------------------------------------------------ */
@@ -155,8 +155,26 @@ static bool is_seeing(struct hs_stream *stream, int fd, uint64_t blind, uint64_t
 	return false;
 }
 
+/* Syncs the file, and counts how long that took, and how many events it served. */
+static bool sync_counted(struct hs_stream *stream, int fd, struct hs_metrics *metrics)
+{
+	uint64_t events = atomic_load(&stream->events), served = atomic_exchange(&stream->served, events);
+	int64_t begun_us = hs_io_now_us();
+	bool good = hs_io_sync_data(fd) == 0;
+	int error = errno;
+
+	hs_metrics_add_to(metrics, HS_METRIC_SYNC_US, hs_io_now_us() - begun_us);
+	if (events > served)
+		hs_metrics_add_to(metrics, HS_METRIC_COMMIT_EVENTS, (int64_t)(events - served));
+	if (!good)
+		hs_metrics_add_one(metrics, HS_METRIC_SYNC_FAILURES);
+	errno = error;
+	return good;
+}
+
 /* Syncs up to `end`, under the sync lock. If the process is killed its mark stays, to tell of that. */
-static enum hs_result sync_marked(struct hs_stream *stream, int fd, uint64_t blind, uint64_t end)
+static enum hs_result sync_marked(struct hs_stream *stream, int fd, uint64_t blind, uint64_t end,
+                                  struct hs_metrics *metrics)
 {
 	bool good;
 
@@ -165,7 +183,7 @@ static enum hs_result sync_marked(struct hs_stream *stream, int fd, uint64_t bli
 		return HS_E_SYNC;
 	}
 	atomic_store(&stream->in_flight, end);
-	good = hs_io_sync_data(fd) == 0;
+	good = sync_counted(stream, fd, metrics);
 	if (good) {
 		atomic_store(&stream->synced, end);
 	} else {
@@ -195,7 +213,7 @@ static void lead(struct hs_stream *stream, const struct hs_ticket *ticket)
 {
 	uint32_t epoch = atomic_fetch_add(&stream->epoch, 1);
 
-	sync_marked(stream, ticket->fd, ticket->blind, atomic_load(&stream->written));
+	sync_marked(stream, ticket->fd, ticket->blind, atomic_load(&stream->written), ticket->metrics);
 	hs_stream_unlock(stream, &stream->sync);
 	wake(stream, epoch, INT_MAX);
 	wake(stream, epoch + 1, 1);
@@ -274,13 +292,13 @@ void hs_commit_resume(struct hs_stream *stream)
 	wake_everybody(stream);
 }
 
-enum hs_result hs_commit_all(struct hs_stream *stream, int fd, uint64_t blind)
+enum hs_result hs_commit_all(struct hs_stream *stream, int fd, uint64_t blind, struct hs_metrics *metrics)
 {
 	uint64_t end = atomic_load(&stream->written);
 
 	if (atomic_load(&stream->poisoned) != 0)
 		return HS_E_SYNC;
-	return atomic_load(&stream->synced) >= end ? HS_OK : sync_marked(stream, fd, blind, end);
+	return atomic_load(&stream->synced) >= end ? HS_OK : sync_marked(stream, fd, blind, end, metrics);
 }
 
 void hs_commit_end(struct hs_stream *stream, uint64_t synced)

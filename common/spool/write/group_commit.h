@@ -33,14 +33,16 @@
 #ifndef HS_GROUP_COMMIT_H
 #define HS_GROUP_COMMIT_H
 
+#include "spool/shared/metrics.h"
 #include "spool/shared/shared_state.h"
 
 struct hs_ticket {
-	uint64_t generation; /* of the segment written to */
-	uint64_t target;     /* its bytes up to here must be on stable storage */
-	uint32_t epoch;      /* the first sync that begins after this number covers it */
-	int fd;              /* of that segment, open until the wait is over */
-	uint64_t blind;      /* the file's length when that was opened: see above */
+	uint64_t generation;        /* of the segment written to */
+	uint64_t target;            /* its bytes up to here must be on stable storage */
+	uint32_t epoch;             /* the first sync that begins after this number covers it */
+	int fd;                     /* of that segment, open until the wait is over */
+	uint64_t blind;             /* the file's length when that was opened: see above */
+	struct hs_metrics *metrics; /* count the sync, if this writer leads; NULL: nothing does */
 };
 
 /* Under the append lock, after the write: publishes the new end and fills the ticket. */
@@ -72,10 +74,10 @@ enum hs_result hs_commit_quiesce(struct hs_stream *stream, int64_t deadline_ms);
 void hs_commit_resume(struct hs_stream *stream);
 
 /*
- * Under the append lock, quiesced: syncs the open segment to its end. HS_OK, or
- * HS_E_SYNC: then it is poisoned.
+ * Under the append lock, quiesced: syncs the open segment to its end, and counts that in the metrics (NULL:
+ * does not). HS_OK, or HS_E_SYNC: then it is poisoned.
  */
-enum hs_result hs_commit_all(struct hs_stream *stream, int fd, uint64_t blind);
+enum hs_result hs_commit_all(struct hs_stream *stream, int fd, uint64_t blind, struct hs_metrics *metrics);
 
 /*
  * Under the append lock, quiesced: ends the open segment's generation. Its waiters learn that

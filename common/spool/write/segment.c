@@ -276,7 +276,8 @@ void hs_segment_end(struct hs_segment *s)
 	hs_segment_unlock(s);
 }
 
-enum hs_result hs_segment_write(struct hs_segment *s, struct hs_slice lines, struct hs_unsynced *pending)
+enum hs_result hs_segment_write(struct hs_segment *s, struct hs_slice lines, uint64_t events,
+                                struct hs_unsynced *pending)
 {
 	struct hs_stream *stream = s->stream;
 	uint64_t at = s->end;
@@ -299,7 +300,10 @@ enum hs_result hs_segment_write(struct hs_segment *s, struct hs_slice lines, str
 		stream->opened_ms = hs_clock_now(s->dir);
 	s->end = at + lines.n;
 	pending->file = hs_segment_file_use(s);
+	if (events > 0)
+		atomic_fetch_add_explicit(&stream->events, events, memory_order_relaxed);
 	hs_commit_note(stream, s->file->fd, s->file->blind, at + lines.n, &pending->ticket);
+	pending->ticket.metrics = s->dir->metrics;
 	return HS_OK;
 }
 
@@ -314,7 +318,7 @@ enum hs_result hs_segment_sync(struct hs_segment *s, int64_t deadline_ms)
 
 	if (result != HS_OK)
 		return result;
-	result = hs_commit_all(s->stream, s->file->fd, s->file->blind);
+	result = hs_commit_all(s->stream, s->file->fd, s->file->blind, s->dir->metrics);
 	hs_commit_resume(s->stream);
 	return result;
 }
@@ -323,6 +327,7 @@ void hs_segment_join(struct hs_segment *s, struct hs_unsynced *pending)
 {
 	pending->file = hs_segment_file_use(s);
 	hs_commit_note(s->stream, s->file->fd, s->file->blind, atomic_load(&s->stream->written), &pending->ticket);
+	pending->ticket.metrics = s->dir->metrics;
 }
 
 enum hs_result hs_segment_wait(struct hs_segment *s, struct hs_unsynced *pending, int64_t deadline_ms)

@@ -114,6 +114,7 @@ enum hs_result hs_segment_move_aside(struct hs_segment *s)
 		return HS_E_SPOOL_STATE; /* the number of bytes to keep was read from it */
 	if (ours && hs_io_rename(s->dir->fd, from, s->dir->private_dir, to) < 0)
 		return hs_io_result(errno);
+	hs_metrics_add_one(s->dir->metrics, HS_METRIC_SEGMENTS_POISONED);
 	stream->known = 0;
 	atomic_store(&stream->poisoned, 0);
 	return HS_OK;

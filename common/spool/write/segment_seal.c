@@ -52,7 +52,8 @@ enum hs_result hs_segment_end_generation(struct hs_segment *s, int64_t deadline_
 	if (result != HS_OK)
 		return result;
 	if (s->file != NULL && s->file->generation == stream->generation)
-		hs_commit_all(stream, s->file->fd, s->file->blind); /* if it fails only what was synced before counts */
+		hs_commit_all(stream, s->file->fd, s->file->blind,
+		              s->dir->metrics); /* if it fails only what was synced before counts */
 	hs_commit_end(stream, atomic_load(&stream->synced));
 	hs_commit_resume(stream);
 	return HS_OK;
