@@ -113,7 +113,7 @@ static enum hs_result read_slice(struct advance *a)
 		s->gathering = !gathered;
 		a->changed = true;
 	}
-	a->finished = (passed && !s->gathering) || is_over(a);
+	a->finished = is_over(a) || (passed && !s->gathering);
 	return r;
 }
 
