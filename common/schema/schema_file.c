@@ -357,7 +357,7 @@ enum hs_result hs_schema_save(struct hs_schema *s, const struct hs_spool_dir *di
 	return r;
 }
 
-/* Replaces the file by one without values. A file that cannot be read counts as damaged. */
+/* Replaces the file by one without values, and what a kill has left of another. A file that cannot be read counts as damaged. */
 static enum hs_result forget(const struct hs_spool_dir *dir)
 {
 	struct hs_schema s = { 0 };
@@ -381,7 +381,7 @@ enum hs_result hs_schema_forget(const struct hs_spool_dir *dir)
 
 	if (r != HS_OK)
 		return r;
-	r = hs_io_unlink(dir->run_dir, TEMPORARY) < 0 && errno != ENOENT ? HS_E_IO : forget(dir);
+	r = forget(dir);
 	hs_io_close(lock);
 	return r;
 }

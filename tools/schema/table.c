@@ -27,6 +27,11 @@ static size_t columns_of(struct hs_slice name)
 	return n;
 }
 
+static void put_number(struct hs_buf *out, uint64_t n, const char *noun)
+{
+	hs_buf_printf(out, "%" PRIu64 " %s%s", n, noun, n == 1 ? "" : "s");
+}
+
 static void put_types(const struct hs_schema_field *f, struct hs_buf *out)
 {
 	bool more = false;
@@ -122,8 +127,9 @@ static void put_title(const struct hs_schema_form *form, const struct hs_schema_
 	}
 	hs_timestamp_text(e->first_ms, first);
 	hs_timestamp_text(e->last_ms, last);
-	hs_buf_printf(form->out, "\n%" PRIu64 " records", e->count);
-	if (e->last_ms > 0)
+	hs_buf_putc(form->out, '\n');
+	put_number(form->out, e->count, "record");
+	if (e->last_ms > 0) /* 51 columns with 20 digits of records */
 		hs_buf_printf(form->out, ", %.16s to %.16s UTC", first, last);
 	hs_buf_putc(form->out, '\n');
 }
@@ -150,7 +156,10 @@ void hs_schema_put_table(const struct hs_schema_form *form)
 {
 	const struct hs_schema_table *t = &form->schema->table;
 
-	hs_buf_printf(form->out, "%" PRIu64 " records, %zu events\n", t->records, t->count);
+	put_number(form->out, t->records, "record");
+	hs_buf_put_slice(form->out, HS_SLICE(", "));
+	put_number(form->out, t->count, "event");
+	hs_buf_putc(form->out, '\n');
 	if (t->other > 0)
 		hs_buf_printf(form->out, "%" PRIu64 " records of further events: at most %d names, %d MB\n", t->other,
 		              HS_SCHEMA_EVENTS, HS_SCHEMA_BYTES >> 20);
