@@ -1,5 +1,6 @@
 /* hookspool schema: which events and fields are in the spool. */
 #include "base/io.h"
+#include "event/json.h"
 #include "schema/schema.h"
 #include "tools/command.h"
 #include "tools/report/bar_table.h"
@@ -104,7 +105,7 @@ static bool flush(void *context)
 {
 	struct run *r = context;
 
-	r->failed |= !hs_buf_ok(&r->out) || !hs_terminal_write(stdout, hs_buf_slice(&r->out));
+	r->failed |= !hs_buf_ok(&r->out) || (r->out.n > 0 && !hs_terminal_write(stdout, hs_buf_slice(&r->out)));
 	if (!r->failed)
 		hs_buf_reset(&r->out);
 	return !r->failed;
@@ -141,8 +142,10 @@ static int read_before(const struct run *r, struct hs_schema_table *before)
 	if (result == HS_OK || result == HS_E_MEMORY)
 		return result == HS_OK ? code : hs_event_source_result(&r->source, result);
 	if (result == HS_E_JSON_LARGE)
-		fprintf(stderr, "hookspool schema: %s: %s: make it with --no-examples, or for one --event\n", r->diff,
-		        hs_result_info(result)->message);
+		fprintf(stderr,
+		        "hookspool schema: %s: more than %d names and values: make it with --no-examples, or for one "
+		        "--event\n",
+		        r->diff, HS_JSON_TOKENS_MAX);
 	else
 		fprintf(stderr, "hookspool schema: %s: expected the output of hookspool schema --json\n", r->diff);
 	return EX_DATAERR;
