@@ -214,7 +214,7 @@ static enum hs_result maintain(struct hs_reader *reader, const struct hs_schema_
 void hs_schema_maintain(const struct hs_settings *settings, const struct hs_schema_work *work, int64_t gap_ms)
 {
 	struct hs_reader *reader;
-	enum hs_result r = hs_reader_open(settings, &reader);
+	enum hs_result r = hs_reader_open_quietly(settings, &reader);
 	int alone;
 
 	if (r != HS_OK)
