@@ -20,8 +20,8 @@
  *	   twice, and none is left out.
  *	2. A save replaces only the file that was loaded, by its serial number: of two processes that count
  *	   the same records, one is refused, and loads again.
- *	3. Erase gives the file a new serial number after it has removed records. Who has read one of them
- *	   has loaded the file before that, and is refused.
+ *	3. Erase gives the file a new serial number after it has removed records. A process that has read one
+ *	   of them loaded the file before that, and is refused.
  *
  * A file that is damaged, or of another history of the spool, is made anew from the records that are there.
  */
@@ -35,6 +35,7 @@
 
 #define HS_SCHEMA_FILE "schema"
 
+/* A catalogue. Zeroed: empty. */
 struct hs_schema {
 	struct hs_schema_table table;
 	uint64_t serial;           /* of the file that was loaded; 0: there was none */
@@ -47,7 +48,7 @@ struct hs_schema {
 	uint64_t oldest;                       /* segment, when values were last dropped */
 };
 
-/* Frees the table; the schema is empty then, and the serial number stays. */
+/* Both make the schema empty, with its serial number; hs_schema_reset keeps the table's seed, too. */
 void hs_schema_reset(struct hs_schema *s);
 void hs_schema_free(struct hs_schema *s);
 

@@ -101,7 +101,7 @@ uint32_t hs_schema_table_find(const struct hs_schema_table *t, uint32_t owner, s
 void hs_schema_table_sort(struct hs_schema_table *t);
 
 /*
- * For schema_file: append an event; a field to the last event; a value to the last field. NULL or false:
+ * For readers of a catalogue: append an event; a field to the last event; a value to the last field. NULL or false:
  * it is there already, a limit is reached, or memory is out.
  */
 struct hs_schema_event *hs_schema_table_put_event(struct hs_schema_table *t, struct hs_slice name);
