@@ -6,6 +6,7 @@
 #include "base/timestamp.h"
 #include "config/settings_file.h"
 #include "config/sources.h"
+#include "event/rules.h"
 #include "spool/admin/loss.h"
 #include "spool/file/segment_list.h"
 #include "spool/shared/modes.h"
@@ -188,6 +189,20 @@ static void check_sources(struct hs_findings *r, const struct hs_settings *s)
 	check_pages(r, s, have_browsers);
 }
 
+static void check_rules(struct hs_findings *r, const struct hs_settings *s)
+{
+	if (s->rules == NULL)
+		return;
+	hs_findings_ok(r, "rules", "%u lines in [events], %u in [fields]; hookspool rules tries them", s->rules->events,
+	               s->rules->fields);
+	if (s->rules->masks && s->rejected_body > 0)
+		hs_findings_warn(r, "rules", "set rejected_body = none, or leave it out",
+		                 "[fields] masks values, but what is refused is kept as it came");
+	else if (s->rules->masks)
+		hs_findings_ok(r, "rules",
+		               "what is refused is not kept in rejected.jsonl, because [fields] masks values");
+}
+
 static void check_access(struct hs_findings *r, const struct hs_settings *s)
 {
 	if (s->auth == HS_AUTH_NONE)
@@ -219,6 +234,7 @@ static bool check_settings(struct checked *c, const char *path)
 		                 "folder above the program's is found, too",
 		                 "%s, the settings, looks like a file that is served", c->file);
 	check_access(r, c->settings);
+	check_rules(r, c->settings);
 	if (c->settings->doubtful_line != 0)
 		hs_findings_warn(r, "secrets", "correct the line, unless that is what was meant",
 		                 "line %d holds a secret or key: %s", c->settings->doubtful_line, c->settings->doubt);

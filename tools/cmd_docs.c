@@ -55,22 +55,8 @@ static int print_results(void)
 	return 0;
 }
 
-static int print_sample(void)
+static void print_sections(void)
 {
-	struct hs_setting_doc doc;
-
-	puts("; hookspool.conf: see hookspool.conf(5). Keep it away from other users: chmod 640.\n"
-	     "; A line that begins with ; is off; the value shown is the default, or an example.\n");
-	for (size_t i = 0; i < hs_settings_count(); i++) {
-		hs_setting_doc(i, &doc);
-		printf("; %s\n; (%s)\n", doc.help, doc.expected);
-		if (strcmp(doc.name, "spool_dir") == 0)
-			puts("spool_dir = /var/lib/hookspool/spool\n");
-		else if (strcmp(doc.name, "secret") == 0)
-			puts(";secret = " HS_SETTINGS_SAMPLE_SECRET "\n");
-		else
-			printf(";%s = %s\n\n", doc.name, doc.fallback);
-	}
 	puts("; Shared secrets with a label, which becomes the record's tenant; beside secret above, or without it.\n"
 	     "[secrets]\n"
 	     ";acme = " HS_SETTINGS_SAMPLE_SECRET "\n\n"
@@ -88,7 +74,34 @@ static int print_sample(void)
 	     ";backend = sha256:64 hex digits server tenant=acme\n\n"
 	     "; Databases for hookspool load LABEL; after the URL password=, schema=, prefix=, on_delete=ignore.\n"
 	     "[load]\n"
-	     ";shop = sqlite:/var/lib/hookspool/shop.db");
+	     ";shop = sqlite:/var/lib/hookspool/shop.db\n\n"
+	     "; Which events are kept: the first line that matches decides (keep, drop, sample = 10% ...); unplanned = "
+	     "keep,\n"
+	     "; drop, reject or flag for the others. hookspool rules --dry-run 1000 tries it.\n"
+	     "[events]\n"
+	     ";drop = context_user_agent:\"*bot*\"\n\n"
+	     "; What becomes of a value: keep, drop, hash (under hash_key), last N, no query, cut N.\n"
+	     "[fields]\n"
+	     ";context_ip = drop");
+}
+
+static int print_sample(void)
+{
+	struct hs_setting_doc doc;
+
+	puts("; hookspool.conf: see hookspool.conf(5). Keep it away from other users: chmod 640.\n"
+	     "; A line that begins with ; is off; the value shown is the default, or an example.\n");
+	for (size_t i = 0; i < hs_settings_count(); i++) {
+		hs_setting_doc(i, &doc);
+		printf("; %s\n; (%s)\n", doc.help, doc.expected);
+		if (strcmp(doc.name, "spool_dir") == 0)
+			puts("spool_dir = /var/lib/hookspool/spool\n");
+		else if (strcmp(doc.name, "secret") == 0)
+			puts(";secret = " HS_SETTINGS_SAMPLE_SECRET "\n");
+		else
+			printf(";%s = %s\n\n", doc.name, doc.fallback);
+	}
+	print_sections();
 	return 0;
 }
 

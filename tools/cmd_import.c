@@ -127,6 +127,7 @@ static void add_up(struct import *c, const struct hs_imported *done)
 		c->sum.undated_line = done->undated_line;
 	c->sum.undated += done->undated;
 	c->sum.suppressed += done->suppressed;
+	c->sum.dropped += done->dropped;
 	c->sum.resumed += done->resumed;
 	c->sum.rejected_before += done->rejected_before;
 	c->sum.stopped |= done->stopped;
@@ -197,6 +198,7 @@ static void print_json(const struct import *c)
 		{ "left_out", s->left_out },
 		{ "undated", s->undated },
 		{ "suppressed", s->suppressed },
+		{ "dropped", s->dropped },
 		{ "resumed", s->resumed },
 		{ "rejected_before", s->rejected_before },
 		{ "done_before", c->done_before },
@@ -228,6 +230,8 @@ static void print_sum(const struct import *c)
 		printf("%" PRIu64 " of those left out have a timestamp that cannot be read, such as line %" PRIu64
 		       ": without --since and --until they are imported\n",
 		       s->undated, s->undated_line);
+	if (s->dropped > 0)
+		printf("%" PRIu64 " events were dropped by the rules (hookspool rules)\n", s->dropped);
 	if (s->suppressed > 0)
 		printf("%" PRIu64 " lines were of suppressed users\n", s->suppressed);
 	if (s->resumed > 0)

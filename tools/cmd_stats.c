@@ -379,6 +379,14 @@ static void put_json(struct stats *s)
 	hs_buf_putc(&s->out, '\n');
 }
 
+static void put_dropped(struct stats *s)
+{
+	uint64_t dropped = hs_metrics_value(s->metrics, HS_METRIC_DROPPED, 0);
+
+	if (dropped > 0)
+		hs_buf_printf(&s->out, "%" PRIu64 " events dropped by the rules since the machine started\n", dropped);
+}
+
 /* --- as tables ------------------------------------------------------------------------ */
 
 static void put_head(struct stats *s)
@@ -413,6 +421,7 @@ static void put_head(struct stats *s)
 		              "%" PRIu64 " of them conflicting: their message id was that of another event, which "
 		              "was kept\n",
 		              conflicting);
+	put_dropped(s);
 }
 
 static void put_lag(struct stats *s)

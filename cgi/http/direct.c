@@ -36,7 +36,7 @@ static void describe(struct hs_exchange *exchange, const struct hs_envelope *env
 		.source = hs_slice_str(exchange->source->label),
 		.type = path->type,
 		.channel = path->channel,
-		.ip = exchange->request.remote_addr,
+		.ip = exchange->address,
 		.sent_at = envelope->batch.p != NULL ? envelope->sent_at : HS_SLICE_NONE,
 		.context = scratch->frame.context,
 		.integrations = scratch->frame.integrations,

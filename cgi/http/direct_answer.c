@@ -8,7 +8,7 @@ static enum hs_result result_of(const struct hs_outcome *o)
 {
 	if (o->result != HS_OK)
 		return o->result;
-	return o->accepted == 0 && o->duplicate == 0 && o->rejected > 0 ? o->why : HS_OK;
+	return o->accepted == 0 && o->duplicate == 0 && o->dropped == 0 && o->rejected > 0 ? o->why : HS_OK;
 }
 
 int hs_direct_answer_status(const struct hs_outcome *o)

@@ -100,7 +100,8 @@ struct hs_exchange {
 	struct hs_slice logged;         /* what the log line shows beside the message; n == 0: nothing */
 	struct hs_ip_address sender;    /* valid if has_sender */
 	bool has_sender;
-	char sender_text[HS_IP_TEXT_MAX]; /* request.remote_addr may be in here */
+	char sender_text[HS_IP_TEXT_MAX];
+	struct hs_slice address; /* of the sender, for records; n == 0: not known, or not to be kept */
 	void (*count_answer)(struct hs_spool *spool, const struct hs_answered *answered); /* NULL: not counted */
 	struct hs_spool *spool;                                                           /* the spool that counts it */
 	struct hs_answered answered;

@@ -67,21 +67,71 @@ static enum hs_result read_event(const struct hs_exchange *exchange, const struc
 	                      : hs_event_read_direct(e, json, event, validate, direct->type);
 }
 
+/*
+ * A rejected line may hold the whole event, so that of a suppressed person must not become one. Asks the
+ * spool, which looks for people in records.
+ */
+static enum hs_result is_suppressed(struct hs_exchange *exchange, const struct hs_event *e, struct hs_stamp stamp,
+                                    uint64_t *suppressed)
+{
+	struct hs_record_maker *maker = &exchange->scratch->maker;
+	const struct hs_store_ops *store = exchange->scratch->store;
+	size_t start = maker->batch.lines.n;
+	uint64_t duplicate;
+	struct hs_append look = { .count = 1,
+		                  .duplicate = &duplicate,
+		                  .suppressed = suppressed,
+		                  .deadline_ms = exchange->answer_by,
+		                  .look_only = true };
+	enum hs_result result;
+
+	*suppressed = 0;
+	stamp.rules = NULL;
+	result = hs_record_maker_put(maker, e, &stamp, (enum hs_names)exchange->settings->names);
+	if (result != HS_OK)
+		return result == HS_E_MEMORY ? result : HS_OK;
+	look.records = hs_slice(maker->batch.lines.p + start, maker->batch.lines.n - start);
+	look.record = &maker->batch.record[maker->batch.count - 1];
+	result = store->append(store->self, &look);
+	hs_record_maker_take_back(maker);
+	return result;
+}
+
+/* Rejects an event that no line of [events] names. HS_OK unless the whole request must end. */
+static enum hs_result reject_unplanned(struct hs_exchange *exchange, const struct hs_event *e,
+                                       const struct hs_stamp *stamp, uint64_t index)
+{
+	uint64_t suppressed = 0;
+	enum hs_result result = HS_OK;
+
+	if (exchange->settings->rejected_body > 0)
+		result = is_suppressed(exchange, e, *stamp, &suppressed);
+	if (result != HS_OK)
+		return result;
+	exchange->outcome.dropped += suppressed;
+	return suppressed > 0 ? HS_OK : reject_event(exchange, e->root, HS_E_UNPLANNED, index);
+}
+
 /* Makes a record of the event at token `event`, or rejects it. HS_OK unless the whole request must end. */
 static enum hs_result take_event(struct hs_exchange *exchange, uint32_t event, uint64_t index)
 {
 	struct hs_scratch *scratch = exchange->scratch;
 	const struct hs_direct *direct = exchange->source != NULL ? &scratch->direct : NULL;
 	struct hs_stamp stamp = { exchange->tenant, exchange->has_settings ? &scratch->settings_json : NULL,
-		                  hs_slice_str(exchange->spooled_at), direct };
+		                  hs_slice_str(exchange->spooled_at), exchange->settings->rules, direct };
 	struct hs_event e;
 	enum hs_result result = read_event(exchange, direct, event, &e);
 
 	if (result == HS_OK)
 		result = hs_record_maker_put(&scratch->maker, &e, &stamp, (enum hs_names)exchange->settings->names);
-	if (result != HS_OK && result != HS_E_MEMORY)
+	if (result == HS_OK || result == HS_E_MEMORY)
+		return result;
+	if (result == HS_E_UNPLANNED)
+		return reject_unplanned(exchange, &e, &stamp, index);
+	if (result != HS_E_DROPPED)
 		return reject_event(exchange, event, result, index);
-	return result;
+	exchange->outcome.dropped++;
+	return HS_OK;
 }
 
 static enum hs_result take_events(struct hs_exchange *exchange)
@@ -126,7 +176,7 @@ enum hs_result hs_ingest_take(struct hs_exchange *exchange, enum hs_result resul
 	hs_record_maker_reset(&scratch->maker, 0);
 	hs_buf_reset(&scratch->rejected);
 	exchange->outcome.result = result;
-	exchange->outcome.rejected = 0;
+	exchange->outcome.rejected = exchange->outcome.dropped = 0;
 	return put_rejected(exchange, hs_exchange_status(exchange, result), body);
 }
 
@@ -136,6 +186,7 @@ static void answer_kept(struct hs_exchange *exchange, enum hs_result result)
 {
 	if (result == HS_OK)
 		exchange->outcome.accepted = exchange->post.append.count - exchange->outcome.duplicate;
+	exchange->answered.dropped = result == HS_OK ? exchange->outcome.dropped : 0;
 	exchange->outcome.has_counts = result == HS_OK && exchange->outcome.result == HS_OK;
 	hs_exchange_answer(exchange, result == HS_OK ? exchange->outcome.result : result);
 }

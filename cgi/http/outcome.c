@@ -6,7 +6,7 @@
 
 static bool is_kept(const struct hs_outcome *o)
 {
-	return o->has_counts && (o->accepted > 0 || o->duplicate > 0 || o->rejected == 0);
+	return o->has_counts && (o->accepted > 0 || o->duplicate > 0 || o->dropped > 0 || o->rejected == 0);
 }
 
 int hs_outcome_status(const struct hs_outcome *o)
@@ -49,6 +49,8 @@ static void put_counts(const struct hs_outcome *o, struct hs_json_writer *w)
 	hs_json_writer_uint(w, "accepted", o->accepted);
 	hs_json_writer_uint(w, "duplicate", o->duplicate);
 	hs_json_writer_uint(w, "rejected", o->rejected);
+	if (o->dropped > 0)
+		hs_json_writer_uint(w, "dropped", o->dropped);
 	if (o->rejected > 0)
 		put_message(o, w);
 }

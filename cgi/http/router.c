@@ -41,9 +41,10 @@ static void find_sender(struct hs_exchange *exchange, char *const *params)
 	const struct hs_settings *settings = exchange->settings;
 
 	exchange->has_sender = hs_sender_address(settings, exchange->request.remote_addr, params, &exchange->sender);
-	exchange->request.remote_addr =
-	    exchange->has_sender ? hs_sender_address_shown(settings, &exchange->sender, exchange->sender_text)
-				 : HS_SLICE_NONE;
+	exchange->address = exchange->has_sender
+	                        ? hs_sender_address_shown(settings, &exchange->sender, exchange->sender_text)
+	                        : HS_SLICE_NONE;
+	exchange->request.remote_addr = settings->hides_addresses ? HS_SLICE_NONE : exchange->address;
 }
 
 static enum hs_result begin(struct hs_scratch *scratch, struct hs_exchange *exchange,

@@ -14,6 +14,10 @@ struct hs_hmac {
 	SHA_CTX inner, outer; /* each has read its padded key (RFC 2104, 2) */
 };
 
+struct hs_hmac256 {
+	SHA256_CTX inner, outer;
+};
+
 struct hs_digest {
 	SHA256_CTX sha;
 };
@@ -65,6 +69,56 @@ bool hs_hmac_sha1(const struct hs_hmac *h, struct hs_slice bytes, uint8_t out[st
 	uint8_t digest[HS_SHA1_BYTES];
 	bool ok = SHA1_Update(&inner, bytes.p, bytes.n) == 1 && SHA1_Final(digest, &inner) == 1 &&
 	          SHA1_Update(&outer, digest, sizeof digest) == 1 && SHA1_Final(out, &outer) == 1;
+
+	OPENSSL_cleanse(&inner, sizeof inner);
+	OPENSSL_cleanse(&outer, sizeof outer);
+	return ok;
+}
+
+static bool start256_with_pad(SHA256_CTX *sha, const uint8_t key[static SHA256_CBLOCK], uint8_t pad)
+{
+	uint8_t block[SHA256_CBLOCK];
+	bool ok;
+
+	for (size_t i = 0; i < sizeof block; i++)
+		block[i] = key[i] ^ pad;
+	ok = SHA256_Init(sha) == 1 && SHA256_Update(sha, block, sizeof block) == 1;
+	OPENSSL_cleanse(block, sizeof block);
+	return ok;
+}
+
+struct hs_hmac256 *hs_hmac256_new(struct hs_slice key)
+{
+	struct hs_hmac256 *h = malloc(sizeof *h);
+	uint8_t block[SHA256_CBLOCK] = { 0 };
+	bool ok = h != NULL;
+
+	if (key.n > sizeof block)
+		ok = ok && hs_sha256(key, block);
+	else if (key.n > 0)
+		memcpy(block, key.p, key.n);
+	ok = ok && start256_with_pad(&h->inner, block, 0x36) && start256_with_pad(&h->outer, block, 0x5C);
+	OPENSSL_cleanse(block, sizeof block);
+	if (!ok) {
+		hs_hmac256_free(h);
+		return NULL;
+	}
+	return h;
+}
+
+void hs_hmac256_free(struct hs_hmac256 *h)
+{
+	if (h != NULL)
+		OPENSSL_cleanse(h, sizeof *h);
+	free(h);
+}
+
+bool hs_hmac256(const struct hs_hmac256 *h, struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES])
+{
+	SHA256_CTX inner = h->inner, outer = h->outer;
+	uint8_t digest[HS_SHA256_BYTES];
+	bool ok = SHA256_Update(&inner, bytes.p, bytes.n) == 1 && SHA256_Final(digest, &inner) == 1 &&
+	          SHA256_Update(&outer, digest, sizeof digest) == 1 && SHA256_Final(out, &outer) == 1;
 
 	OPENSSL_cleanse(&inner, sizeof inner);
 	OPENSSL_cleanse(&outer, sizeof outer);

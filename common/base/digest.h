@@ -1,5 +1,5 @@
 /*
- * digest: HMAC-SHA1 (RFC 2104), SHA-256 (FIPS 180-4) and constant-time comparison, by
+ * digest: HMAC with SHA-1 and SHA-256 (RFC 2104), SHA-256 (FIPS 180-4) and constant-time comparison, by
  * OpenSSL. A keyed context is made once and copied for each message.
  */
 #ifndef HS_DIGEST_H
@@ -19,6 +19,12 @@ void hs_hmac_free(struct hs_hmac *h); /* wipes it; NULL is fine */
 
 /* HMAC-SHA1 of the bytes. False: out of memory. */
 bool hs_hmac_sha1(const struct hs_hmac *h, struct hs_slice bytes, uint8_t out[static HS_SHA1_BYTES]);
+
+/* Likewise for HMAC-SHA-256. */
+struct hs_hmac256;
+struct hs_hmac256 *hs_hmac256_new(struct hs_slice key);
+void hs_hmac256_free(struct hs_hmac256 *h);
+bool hs_hmac256(const struct hs_hmac256 *h, struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES]);
 
 /* False: out of memory. */
 bool hs_sha256(struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES]);

@@ -25,6 +25,7 @@ enum hs_class {
 	HS_CLASS_AUTH,     /* the sender is not let in */
 	HS_CLASS_JSON,     /* the body is not acceptable JSON; the parser knows the offset */
 	HS_CLASS_SPEC,     /* an event breaks the Spec */
+	HS_CLASS_RULES,    /* the rules of the settings do not keep an event */
 	HS_CLASS_BUSY,     /* a temporary obstacle: trying again may succeed */
 	HS_CLASS_RATE,     /* the sender has sent too much: 429, later it may send again */
 	HS_CLASS_MACHINE,  /* memory, clock */
@@ -123,6 +124,10 @@ enum hs_class {
 	X(HS_E_NAME_LONG, SPEC, 400, INFO, "a name is longer than 4096 bytes when flattened", "look at the source") \
 	X(HS_E_RECORD_LARGE, SPEC, 400, INFO, "the event grows too large when flattened", \
 	  "long keys are repeated in every name below them: look at the source") \
+	/* rules: what [events] says */ \
+	X(HS_E_DROPPED, RULES, 200, DEBUG, "dropped by a rule", "") \
+	X(HS_E_UNPLANNED, RULES, 400, INFO, "event is not planned", \
+	  "add a keep line for it to [events], or change unplanned") \
 	/* rate: a limit of direct intake */ \
 	X(HS_E_RATE_ADDRESS, RATE, 429, INFO, "too many requests from this address, try again", \
 	  "raise address_rate; behind a proxy, list it in trusted_proxies, or all senders count as one") \

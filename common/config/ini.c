@@ -41,12 +41,18 @@ static const char *read_section(struct hs_ini *ini, struct hs_slice line)
 	return NULL;
 }
 
+/* "acme: traits_email = hash": the line of one tenant. */
+static bool may_have_colon(struct hs_slice section)
+{
+	return hs_slice_eq(section, HS_SLICE("events")) || hs_slice_eq(section, HS_SLICE("fields"));
+}
+
 static const char *read_pair(struct hs_ini *ini, struct hs_slice line)
 {
 	const char *equals = memchr(line.p, '=', line.n), *colon = memchr(line.p, ':', line.n);
 	struct hs_slice name, value;
 
-	if (colon != NULL && (equals == NULL || colon < equals))
+	if (colon != NULL && (equals == NULL || colon < equals) && !may_have_colon(ini->section))
 		return "a colon before the =: write name = value";
 	if (equals == NULL)
 		return "expected [section] or name = value";

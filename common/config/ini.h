@@ -8,7 +8,8 @@
  * Blanks around a name and a value are not part of them; a blank and ";" begin a comment after a
  * value, too. Everything else is an error, because a settings file holds secrets and nothing in it
  * may be ignored silently: a line that begins with a blank (other readers append it to the value
- * above), a colon before the "=" (other readers split there), text after the "]", a NUL byte, a
+ * above), a colon before the "=" (other readers split there; in [events] and [fields] it follows a
+ * tenant), text after the "]", a NUL byte, a
  * line of more than HS_INI_LINE_MAX bytes.
  *
  * Not a library, because Debian's inih reads only 200 bytes of a line; the tests compare with it.

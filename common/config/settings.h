@@ -65,6 +65,7 @@ struct hs_settings {
 #define HS_MEMBER_URL(name) char *name;
 #define HS_MEMBER_ADDRESSES(name) struct hs_ip_range name[HS_PROXIES_MAX];
 #define HS_MEMBER_RATE(name) int64_t name;
+#define HS_MEMBER_KEY(name) struct hs_hmac256 *name;
 #define HS_MEMBER_CHOICE(name) int name;
 #define HS_MEMBER_SIZE(name) int64_t name;
 #define HS_MEMBER_DURATION(name) int64_t name;
@@ -78,6 +79,7 @@ struct hs_settings {
 #undef HS_MEMBER_URL
 #undef HS_MEMBER_ADDRESSES
 #undef HS_MEMBER_RATE
+#undef HS_MEMBER_KEY
 #undef HS_MEMBER_CHOICE
 #undef HS_MEMBER_SIZE
 #undef HS_MEMBER_DURATION
@@ -92,8 +94,10 @@ struct hs_settings {
 	unsigned sources;
 	struct hs_load *load; /* `loads` of them, in the order of the file; loads.h */
 	unsigned loads;
-	int doubtful_line; /* line of a secret or key that is probably not what was meant; 0: none … */
-	const char *doubt; /* … and why */
+	bool hides_addresses; /* [fields] masks context_ip, and `ip` is not given: none in rejected lines and the log */
+	struct hs_rules *rules; /* [events] and [fields]; NULL: none. rules.h */
+	int doubtful_line;      /* line of a secret or key that is probably not what was meant; 0: none … */
+	const char *doubt;      /* … and why */
 };
 
 /* Says what is wrong, for readers who must not see a name or a value of the file. */

@@ -139,6 +139,19 @@ void hs_settings_forget_secrets(struct hs_settings *s)
 		hs_hmac_free(s->secret[--s->secrets]);
 }
 
+bool hs_settings_set_key(struct hs_settings_reading *reading, const char *name, struct hs_hmac256 **key,
+                         const char *value)
+{
+	if (strlen(value) < HS_KEY_BYTES_MIN)
+		return hs_settings_fail(
+		    reading, "%s: the key is too short: enter at least %d bytes, as from: openssl rand -hex 32", name,
+		    HS_KEY_BYTES_MIN);
+	doubt(reading, value);
+	hs_hmac256_free(*key);
+	*key = hs_hmac256_new(hs_slice_str(value));
+	return *key != NULL || hs_settings_fail(reading, "out of memory");
+}
+
 /* --- [keys] ----------------------------------------------------------------- */
 
 static bool skip_prefix(struct hs_slice *s, struct hs_slice prefix)

@@ -13,6 +13,11 @@
 /* Adds a secret. `label` is the tenant of the events that it signs; "": they have none. */
 bool hs_settings_add_secret(struct hs_settings_reading *reading, const char *label, const char *value);
 
+/* Sets a key of HMAC-SHA-256, of at least HS_KEY_BYTES_MIN bytes. */
+enum { HS_KEY_BYTES_MIN = 16 };
+bool hs_settings_set_key(struct hs_settings_reading *reading, const char *name, struct hs_hmac256 **key,
+                         const char *value);
+
 /* Adds a line of [secrets]. */
 bool hs_settings_add_labelled_secret(struct hs_settings_reading *reading, const char *label, const char *value);
 

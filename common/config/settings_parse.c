@@ -1,9 +1,11 @@
 /* settings_parse: hs_settings_new: reads the file's text, then the environment, and settles who may send. */
 #include "config/ini.h"
 #include "config/load_lines.h"
+#include "config/rule_lines.h"
 #include "config/settings_access.h"
 #include "config/settings_reading.h"
 #include "config/source_lines.h"
+#include "event/rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,6 +77,8 @@ static bool set_value(struct hs_settings_reading *reading, const struct hs_setti
 		return set_addresses(reading, s, value);
 	if (s->kind == HS_SETTING_SECRET)
 		return hs_settings_add_secret(reading, "", value);
+	if (s->kind == HS_SETTING_KEY)
+		return hs_settings_set_key(reading, s->name, hs_setting_member(s, reading->settings), value);
 	if (hs_setting_store(s, reading->settings, value))
 		return true;
 	hs_setting_expected(s, expected);
@@ -95,10 +99,14 @@ static bool set_pair(struct hs_settings_reading *reading, struct hs_slice sectio
 		return hs_sources_add(reading, name, value);
 	if (hs_slice_eq(section, HS_SLICE("load")))
 		return hs_loads_add(reading, name, value);
+	if (hs_slice_eq(section, HS_SLICE("events")))
+		return hs_rule_lines_add_event(reading, name, value);
+	if (hs_slice_eq(section, HS_SLICE("fields")))
+		return hs_rule_lines_add_field(reading, name, value);
 	if (section.n > 0)
 		return hs_settings_fail(reading,
-		                        "[%.*s]: unknown section: there are [secrets], [keys], [sources] and [load], "
-		                        "and what is above them",
+		                        "[%.*s]: unknown section: there are [secrets], [keys], [sources], [load], "
+		                        "[events] and [fields], and what is above them",
 		                        (int)section.n, section.p);
 	s = hs_setting_find(name);
 	if (s == NULL)
@@ -160,6 +168,7 @@ static bool set_variable(struct hs_settings_reading *reading, const char *variab
 		                        (int)(equals - variable), variable);
 	if (s->kind == HS_SETTING_SECRET)
 		hs_settings_forget_secrets(reading->settings);
+	reading->given[s - hs_setting_table] = true;
 	return set_value(reading, s, equals + 1);
 }
 
@@ -206,6 +215,7 @@ struct hs_settings *hs_settings_new(const char *name, struct hs_slice text, char
 	if (!reading.failed)
 		hs_settings_settle_auth(&reading);
 	hs_sources_settle(reading.settings);
+	hs_rule_lines_settle(&reading);
 	explicit_bzero(reading.secret_sha256, sizeof reading.secret_sha256);
 	if (reading.failed) {
 		hs_settings_free(reading.settings);
@@ -222,6 +232,8 @@ void hs_settings_free(struct hs_settings *s)
 	hs_settings_forget_keys(s);
 	hs_loads_forget(s);
 	hs_sources_forget(s);
+	hs_rules_free(s->rules);
+	hs_hmac256_free(s->hash_key);
 	free(s->spool_dir);
 	free(s->public_url);
 	free(s->sdk_script);

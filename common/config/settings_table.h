@@ -11,6 +11,7 @@
  *	URL       char *     http:// or https://, a host and perhaps a path, without a final slash
  *	ADDRESSES (several)  addresses and ranges, divided by blanks; `proxies` is their number
  *	SECRET    (several)  a shared secret; see settings_access.h
+ *	KEY       (pointer)  a key of HMAC-SHA-256, a text of at least 16 bytes
  *	CHOICE    int        one of the words; the member is its index, for which settings.h has enums
  *	SIZE      int64_t    bytes, with the units K, M and G; the first word, if any, stands for 0
  *	DURATION  int64_t    milliseconds, with the units ms, s, m, h and d
@@ -63,7 +64,10 @@
 	X(SIZE, rejected_max, "64K", "1024G", "64M", HS_NO_WORDS, \
 	  "total size of the rejected files; above it the tenant with the most loses its oldest lines") \
 	X(SIZE, rejected_body, "0", "1G", "64K", ("none"), \
-	  "how much of a refused body is kept, with the SHA-256 of the whole; none: neither") \
+	  "how much of a refused body is kept, with the SHA-256 of the whole; none: neither, as by default if [fields] " \
+	  "masks anything") \
+	X(KEY, hash_key, "", "", "", HS_NO_WORDS, \
+	  "key of the lines with hash in [fields]; with another one, equal values get other hashes") \
 	X(SIZE, failed_max, "64K", "1024G", "256M", HS_NO_WORDS, \
 	  "size of failed.jsonl; when it is reached, each gives up no record: its user waits, others do not") \
 	X(SIZE, min_free, "0", "1048576G", "64M", HS_NO_WORDS, \

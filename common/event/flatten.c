@@ -17,6 +17,7 @@ void hs_flattener_free(struct hs_flattener *f)
 {
 	hs_name_cache_free(&f->paths);
 	hs_buf_free(&f->key);
+	hs_ruling_free(&f->ruling);
 	f->leaves = 0;
 }
 
@@ -24,6 +25,7 @@ void hs_flattener_shrink(struct hs_flattener *f)
 {
 	hs_name_cache_shrink(&f->paths);
 	hs_buf_shrink(&f->key, KEY_KEEP);
+	hs_ruling_shrink(&f->ruling);
 }
 
 /* --- output ----------------------------------------------------------------- */
@@ -159,9 +161,11 @@ static enum hs_result go_down(struct hs_flattener *f, const struct hs_json *j, u
 	return hs_name_cache_step(&f->paths, parent, name, step);
 }
 
-static enum hs_result put_leaf(struct hs_flattener *f, const struct walk *w, uint32_t step, uint32_t value)
+static inline enum hs_result put_leaf(struct hs_flattener *f, const struct walk *w, uint32_t step, uint32_t value,
+                                      bool ruled)
 {
 	struct hs_slice label;
+	size_t start = w->out->n;
 	bool taken = false;
 	enum hs_result r = w->beside ? hs_name_cache_is_taken(&f->paths, step, &taken) : HS_OK;
 
@@ -174,11 +178,14 @@ static enum hs_result put_leaf(struct hs_flattener *f, const struct walk *w, uin
 	put_member(w->out, label, w->json, value);
 	if (!hs_buf_ok(w->out))
 		return HS_E_MEMORY;
-	return w->out->n > w->limit ? HS_E_RECORD_LARGE : HS_OK;
+	if (ruled && !HS_MOSTLY(hs_ruling_passes(&f->ruling, &f->paths, step, label)))
+		r = hs_ruling_leaf(&f->ruling, &f->paths, step, label, w->out, start);
+	return w->out->n > w->limit ? HS_E_RECORD_LARGE : r;
 }
 
-/* Appends every leaf of the object below the step `top`, depth first, in the order of the text. */
-static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, uint32_t object, uint32_t top)
+/* Compiled twice, because even a look at a flag would cost each leaf something where there are no rules. */
+static inline __attribute__((always_inline)) enum hs_result put_all(struct hs_flattener *f, const struct walk *w,
+                                                                    uint32_t object, uint32_t top, bool ruled)
 {
 	struct {
 		uint32_t end, step;
@@ -212,11 +219,18 @@ static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, u
 			level[depth].step = step;
 			key += 2;
 		} else if (r == HS_OK) {
-			r = put_leaf(f, w, step, key + 1);
+			r = put_leaf(f, w, step, key + 1, ruled);
 			key = value->next;
 		}
 	}
 	return r;
+}
+
+/* Appends every leaf of the object below the step `top`, depth first, in the order of the text. */
+static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, uint32_t object, uint32_t top)
+{
+	return HS_MOSTLY(f->ruling.rules == NULL) ? put_all(f, w, object, top, false)
+	                                          : put_all(f, w, object, top, true);
 }
 
 /* Appends a text that needs no escapes. */
@@ -242,13 +256,38 @@ static const struct {
 #undef FIXED_LABEL
 };
 
-static void put_fixed(const struct hs_event *e, struct hs_slice message_id, struct hs_buf *out)
+static inline void put_fixed_field(const struct hs_flattener *f, const struct hs_event *e, int i, struct hs_buf *out)
 {
-	for (int f = 0; f < HS_FIELD_FLAT_COUNT; f++)
-		if (f == HS_FIELD_MESSAGE_ID && message_id.n > 0)
-			put_message_id(message_id, out);
-		else if (e->field[f] != 0)
-			put_member(out, hs_slice(labels[f].text, labels[f].n), e->json, e->field[f]);
+	if (i == HS_FIELD_MESSAGE_ID && f->message_id.n > 0)
+		put_message_id(f->message_id, out);
+	else if (e->field[i] != 0)
+		put_member(out, hs_slice(labels[i].text, labels[i].n), e->json, e->field[i]);
+}
+
+/* Applies the rules to the fixed field that was appended from `start`, if one was. */
+static enum hs_result rule_fixed(struct hs_flattener *f, int field, struct hs_buf *out, size_t start)
+{
+	if ((f->ruling.fields >> field & 1) == 0 || out->n == start)
+		return HS_OK;
+	return hs_ruling_field(&f->ruling, (enum hs_field)field, out, start, start + labels[field].n);
+}
+
+static enum hs_result put_fixed(struct hs_flattener *f, const struct hs_event *e, struct hs_buf *out)
+{
+	enum hs_result r = HS_OK;
+
+	if (HS_MOSTLY(f->ruling.fields == 0)) {
+		for (int i = 0; i < HS_FIELD_FLAT_COUNT; i++)
+			put_fixed_field(f, e, i, out);
+		return HS_OK;
+	}
+	for (int i = 0; i < HS_FIELD_FLAT_COUNT && r == HS_OK; i++) {
+		size_t start = out->n;
+
+		put_fixed_field(f, e, i, out);
+		r = rule_fixed(f, i, out, start);
+	}
+	return r;
 }
 
 static enum hs_result put_stamp(struct hs_flattener *f, const struct hs_stamp *stamp, struct hs_buf *out, size_t limit)
@@ -278,50 +317,70 @@ static enum hs_result put_stamp(struct hs_flattener *f, const struct hs_stamp *s
 
 /* --- direct intake ------------------------------------------------------------ */
 
-static void put_fixed_direct(const struct hs_direct_record *record, struct hs_slice message_id, struct hs_buf *out)
+static enum hs_result put_fixed_direct(struct hs_flattener *f, const struct hs_direct_record *record,
+                                       struct hs_buf *out)
 {
-	for (int f = 0; f < HS_FIELD_FLAT_COUNT; f++) {
-		const struct hs_direct_value *value = &record->field[f];
+	enum hs_result r = HS_OK;
 
-		if (f == HS_FIELD_MESSAGE_ID && message_id.n > 0) {
-			put_message_id(message_id, out);
+	for (int i = 0; i < HS_FIELD_FLAT_COUNT && r == HS_OK; i++) {
+		const struct hs_direct_value *value = &record->field[i];
+		size_t start = out->n;
+
+		if (i == HS_FIELD_MESSAGE_ID && f->message_id.n > 0) {
+			put_message_id(f->message_id, out);
 		} else if (value->text.n > 0) {
-			hs_buf_put(out, labels[f].text, labels[f].n);
+			hs_buf_put(out, labels[i].text, labels[i].n);
 			if (value->is_json)
 				hs_buf_put_slice(out, value->text);
 			else
 				put_text(out, value->text);
 		}
+		r = rule_fixed(f, i, out, start);
 	}
+	return r;
 }
 
-/* Claims a name and appends its label. object.n == 0: the name is that of a member at the top. */
-static enum hs_result put_label(struct hs_flattener *f, struct hs_slice object, struct hs_slice name,
-                                struct hs_buf *out)
+/* Claims a name, for its step. object.n == 0: the name is that of a member at the top. */
+static enum hs_result claim(struct hs_flattener *f, struct hs_slice object, struct hs_slice name, uint32_t *step,
+                            struct hs_slice *label)
 {
-	uint32_t step = HS_PATH_TOP;
-	struct hs_slice label;
-	enum hs_result r = object.n > 0 ? hs_name_cache_step(&f->paths, step, object, &step) : HS_OK;
+	enum hs_result r;
 
+	*step = HS_PATH_TOP;
+	r = object.n > 0 ? hs_name_cache_step(&f->paths, *step, object, step) : HS_OK;
 	if (r == HS_OK)
-		r = hs_name_cache_step(&f->paths, step, name, &step);
-	if (r == HS_OK)
-		r = hs_name_cache_claim(&f->paths, step, &label);
-	if (r == HS_OK)
-		hs_buf_put_slice(out, label);
-	return r;
+		r = hs_name_cache_step(&f->paths, *step, name, step);
+	return r == HS_OK ? hs_name_cache_claim(&f->paths, *step, label) : r;
 }
 
 /* n == 0: only claims the name, so that no other spelling (context.IP) gets it. */
 static enum hs_result put_ip(struct hs_flattener *f, struct hs_slice ip, struct hs_buf *out)
 {
-	size_t before = out->n;
-	enum hs_result r = put_label(f, HS_SLICE("context"), HS_SLICE("ip"), out);
+	size_t start = out->n;
+	struct hs_slice label;
+	uint32_t step;
+	enum hs_result r = claim(f, HS_SLICE("context"), HS_SLICE("ip"), &step, &label);
 
-	if (ip.n > 0)
-		put_text(out, ip);
-	else
-		out->n = before;
+	if (r != HS_OK || ip.n == 0)
+		return r;
+	hs_buf_put_slice(out, label);
+	put_text(out, ip);
+	if (HS_MOSTLY(f->ruling.rules == NULL) || !hs_buf_ok(out))
+		return HS_OK;
+	return hs_ruling_leaf(&f->ruling, &f->paths, step, label, out, start);
+}
+
+/* The id that was sent, beside a derived one. */
+static enum hs_result put_sent_id(struct hs_flattener *f, struct hs_slice id, struct hs_buf *out)
+{
+	struct hs_slice label;
+	uint32_t step;
+	enum hs_result r = claim(f, HS_SLICE_NONE, HS_SLICE("original_message_id"), &step, &label);
+
+	if (r == HS_OK) {
+		hs_buf_put_slice(out, label);
+		hs_buf_put_slice(out, id);
+	}
 	return r;
 }
 
@@ -349,12 +408,11 @@ static enum hs_result put_direct(struct hs_flattener *f, const struct hs_event *
 
 	hs_direct_decide(&record, direct, e);
 	w->skipped = record.skipped;
-	put_fixed_direct(&record, f->message_id, w->out);
-	r = put_stamp(f, stamp, w->out, w->limit);
-	if (r == HS_OK && f->message_id.n > 0 && f->keeps_sent_id) {
-		r = put_label(f, HS_SLICE_NONE, HS_SLICE("original_message_id"), w->out);
-		hs_buf_put_slice(w->out, record.field[HS_FIELD_MESSAGE_ID].text);
-	}
+	r = put_fixed_direct(f, &record, w->out);
+	if (r == HS_OK)
+		r = put_stamp(f, stamp, w->out, w->limit);
+	if (r == HS_OK && f->message_id.n > 0 && f->keeps_sent_id)
+		r = put_sent_id(f, record.field[HS_FIELD_MESSAGE_ID].text, w->out);
 	if (r == HS_OK && record.decides_ip)
 		r = put_ip(f, record.ip, w->out);
 	if (r == HS_OK)
@@ -365,6 +423,45 @@ static enum hs_result put_direct(struct hs_flattener *f, const struct hs_event *
 }
 
 /* --- a record ----------------------------------------------------------------- */
+
+static enum hs_result put_event(struct hs_flattener *f, const struct hs_event *e, const struct hs_stamp *stamp,
+                                struct walk *w)
+{
+	enum hs_result r;
+
+	if (!HS_MOSTLY(stamp->direct == NULL))
+		return put_direct(f, e, stamp, w);
+	r = put_fixed(f, e, w->out);
+	if (r == HS_OK)
+		r = put_stamp(f, stamp, w->out, w->limit);
+	return r == HS_OK ? put_leaves(f, w, e->root, HS_PATH_TOP) : r;
+}
+
+/*
+ * The mark of an unplanned event. No name in snake case begins with one underscore; verbatim, a member of
+ * the event may have the name already, and the mark is _unplanned_2.
+ */
+static enum hs_result put_flag(struct hs_flattener *f, struct hs_buf *out)
+{
+	struct hs_slice label = LABEL("_unplanned");
+	uint32_t step;
+	enum hs_result r =
+	    f->names == HS_NAMES_WAREHOUSE ? HS_OK : claim(f, HS_SLICE_NONE, HS_SLICE("_unplanned"), &step, &label);
+
+	if (r == HS_OK) {
+		hs_buf_put_slice(out, label);
+		hs_buf_put_slice(out, HS_SLICE("true"));
+	}
+	return r;
+}
+
+static enum hs_result decide(struct hs_flattener *f, struct hs_buf *out)
+{
+	bool flag = false;
+	enum hs_result r = HS_MOSTLY(f->ruling.rules == NULL) ? HS_OK : hs_ruling_decide(&f->ruling, &flag);
+
+	return flag ? put_flag(f, out) : r;
+}
 
 enum hs_result hs_flatten(struct hs_flattener *f, const struct hs_event *e, const struct hs_stamp *stamp,
                           struct hs_buf *out)
@@ -378,14 +475,15 @@ enum hs_result hs_flatten(struct hs_flattener *f, const struct hs_event *e, cons
 	if (!hs_name_cache_next(&f->paths, f->names))
 		return HS_E_MEMORY;
 	f->leaves = 0;
-	if (HS_MOSTLY(stamp->direct == NULL)) {
-		put_fixed(e, f->message_id, out);
-		r = put_stamp(f, stamp, out, limit);
-		if (r == HS_OK)
-			r = put_leaves(f, &w, e->root, HS_PATH_TOP);
-	} else {
-		r = put_direct(f, e, stamp, &w);
-	}
+	hs_ruling_set(&f->ruling, stamp->rules);
+	r = HS_MOSTLY(stamp->rules == NULL)
+	        ? HS_OK
+	        : hs_ruling_begin(&f->ruling, &f->paths, stamp->tenant,
+	                          stamp->direct == NULL ? HS_SLICE_NONE : stamp->direct->source);
+	if (r == HS_OK)
+		r = put_event(f, e, stamp, &w);
+	if (r == HS_OK)
+		r = decide(f, out);
 	hs_buf_put(out, "}\n", 2);
 	if (r == HS_OK && !hs_buf_ok(out))
 		r = HS_E_MEMORY;

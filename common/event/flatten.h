@@ -10,6 +10,7 @@
 #include "event/direct.h"
 #include "event/event.h"
 #include "event/name_cache.h"
+#include "event/ruling.h"
 
 enum {
 	HS_RECORD_BASE = 1 << 16, /* a record may have this many bytes … */
@@ -26,6 +27,7 @@ struct hs_flattener {
 	struct hs_name_cache paths;
 	struct hs_buf key; /* a decoded key */
 	uint32_t leaves;   /* in this record, not counting the fixed fields */
+	struct hs_ruling ruling;
 };
 
 /* The values that hookspool adds to a record. */
@@ -33,6 +35,7 @@ struct hs_stamp {
 	struct hs_slice tenant;         /* a key's label; n == 0: none */
 	const struct hs_json *settings; /* the settings header, tok[0] an object; or NULL */
 	struct hs_slice spooled_at;     /* 24 bytes, see timestamp.h */
+	const struct hs_rules *rules;   /* NULL: none */
 	const struct hs_direct *direct; /* NULL: the event came from Segment. Else hs_event_read_direct has read it */
 };
 
@@ -43,8 +46,8 @@ void hs_flattener_free(struct hs_flattener *f);
 void hs_flattener_shrink(struct hs_flattener *f);
 
 /*
- * Appends the record and its '\n' to out. HS_OK, HS_E_NAME_LONG, HS_E_RECORD_LARGE or
- * HS_E_MEMORY; after an error `out` is as before the call, with its failure flag cleared.
+ * Appends the record and its '\n' to out. HS_OK, HS_E_NAME_LONG, HS_E_RECORD_LARGE, HS_E_MEMORY, or, by
+ * the rules, HS_E_DROPPED or HS_E_UNPLANNED; then `out` is as before the call, with its failure flag cleared.
  */
 enum hs_result hs_flatten(struct hs_flattener *f, const struct hs_event *e, const struct hs_stamp *stamp,
                           struct hs_buf *out);

@@ -18,13 +18,15 @@ static const uint32_t NO_STEP = UINT32_MAX;
 
 void hs_name_cache_free(struct hs_name_cache *cache)
 {
+	uint32_t forgotten = cache->forgotten + 1;
+
 	hs_buf_free(&cache->text);
 	hs_buf_free(&cache->path);
 	free(cache->name);
 	free(cache->step);
 	free(cache->name_slot);
 	free(cache->step_slot);
-	memset(cache, 0, sizeof *cache);
+	*cache = (struct hs_name_cache){ .forgotten = forgotten };
 }
 
 static bool is_too_much(const struct hs_name_cache *cache)
@@ -39,6 +41,7 @@ static void forget(struct hs_name_cache *cache)
 	if (cache->steps > 0)
 		memset(cache->step_slot, 0, 2 * cache->step_cap * sizeof *cache->step_slot);
 	cache->names_n = cache->steps = 0;
+	cache->forgotten++;
 	hs_buf_reset(&cache->text);
 }
 

@@ -45,8 +45,9 @@ struct hs_name_cache {
 	uint32_t *name_slot; /* index + 1 */
 	uint32_t steps, step_cap, names_n, name_cap;
 	uint32_t era;
-	uint32_t last;  /* last step requested in this record, or 0 */
-	uint32_t guess; /* predicted next step */
+	uint32_t forgotten; /* how often all names were dropped: their indexes are reused then */
+	uint32_t last;      /* last step requested in this record, or 0 */
+	uint32_t guess;     /* predicted next step */
 };
 
 /* A zeroed struct is ready. */
@@ -74,6 +75,17 @@ static inline enum hs_result hs_name_cache_claim(struct hs_name_cache *cache, ui
 
 /* True if the record has the name of a step already. HS_OK, HS_E_RECORD_LARGE or HS_E_MEMORY. */
 enum hs_result hs_name_cache_is_taken(struct hs_name_cache *cache, uint32_t step, bool *taken);
+
+/* Index of the name of a step that was claimed or asked for; below names_n. Valid until hs_name_cache_next. */
+static inline uint32_t hs_name_cache_name_of(const struct hs_name_cache *cache, uint32_t step)
+{
+	return cache->step[step].name - 1;
+}
+
+static inline struct hs_slice hs_name_cache_text_of(const struct hs_name_cache *cache, uint32_t name)
+{
+	return hs_slice(cache->text.p + cache->name[name].at, cache->name[name].n);
+}
 
 /* The slow paths of the two, for a wrong prediction and for a name that is new or taken. */
 enum hs_result hs_name_cache_find_step(struct hs_name_cache *cache, uint32_t parent, struct hs_slice key,

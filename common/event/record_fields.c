@@ -97,14 +97,14 @@ bool hs_record_field_is_named(const struct hs_record_field *field, struct hs_sli
 	return equals(field->name, field->name_escaped, name, scratch);
 }
 
-static bool is_null(const struct hs_record_field *field)
+bool hs_record_field_is_null(const struct hs_record_field *field)
 {
 	return !field->is_string && field->value.p[0] == 'n';
 }
 
 bool hs_record_field_is(const struct hs_record_field *field, struct hs_slice text, struct hs_buf *scratch)
 {
-	return !is_null(field) && equals(field->value, field->value_escaped, text, scratch);
+	return !hs_record_field_is_null(field) && equals(field->value, field->value_escaped, text, scratch);
 }
 
 /* A lone surrogate is three bytes (json.h) that no UTF-8 text may contain. */
@@ -119,7 +119,7 @@ void hs_record_field_put(const struct hs_record_field *field, struct hs_buf *out
 {
 	size_t start = out->n;
 
-	if (is_null(field))
+	if (hs_record_field_is_null(field))
 		return;
 	if (!field->value_escaped) {
 		hs_buf_put_slice(out, field->value);
@@ -133,7 +133,7 @@ void hs_record_field_put(const struct hs_record_field *field, struct hs_buf *out
 /* True for a number whose literal is not its text as an id. */
 static bool is_odd_number(const struct hs_record_field *field)
 {
-	return !field->is_string && !is_null(field) && !hs_id_is_plain(field->value);
+	return !field->is_string && !hs_record_field_is_null(field) && !hs_id_is_plain(field->value);
 }
 
 bool hs_record_field_is_id(const struct hs_record_field *field, struct hs_slice id, struct hs_buf *scratch)

@@ -39,6 +39,8 @@ bool hs_record_field_next(struct hs_record_fields *walk, struct hs_record_field 
 bool hs_record_field_is_named(const struct hs_record_field *field, struct hs_slice name, struct hs_buf *scratch);
 bool hs_record_field_is(const struct hs_record_field *field, struct hs_slice text, struct hs_buf *scratch);
 
+bool hs_record_field_is_null(const struct hs_record_field *field);
+
 /*
  * Appends the value as text: a string decoded, with U+FFFD for a lone surrogate; null as nothing;
  * anything else verbatim. Check hs_buf_ok() after.

@@ -19,7 +19,7 @@ void hs_import_empty(struct run *x, struct commit *c)
 {
 	hs_record_maker_reset(&c->maker, 0);
 	hs_buf_reset(&c->rejected);
-	c->undated = c->rejections = c->left_out = c->duplicate = c->suppressed = c->already = 0;
+	c->undated = c->rejections = c->left_out = c->duplicate = c->suppressed = c->dropped = c->already = 0;
 	c->texts = c->objects = 0;
 	c->weak.count = c->refused.count = 0;
 	c->first_line = x->in.spot.line;
@@ -155,6 +155,7 @@ void hs_import_count(struct run *x, const struct commit *c)
 	x->done->events += c->texts;
 	x->done->accepted += c->maker.batch.count - c->duplicate - c->suppressed;
 	x->done->suppressed += c->suppressed;
+	x->done->dropped += c->dropped;
 	x->done->duplicate += c->duplicate + c->already;
 	x->done->rejected += c->rejections;
 	x->done->left_out += c->left_out;

@@ -159,7 +159,9 @@ static bool is_weak(const struct run *x, const struct hs_record *record)
 /* Takes the event at token `root`. Its offset distinguishes it from equal events without an id. */
 static enum hs_result take_event(struct run *x, struct commit *c, uint32_t root, uint64_t offset, bool alone)
 {
-	struct hs_stamp stamp = { .tenant = hs_slice_str(x->how->tenant), .spooled_at = hs_slice_str(c->spooled_at) };
+	struct hs_stamp stamp = { .tenant = hs_slice_str(x->how->tenant),
+		                  .spooled_at = hs_slice_str(c->spooled_at),
+		                  .rules = x->settings->rules };
 	struct hs_record_batch *batch = &c->maker.batch;
 	size_t at = batch->lines.n;
 	struct hs_event e;
@@ -177,6 +179,10 @@ static enum hs_result take_event(struct run *x, struct commit *c, uint32_t root,
 		r = hs_record_maker_put(&c->maker, &e, &stamp, (enum hs_names)x->settings->names);
 	if (r == HS_OK && is_weak(x, &batch->record[batch->count - 1]))
 		note_trace(x, &c->weak, at, batch->count - 1);
+	if (r == HS_E_DROPPED) {
+		c->dropped++;
+		return HS_OK;
+	}
 	return r == HS_OK || r == HS_E_MEMORY ? r : reject(x, c, hs_json_raw(&x->in.json, root), alone, r);
 }
 

@@ -45,7 +45,7 @@ struct commit {
 	uint64_t first_line, read;
 	struct hs_spot to;       /* after its last event */
 	uint64_t texts, objects; /* values where an event should be; JSON objects among them */
-	uint64_t rejections, left_out, duplicate, suppressed, already;
+	uint64_t rejections, left_out, duplicate, suppressed, dropped, already;
 	uint64_t undated, undated_line; /* of left_out */
 };
 

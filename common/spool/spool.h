@@ -111,6 +111,7 @@ struct hs_answered {
 	struct hs_slice key; /* label of the key that let it in; empty: none did */
 	unsigned secret;     /* 1 + index in the settings of the secret that let it in; 0: none did */
 	int64_t arrived_ms;  /* since 1970; unused without key and secret */
+	uint64_t dropped;    /* events that the rules did not keep */
 };
 
 /*

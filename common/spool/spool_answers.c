@@ -67,6 +67,11 @@ void hs_spool_count_answer(struct hs_spool *spool, const struct hs_answered *ans
 	if (!hs_metrics_is_tried(spool->metrics))
 		open_metrics(spool);
 	hs_metrics_add_response(spool->metrics, answered->status);
+	if (answered->dropped > 0) {
+		struct hs_metrics_sums sums = { .of[HS_METRIC_DROPPED] = answered->dropped };
+
+		hs_metrics_add(spool->metrics, &sums, answered->arrived_ms);
+	}
 	if (answered->key.n > 0)
 		note_key(spool, answered->key, answered->arrived_ms);
 	if (answered->secret > 0)

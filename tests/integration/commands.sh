@@ -47,6 +47,8 @@ mkdir -p "$WORK/docs" "$WORK/logs" "$S/standby" "$S/backup" "$S/shims"
 ln -s ../spool "$WORK/spool"
 cp -R "$ROOT/docs/examples" "$WORK/docs/examples"
 event archived | gzip >"$WORK/logs/a.gz"
+event tried >"$WORK/events.jsonl"
+{ echo 'hash_key = 00112233445566778899aabbccddeeff'; cat "$S/plain.conf"; printf '[fields]\ntraits_email = hash\n'; } >"$WORK/new.conf"
 printf '%s' "$SECRET" >"$WORK/secret"
 printf 'key-of-acme' >"$WORK/key"
 printf '#!/bin/sh\nexec cat >/dev/null\n' >"$WORK/handler"
@@ -61,7 +63,8 @@ printf '#!/bin/sh\nexec /usr/bin/curl -fsS "$@"\n' >"$S/shims/curl" # a refusal 
 printf '#!/bin/sh\nshift\nexec sh -c "$*"\n' >"$S/shims/ssh"        # HOST COMMAND...
 chmod 755 "$S/shims"/* "$WORK"/handler "$WORK"/update-contact "$WORK"/book-order
 chmod -R a+rX "$WORK"
-own "$WORK" "$WORK/logs" "$S/standby" "$S/backup"
+chmod 600 "$WORK/new.conf"
+own "$WORK" "$WORK/new.conf" "$WORK/logs" "$S/standby" "$S/backup"
 put_one "$(event first)"
 put_one '{"type":"track","event":"Order Completed","messageId":"o1","userId":"u-1","properties":{"total":1,"products":[{"name":"Tea","id":1}]}}'
 put_one '{"type":"identify","messageId":"i1","userId":"u-1","anonymousId":"a-1","traits":{"email":"a@example.com"}}'

@@ -30,7 +30,8 @@ TEST(every_row_is_complete)
 
 static bool is_ours(enum hs_class class)
 {
-	return class != HS_CLASS_REQUEST && class != HS_CLASS_AUTH && class != HS_CLASS_JSON && class != HS_CLASS_SPEC;
+	return class != HS_CLASS_REQUEST && class != HS_CLASS_AUTH && class != HS_CLASS_JSON &&
+	       class != HS_CLASS_SPEC && class != HS_CLASS_RULES;
 }
 
 /* 4xx and 501 lose the event for good: our own faults must be 503. */
@@ -46,6 +47,8 @@ TEST(statuses_do_what_segment_makes_of_them)
 			assert_int_equal(status, 503);
 		else if (r == HS_E_TYPE)
 			assert_int_equal(status, 501);
+		else if (r == HS_E_DROPPED)
+			assert_int_equal(status, 200);
 		else if (r == HS_E_SLOW_BODY)
 			assert_int_equal(status, 503);
 		else

@@ -49,7 +49,8 @@ enum hs_metric_kind { HS_COUNTER, HS_GAUGE };
 	  "duplicates that differ from the event with their message id") \
 	X(SUPPRESSED, suppressed, COUNTER, "events", NONE, "events about people whose events are not kept") \
 	X(UNPARSED_TIMESTAMPS, unparsed_timestamps, COUNTER, "events", NONE, \
-	  "events with a timestamp that cannot be read")
+	  "events with a timestamp that cannot be read") \
+	X(DROPPED, dropped, COUNTER, "events", NONE, "events of requests that the rules did not keep")
 
 enum hs_metric {
 #define HS_METRIC_ENUM(NAME, name, kind, unit, label, help) HS_METRIC_##NAME,

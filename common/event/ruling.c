@@ -1,0 +1,192 @@
+#include "event/ruling.h"
+
+#include <stdlib.h>
+
+enum { TEXT_KEEP = 1 << 16, NAMES_KEEP = 1 << 13 };
+
+void hs_ruling_free(struct hs_ruling *r)
+{
+	free(r->of_name);
+	hs_buf_free(&r->tenant);
+	hs_buf_free(&r->value);
+	hs_buf_free(&r->text);
+	*r = (struct hs_ruling){ 0 };
+}
+
+void hs_ruling_shrink(struct hs_ruling *r)
+{
+	hs_buf_shrink(&r->value, TEXT_KEEP);
+	hs_buf_shrink(&r->text, TEXT_KEEP);
+	if (r->names <= NAMES_KEEP)
+		return;
+	free(r->of_name);
+	r->of_name = NULL;
+	r->names = 0;
+}
+
+/* --- what is kept from record to record ----------------------------------------------- */
+
+static bool says_nothing(const struct hs_rules_about *about)
+{
+	return about->mask == 0 && about->conditions == 0 && about->id == 0;
+}
+
+static uint32_t fields_of(const struct hs_ruling *r)
+{
+	uint32_t fields = 0;
+
+	for (int f = 0; f < HS_FIELD_FLAT_COUNT; f++)
+		fields |= (uint32_t)!says_nothing(&r->of_field[f]) << f;
+	return fields;
+}
+
+static void begin_era(struct hs_ruling *r, const struct hs_name_cache *names, struct hs_slice tenant)
+{
+	if (++r->era == 0) { /* none of the entries may look valid */
+		r->era = 1;
+		free(r->of_name);
+		r->of_name = NULL;
+		r->names = 0;
+	}
+	r->version = r->rules->version;
+	r->forgotten = names->forgotten;
+	hs_buf_reset(&r->tenant);
+	hs_buf_put_slice(&r->tenant, tenant);
+	for (int f = 0; f < HS_FIELD_FLAT_COUNT; f++)
+		hs_rules_about(r->rules, tenant, hs_field_name((enum hs_field)f), &r->of_field[f]);
+	r->known = fields_of(r);
+}
+
+static bool is_other_era(const struct hs_ruling *r, const struct hs_name_cache *names, struct hs_slice tenant)
+{
+	return r->era == 0 || r->version != r->rules->version || r->forgotten != names->forgotten ||
+	       (r->rules->has_tenants && !hs_slice_eq(hs_buf_slice(&r->tenant), tenant));
+}
+
+static bool make_room(struct hs_ruling *r, const struct hs_name_cache *names, uint32_t name)
+{
+	size_t more = names->name_cap;
+	struct hs_rules_of_name *of_name;
+
+	if (name < r->names)
+		return true;
+	of_name = realloc(r->of_name, more * sizeof *of_name);
+	if (of_name == NULL)
+		return false;
+	memset(of_name + r->names, 0, (more - r->names) * sizeof *of_name);
+	r->of_name = of_name;
+	r->names = more;
+	return true;
+}
+
+/* --- a record --------------------------------------------------------------------------- */
+
+/* A value that hookspool adds itself: conditions alone. */
+static enum hs_result tell_added(struct hs_ruling *r, struct hs_slice name, struct hs_slice value)
+{
+	struct hs_record_field field = { .value = value, .is_string = true };
+	struct hs_rules_about about;
+
+	if (value.n == 0)
+		return HS_OK;
+	hs_rules_about(r->rules, r->facts.tenant, name, &about);
+	return hs_rules_tell(r->rules, &about, &field, &r->text, &r->facts);
+}
+
+enum hs_result hs_ruling_begin(struct hs_ruling *r, const struct hs_name_cache *names, struct hs_slice tenant,
+                               struct hs_slice source)
+{
+	const struct hs_rules *rules = r->rules;
+	enum hs_result result;
+
+	if (is_other_era(r, names, tenant))
+		begin_era(r, names, tenant);
+	r->fields = r->known;
+	hs_rules_begin(rules, tenant, &r->facts);
+	if (rules->conditions == 0)
+		return hs_buf_ok(&r->tenant) ? HS_OK : HS_E_MEMORY;
+	result = tell_added(r, HS_SLICE("tenant"), tenant);
+	if (result == HS_OK)
+		result = tell_added(r, HS_SLICE("source"), source);
+	return hs_buf_ok(&r->tenant) ? result : HS_E_MEMORY;
+}
+
+static enum hs_result apply(struct hs_ruling *r, const struct hs_rules_about *about, struct hs_buf *out, size_t start,
+                            size_t value)
+{
+	const struct hs_mask *mask = about->mask == 0 ? NULL : &r->rules->field[about->mask - 1].mask;
+	struct hs_record_field field;
+	enum hs_result result = HS_OK;
+
+	if (about->conditions > 0 || about->id > 0) {
+		field = hs_mask_field(hs_slice(out->p + value, out->n - value));
+		result = hs_rules_tell(r->rules, about, &field, &r->text, &r->facts);
+	}
+	if (result != HS_OK || mask == NULL)
+		return result;
+	if (mask->kind == HS_MASK_DROP) {
+		out->n = start;
+		return HS_OK;
+	}
+	if (!hs_mask_may_change(mask, hs_slice(out->p + value, out->n - value)))
+		return HS_OK;
+	hs_buf_reset(&r->value);
+	hs_buf_put(&r->value, out->p + value, out->n - value);
+	if (!hs_buf_ok(&r->value))
+		return HS_E_MEMORY;
+	field = hs_mask_field(hs_buf_slice(&r->value));
+	out->n = value;
+	return hs_mask_put(mask, r->rules->hash_key, &field, &r->text, out);
+}
+
+enum hs_result hs_ruling_field(struct hs_ruling *r, enum hs_field f, struct hs_buf *out, size_t start, size_t value)
+{
+	return hs_buf_ok(out) ? apply(r, &r->of_field[f], out, start, value) : HS_E_MEMORY;
+}
+
+/*
+ * A second value of a name has a number after it. Conditions are about the name alone; a mask covers
+ * these, too, unless a line names them.
+ */
+static void numbered(const struct hs_ruling *r, struct hs_slice label, struct hs_rules_about *about)
+{
+	struct hs_rules_about own;
+
+	hs_rules_about(r->rules, r->facts.tenant, hs_slice(label.p + 2, label.n - 4), &own);
+	about->conditions = 0;
+	if (own.mask > 0 && !r->rules->field[own.mask - 1].is_prefix)
+		about->mask = own.mask;
+}
+
+enum hs_result hs_ruling_leaf(struct hs_ruling *r, const struct hs_name_cache *names, uint32_t step,
+                              struct hs_slice label, struct hs_buf *out, size_t start)
+{
+	uint32_t name = hs_name_cache_name_of(names, step);
+	struct hs_rules_about about;
+
+	if (!make_room(r, names, name))
+		return HS_E_MEMORY;
+	if (r->of_name[name].era != r->era) {
+		r->of_name[name].era = r->era;
+		hs_rules_about(r->rules, r->facts.tenant, hs_name_cache_text_of(names, name), &r->of_name[name].about);
+		if (says_nothing(&r->of_name[name].about))
+			r->of_name[name].quiet = r->era;
+	}
+	about = r->of_name[name].about;
+	if (label.p != names->text.p + names->name[name].label)
+		numbered(r, label, &about);
+	return says_nothing(&about) ? HS_OK : apply(r, &about, out, start, start + label.n);
+}
+
+enum hs_result hs_ruling_decide(const struct hs_ruling *r, bool *flag)
+{
+	enum hs_decision decision;
+	unsigned line;
+
+	*flag = false;
+	if (r->rules->events == 0 && r->rules->unplanned == HS_UNPLANNED_KEEP)
+		return HS_OK;
+	decision = hs_rules_decide(r->rules, &r->facts, &line);
+	*flag = decision == HS_DECISION_FLAG;
+	return decision == HS_DECISION_DROP ? HS_E_DROPPED : decision == HS_DECISION_REJECT ? HS_E_UNPLANNED : HS_OK;
+}

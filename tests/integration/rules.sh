@@ -1,0 +1,121 @@
+#!/bin/bash
+# [events] and [fields] of the settings, through a real server, direct intake and import: what is dropped or
+# masked is in no file of the spool's folder and in no log, also after a reload and a kill.
+. "$(dirname "$0")/../lib/server.sh"
+
+HASH_KEY=00112233445566778899aabbccddeeff
+RULES='[events]
+drop = type:screen
+keep = event:"Order *"
+sample = 0% event:"Mouse Moved"
+drop = context_user_agent:"*bot*"
+drop = type:track tenant:acme
+keep = type:*
+[fields]
+traits_email = hash
+properties_card = last 4
+context_ip = drop
+context_page_url = no query
+properties_note = cut 8'
+SETTINGS="hash_key = $HASH_KEY
+address_rate = none
+[sources]
+api = API-KEY-1 tenant=acme
+page = PAGE-KEY-1 browser origin=*
+$RULES"
+server_start lighttpd-fcgi
+cp "$HS_BUILD/hookspool" "$S/bin/hookspool"
+
+# send EVENT: posts a webhook; its answer is in T/answer, STATUS the code.
+send() { printf %s "$1" >"$T/body" && signed "$T/body"; }
+# direct KEY EVENT: the same as a library.
+direct() { STATUS=$(curl -s -o "$T/answer" -w '%{http_code}' -u "$1:" --data-binary "$2" "$HTTP/hookspool/v1/batch"); }
+counts() { jq -c '[.accepted, .duplicate, .rejected, .dropped // 0]' "$T/answer.body"; }
+hash_of() { printf %s "$1" | openssl dgst -sha256 -mac HMAC -macopt key:"$HASH_KEY" -r | cut -c 1-64; }
+
+# --- events
+send '{"type":"screen","userId":"u","messageId":"s1"}'
+is "a dropped event is answered 200, so that it does not come again" "$STATUS $(counts)" "200 [0,0,0,1]"
+send '[{"type":"screen","userId":"u","messageId":"s2"},{"type":"track","event":"Order Done","userId":"u","messageId":"o1"},{"type":"track","event":"Mouse Moved","userId":"u","messageId":"m1"}]'
+is "in a batch, each event by itself" "$STATUS $(counts) $(ids)" "200 [1,0,0,2] o1"
+send '{"type":"screen","userId":"u","messageId":"s1"}'
+is "its id is not remembered" "$STATUS $(counts)" "200 [0,0,0,1]"
+send '{"type":"track","event":"Crawl","userId":"u","messageId":"c1","context":{"userAgent":"some bot/1"}}'
+is "by a field of the record" "$STATUS $(counts)" "200 [0,0,0,1]"
+direct API-KEY-1 '{"batch":[{"type":"track","event":"Other","userId":"u","messageId":"d1"},{"type":"page","userId":"u","messageId":"d2"}]}'
+is "direct intake, by tenant" "$STATUS $(jq .success "$T/answer") $(tail -n 1 "$SPOOL" | jq -r .message_id)" "200 true d2"
+hs stats --json
+is "stats count them" "$(jq '.metrics.dropped // .dropped // ([.. | objects | .dropped? // empty] | first)' <<<"$OUT")" 6
+
+# --- fields
+send '{"type":"identify","userId":"u","messageId":"f1","traits":{"email":" Ann.Secret@Example.com","plan":"pro"},"properties":{"card":"4111111111111111","note":"a note of Zanzibar"},"context":{"ip":"203.0.113.77","page":{"url":"https://a.example/p?token=T0KEN#x"}}}'
+is "hash" "$(record f1 .traits_email)" "$(hash_of ann.secret@example.com)"
+is "last 4, cut and no query" "$(record f1 '"\(.properties_card) \(.properties_note) \(.context_page_url)"')" "************1111 a note o https://a.example/p"
+is "drop, and what no line names" "$(record f1 '"\(has("context_ip")) \(.traits_plan)"')" "false pro"
+direct PAGE-KEY-1 '{"batch":[{"type":"identify","userId":"v","messageId":"f2","traits":{"email":"ann.secret@example.com"}}]}'
+is "direct intake hashes alike, and keeps no address" "$(record f2 '"\(.traits_email) \(has("context_ip"))"')" "$(hash_of ann.secret@example.com) false"
+printf '%s\n' '{"type":"identify","userId":"w","messageId":"i1","traits":{"email":"ann.secret@example.com"},"context":{"ip":"203.0.113.77"}}' \
+	'{"type":"screen","userId":"w","messageId":"i2"}' >"$T/archive"
+chmod 644 "$T/archive"
+hs import --tenant - --json "$T/archive"
+is "import does the same" "$(jq -c '[.accepted, .dropped]' <<<"$OUT") $(record i1 '"\(.traits_email) \(has("context_ip"))"')" "[1,1] $(hash_of ann.secret@example.com) false"
+
+# --- what is refused is not kept, either
+send '{"type":"identify","messageId":"r1","traits":{"email":"ann.secret@example.com"}}'
+is "an invalid event is rejected without its body" "$STATUS $(tail -n 1 "$S/spool/rejected.jsonl" | jq -c '[.body // "", has("body_sha256")]')" '400 ["",false]'
+direct PAGE-KEY-1 '{"batch":[{"type":"identify","messageId":"r2","traits":{"email":"ann.secret@example.com"}}]}'
+is "… and without the address of a browser" "$STATUS $(tail -n 1 "$S/spool/rejected.jsonl" | jq -c '.remote_addr // ""')" '400 ""'
+
+# --- a reload
+reload() { settings_write "$SETTINGS" && kill -HUP $(workers) && wait_for 20 eval "$1"; }
+sealed_email() { send '{"type":"identify","userId":"u","messageId":"h'$((++tries))'","traits":{"email":"ann.secret@example.com"}}' && ! grep -q "\"message_id\":\"h$tries\".*traits_email" "$SPOOL"; }
+tries=0
+SETTINGS=${SETTINGS/traits_email = hash/traits_email = drop}
+check "a reload brings the new rules" reload sealed_email
+SETTINGS=${SETTINGS/traits_email = drop/user_id = hash}
+settings_write "$SETTINGS"
+kill -HUP $(workers)
+check "bad rules are told, with line and remedy" wait_for 20 grep -q 'user_id = hash: it identifies an event or a person' "$S/log/hookspool.log"
+check "… and the old ones stay" sealed_email
+hs check
+check "check tells it, too" grep -q 'user_id = hash: it identifies' <<<"$OUT$(cat "$T/err")"
+SETTINGS=${SETTINGS/user_id = hash/traits_email = drop}
+settings_write "$SETTINGS"
+
+# --- a kill
+for n in $(seq 5); do
+	for k in $(seq 20); do
+		printf '{"type":"identify","userId":"u","messageId":"k%d-%d","traits":{"email":"ann.secret@example.com"},"properties":{"card":"4111111111111111"}}' "$n" "$k" >"$T/k$k"
+	done
+	(for k in $(seq 20); do post "$T/k$k" -H "X-Signature: $(sign "$SECRET" "$T/k$k")" >/dev/null 2>&1; done) &
+	sender=$!
+	kill -9 $(workers | head -n 1) 2>/dev/null
+	wait $sender 2>/dev/null
+done
+hs rotate
+hs maintain
+found() {
+	find "$S/spool" "$S/log" -type f -print0 | xargs -0 -I{} sh -c 'zcat -f "$1" 2>/dev/null' sh {} |
+		grep -acF -e "$1"
+}
+for secret in ann.secret Ann.Secret 4111111111111111 203.0.113.77 T0KEN Zanzibar; do
+	is "$secret is in no file" "$(found "$secret")" 0
+done
+
+# --- the command
+hs stats
+check "stats tells people what was dropped" grep -q 'events dropped by the rules since the machine started' <<<"$OUT"
+hs check
+check "check tells that refused bodies are not kept" grep -q 'what is refused is not kept in rejected.jsonl' <<<"$OUT"
+hs rules
+check "the lines in the order in which they decide" grep -q 'keep = event:"Order \*"' <<<"$OUT"
+hs rules --dry-run 1000 --json
+is "a dry run counts the records of the spool" "$(jq '.records > 3 and .dropped == 0 and (.events | length) == 6' <<<"$OUT")" true
+printf '%s\n' '{"type":"screen","userId":"u"}' '{"type":"page","userId":"u","properties":{"card":"4111111111111111"}}' '{"type":"track"}' >"$T/events"
+chmod 644 "$T/events"
+hs rules --events "$T/events" --tenant - --json
+is "… or events of a file, with an example before and after" \
+	"$(jq -c '[.records, .dropped, .invalid, (.fields[] | select(.changed > 0) | .before, .after)]' <<<"$OUT")" '[2,1,1,"\"4111111111111111\"","\"************1111\""]'
+hs rules --dry-run 10
+is "no line is longer than 80 columns" "$(awk 'length > 80' <<<"$OUT" | wc -l)" 0
+done_testing

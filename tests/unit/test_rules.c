@@ -1,0 +1,194 @@
+/* The rules of [events] and [fields]: the cases of rules.txt, and properties that hold for each event. */
+#include "config/settings.h"
+#include "event/rules.h"
+#include "tests/lib/cases.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BASE "spool_dir = /s\nhash_key = 0123456789abcdef0123456789abcdef\n%.*s\n[keys]\nacme = k1\nother = k2\n"
+
+static struct hs_settings *read_settings(struct test_case *c, struct hs_settings_error *error)
+{
+	struct hs_slice above = HS_SLICE_NONE, conf = case_text(c, "conf");
+	struct hs_buf text = { 0 };
+	struct hs_settings *s;
+
+	case_find(c, "above", &above);
+	hs_buf_printf(&text, BASE, (int)above.n, above.p == NULL ? "" : above.p);
+	hs_buf_put_slice(&text, conf);
+	s = hs_settings_new("test.conf", hs_buf_slice(&text), NULL, error);
+	free((char *)conf.p);
+	hs_buf_free(&text);
+	return s;
+}
+
+static void compare(struct test_case *c, enum hs_result r, const struct hs_buf *out)
+{
+	struct hs_slice expected;
+
+	if (case_find(c, "dropped", &expected)) {
+		case_result(c, r, HS_E_DROPPED);
+		case_same(c, "the buffer", hs_buf_slice(out), HS_SLICE(""));
+		return;
+	}
+	if (case_find(c, "unplanned", &expected)) {
+		case_result(c, r, HS_E_UNPLANNED);
+		case_same(c, "the buffer", hs_buf_slice(out), HS_SLICE(""));
+		return;
+	}
+	case_result(c, r, HS_OK);
+	case_same(c, "the line", hs_slice(out->p, out->n - 1), case_get(c, "out"));
+}
+
+static void run_event(struct test_case *c, const struct hs_settings *s, struct hs_slice in)
+{
+	struct hs_stamp stamp = { .spooled_at = HS_SLICE("T"), .rules = s->rules };
+	struct hs_flattener flattener;
+	struct hs_json json = { 0 };
+	struct hs_buf out = { 0 };
+	struct hs_event e;
+
+	case_find(c, "tenant", &stamp.tenant);
+	case_result(c, hs_json_document(&json, in), HS_OK);
+	case_result(c, hs_event_read(&e, &json, 0, HS_VALIDATE_SPEC), HS_OK);
+	hs_flattener_init(&flattener, (enum hs_names)s->names);
+	for (int i = 0; i < 3; i++) { /* names are new, then known */
+		hs_buf_reset(&out);
+		compare(c, hs_flatten(&flattener, &e, &stamp, &out), &out);
+	}
+	hs_flattener_free(&flattener);
+	hs_buf_free(&out);
+	hs_json_free(&json);
+}
+
+static void run_rules_case(struct test_case *c)
+{
+	struct hs_settings_error error;
+	struct hs_settings *s = read_settings(c, &error);
+	struct hs_slice text;
+
+	if (case_find(c, "err", &text)) {
+		if (s != NULL)
+			case_fail(c, "no error was found");
+		if (strstr(error.text, text.p) == NULL)
+			case_fail(c, "the message is: %s", error.text);
+		return;
+	}
+	if (s == NULL)
+		case_fail(c, "%s", error.text);
+	if (case_find(c, "rejected_body", &text) && s->rejected_body != case_number(c, text))
+		case_fail(c, "rejected_body is %lld", (long long)s->rejected_body);
+	if (case_find(c, "in", &text))
+		run_event(c, s, text);
+	hs_settings_free(s);
+}
+TESTS_AND_CASES("rules", "rules.txt", run_rules_case)
+
+static struct hs_settings *settings_with(const char *rules)
+{
+	struct hs_settings_error error;
+	struct hs_buf text = { 0 };
+	struct hs_settings *s;
+
+	hs_buf_printf(&text, BASE, 0, "");
+	hs_buf_put_slice(&text, hs_slice_str(rules));
+	s = hs_settings_new("test.conf", hs_buf_slice(&text), NULL, &error);
+	hs_buf_free(&text);
+	if (s == NULL)
+		fail_msg("%s", error.text);
+	return s;
+}
+
+static enum hs_result flatten(struct hs_flattener *f, const struct hs_rules *rules, const char *tenant,
+                              const char *event, struct hs_buf *out)
+{
+	struct hs_stamp stamp = { .spooled_at = HS_SLICE("T"), .rules = rules, .tenant = hs_slice_str(tenant) };
+	struct hs_json json = { 0 };
+	struct hs_event e;
+	enum hs_result r;
+
+	assert_int_equal(hs_json_document(&json, hs_slice_str(event)), HS_OK);
+	assert_int_equal(hs_event_read(&e, &json, 0, HS_VALIDATE_SPEC), HS_OK);
+	hs_buf_reset(out);
+	r = hs_flatten(f, &e, &stamp, out);
+	hs_buf_putc(out, '\0');
+	hs_json_free(&json);
+	return r;
+}
+
+/* Requests with changing rules and tenants share a flattener: none may see another's rules. */
+TEST(changing_rules_and_tenants)
+{
+	static const char event[] = "{\"type\":\"page\",\"userId\":\"u\",\"traits\":{\"email\":\"a@b.c\"}}";
+	struct hs_settings *one = settings_with("[fields]\ntraits_email = keep\nacme: traits_email = drop\n");
+	struct hs_settings *two = settings_with("[fields]\ntraits_email = cut 1\n");
+	struct hs_flattener f;
+	struct hs_buf out = { 0 };
+
+	hs_flattener_init(&f, HS_NAMES_WAREHOUSE);
+	for (int i = 0; i < 50; i++) {
+		bool acme = i % 3 == 0;
+		const struct hs_rules *rules = i % 5 == 4 ? NULL : i % 2 == 0 ? one->rules : two->rules;
+		const char *expected = rules == NULL ? "a@b.c" : rules == two->rules ? "\"a\"" : acme ? NULL : "a@b.c";
+
+		assert_int_equal(flatten(&f, rules, acme ? "acme" : "other", event, &out), HS_OK);
+		if (expected == NULL)
+			assert_null(strstr(out.p, "email"));
+		else
+			assert_non_null(strstr(out.p, expected));
+	}
+	hs_flattener_free(&f);
+	hs_buf_free(&out);
+	hs_settings_free(one);
+	hs_settings_free(two);
+}
+
+/* About the share that was asked for, and the same users each time. */
+TEST(sample_keeps_whole_users)
+{
+	struct hs_settings *s = settings_with("[events]\nsample = 10% event:*\n");
+	struct hs_flattener f;
+	struct hs_buf out = { 0 };
+	int kept = 0;
+
+	hs_flattener_init(&f, HS_NAMES_WAREHOUSE);
+	for (int user = 0; user < 2000; user++) {
+		enum hs_result first = HS_OK;
+
+		for (int n = 0; n < 3; n++) {
+			char event[128];
+			enum hs_result r;
+
+			snprintf(event, sizeof event, "{\"type\":\"track\",\"event\":\"e%d\",\"userId\":\"user %d\"}",
+			         n, user);
+			r = flatten(&f, s->rules, "", event, &out);
+			first = n == 0 ? r : first;
+			assert_int_equal(r, first);
+		}
+		kept += first == HS_OK;
+	}
+	assert_in_range(kept, 120, 290);
+	hs_flattener_free(&f);
+	hs_buf_free(&out);
+	hs_settings_free(s);
+}
+
+/* A pattern costs time linear in the text: this one would take minutes with backtracking. */
+TEST(patterns_are_linear)
+{
+	struct hs_settings *s = settings_with("[events]\ndrop = properties_p:\"*a*a*a*a*a*a*a*a*ab\"\n");
+	struct hs_buf event = { 0 }, out = { 0 };
+	struct hs_flattener f;
+
+	hs_flattener_init(&f, HS_NAMES_WAREHOUSE);
+	hs_buf_put_slice(&event, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"properties\":{\"p\":\""));
+	for (int i = 0; i < 1000000; i++)
+		hs_buf_putc(&event, 'a');
+	hs_buf_put(&event, "\"}}", 4);
+	assert_int_equal(flatten(&f, s->rules, "", event.p, &out), HS_OK);
+	hs_flattener_free(&f);
+	hs_buf_free(&event);
+	hs_buf_free(&out);
+	hs_settings_free(s);
+}
