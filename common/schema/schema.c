@@ -7,9 +7,10 @@
 #include <sys/file.h>
 
 enum {
-	SLICE_MS = 5000, /* between saves, so that little is read again after a kill */
-	LOOK_LINES = 64, /* between looks at the clock */
-	ATTEMPTS = 16,   /* at a file that other processes replace */
+	SLICE_MS = 5000,  /* between saves, so that little is read again after a kill */
+	LOOK_LINES = 64,  /* between looks at the clock */
+	ALONE_MS = 10000, /* how long a command waits for another process that is at it */
+	ATTEMPTS = 16,    /* at a file that other processes replace */
 };
 static const char ALONE[] = "schema-advance.lock";
 
@@ -222,7 +223,8 @@ void hs_schema_maintain(const struct hs_settings *settings, const struct hs_sche
 	alone = hs_io_open_or_make(hs_reader_dir(reader)->run_dir, ALONE, 0600);
 	if (alone < 0)
 		r = hs_io_result(errno);
-	else if (hs_io_lock(alone, LOCK_EX | LOCK_NB) == 0 && !is_fresh(hs_reader_dir(reader), gap_ms))
+	else if (hs_io_lock_within(alone, LOCK_EX, gap_ms == 0 ? ALONE_MS : 0) == 0 &&
+	         !is_fresh(hs_reader_dir(reader), gap_ms))
 		r = maintain(reader, work);
 	if (alone >= 0)
 		hs_io_close(alone);

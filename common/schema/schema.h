@@ -44,7 +44,7 @@ enum hs_result hs_schema_advance(struct hs_reader *reader, const struct hs_schem
 
 /*
  * For maintenance: advances, unless another process is at it, or the file was saved in the last gap_ms. Does
- * nothing if there is no spool. Errors are logged.
+ * nothing if there is no spool. Errors are logged. gap_ms 0 is for a command: it waits a while for the other.
  */
 void hs_schema_maintain(const struct hs_settings *settings, const struct hs_schema_work *work, int64_t gap_ms);
 
