@@ -28,7 +28,11 @@ mode_is() {
 	sed -i '/^spool_mode/d' "$S/hookspool.conf"
 	sed -i "1i spool_mode = $1" "$S/hookspool.conf"
 }
-sum() { (cd "$S/spool" && find . -printf '%P %m %u %g %s %T@\n' | sort | sha256sum); }
+# The server may write to its state at any time, so that one counts without its time.
+sum() {
+	(cd "$S/spool" && find . -path ./.hookspool/run/state -printf '%P %m %u %g %s\n' -o -printf '%P %m %u %g %s %T@\n' |
+		sort | sha256sum)
+}
 
 spool_start 'rotate_min_gap = 0' 'compress = gzip'
 chmod 711 "$S" "$S/bin" 2>/dev/null
