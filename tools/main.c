@@ -14,6 +14,7 @@
 	X(load) \
 	X(forward) \
 	X(stats) \
+	X(schema) \
 	X(cursors) \
 	X(metrics) \
 	X(rotate) \
