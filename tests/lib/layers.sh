@@ -19,6 +19,7 @@ common/spool/admin
 common/spool
 cgi/http/auth
 cgi/http
+cgi/http/console
 cgi/server
 cgi
 tools/report
