@@ -62,7 +62,7 @@ static bool is_any_type(struct hs_slice type)
 #define CONSOLE_POST(name, handler) \
 	{ \
 		"console", TEXT("/console" name), METHOD(POST), TEXT("POST"), is_form_type, false, NULL, true, \
-			hs_handle_console_##handler \
+		    hs_handle_console_##handler \
 	}
 
 /* The mount comes first, because most requests are for it. */
@@ -88,7 +88,8 @@ static const struct hs_route routes[] = {
 	{ "metrics", TEXT("/v1/m"), POSTS, false, DIRECT("", "client"), false, hs_handle_sdk_metrics },
 	{ "settings", TEXT("/v1/projects/*/settings"), GETS, NULL, false, DIRECT("", "client"), false,
 	  hs_handle_sdk_settings },
-	{ "settings", TEXT("/projects/*/settings"), GETS, NULL, false, DIRECT("", "client"), false, hs_handle_sdk_settings },
+	{ "settings", TEXT("/projects/*/settings"), GETS, NULL, false, DIRECT("", "client"), false,
+	  hs_handle_sdk_settings },
 	{ "script", TEXT("/analytics.js/v1/*/analytics.min.js"), GETS, NULL, false, DIRECT("", "client"), false,
 	  hs_handle_sdk_script },
 	CONSOLE_GET("", page),
@@ -102,11 +103,11 @@ static const struct hs_route routes[] = {
 };
 
 /* Paths of direct intake that are not in the table. All methods, so that a wrong path is always told as such. */
-static const struct hs_route unknown = { "unknown",      TEXT("/v1/"),     ~0U, TEXT("POST, OPTIONS"), NULL, true,
-	                                 DIRECT("", ""), false, hs_handle_unknown };
+static const struct hs_route unknown = { "unknown", TEXT("/v1/"),   ~0U,   TEXT("POST, OPTIONS"), NULL,
+	                                 true,      DIRECT("", ""), false, hs_handle_unknown };
 
-static const struct hs_route preflight = { "preflight", TEXT(""), METHOD(OPTIONS), TEXT("OPTIONS"),
-	                                   NULL,        false,    DIRECT("", ""),  false, hs_handle_preflight };
+static const struct hs_route preflight = { "preflight", TEXT(""),       METHOD(OPTIONS), TEXT("OPTIONS"),    NULL,
+	                                   false,       DIRECT("", ""), false,           hs_handle_preflight };
 
 const struct hs_route *hs_route_preflight(void)
 {
@@ -201,8 +202,7 @@ static const struct hs_route *find_direct(struct hs_slice path)
 		if (routes[i].direct != NULL &&
 		    (matches(routes[i].path, short_path, &key) || repeats(routes[i].path, path)))
 			return &routes[i];
-	return begins(path, HS_SLICE("/v1/")) || begins(path, HS_SLICE("/projects/")) ? &unknown
-	                                                                                     : find_file(path);
+	return begins(path, HS_SLICE("/v1/")) || begins(path, HS_SLICE("/projects/")) ? &unknown : find_file(path);
 }
 
 const struct hs_route *hs_route_find(struct hs_slice path)

@@ -90,7 +90,8 @@ for mount in ${MOUNTS_TESTED-lighttpd-cgi nginx}; do
 		ask "/feed?$filter"
 		is "$mount: $filter fits none" "$(sed 1q "$T/answer.body" | jq .more) $(wc -l <"$T/answer.body")" 'false 1'
 	done
-	for wrong in after=x after=-1.0.0 after=1.2 after=1.2.3.4 before=99999999999999999999.0.0 text=%zz text=%00 text=%ff 'after=1.0.0&before=1.0.0' \
+	case $mount in nginx) ESCAPES='text=%zz text=%00 text=%ff' ;; *) ESCAPES= ;; esac # lighttpd refuses or mends these itself
+	for wrong in after=x after=-1.0.0 after=1.2 after=1.2.3.4 before=99999999999999999999.0.0 $ESCAPES 'after=1.0.0&before=1.0.0' \
 		"text=$(printf 'x%.0s' {1..1100})"; do
 		ask "/feed?$wrong"
 		is "$mount: ${wrong:0:40}" "$STATUS" 400

@@ -27,8 +27,9 @@ enum {
 
 /* A record passes if it has every value that is given. */
 struct filter {
-	struct hs_query_value type, event, user, tenant; /* equal; event: or the page's name; user: or the anonymous id */
-	struct hs_query_value text;                      /* somewhere in the line, ASCII letters without case */
+	struct hs_query_value type, event, user,
+	    tenant;                 /* equal; event: or the page's name; user: or the anonymous id */
+	struct hs_query_value text; /* somewhere in the line, ASCII letters without case */
 };
 
 struct line {
@@ -42,11 +43,11 @@ struct feed {
 	struct hs_position newest, oldest, floor;
 	bool has_floor, more;
 	uint64_t read;
-	size_t taken;         /* lines in `out` */
-	struct hs_buf text;   /* lines of the window that pass … */
-	struct line *line;    /* … the last LINES_MOST of them, a ring */
-	size_t lines;         /* how many there were */
-	struct hs_buf out;    /* lines for the answer */
+	size_t taken;       /* lines in `out` */
+	struct hs_buf text; /* lines of the window that pass … */
+	struct line *line;  /* … the last LINES_MOST of them, a ring */
+	size_t lines;       /* how many there were */
+	struct hs_buf out;  /* lines for the answer */
 	struct hs_buf scratch;
 };
 
@@ -176,7 +177,8 @@ static enum hs_result go_back(struct feed *feed)
 		struct hs_position stop = feed->oldest, start;
 		enum hs_result result = hs_reader_back(feed->reader, &stop, WINDOW, &start);
 
-		if (result == HS_OK && feed->has_floor && start.number == feed->floor.number && start.edit != feed->floor.edit)
+		if (result == HS_OK && feed->has_floor && start.number == feed->floor.number &&
+		    start.edit != feed->floor.edit)
 			result = renew_floor(feed, start.edit);
 		feed->more = false;
 		if (result != HS_OK || !is_before(start, stop) || (feed->has_floor && !is_before(feed->floor, stop)))

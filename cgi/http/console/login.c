@@ -73,13 +73,14 @@ static enum hs_result compare(struct hs_exchange *exchange, struct hs_slice addr
 		return HS_E_CONSOLE_TRIES;
 	}
 	result = !hs_password_check(password, exchange->settings->console_password, &same) ? HS_E_MEMORY
-	         : same                                                                     ? HS_OK
-	                                                                                    : HS_E_CONSOLE_PASSWORD;
+	         : same                                                                    ? HS_OK
+	                                                                                   : HS_E_CONSOLE_PASSWORD;
 	hs_io_close(work);
 	return result;
 }
 
-static enum hs_result begin(struct hs_exchange *exchange, struct hs_slice address, char cookie[static HS_SESSION_COOKIE])
+static enum hs_result begin(struct hs_exchange *exchange, struct hs_slice address,
+                            char cookie[static HS_SESSION_COOKIE])
 {
 	enum hs_result result;
 	struct hs_session_file *file = open_file(exchange, &result);

@@ -140,7 +140,7 @@ static bool put_cursor(void *context, const struct hs_cursor_info *info)
 	return true;
 }
 
-/* What is in the spool; nothing if it cannot be read. */
+/* Prints figures of the spool; none if it cannot be read. */
 static enum hs_result put_spool(struct hs_json_writer *w, const struct hs_settings *settings, int64_t now)
 {
 	struct cursors cursors = { .w = w };

@@ -42,9 +42,7 @@ static bool is_text(struct hs_slice text)
 static bool decode(struct hs_slice from, struct hs_query_value *value)
 {
 	for (size_t i = 0; i < from.n; i++) {
-		int c = from.p[i] == '+'   ? ' '
-		        : from.p[i] == '%' ? escaped(from.p + i, from.n - i)
-		                           : from.p[i];
+		int c = from.p[i] == '+' ? ' ' : from.p[i] == '%' ? escaped(from.p + i, from.n - i) : from.p[i];
 
 		if (c == -1 && from.p[i] == '%')
 			return false;

@@ -4,6 +4,7 @@
  * {"more":…,"reasons":[{"reason":…,"remedy":…,"count":…,"first":…,"last":…}]}; with reason=TEXT one more member,
  * "lines", has its newest lines. A request reads at most READ_MOST bytes, the newest files first: then `more` is true.
  */
+#include "spool/write/rejected.h"
 #include "base/io.h"
 #include "base/json_writer.h"
 #include "base/timestamp.h"
@@ -13,7 +14,6 @@
 #include "event/record_fields.h"
 #include "spool/file/line_reader.h"
 #include "spool/file/segment_list.h"
-#include "spool/write/rejected.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -9,7 +9,8 @@
 enum { TRIES = 512, ENDED = 512, LOCK_MS = 1000 };
 #define MAGIC UINT64_C(0x31534E4F4353484B)
 
-struct try {
+struct
+try {
 	uint64_t address; /* hash; 0: free */
 	int64_t since_ms;
 	uint64_t count;
@@ -34,8 +35,9 @@ struct hs_session_file {
 
 static enum hs_result write_all(struct hs_session_file *file)
 {
-	return hs_io_write_at(file->fd, (const char *)&file->content, sizeof file->content, 0) == 0 ? HS_OK
-	                                                                                          : hs_io_result(errno);
+	return hs_io_write_at(file->fd, (const char *)&file->content, sizeof file->content, 0) == 0
+	           ? HS_OK
+	           : hs_io_result(errno);
 }
 
 static struct hs_slice key_of(const struct content *c)

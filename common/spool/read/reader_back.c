@@ -46,8 +46,8 @@ static enum hs_result open_before(struct hs_reader *reader, uint64_t number, boo
 static enum hs_result start_line(struct hs_reader *reader, uint64_t from)
 {
 	bool gzip = reader->lines.inflater != NULL;
-	enum hs_result result = hs_line_reader_start_file(&reader->lines, reader->fd, gzip, gzip || from == 0 ? from : from - 1,
-	                                                  reader->at.offset);
+	enum hs_result result = hs_line_reader_start_file(&reader->lines, reader->fd, gzip,
+	                                                  gzip || from == 0 ? from : from - 1, reader->at.offset);
 	struct hs_slice line;
 
 	if (result == HS_OK && !gzip && from > 0 && hs_line_reader_next(&reader->lines, &line) < 0)
