@@ -45,6 +45,7 @@ portable:
 
 FUZZ_SECONDS ?= 600
 FUZZ_SRC = $(filter common/base/% common/config/% common/event/%,$(COMMON)) common/spool/write/rejected.c \
+    $(addprefix common/schema/,schema_file.c schema_json.c schema_table.c) \
     $(addprefix common/spool/,summary/summary.c summary/summary_builder.c summary/summary_line.c file/gzip.c file/line_reader.c file/segment_list.c shared/history.c shared/rates.c) \
     $(filter-out cgi/http/console/%,$(CGI_PURE)) tests/fuzz/no_console.c
 FUZZ_FLAGS = -g -O1 -std=c11 $(CPPFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all

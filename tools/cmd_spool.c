@@ -1,6 +1,7 @@
 /* hookspool rotate, maintain, verify, repair: maintenance of the spool. */
 #include "base/io.h"
 #include "base/json_writer.h"
+#include "schema/schema.h"
 #include "spool/spool.h"
 #include "tools/command.h"
 #include "tools/report/progress.h"
@@ -116,13 +117,24 @@ static bool stop_maintaining(void *context)
 	return hs_stop_asked();
 }
 
-static enum hs_result maintain(struct hs_spool *spool, struct maintaining *m)
+static bool stop_counting(void *context)
 {
+	struct maintaining *m = context;
+
+	hs_progress_show(&m->progress, "counting events for hookspool schema");
+	return hs_stop_asked();
+}
+
+static enum hs_result maintain(struct hs_spool *spool, const struct hs_settings *settings, struct maintaining *m)
+{
+	struct hs_schema_work work = { .stop = stop_counting, .context = m };
 	enum hs_result r;
 
 	hs_stop_catch();
 	hs_progress_begin(&m->progress);
 	r = hs_spool_maintain(spool, stop_maintaining, m, &m->done);
+	if (r == HS_OK)
+		hs_schema_maintain(settings, &work, 0);
 	hs_progress_clear(&m->progress);
 	return r;
 }
@@ -140,7 +152,7 @@ static int cmd_maintain(int argc, char **argv)
 	r = o.trust_clock ? hs_spool_trust_clock(o.spool) : HS_OK;
 	if (r != HS_OK)
 		return close_spool(&o, argv[0], r);
-	r = maintain(o.spool, &m);
+	r = maintain(o.spool, o.settings, &m);
 	if (r == HS_OK && o.json)
 		print_maintained(done);
 	else if (r == HS_OK && done->busy)

@@ -13,6 +13,7 @@
 	X(each) \
 	X(load) \
 	X(stats) \
+	X(schema) \
 	X(cursors) \
 	X(rotate) \
 	X(maintain) \

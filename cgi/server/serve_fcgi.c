@@ -8,6 +8,7 @@
 #include "cgi/server/runtime.h"
 #include "cgi/server/sd_notify.h"
 #include "cgi/server/thread.h"
+#include "schema/schema.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,9 +26,11 @@
 #include <unistd.h>
 
 enum {
-	TICK_MS = 250,       /* how often time limits are checked */
-	MAINTAIN_MS = 10000, /* how often sealed segments are maintained */
-	LOOK_MS = 1000,      /* how often an idle process looks at the shared state */
+	TICK_MS = 250,         /* how often time limits are checked */
+	MAINTAIN_MS = 10000,   /* how often sealed segments are maintained */
+	SCHEMA_GAP_MS = 60000, /* how often the catalogue of events goes on … */
+	SCHEMA_MOST_MS = 2000, /* … for this long at most */
+	LOOK_MS = 1000,        /* how often an idle process looks at the shared state */
 	STACK_BYTES = 256 << 10,
 	REST_MS = 2000, /* a thread that has waited this long frees its buffers */
 	LONG_MS = 3600000,
@@ -351,11 +354,23 @@ static bool is_stopping(void *context)
 	return atomic_load(&server->stopping);
 }
 
+/* Counts what came for the catalogue of events, once a minute. */
+static void advance_schema(struct server *server, const struct hs_runtime *runtime, int64_t *next_ms)
+{
+	int64_t now_ms = hs_io_now_monotonic();
+	struct hs_schema_work work = { now_ms + SCHEMA_MOST_MS, is_stopping, server };
+
+	if (now_ms < *next_ms)
+		return;
+	hs_schema_maintain(runtime->settings, &work, SCHEMA_GAP_MS);
+	*next_ms = now_ms + SCHEMA_GAP_MS;
+}
+
 /* Runs in a thread of its own, because compressing a segment takes seconds. */
 static void *maintain(void *context)
 {
 	struct server *server = context;
-	int64_t next_ms = hs_io_now_monotonic() + MAINTAIN_MS;
+	int64_t next_ms = hs_io_now_monotonic() + MAINTAIN_MS, schema_ms = 0;
 
 	while (!is_stopping(server)) {
 		struct hs_retention_counts done;
@@ -371,7 +386,8 @@ static void *maintain(void *context)
 			hs_runtime_drop(runtime);
 			continue;
 		}
-		hs_spool_maintain(runtime->spool, is_stopping, server, &done); /* it logs its errors */
+		if (hs_spool_maintain(runtime->spool, is_stopping, server, &done) == HS_OK) /* it logs its errors */
+			advance_schema(server, runtime, &schema_ms);
 		hs_runtime_drop(runtime);
 		next_ms = hs_io_now_monotonic() + MAINTAIN_MS;
 	}

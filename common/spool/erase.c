@@ -1,4 +1,5 @@
 #include "spool/erase.h"
+#include "schema/schema_file.h"
 #include "spool/erase_private.h"
 
 #include <errno.h>
@@ -302,6 +303,8 @@ static enum hs_result carry_out(struct erase *x, const struct hs_erase_plan *pla
 		r = put_receipts(x, plan, "begun");
 	if (r == HS_OK)
 		r = clean_all(x);
+	if (r == HS_OK)
+		r = hs_schema_forget(x->dir);
 	if (r != HS_OK || x->done->stopped || x->done->damaged > 0)
 		return r;
 	r = put_receipts(x, plan, "done");

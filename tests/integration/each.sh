@@ -242,5 +242,7 @@ is "a name may have an equals sign" "$STATUS $(cat "$T/out")" "0 m3"
 check "a handler that does not answer is reported" wait_for 15 grep -q \
 	'handler of page: no answer for 10 s: it must write a line for each one that it reads, and flush it' "$T/silent"
 check "another SIGTERM ends it without the answer" wait_for 10 eval 'kill "$SILENT"; gone "$SILENT"'
+# Here, because this server has run for longer than it takes.
+check "meanwhile the server has counted for hookspool schema" wait_for 60 [ -s "$S/spool/.hookspool/schema" ]
 server_stop
 done_testing

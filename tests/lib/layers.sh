@@ -14,6 +14,7 @@ common/spool/position
 common/spool/write
 common/spool/summary
 common/spool/read
+common/schema
 common/spool/dedup
 common/spool/admin
 common/spool
@@ -23,6 +24,7 @@ cgi/http/console
 cgi/server
 cgi
 tools/report
+tools/schema
 tools/command
 tools/probe
 tools/sink

@@ -25,7 +25,7 @@ static void log_strange(void *context, const char *name)
 	hs_log(HS_LOG_WARN, "%s is no plain file and is passed over: move it out of the spool", name);
 }
 
-enum hs_result hs_reader_open(const struct hs_settings *settings, struct hs_reader **opened)
+enum hs_result hs_reader_open_quietly(const struct hs_settings *settings, struct hs_reader **opened)
 {
 	struct hs_reader *reader = calloc(1, sizeof *reader);
 	enum hs_result result;
@@ -38,7 +38,6 @@ enum hs_result hs_reader_open(const struct hs_settings *settings, struct hs_read
 	result = hs_spool_dir_open_to_read(&reader->opened, settings);
 	if (result == HS_OK) {
 		hs_segment_init(&reader->events, &reader->opened.dir, HS_EVENTS);
-		hs_sealed_strange(reader->opened.dir.fd, "events", log_strange, NULL);
 		result = hs_rewrite_log_open(&reader->opened.dir, &reader->rewrites);
 		if (result != HS_OK)
 			hs_spool_dir_close(&reader->opened);
@@ -49,6 +48,15 @@ enum hs_result hs_reader_open(const struct hs_settings *settings, struct hs_read
 	}
 	*opened = reader;
 	return HS_OK;
+}
+
+enum hs_result hs_reader_open(const struct hs_settings *settings, struct hs_reader **opened)
+{
+	enum hs_result result = hs_reader_open_quietly(settings, opened);
+
+	if (result == HS_OK)
+		hs_sealed_strange((*opened)->opened.dir.fd, "events", log_strange, NULL);
+	return result;
 }
 
 void hs_reader_let_go(struct hs_reader *reader)

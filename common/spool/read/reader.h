@@ -28,6 +28,8 @@ struct hs_reader;
  * there is no spool (none is made), HS_E_MEMORY, or as hs_spool_dir_open_to_read.
  */
 enum hs_result hs_reader_open(const struct hs_settings *settings, struct hs_reader **opened);
+/* Like hs_reader_open, for maintenance, which logs once which segments are no plain files; this logs none. */
+enum hs_result hs_reader_open_quietly(const struct hs_settings *settings, struct hs_reader **opened);
 void hs_reader_close(struct hs_reader *reader); /* NULL is fine */
 
 /* The open spool, for a cursor say; valid until the reader is closed. */
