@@ -12,3 +12,10 @@ $(WEB_C): $(WEB) cgi/http/console/web/pack.sh
 $(WEB_OBJ): $(WEB_C) cgi/http/console/web_files.h Makefile
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+## make test-console   the console in Chromium, with axe-core from npm; screenshots in build/console/shots
+.PHONY: test-console
+test-console: tests-built
+	$(Q)$(DEPS) --missing test sdk >/dev/null || $(DEPS) test sdk
+	$(Q)command -v node >/dev/null && command -v npm >/dev/null || $(DEPS) npm
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh tests/console/run.sh

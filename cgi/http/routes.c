@@ -20,9 +20,13 @@ static bool is_json_type(struct hs_slice type)
 	       (type.n > prefix.n + suffix.n + 1 && type.p[type.n - suffix.n - 1] == '+');
 }
 
+/* With parameters, as browsers send it. */
 static bool is_form_type(struct hs_slice type)
 {
-	return hs_slice_eq_nocase(type, HS_SLICE("application/x-www-form-urlencoded"));
+	const struct hs_slice form = HS_SLICE("application/x-www-form-urlencoded");
+
+	return type.n >= form.n && hs_slice_eq_nocase(hs_slice(type.p, form.n), form) &&
+	       (type.n == form.n || type.p[form.n] == ';');
 }
 
 #define TEXT(literal) \

@@ -18,6 +18,7 @@ const track = (id, more) => execFileSync(send, { input: JSON.stringify({ type: '
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: ['--no-sandbox'] })
 const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 }, bypassCSP: false })
 const page = await context.newPage()
+page.setDefaultTimeout(60000)
 const faults = []
 page.on('console', message => { if (/Content Security Policy|Refused/.test(message.text())) faults.push(message.text()) })
 page.on('pageerror', error => faults.push(String(error)))
