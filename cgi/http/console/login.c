@@ -6,6 +6,7 @@
 #include "cgi/http/console/query.h"
 #include "cgi/http/handlers.h"
 #include "cgi/http/params.h"
+#include "spool/shared/spool_dir.h"
 
 #include <stdio.h>
 
@@ -30,24 +31,24 @@ static void wait_for(struct hs_exchange *exchange, unsigned seconds)
 	snprintf(exchange->outcome.retry_after, sizeof exchange->outcome.retry_after, "%hu", (unsigned short)seconds);
 }
 
-/* The file is made in a folder of the spool, which the first request after a start opens. */
-static struct hs_session_file *open_file(struct hs_exchange *exchange, enum hs_result *result)
+/* Sees to it that the folder of the session file is there: the first request after a start makes it. */
+static enum hs_result prepare(struct hs_exchange *exchange)
 {
 	const struct hs_store_ops *store = exchange->scratch->store;
-	struct hs_session_file *file = hs_session_file_open(exchange->settings->spool_dir, result);
+	int dir = hs_spool_dir_open_run(exchange->settings->spool_dir);
 	bool catching_up;
 
-	if (file != NULL || *result != HS_E_SPOOL_DIR)
-		return file;
-	*result = store->health(store->self, &catching_up);
-	return *result == HS_OK ? hs_session_file_open(exchange->settings->spool_dir, result) : NULL;
+	if (dir < 0)
+		return store->health(store->self, &catching_up);
+	hs_io_close(dir);
+	return HS_OK;
 }
 
 /* Counts the try before the password is compared, so that many at once do not pass the limit. */
 static enum hs_result count_try(struct hs_exchange *exchange, struct hs_slice address)
 {
 	enum hs_result result;
-	struct hs_session_file *file = open_file(exchange, &result);
+	struct hs_session_file *file = hs_session_file_open(exchange->settings->spool_dir, &result);
 	unsigned seconds = 0;
 
 	if (file != NULL)
@@ -59,22 +60,28 @@ static enum hs_result count_try(struct hs_exchange *exchange, struct hs_slice ad
 	return HS_E_CONSOLE_TRIES;
 }
 
-static enum hs_result compare(struct hs_exchange *exchange, struct hs_slice address, struct hs_slice password)
+static enum hs_result compare(struct hs_exchange *exchange, struct hs_slice password)
 {
-	enum hs_result result = count_try(exchange, address);
-	int work;
 	bool same;
 
-	if (result != HS_OK)
-		return result;
-	work = hs_session_file_work(exchange->settings->spool_dir);
+	if (!hs_password_check(password, exchange->settings->console_password, &same))
+		return HS_E_MEMORY;
+	return same ? HS_OK : HS_E_CONSOLE_PASSWORD;
+}
+
+/* The lock comes first: a request that does not get it has not tried a password. */
+static enum hs_result try_password(struct hs_exchange *exchange, struct hs_slice address, struct hs_slice password)
+{
+	int work = hs_session_file_work(exchange->settings->spool_dir);
+	enum hs_result result;
+
 	if (work < 0) {
 		wait_for(exchange, 1);
 		return HS_E_CONSOLE_TRIES;
 	}
-	result = !hs_password_check(password, exchange->settings->console_password, &same) ? HS_E_MEMORY
-	         : same                                                                    ? HS_OK
-	                                                                                   : HS_E_CONSOLE_PASSWORD;
+	result = count_try(exchange, address);
+	if (result == HS_OK)
+		result = compare(exchange, password);
 	hs_io_close(work);
 	return result;
 }
@@ -83,7 +90,7 @@ static enum hs_result begin(struct hs_exchange *exchange, struct hs_slice addres
                             char cookie[static HS_SESSION_COOKIE])
 {
 	enum hs_result result;
-	struct hs_session_file *file = open_file(exchange, &result);
+	struct hs_session_file *file = hs_session_file_open(exchange->settings->spool_dir, &result);
 
 	if (file != NULL)
 		result = hs_session_file_forgive(file, address);
@@ -136,7 +143,9 @@ void hs_handle_console_login(struct hs_exchange *exchange)
 		result = read_password(exchange, &password);
 	hand_over(exchange);
 	if (result == HS_OK)
-		result = compare(exchange, from, hs_slice(password.text, password.n));
+		result = prepare(exchange);
+	if (result == HS_OK)
+		result = try_password(exchange, from, hs_slice(password.text, password.n));
 	if (result == HS_OK)
 		result = begin(exchange, from, cookie);
 	explicit_bzero(&password, sizeof password);
