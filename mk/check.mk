@@ -12,6 +12,7 @@ check:
 	$(Q)$(MAKE) $(PARALLEL) run-tests faults-built faults-malloc
 	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(FAULTS) $(wildcard tests/model/run.sh) $(wildcard tests/load/*.sh)
 	$(Q)$(MAKE) --no-print-directory test-sdk
+	$(Q)$(MAKE) --no-print-directory test-console
 
 lint:
 	$(Q)$(MAKE) $(PARALLEL) B=$(B)/gcc WERROR=1 all
