@@ -63,13 +63,14 @@ static bool read_password(struct password *p, struct password *again)
 
 static int print_hash(const struct password *p)
 {
-	uint64_t random[HS_PASSWORD_SALT / sizeof(uint64_t)];
 	uint8_t salt[HS_PASSWORD_SALT];
 	char hash[HS_PASSWORD_TEXT];
 
-	for (size_t i = 0; i < sizeof random / sizeof *random; i++)
-		random[i] = hs_io_random();
-	memcpy(salt, random, sizeof salt);
+	for (size_t i = 0; i < sizeof salt; i += sizeof(uint64_t)) {
+		uint64_t random = hs_io_random();
+
+		memcpy(salt + i, &random, sizeof random);
+	}
 	if (!hs_password_hash(hs_slice(p->text, p->n), salt, hash)) {
 		fputs("hookspool passwd: out of memory\n", stderr);
 		return EX_OSERR;
