@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define OTHER_HASH "13b798eb15cf281b0c0a0951e50f12ee4cb09d9aa6ba2f4ea5f7a9d919922419"
 #define SCRYPT_HASH "a6e1c5f30b25e0fe6d47724036c0a579988e41eb3ed39298d8fa076d41293064"
 static const int64_t NOW = INT64_C(1800000000000);
 
@@ -75,7 +76,7 @@ TEST(positions)
 
 /* --- passwords ------------------------------------------------------------------------ */
 
-/* RFC 7914 has no vector with these numbers: this one is of Python's hashlib.scrypt. */
+/* RFC 7914 has no vector with these numbers: these are of Python's hashlib.scrypt. */
 TEST(the_hash_is_that_of_scrypt)
 {
 	static const uint8_t salt[HS_PASSWORD_SALT] = "0123456789abcdef";
@@ -85,6 +86,9 @@ TEST(the_hash_is_that_of_scrypt)
 	assert_true(hs_password_hash(HS_SLICE("correct horse"), salt, text));
 	assert_string_equal(text, "scrypt:15:8:1:30313233343536373839616263646566:" SCRYPT_HASH);
 	assert_true(hs_password_check(HS_SLICE("correct horse"), text, &same) && same);
+	assert_true(
+	    hs_password_check(HS_SLICE("x"), "scrypt:14:8:4:00112233445566778899aabbccddeeff:" OTHER_HASH, &same) &&
+	    same);
 	assert_true(hs_password_check(HS_SLICE("correct horsf"), text, &same) && !same);
 	assert_true(hs_password_check(HS_SLICE(""), text, &same) && !same);
 }
