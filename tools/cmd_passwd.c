@@ -79,6 +79,8 @@ static int print_hash(const struct password *p)
 	return 0;
 }
 
+static const struct hs_option passwd_options[] = { HS_OPTIONS_END };
+
 static int cmd_passwd(int argc, char **argv)
 {
 	struct password p = { .n = 0 }, again = { .n = 0 };
@@ -101,5 +103,6 @@ static int cmd_passwd(int argc, char **argv)
 const struct hs_command hs_command_passwd = {
 	.name = "passwd",
 	.run = cmd_passwd,
+	.options = passwd_options,
 	.help = "print the hash of a password for the console",
 };
