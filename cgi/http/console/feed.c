@@ -6,9 +6,10 @@
  *	type, event, user, tenant, text     filters; see struct filter
  *
  * The answer is one line {"newest":POSITION,"oldest":POSITION,"more":…,"gap":…}, then the records as they are in
- * the spool. A request reads at most READ_MOST bytes of text: then `more` is true, and the page goes on before
+ * the spool. A request reads at most READ_MOST bytes of text, and for READ_MS: then `more` is true, and the page goes on before
  * `oldest`. With `after`, `gap` is true if there is more between the two than was read.
  */
+#include "base/io.h"
 #include "base/json_writer.h"
 #include "cgi/http/console/console.h"
 #include "cgi/http/console/query.h"
@@ -20,6 +21,7 @@
 
 enum {
 	READ_MOST = 8 << 20,
+	READ_MS = 1000, /* for many small segments */
 	WINDOW = 1 << 20,
 	LINES_MOST = 100,
 	TEXT_MOST = 4 << 20, /* of the records of an answer, but one is always sent */
@@ -43,6 +45,7 @@ struct feed {
 	struct hs_position newest, oldest, floor;
 	bool has_floor, more;
 	uint64_t read;
+	int64_t until_ms;   /* on hs_io_now_monotonic's clock */
 	size_t taken;       /* lines in `out` */
 	struct hs_buf text; /* lines of the window that pass … */
 	struct line *line;  /* … the last LINES_MOST of them, a ring */
@@ -189,7 +192,8 @@ static enum hs_result go_back(struct feed *feed)
 		}
 		result = read_window(feed, stop);
 		feed->more = true;
-		if (result != HS_OK || !take_lines(feed, start) || feed->read >= READ_MOST)
+		if (result != HS_OK || !take_lines(feed, start) || feed->read >= READ_MOST ||
+		    hs_io_now_monotonic() >= feed->until_ms)
 			return result;
 	}
 }
@@ -238,6 +242,7 @@ static enum hs_result read_feed(struct feed *feed, const struct hs_settings *set
 {
 	enum hs_result result = hs_reader_open(settings, &feed->reader);
 
+	feed->until_ms = hs_io_now_monotonic() + READ_MS;
 	if (result == HS_OK)
 		result = hs_reader_end(feed->reader, &feed->newest);
 	if (result == HS_OK && feed->has_floor && is_before(feed->newest, feed->floor))

@@ -26,7 +26,8 @@ static enum hs_result open_before(struct hs_reader *reader, uint64_t number, boo
 		const struct hs_sealed *sealed;
 
 		hs_reader_let_go(reader);
-		result = hs_reader_list_again(reader);
+		if (reader->list == NULL || i > 0) /* what was listed may be compressed by now, or gone */
+			result = hs_reader_list_again(reader);
 		sealed = result == HS_OK ? hs_reader_find_before(reader, number) : NULL;
 		if (sealed == NULL)
 			return result;
