@@ -61,7 +61,7 @@ static void mix(uint32_t b[static BLOCK])
 {
 	uint32_t x[WORDS], mixed[BLOCK];
 
-	memcpy(x, b + BLOCK - WORDS, sizeof x);
+	memcpy(x, &b[BLOCK - WORDS], sizeof x);
 	for (size_t i = 0; i < 2 * R; i++) {
 		add(x, b + i * WORDS, WORDS);
 		salsa(x);
