@@ -45,10 +45,10 @@ CGI := $(sort $(shell find cgi -name '*.c'))
 TOOLS := $(filter-out tools/load/% $(foreach c,tools/probe/http tools/sink/http_posts,$(c)$(if $(filter no,$(CURL)),,_none).c),$(sort $(shell find tools -name '*.c'))) \
     tools/load/option_table.c
 
-include mk/build.mk mk/documents.mk
+include mk/build.mk mk/console.mk mk/documents.mk
 
 $(B)/libhookspool.a: $(call obj,$(COMMON))
-$(B)/hookspool.fcgi: $(call obj,$(CGI)) $(B)/libhookspool.a
+$(B)/hookspool.fcgi: $(call obj,$(CGI)) $(WEB_OBJ) $(B)/libhookspool.a
 $(B)/hookspool.fcgi: LIBS = -lfcgi $(LDLIBS_COMMON)
 $(B)/hookspool: $(call obj,$(TOOLS)) $(B)/libhookspool.a $(B)/.curl-$(CURL)
 $(B)/hookspool: LIBS = $(if $(filter no,$(CURL)),,-lcurl) $(LDLIBS_COMMON)

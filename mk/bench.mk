@@ -21,7 +21,7 @@ $(B)/bench/gzip: $(B)/libhookspool.a
 $(B)/bench/gzip: LIBS = $(LDLIBS_COMMON)
 # These run the program's own code in one process.
 IN_PROCESS := $(addprefix $(B)/bench/,core fill profile)
-$(IN_PROCESS): $(call obj,tests/bench/inputs.c tests/bench/path.c $(CGI_PURE)) $(B)/libhookspool.a
+$(IN_PROCESS): $(call obj,tests/bench/inputs.c tests/bench/path.c $(CGI_PURE)) $(WEB_OBJ) $(B)/libhookspool.a
 $(IN_PROCESS): LIBS = -ljson-c $(LDLIBS_COMMON)
 $(B)/bench/empty/hookspool.fcgi: $(call obj,tests/bench/empty_fcgi.c)
 $(B)/bench/empty-cgi/hookspool.fcgi: $(call obj,tests/bench/empty_cgi.c)

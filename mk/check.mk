@@ -12,6 +12,7 @@ check:
 	$(Q)$(MAKE) $(PARALLEL) run-tests faults-built faults-malloc
 	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(FAULTS) $(wildcard tests/model/run.sh) $(wildcard tests/load/*.sh tests/monitor/*.sh)
 	$(Q)$(MAKE) --no-print-directory test-sdk
+	$(Q)$(MAKE) --no-print-directory test-console
 
 lint:
 	$(Q)$(MAKE) $(PARALLEL) B=$(B)/gcc WERROR=1 all
@@ -52,7 +53,8 @@ test-monitor: tests-built
 FUZZ_SECONDS ?= 600
 FUZZ_SRC = $(filter common/base/% common/config/% common/event/%,$(COMMON)) common/spool/write/rejected.c \
     $(addprefix common/schema/,schema_file.c schema_json.c schema_table.c) \
-    $(addprefix common/spool/,summary/summary.c summary/summary_builder.c summary/summary_line.c file/gzip.c file/line_reader.c file/segment_list.c shared/history.c shared/rates.c) $(CGI_PURE)
+    $(addprefix common/spool/,summary/summary.c summary/summary_builder.c summary/summary_line.c file/gzip.c file/line_reader.c file/segment_list.c shared/history.c shared/rates.c) \
+    $(filter-out cgi/http/console/%,$(CGI_PURE)) tests/fuzz/no_console.c
 FUZZ_FLAGS = -g -O1 -std=c11 $(CPPFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 .PHONY: fuzz fuzzers
 fuzzers: $(addprefix $(B)/fuzz/,$(FUZZ))

@@ -29,7 +29,7 @@ comma := ,
 WRAP = $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
 
 PROGRAMS += $(UNIT_BIN) $(TEST_BIN)
-$(UNIT_BIN): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(call obj,$(CGI_TESTED) $(CGI_PURE) $(TOOLS_PURE) $(TESTLIB)) $(B)/libhookspool.a
+$(UNIT_BIN): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(call obj,$(CGI_TESTED) $(CGI_PURE) $(TOOLS_PURE) $(TESTLIB)) $(WEB_OBJ) $(B)/libhookspool.a
 $(UNIT_BIN): LINK_FLAGS = $(LDFLAGS) $(WRAP)
 $(UNIT_BIN): LIBS = -lcmocka -linih -ljson-c $(LDLIBS_COMMON)
 # The pump, with the test's own sinks.
@@ -52,7 +52,7 @@ replay: $(REPLAY)
 	$(Q)for target in $(FUZZ); do $(B)/replay/$$target tests/fuzz/corpus/$${target#fuzz_} || exit 1; done
 
 PROGRAMS += $(REPLAY)
-$(REPLAY): $(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(call obj,tests/fuzz/replay.c $(CGI_PURE)) $(B)/libhookspool.a
+$(REPLAY): $(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(call obj,tests/fuzz/replay.c $(CGI_PURE)) $(WEB_OBJ) $(B)/libhookspool.a
 $(REPLAY): LIBS = -ljson-c $(LDLIBS_COMMON)
 
 ## make scalar     the tests of what uses vector instructions, without them

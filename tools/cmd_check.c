@@ -203,6 +203,15 @@ static void check_rules(struct hs_findings *r, const struct hs_settings *s)
 		               "what is refused is not kept in rejected.jsonl, because [fields] masks values");
 }
 
+static void check_console(struct hs_findings *r, const struct hs_settings *s)
+{
+	if (s->console_password != NULL && s->console_http)
+		hs_findings_warn(r, "console", "use HTTPS, and take console_http = yes away",
+		                 "it works without HTTPS: anyone on the way can read the password and the events");
+	else if (s->console_password != NULL)
+		hs_findings_ok(r, "console", "at the mount's address with /console, with its password, over HTTPS");
+}
+
 static void check_access(struct hs_findings *r, const struct hs_settings *s)
 {
 	if (s->auth == HS_AUTH_NONE)
@@ -234,6 +243,7 @@ static bool check_settings(struct checked *c, const char *path)
 		                 "folder above the program's is found, too",
 		                 "%s, the settings, looks like a file that is served", c->file);
 	check_access(r, c->settings);
+	check_console(r, c->settings);
 	check_rules(r, c->settings);
 	if (c->settings->doubtful_line != 0)
 		hs_findings_warn(r, "secrets", "correct the line, unless that is what was meant",

@@ -26,6 +26,7 @@
 	X(import) \
 	X(erase) \
 	X(rules) \
+	X(passwd) \
 	X(help) \
 	X(docs)
 #define DECLARE(name) extern const struct hs_command hs_command_##name;

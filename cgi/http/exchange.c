@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "cgi/http/cors.h"
 #include "cgi/http/direct_answer.h"
+#include "cgi/http/page_answer.h"
 #include "cgi/http/params.h"
 
 #include <stdlib.h>
@@ -125,13 +126,15 @@ static void settle(struct hs_exchange *exchange, enum hs_result result)
 	o->not_synced = exchange->settings->durability == HS_DURABILITY_NONE;
 }
 
-/* The two kinds of answers, by whether the route is for Segment's libraries. */
+/* The kinds of answers, by whom the route is for. */
+enum { FOR_SENDERS, FOR_LIBRARIES, FOR_CONSOLE };
 static const struct form {
 	int (*status)(const struct hs_outcome *o);
 	void (*respond)(const struct hs_outcome *o, struct hs_response *response);
 } forms[] = {
-	[false] = { hs_outcome_status, hs_outcome_respond },
-	[true] = { hs_direct_answer_status, hs_direct_answer_respond },
+	[FOR_SENDERS] = { hs_outcome_status, hs_outcome_respond },
+	[FOR_LIBRARIES] = { hs_direct_answer_status, hs_direct_answer_respond },
+	[FOR_CONSOLE] = { hs_page_answer_status, hs_page_answer_respond },
 };
 
 static bool is_direct(const struct hs_exchange *exchange)
@@ -139,11 +142,20 @@ static bool is_direct(const struct hs_exchange *exchange)
 	return exchange->request.route != NULL && exchange->request.route->direct != NULL;
 }
 
+static const struct form *form_of(const struct hs_exchange *exchange)
+{
+	const struct hs_route *route = exchange->request.route;
+
+	return &forms[is_direct(exchange)               ? FOR_LIBRARIES
+	              : route != NULL && route->console ? FOR_CONSOLE
+	                                                : FOR_SENDERS];
+}
+
 int hs_exchange_status(const struct hs_exchange *exchange, enum hs_result result)
 {
 	struct hs_outcome o = { .result = result };
 
-	return forms[is_direct(exchange)].status(&o);
+	return form_of(exchange)->status(&o);
 }
 
 /* Appends what the line shows beside the message, cut and quoted. */
@@ -188,16 +200,16 @@ static void say(struct hs_exchange *exchange, const struct hs_outcome *o)
 {
 	struct hs_transport *transport = exchange->transport;
 	struct hs_response response = { .body = &exchange->answer };
-	bool direct = is_direct(exchange);
+	const struct form *form = form_of(exchange);
 
-	exchange->answered.status = forms[direct].status(o);
+	exchange->answered.status = form->status(o);
 	exchange->answered.reason = o->result;
 	exchange->answered.accepted = o->accepted;
 	if (exchange->count_answer != NULL)
 		exchange->count_answer(exchange->spool, &exchange->answered);
 	log_outcome(exchange, o);
-	forms[direct].respond(o, &response);
-	if (direct)
+	form->respond(o, &response);
+	if (form == &forms[FOR_LIBRARIES])
 		add_cors(exchange, o, &response);
 	hs_response_print(&response, exchange->request.method == HS_METHOD_HEAD, &exchange->head);
 	transport->write(transport, hs_buf_slice(&exchange->head), hs_buf_slice(response.body));

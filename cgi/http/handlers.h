@@ -17,5 +17,14 @@ void hs_handle_unknown(struct hs_exchange *exchange);      /* direct.c */
 void hs_handle_sdk_settings(struct hs_exchange *exchange); /* sdk_settings.c */
 void hs_handle_sdk_script(struct hs_exchange *exchange);   /* sdk_script.c */
 void hs_handle_preflight(struct hs_exchange *exchange);    /* cors.c */
+/* console/, which has the pages of the console */
+void hs_handle_console_page(struct hs_exchange *exchange);
+void hs_handle_console_file(struct hs_exchange *exchange);
+void hs_handle_console_login(struct hs_exchange *exchange);
+void hs_handle_console_logout(struct hs_exchange *exchange);
+void hs_handle_console_feed(struct hs_exchange *exchange);
+void hs_handle_console_rejected(struct hs_exchange *exchange);
+void hs_handle_console_overview(struct hs_exchange *exchange);
+void hs_handle_console_schema(struct hs_exchange *exchange);
 
 #endif

@@ -20,6 +20,15 @@ static enum hs_result read_direct(struct hs_head *h, const struct hs_settings *s
 	return result;
 }
 
+/* Without a password there is no console, and nothing tells that there could be one. */
+static enum hs_result read_open(struct hs_head *h, const struct hs_settings *settings, enum hs_result result)
+{
+	if (h->request.route == NULL || !h->request.route->console || settings->console_password != NULL)
+		return result;
+	h->request.route = NULL;
+	return HS_E_PATH;
+}
+
 enum hs_result hs_head_read(struct hs_head *h, const struct hs_settings *settings, char *const *params,
                             struct hs_buf *key)
 {
@@ -31,7 +40,7 @@ enum hs_result hs_head_read(struct hs_head *h, const struct hs_settings *setting
 	if (h->request.route != NULL && h->request.route->direct != NULL)
 		return read_direct(h, settings, result);
 	if (result != HS_OK || !h->request.route->for_senders)
-		return result;
+		return read_open(h, settings, result);
 	return hs_auth_head(settings, &h->request.credentials, key, &h->tenant, &h->needs_signature);
 }
 

@@ -20,6 +20,15 @@ static bool is_json_type(struct hs_slice type)
 	       (type.n > prefix.n + suffix.n + 1 && type.p[type.n - suffix.n - 1] == '+');
 }
 
+/* With parameters, as browsers send it. */
+static bool is_form_type(struct hs_slice type)
+{
+	const struct hs_slice form = HS_SLICE("application/x-www-form-urlencoded");
+
+	return type.n >= form.n && hs_slice_eq_nocase(hs_slice(type.p, form.n), form) &&
+	       (type.n == form.n || type.p[form.n] == ';');
+}
+
 #define TEXT(literal) \
 	{ \
 		literal, sizeof(literal) - 1 \
@@ -43,18 +52,28 @@ static bool is_any_type(struct hs_slice type)
 /* Segment tells devices and servers by the path: short names are for devices. */
 #define CLIENT(name, type) \
 	{ \
-		"direct", TEXT("/v1/" name), POSTS, true, DIRECT(type, "client"), hs_handle_direct \
+		"direct", TEXT("/v1/" name), POSTS, true, DIRECT(type, "client"), false, hs_handle_direct \
 	}
 #define SERVER(name, type) \
 	{ \
-		"direct", TEXT("/v1/" name), POSTS, true, DIRECT(type, "server"), hs_handle_direct \
+		"direct", TEXT("/v1/" name), POSTS, true, DIRECT(type, "server"), false, hs_handle_direct \
+	}
+
+#define CONSOLE_GET(name, handler) \
+	{ \
+		"console", TEXT("/console" name), GETS, NULL, false, NULL, true, hs_handle_console_##handler \
+	}
+#define CONSOLE_POST(name, handler) \
+	{ \
+		"console", TEXT("/console" name), METHOD(POST), TEXT("POST"), is_form_type, false, NULL, true, \
+		    hs_handle_console_##handler \
 	}
 
 /* The mount comes first, because most requests are for it. */
 static const struct hs_route routes[] = {
 	{ "intake", TEXT(""), METHOD(POST) | METHOD(PUT) | METHOD(PATCH), TEXT("POST, PUT, PATCH"), is_json_type, true,
-	  NULL, hs_handle_events },
-	{ "health", TEXT("/health"), GETS, NULL, false, NULL, hs_handle_health },
+	  NULL, false, hs_handle_events },
+	{ "health", TEXT("/health"), GETS, NULL, false, NULL, false, hs_handle_health },
 	CLIENT("t", "track"),
 	CLIENT("i", "identify"),
 	CLIENT("p", "page"),
@@ -70,21 +89,30 @@ static const struct hs_route routes[] = {
 	SERVER("alias", "alias"),
 	SERVER("batch", ""),
 	SERVER("import", ""),
-	{ "metrics", TEXT("/v1/m"), POSTS, false, DIRECT("", "client"), hs_handle_sdk_metrics },
-	{ "settings", TEXT("/v1/projects/*/settings"), GETS, NULL, false, DIRECT("", "client"),
+	{ "metrics", TEXT("/v1/m"), POSTS, false, DIRECT("", "client"), false, hs_handle_sdk_metrics },
+	{ "settings", TEXT("/v1/projects/*/settings"), GETS, NULL, false, DIRECT("", "client"), false,
 	  hs_handle_sdk_settings },
-	{ "settings", TEXT("/projects/*/settings"), GETS, NULL, false, DIRECT("", "client"), hs_handle_sdk_settings },
-	{ "figures", TEXT("/metrics"), GETS, NULL, false, NULL, hs_handle_metrics },
-	{ "script", TEXT("/analytics.js/v1/*/analytics.min.js"), GETS, NULL, false, DIRECT("", "client"),
+	{ "settings", TEXT("/projects/*/settings"), GETS, NULL, false, DIRECT("", "client"), false,
+	  hs_handle_sdk_settings },
+	{ "figures", TEXT("/metrics"), GETS, NULL, false, NULL, false, hs_handle_metrics },
+	{ "script", TEXT("/analytics.js/v1/*/analytics.min.js"), GETS, NULL, false, DIRECT("", "client"), false,
 	  hs_handle_sdk_script },
+	CONSOLE_GET("", page),
+	CONSOLE_GET("/feed", feed),
+	CONSOLE_GET("/rejected", rejected),
+	CONSOLE_GET("/overview", overview),
+	CONSOLE_GET("/schema", schema),
+	CONSOLE_POST("/login", login),
+	CONSOLE_POST("/logout", logout),
+	CONSOLE_GET("/*", file),
 };
 
 /* Paths of direct intake that are not in the table. All methods, so that a wrong path is always told as such. */
-static const struct hs_route unknown = { "unknown",      TEXT("/v1/"),     ~0U, TEXT("POST, OPTIONS"), NULL, true,
-	                                 DIRECT("", ""), hs_handle_unknown };
+static const struct hs_route unknown = { "unknown", TEXT("/v1/"),   ~0U,   TEXT("POST, OPTIONS"), NULL,
+	                                 true,      DIRECT("", ""), false, hs_handle_unknown };
 
-static const struct hs_route preflight = { "preflight", TEXT(""), METHOD(OPTIONS), TEXT("OPTIONS"),
-	                                   NULL,        false,    DIRECT("", ""),  hs_handle_preflight };
+static const struct hs_route preflight = { "preflight", TEXT(""),       METHOD(OPTIONS), TEXT("OPTIONS"),    NULL,
+	                                   false,       DIRECT("", ""), false,           hs_handle_preflight };
 
 const struct hs_route *hs_route_preflight(void)
 {
@@ -162,6 +190,15 @@ static bool begins(struct hs_slice path, struct hs_slice with)
 	return path.n >= with.n && hs_bytes_eq(path.p, with.p, with.n);
 }
 
+/* The file of the console that the path names; the last row of the table. NULL: the path is none of the console's. */
+static const struct hs_route *find_file(struct hs_slice path)
+{
+	const struct hs_route *file = &routes[sizeof routes / sizeof *routes - 1];
+	struct hs_slice key;
+
+	return matches(file->path, path, &key) ? file : NULL;
+}
+
 static const struct hs_route *find_direct(struct hs_slice path)
 {
 	struct hs_slice key, short_path = skip_repeated(path);
@@ -170,7 +207,7 @@ static const struct hs_route *find_direct(struct hs_slice path)
 		if (routes[i].direct != NULL &&
 		    (matches(routes[i].path, short_path, &key) || repeats(routes[i].path, path)))
 			return &routes[i];
-	return begins(path, HS_SLICE("/v1/")) || begins(path, HS_SLICE("/projects/")) ? &unknown : NULL;
+	return begins(path, HS_SLICE("/v1/")) || begins(path, HS_SLICE("/projects/")) ? &unknown : find_file(path);
 }
 
 const struct hs_route *hs_route_find(struct hs_slice path)

@@ -44,6 +44,7 @@ struct hs_route {
 	 * as they expect them, and OPTIONS. NULL: not for them.
 	 */
 	const struct hs_direct_path *direct;
+	bool console; /* only with console_password; its answers have the headers of page_headers.h */
 	void (*handle)(struct hs_exchange *exchange);
 };
 

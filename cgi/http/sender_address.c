@@ -1,6 +1,6 @@
 #include "cgi/http/sender_address.h"
 
-static bool is_proxy(const struct hs_settings *s, const struct hs_ip_address *address)
+bool hs_sender_is_proxy(const struct hs_settings *s, const struct hs_ip_address *address)
 {
 	for (unsigned i = 0; i < s->proxies; i++)
 		if (hs_ip_range_has(&s->trusted_proxies[i], address))
@@ -26,7 +26,7 @@ static bool go_back(const struct hs_settings *s, struct hs_slice list, struct hs
 {
 	struct hs_ip_address next;
 
-	while (list.n > 0 && is_proxy(s, sender)) {
+	while (list.n > 0 && hs_sender_is_proxy(s, sender)) {
 		if (!hs_ip_address_read(take_last(&list), &next))
 			return false;
 		*sender = next;
@@ -45,7 +45,7 @@ bool hs_sender_address(const struct hs_settings *s, struct hs_slice peer, char *
 		return false;
 	while (params != NULL && params[n] != NULL)
 		n++;
-	while (n-- > 0 && more && is_proxy(s, sender))
+	while (n-- > 0 && more && hs_sender_is_proxy(s, sender))
 		if (strncmp(params[n], name, sizeof name - 1) == 0)
 			more = go_back(s, hs_slice_str(params[n] + sizeof name - 1), sender);
 	return true;

@@ -22,4 +22,7 @@ bool hs_sender_address(const struct hs_settings *s, struct hs_slice peer, char *
 struct hs_slice hs_sender_address_shown(const struct hs_settings *s, const struct hs_ip_address *sender,
                                         char text[static HS_IP_TEXT_MAX]);
 
+/* True if it is one of trusted_proxies. */
+bool hs_sender_is_proxy(const struct hs_settings *s, const struct hs_ip_address *address);
+
 #endif

@@ -70,6 +70,7 @@ enum hs_class {
 	  "raise max_sdk_body, or look at the sender") \
 	X(HS_E_SLOW_BODY, REQUEST, 503, WARN, "body did not arrive in time", \
 	  "the sender is slow, or the web server streams: let it buffer bodies") \
+	X(HS_E_QUERY, REQUEST, 400, INFO, "the query has a value that cannot be used", "load the console anew") \
 	X(HS_E_SETTINGS_HEADER, REQUEST, 400, INFO, "X-Segment-Settings is not base64 of a JSON object", \
 	  "look at the sender") \
 	X(HS_E_BATCHES, REQUEST, 400, INFO, "batches are not accepted here, send single events", \
@@ -96,6 +97,15 @@ enum hs_class {
 	X(HS_E_WRITE_KEY_REVOKED, AUTH, 400, INFO, "write key revoked", "give the sender a new key") \
 	X(HS_E_TWO_KEYS, AUTH, 400, INFO, "Authorization and the body have different write keys", \
 	  "give the library one key, and look for a proxy that adds Authorization") \
+	X(HS_E_CONSOLE_SESSION, AUTH, 401, INFO, "log in to the console", \
+	  "sessions end after twelve hours, at log-out and when the password changes") \
+	X(HS_E_CONSOLE_PASSWORD, AUTH, 401, WARN, "wrong password of the console", \
+	  "if it was forgotten, hookspool passwd makes a new one; if it was not you, block the address") \
+	X(HS_E_CONSOLE_HTTP, AUTH, 403, INFO, "the console needs HTTPS", \
+	  "open the address with https://; behind a proxy, list it in trusted_proxies and let it send " \
+	  "X-Forwarded-Proto; or set console_http = yes") \
+	X(HS_E_CONSOLE_ORIGIN, AUTH, 403, WARN, "request of another site's page", \
+	  "open the console itself; behind a proxy that changes Host, set public_url") \
 	X(HS_E_ORIGIN, AUTH, 400, INFO, "origin not allowed for this write key", \
 	  "add origin= to the source's line if the page is yours; apps and servers need a key of their own, without " \
 	  "browser") \
@@ -147,6 +157,8 @@ enum hs_class {
 	X(HS_E_DAILY_SOURCE, RATE, 429, WARN, "daily amount of this source is used up, try again", \
 	  "it begins anew at midnight UTC: raise browser_daily, or daily= of the source; or find out who else uses " \
 	  "its key") \
+	X(HS_E_CONSOLE_TRIES, RATE, 429, WARN, "too many passwords tried, try again", \
+	  "an address may try ten in a minute, and two are compared at once; if it was not you, block the address") \
 	/* busy: the same thing may succeed in a moment */ \
 	X(HS_E_TIMEOUT, BUSY, 503, WARN, "storage too slow, try again", \
 	  "the disk is too slow, or a stopped process holds the spool: check the storage, and look for stopped " \

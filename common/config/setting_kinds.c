@@ -166,6 +166,7 @@ void hs_setting_expected(const struct hs_setting *setting, char out[static HS_SE
 	case HS_SETTING_ADDRESSES: snprintf(out, n, "addresses and ranges (10.0.0.0/8), divided by blanks"); break;
 	case HS_SETTING_SECRET: snprintf(out, n, "a text, at most %d of them", HS_SECRETS_MAX); break;
 	case HS_SETTING_TOKEN: snprintf(out, n, "a text of %d bytes or more, or sha256:HEX", HS_TOKEN_LEAST); break;
+	case HS_SETTING_PASSWORD: snprintf(out, n, "what hookspool passwd prints"); break;
 	case HS_SETTING_KEY: snprintf(out, n, "a random text of at least 16 bytes"); break;
 	case HS_SETTING_CHOICE: print_words(setting, out, n); break;
 	case HS_SETTING_MODE: snprintf(out, n, "%s or %s", setting->lowest, setting->highest); break;

@@ -73,6 +73,7 @@ struct hs_settings {
 #define HS_MEMBER_URL(name) char *name;
 #define HS_MEMBER_ADDRESSES(name) struct hs_ip_range name[HS_PROXIES_MAX];
 #define HS_MEMBER_RATE(name) int64_t name;
+#define HS_MEMBER_PASSWORD(name) char *name;
 #define HS_MEMBER_KEY(name) struct hs_hmac256 *name;
 #define HS_MEMBER_CHOICE(name) int name;
 #define HS_MEMBER_SIZE(name) int64_t name;
@@ -88,6 +89,7 @@ struct hs_settings {
 #undef HS_MEMBER_URL
 #undef HS_MEMBER_ADDRESSES
 #undef HS_MEMBER_RATE
+#undef HS_MEMBER_PASSWORD
 #undef HS_MEMBER_KEY
 #undef HS_MEMBER_CHOICE
 #undef HS_MEMBER_SIZE

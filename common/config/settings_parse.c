@@ -1,5 +1,6 @@
 /* settings_parse: hs_settings_new: reads the file's text, then the environment, and settles who may send. */
 #include "base/hex.h"
+#include "base/password.h"
 #include "config/ini.h"
 #include "config/load_lines.h"
 #include "config/rule_lines.h"
@@ -41,6 +42,14 @@ static bool set_url(struct hs_settings_reading *reading, const struct hs_setting
 	return ok ? set_text(reading, s, value)
 	          : hs_settings_fail(reading, "%s = %s: expected https://host/path, without a final slash", s->name,
 	                             value);
+}
+
+/* No message has the value: a password in clear may stand there by mistake. */
+static bool set_password(struct hs_settings_reading *reading, const struct hs_setting *s, const char *value)
+{
+	return hs_password_is_hash(value)
+	           ? set_text(reading, s, value)
+	           : hs_settings_fail(reading, "%s: expected the hash that hookspool passwd prints", s->name);
 }
 
 static bool set_addresses(struct hs_settings_reading *reading, const struct hs_setting *s, const char *value)
@@ -96,6 +105,8 @@ static bool set_value(struct hs_settings_reading *reading, const struct hs_setti
 		return set_path(reading, s, value);
 	if (s->kind == HS_SETTING_URL)
 		return set_url(reading, s, value);
+	if (s->kind == HS_SETTING_PASSWORD)
+		return set_password(reading, s, value);
 	if (s->kind == HS_SETTING_ADDRESSES)
 		return set_addresses(reading, s, value);
 	if (s->kind == HS_SETTING_SECRET)
@@ -260,6 +271,7 @@ void hs_settings_free(struct hs_settings *s)
 	hs_rules_free(s->rules);
 	hs_hmac256_free(s->hash_key);
 	free(s->spool_dir);
+	free(s->console_password);
 	free(s->public_url);
 	free(s->sdk_script);
 	free(s);

@@ -12,6 +12,7 @@
  *	ADDRESSES (several)  addresses and ranges, divided by blanks; `proxies` is their number
  *	SECRET    (several)  a shared secret; see settings_access.h
  *	TOKEN     hs_token   a text that only a trusted program knows, or sha256: and 64 hex digits
+ *	PASSWORD  char *     the hash of a password, as `hookspool passwd` prints it
  *	KEY       (pointer)  a key of HMAC-SHA-256, a text of at least 16 bytes
  *	CHOICE    int        one of the words; the member is its index, for which settings.h has enums
  *	SIZE      int64_t    bytes, with the units K, M and G; the first word, if any, stands for 0
@@ -97,6 +98,10 @@
 	  "what a browser source may send in a day (UTC) if its line has no daily=") \
 	X(TOKEN, metrics_token, "", "", "", HS_NO_WORDS, \
 	  "what a monitor must show as Bearer to read /metrics below the mount; without it there is no such path") \
+	X(PASSWORD, console_password, "", "", "", HS_NO_WORDS, \
+	  "hash of the console's password, from hookspool passwd; without it there is no console") \
+	X(CHOICE, console_http, "", "", "no", HS_NO_YES, \
+	  "yes: the console works without HTTPS, where anyone on the way can read the password and the events") \
 	X(CHOICE, log_level, "", "", "info", ("error", "warn", "info", "debug"), \
 	  "info: a line for every refusal; debug: a line for every request")
 /* clang-format on */

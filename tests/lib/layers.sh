@@ -21,6 +21,7 @@ common/spool/figures
 common/spool
 cgi/http/auth
 cgi/http
+cgi/http/console
 cgi/server
 cgi
 tools/report

@@ -107,6 +107,17 @@ enum hs_result hs_reader_last(struct hs_reader *reader, size_t n,
                               bool (*is_wanted)(void *context, struct hs_slice line), void *context);
 
 /*
+ * For going back through the spool by windows. Starts at *start, the first line that begins in the `most`
+ * bytes of text before *stop, or in more where a line is longer. At the start of a segment *stop becomes the
+ * end of the one before. *start is *stop if nothing is before it. HS_OK, HS_E_MEMORY or as hs_reader_result.
+ */
+enum hs_result hs_reader_back(struct hs_reader *reader, struct hs_position *stop, uint64_t most,
+                              struct hs_position *start);
+
+/* Translates a position to the present files. HS_OK, or as hs_rewrite_log_share and hs_rewrite_log_translate. */
+enum hs_result hs_reader_renew(struct hs_reader *reader, struct hs_position *position);
+
+/*
  * Following. After HS_READ_END: sleep until the descriptor is readable (poll(2)) or
  * hs_reader_patience() milliseconds have passed (-1: no limit), call hs_reader_look, then
  * hs_reader_next again. An idle reader costs nothing: inotify(7) reports each write, and the loss

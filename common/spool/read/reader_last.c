@@ -93,8 +93,7 @@ static enum hs_result look_back(struct hs_reader *reader, struct last *last, siz
 	return result;
 }
 
-/* The last sealed segment below number `before`, the plain one if there is also a .gz. NULL: none. */
-static const struct hs_sealed *find_before(const struct hs_reader *reader, uint64_t before)
+const struct hs_sealed *hs_reader_find_before(const struct hs_reader *reader, uint64_t before)
 {
 	const struct hs_sealed *after = hs_reader_find(reader, before), *best;
 
@@ -120,7 +119,7 @@ static enum hs_result walk_back(struct hs_reader *reader, struct last *last, siz
 	found = reader->at;
 	if (result == HS_OK && want > 0)
 		result = hs_reader_list_again(reader);
-	while (result == HS_OK && want > 0 && (sealed = find_before(reader, found.number)) != NULL) {
+	while (result == HS_OK && want > 0 && (sealed = hs_reader_find_before(reader, found.number)) != NULL) {
 		bool there;
 
 		hs_reader_start(reader, (struct hs_position){ .number = sealed->number });

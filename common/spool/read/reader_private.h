@@ -85,6 +85,8 @@ uint64_t hs_reader_limit(const struct hs_reader *reader, uint64_t generation, bo
 enum hs_result hs_reader_list_again(struct hs_reader *reader);
 /* The first listed segment of this or a higher number, a plain one before its .gz. NULL: none. */
 const struct hs_sealed *hs_reader_find(const struct hs_reader *reader, uint64_t number);
+/* The last sealed segment below number `before`, the plain one if there is also a .gz. NULL: none. */
+const struct hs_sealed *hs_reader_find_before(const struct hs_reader *reader, uint64_t before);
 /*
  * Makes a sealed segment the current one, at the position, which it translates. *there is false if
  * the file is gone. HS_OK, HS_E_IO, HS_E_MEMORY or as hs_rewrite_log_share.

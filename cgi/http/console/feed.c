@@ -1,0 +1,284 @@
+/*
+ * feed: the handler of /console/feed: records of the spool, newest first.
+ *
+ *	after=POSITION     only what came since, else the newest
+ *	before=POSITION    what is older
+ *	type, event, user, tenant, text     filters; see struct filter
+ *
+ * The answer is one line {"newest":POSITION,"oldest":POSITION,"more":…,"gap":…}, then the records as they are in
+ * the spool. A request reads at most READ_MOST bytes of text, and for READ_MS: then `more` is true, and the page goes on before
+ * `oldest`. With `after`, `gap` is true if there is more between the two than was read.
+ */
+#include "base/io.h"
+#include "base/json_writer.h"
+#include "cgi/http/console/console.h"
+#include "cgi/http/console/query.h"
+#include "cgi/http/handlers.h"
+#include "event/record_fields.h"
+#include "spool/read/reader.h"
+
+#include <stdlib.h>
+
+enum {
+	READ_MOST = 8 << 20,
+	READ_MS = 1000, /* for many small segments */
+	WINDOW = 1 << 20,
+	LINES_MOST = 100,
+	TEXT_MOST = 4 << 20, /* of the records of an answer, but one is always sent */
+};
+
+/* A record passes if it has every value that is given. */
+struct filter {
+	struct hs_query_value type, event, user,
+	    tenant;                 /* equal; event: or the page's name; user: or the anonymous id */
+	struct hs_query_value text; /* somewhere in the line, ASCII letters without case */
+};
+
+struct line {
+	size_t at, n; /* in struct feed's text */
+	struct hs_position start;
+};
+
+struct feed {
+	struct hs_reader *reader;
+	struct filter filter;
+	struct hs_position newest, oldest, floor;
+	bool has_floor, more;
+	uint64_t read;
+	int64_t until_ms;   /* on hs_io_now_monotonic's clock */
+	size_t taken;       /* lines in `out` */
+	struct hs_buf text; /* lines of the window that pass … */
+	struct line *line;  /* … the last LINES_MOST of them, a ring */
+	size_t lines;       /* how many there were */
+	struct hs_buf out;  /* lines for the answer */
+	struct hs_buf scratch;
+};
+
+/* --- filters --------------------------------------------------------------------- */
+
+static bool contains(struct hs_slice line, struct hs_slice text)
+{
+	for (size_t i = 0; i + text.n <= line.n; i++) {
+		size_t n = 0;
+
+		while (n < text.n && hs_lower(line.p[i + n]) == hs_lower(text.p[n]))
+			n++;
+		if (n == text.n)
+			return true;
+	}
+	return false;
+}
+
+static struct hs_slice text_of(const struct hs_query_value *value)
+{
+	return hs_slice(value->text, value->n);
+}
+
+/* Notes for each filter whether a field has its value. */
+static void match(struct feed *feed, const struct hs_record_field *field, bool found[static 4])
+{
+	static const struct {
+		const char *name;
+		unsigned filter;
+	} names[] = { { "type", 0 },         { "event", 1 },  { "name", 1 },  { "user_id", 2 },
+		      { "anonymous_id", 2 }, { "tenant", 3 }, { "source", 3 } };
+	const struct hs_query_value *values[] = { &feed->filter.type, &feed->filter.event, &feed->filter.user,
+		                                  &feed->filter.tenant };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		unsigned filter = names[i].filter;
+
+		if (!found[filter] && hs_slice_eq(field->name, hs_slice_str(names[i].name)))
+			found[filter] = hs_record_field_is(field, text_of(values[filter]), &feed->scratch);
+	}
+}
+
+static bool passes(struct feed *feed, struct hs_slice line)
+{
+	const struct filter *f = &feed->filter;
+	bool found[4] = { f->type.n == 0, f->event.n == 0, f->user.n == 0, f->tenant.n == 0 };
+	struct hs_record_fields walk = hs_record_fields_of(line);
+	struct hs_record_field field;
+
+	if (f->text.n > 0 && !contains(line, text_of(&f->text)))
+		return false;
+	while (!(found[0] && found[1] && found[2] && found[3]) && hs_record_field_next(&walk, &field))
+		match(feed, &field, found);
+	return found[0] && found[1] && found[2] && found[3];
+}
+
+/* --- windows ---------------------------------------------------------------------- */
+
+static void keep(struct feed *feed, struct hs_slice line, struct hs_position start)
+{
+	feed->line[feed->lines++ % LINES_MOST] = (struct line){ feed->text.n, line.n, start };
+	hs_buf_put_slice(&feed->text, line);
+}
+
+/* Reads from the reader's position to `stop`. */
+static enum hs_result read_window(struct feed *feed, struct hs_position stop)
+{
+	struct hs_position at = hs_reader_position(feed->reader);
+	struct hs_slice line;
+
+	hs_buf_reset(&feed->text);
+	feed->lines = 0;
+	while (!hs_reader_has_passed(feed->reader, stop)) {
+		enum hs_read what = hs_reader_next(feed->reader, &line);
+
+		if (what == HS_READ_FAILED)
+			return hs_reader_result(feed->reader);
+		if (what != HS_READ_LINE)
+			break;
+		feed->read += line.n + 1;
+		if (passes(feed, line))
+			keep(feed, line, at);
+		at = hs_reader_position(feed->reader);
+	}
+	return hs_buf_ok(&feed->text) ? HS_OK : HS_E_MEMORY;
+}
+
+/* Takes the window's lines, the newest first. False: the answer is full; `oldest` is where the rest begins. */
+static bool take_lines(struct feed *feed, struct hs_position start)
+{
+	size_t there = feed->lines < LINES_MOST ? feed->lines : LINES_MOST;
+
+	for (size_t i = 0; i < there; i++) {
+		const struct line *line = &feed->line[(feed->lines - 1 - i) % LINES_MOST];
+
+		if (feed->taken == LINES_MOST || (feed->taken > 0 && feed->out.n + line->n > TEXT_MOST))
+			return false;
+		hs_buf_put(&feed->out, feed->text.p + line->at, line->n);
+		hs_buf_putc(&feed->out, '\n');
+		feed->oldest = line->start;
+		feed->taken++;
+	}
+	if (feed->lines > there)
+		return false;
+	feed->oldest = start;
+	return feed->taken < LINES_MOST;
+}
+
+static bool is_before(struct hs_position a, struct hs_position b)
+{
+	return a.number < b.number || (a.number == b.number && a.offset < b.offset);
+}
+
+/* An erase has rewritten the segment since. */
+static enum hs_result renew_floor(struct feed *feed, uint64_t edit)
+{
+	enum hs_result result = hs_reader_renew(feed->reader, &feed->floor);
+
+	feed->floor.edit = edit;
+	return result;
+}
+
+/* Goes back from `oldest`. *more is false at the start of the spool, and where `after` begins. */
+static enum hs_result go_back(struct feed *feed)
+{
+	for (;;) {
+		struct hs_position stop = feed->oldest, start;
+		enum hs_result result = hs_reader_back(feed->reader, &stop, WINDOW, &start);
+
+		if (result == HS_OK && feed->has_floor && start.number == feed->floor.number &&
+		    start.edit != feed->floor.edit)
+			result = renew_floor(feed, start.edit);
+		feed->more = false;
+		if (result != HS_OK || !is_before(start, stop) || (feed->has_floor && !is_before(feed->floor, stop)))
+			return result;
+		if (feed->has_floor && is_before(start, feed->floor)) {
+			start = feed->floor;
+			hs_reader_start(feed->reader, start);
+		}
+		result = read_window(feed, stop);
+		feed->more = true;
+		if (result != HS_OK || !take_lines(feed, start) || feed->read >= READ_MOST ||
+		    hs_io_now_monotonic() >= feed->until_ms)
+			return result;
+	}
+}
+
+/* --- the request -------------------------------------------------------------------- */
+
+static enum hs_result read_query(struct hs_slice query, struct feed *feed)
+{
+	struct filter *f = &feed->filter;
+	struct hs_position before;
+	bool has_before;
+	bool ok = hs_query_position(query, "after", &feed->floor, &feed->has_floor) &&
+	          hs_query_position(query, "before", &before, &has_before) && !(feed->has_floor && has_before) &&
+	          hs_query_value(query, "type", &f->type) && hs_query_value(query, "event", &f->event) &&
+	          hs_query_value(query, "user", &f->user) && hs_query_value(query, "tenant", &f->tenant) &&
+	          hs_query_value(query, "text", &f->text);
+
+	if (ok && has_before)
+		feed->oldest = before;
+	return ok ? HS_OK : HS_E_QUERY;
+}
+
+static void put_position(struct hs_json_writer *w, const char *name, const struct hs_position *position)
+{
+	char text[HS_QUERY_POSITION];
+
+	hs_query_print_position(position, text);
+	hs_json_writer_text(w, name, hs_slice_str(text));
+}
+
+static void put_answer(const struct feed *feed, struct hs_buf *out)
+{
+	struct hs_json_writer w = { .out = out };
+
+	hs_json_writer_object(&w, NULL);
+	put_position(&w, "newest", &feed->newest);
+	put_position(&w, "oldest", &feed->oldest);
+	hs_json_writer_bool(&w, "more", feed->more);
+	hs_json_writer_bool(&w, "gap", feed->has_floor && feed->more);
+	hs_json_writer_end(&w, '}');
+	hs_buf_putc(out, '\n');
+	hs_buf_put_slice(out, hs_buf_slice(&feed->out));
+}
+
+static enum hs_result read_feed(struct feed *feed, const struct hs_settings *settings)
+{
+	enum hs_result result = hs_reader_open(settings, &feed->reader);
+
+	feed->until_ms = hs_io_now_monotonic() + READ_MS;
+	if (result == HS_OK)
+		result = hs_reader_end(feed->reader, &feed->newest);
+	if (result == HS_OK && feed->has_floor && is_before(feed->newest, feed->floor))
+		feed->has_floor = false; /* of another spool, or of what a power cut took back */
+	if (result == HS_OK && feed->oldest.number == 0)
+		feed->oldest = feed->newest;
+	if (result == HS_OK && (!feed->has_floor || is_before(feed->floor, feed->newest)))
+		result = go_back(feed);
+	hs_reader_close(feed->reader);
+	return result == HS_OK && !hs_buf_ok(&feed->out) ? HS_E_MEMORY : result;
+}
+
+static enum hs_result make_answer(struct hs_exchange *exchange, struct feed *feed)
+{
+	enum hs_result result = read_query(hs_console_query(exchange), feed);
+
+	if (result != HS_OK)
+		return result;
+	feed->line = calloc(LINES_MOST, sizeof *feed->line);
+	result = feed->line != NULL ? read_feed(feed, exchange->settings) : HS_E_MEMORY;
+	if (result == HS_OK)
+		put_answer(feed, &exchange->page_text);
+	free(feed->line);
+	hs_buf_free(&feed->text);
+	hs_buf_free(&feed->out);
+	hs_buf_free(&feed->scratch);
+	return result;
+}
+
+void hs_handle_console_feed(struct hs_exchange *exchange)
+{
+	enum hs_result result = hs_console_begin(exchange, NULL);
+	struct feed *feed = result == HS_OK ? calloc(1, sizeof *feed) : NULL;
+
+	if (result == HS_OK)
+		result = feed != NULL ? make_answer(exchange, feed) : HS_E_MEMORY;
+	free(feed);
+	hs_console_answer(exchange, result);
+}

@@ -1,0 +1,126 @@
+// console.mjs URL PASSWORD SHOTS: the console in Chromium, as a person uses it. URL is the mount; SHOTS a folder for
+// screenshots. Events are sent by SEND, a command that takes the body on standard input. Prints TAP lines.
+import fs from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { chromium } from 'playwright-core'
+
+const [url, password, shots, send] = process.argv.slice(2)
+const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+let count = 0
+function ok (right, name, detail) {
+  console.log(`${right ? 'ok' : 'not ok'} ${++count} - ${name}${right ? '' : '\n#   ' + detail}`)
+  if (!right) process.exitCode = 1
+}
+const is = (got, want, name) => ok(JSON.stringify(got) === JSON.stringify(want), name, `got ${JSON.stringify(got)}, expected ${JSON.stringify(want)}`)
+const track = (id, more) => execFileSync(send, { input: JSON.stringify({ type: 'track', event: 'Order Completed', messageId: id, userId: 'u-1', properties: {}, ...more }) })
+
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: ['--no-sandbox'] })
+const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 }, bypassCSP: false })
+const page = await context.newPage()
+page.setDefaultTimeout(60000)
+const faults = []
+page.on('console', message => { if (/Content Security Policy|Refused/.test(message.text())) faults.push(message.text()) })
+page.on('pageerror', error => faults.push(String(error)))
+page.on('dialog', dialog => { faults.push('a dialog: ' + dialog.message()); dialog.dismiss() })
+
+// axe's script is evaluated through the debugger, which the page's policy does not concern.
+async function accessible (name) {
+  await page.evaluate(axe)
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }))
+  is(violations.map(v => `${v.id}: ${v.nodes.map(n => n.target).slice(0, 3)}`), [], `axe: ${name}`)
+}
+async function picture (name) {
+  for (const [width, height] of [[320, 640], [1600, 900]])
+    for (const colorScheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme })
+      await page.setViewportSize({ width, height })
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+      ok(wide <= 0, `${name}: ${width} px, ${colorScheme}: nothing sticks out`, `${wide} px`)
+      await page.waitForTimeout(50)
+      await accessible(`${name}, ${width} px, ${colorScheme}`)
+      await page.screenshot({ path: `${shots}/${name}-${width}-${colorScheme}.png` })
+    }
+  await page.emulateMedia({ colorScheme: 'light' })
+  await page.setViewportSize({ width: 1280, height: 800 })
+}
+const names = () => page.$$eval('#rows .row .name', all => all.map(e => e.textContent))
+
+// --- login, by keyboard alone
+await page.goto(url + '/console')
+await page.waitForSelector('#password:focus')
+await picture('login')
+await page.keyboard.type('not the password at all')
+await page.keyboard.press('Enter')
+await page.waitForFunction(() => document.getElementById('login-error').textContent !== '')
+is(await page.textContent('#login-error'), 'Wrong password of the console.', 'a wrong password is told')
+await page.keyboard.type(password)
+await page.keyboard.press('Enter')
+await page.waitForSelector('#live:not([hidden])')
+ok(true, 'the password lets in, by keyboard')
+
+// --- live
+const start = Date.now()
+track('live-1', { event: 'Seen At Once' })
+await page.waitForSelector('text=Seen At Once', { timeout: 30000 })
+console.log(`# an event was on the page after ${Date.now() - start} ms`)
+await page.click('#pause')
+track('live-2', { event: 'While Paused' })
+await page.waitForSelector('#new:not([hidden])')
+is([await page.textContent('#new'), (await names()).includes('While Paused')], ['1 new', false], 'pause counts what is new, and shows it later')
+await page.click('#pause')
+await page.waitForSelector('text=While Paused')
+
+// --- what a sender wrote is text
+const evil = '"><img src=x onerror=alert(1)><script>alert(2)</script>\u202Eabc\u0001\''
+track('evil', { event: evil, userId: evil, properties: { [evil]: evil, url: 'javascript:alert(3)', long: 'x'.repeat(1 << 20) } })
+await page.waitForFunction(() => [...document.querySelectorAll('.row .name')].some(e => e.textContent.startsWith('"><img')), null, { timeout: 30000 })
+is((await names())[0], evil, 'markup is text')
+await page.click('#rows .row >> nth=0')
+await page.waitForSelector('.detail pre')
+is(await page.$$eval('main img, main script, main iframe', all => all.length), 0, 'and makes no element')
+ok((await page.textContent('.detail pre')).length > 1 << 20, 'a long value is whole')
+await page.click('#rows .row >> nth=0')
+
+// --- rows and filters
+await page.focus('#rows .row >> nth=1')
+await page.keyboard.press('Enter')
+await page.waitForSelector('#rows li:nth-child(2) .detail table')
+await picture('live')
+await page.click('text=This user\'s events')
+await page.waitForFunction(() => location.hash === '#live?user=u-1')
+await page.waitForFunction(() => document.querySelectorAll('#rows .row').length > 1)
+ok(!(await names()).includes(evil), 'a user\'s events are theirs alone')
+await page.fill('#filters [name=event]', 'Seen At Once')
+await page.keyboard.press('Enter')
+await page.waitForFunction(() => document.querySelectorAll('#rows .row').length === 1)
+is(await names(), ['Seen At Once'], 'filters')
+await page.reload()
+await page.waitForFunction(() => document.querySelectorAll('#rows .row').length === 1)
+is([await names(), await page.inputValue('#filters [name=user]')], [['Seen At Once'], 'u-1'], 'a filter can be bookmarked')
+await page.click('#clear')
+await page.waitForFunction(() => document.querySelectorAll('#rows .row').length > 3)
+for (let i = 0; i < 40 && !(await page.textContent('#end')); i++) {
+  await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight))
+  await page.waitForTimeout(100)
+}
+is([await page.textContent('#end'), new Set(await page.$$eval('#rows li', all => all.map(e => e.line))).size], ['The spool begins here.', await page.$$eval('#rows li', all => all.length)],
+  'older events come by scrolling, each once')
+console.log(`# ${await page.$$eval('#rows li', all => all.length)} rows`)
+
+// --- the other views
+for (const view of ['rejected', 'schema', 'overview']) {
+  await page.click(`#views a[href="#${view}"]`)
+  await page.waitForSelector(`#${view}:not([hidden]) .card`)
+  if (view === 'rejected') await page.click('text=Show payloads')
+  if (view === 'schema') await page.click('summary >> nth=0')
+  await picture(view)
+}
+
+// --- the end of the session
+await page.click('#logout')
+await page.waitForSelector('#login:not([hidden])')
+is(await page.$$eval('#rows li, #figures .card', all => all.length), 0, 'after log-out nothing is left on the page')
+is(faults, [], 'no script ran that is not the page\'s, and its policy was never broken')
+console.log(`1..${count}`)
+await browser.close()
