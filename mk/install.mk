@@ -6,6 +6,7 @@ COMPLETIONS = $(PREFIX)/share/bash-completion/completions
 CONFIGURATIONS := $(wildcard apache-conf/* lighttpd-conf/* tools/packaging/nginx/* tools/packaging/prometheus/*)
 UNITS := $(wildcard tools/packaging/systemd/*)
 PAGES := README.md SECURITY.md CHANGELOG.md $(wildcard docs/*.md)
+PICTURES := $(wildcard docs/images/*)
 HANDLERS := $(wildcard docs/examples/*)
 PLACED = sed -e 's|/usr/local/lib/hookspool|$(LIBEXECDIR)|g' -e 's|/usr/local/bin|$(PREFIX)/bin|g'
 # The pages are installed in one folder, so the links between them lose theirs.
@@ -15,7 +16,7 @@ LINKED = -e 's|](docs/|](|g' -e 's|]([.][.]/|](|g' -e 's|docs/examples/|$(EXAMPL
 install: all
 	install -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(PREFIX)/bin $(addprefix $(DESTDIR)$(PREFIX)/share/man/man,1 5 8) \
 	    $(addprefix $(DESTDIR)$(EXAMPLES)/,apache-conf lighttpd-conf nginx prometheus) \
-	    $(DESTDIR)$(COMPLETIONS) $(DESTDIR)$(UNITDIR)
+	    $(DESTDIR)$(DOC)/images $(DESTDIR)$(COMPLETIONS) $(DESTDIR)$(UNITDIR)
 	install -m 755 $(B)/hookspool.fcgi $(DESTDIR)$(LIBEXECDIR)/hookspool.fcgi
 	install -m 755 $(B)/hookspool-load $(DESTDIR)$(LIBEXECDIR)/hookspool-load
 	ln -sf hookspool.fcgi $(DESTDIR)$(LIBEXECDIR)/hookspool.cgi
@@ -31,6 +32,7 @@ install: all
 	    $(PLACED) $$unit >$(DESTDIR)$(UNITDIR)/$${unit##*/}; done
 	set -e; for page in $(PAGES); do \
 	    $(PLACED) $(LINKED) $$page >$(DESTDIR)$(DOC)/$${page##*/}; done
+	install -m 644 $(PICTURES) $(DESTDIR)$(DOC)/images
 	install -m 755 $(HANDLERS) $(DESTDIR)$(EXAMPLES)
 	chmod 644 $(addprefix $(DESTDIR)$(DOC)/,$(notdir $(PAGES))) $(DESTDIR)$(EXAMPLES)/*/* $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(UNITS)))
 
@@ -40,10 +42,10 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR)$(LIBEXECDIR)/hookspool,.fcgi .cgi -load) $(DESTDIR)$(PREFIX)/bin/hookspool \
 	    $(foreach page,$(notdir $(MAN)),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(page)) \
 	    $(DESTDIR)$(COMPLETIONS)/hookspool $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(UNITS))) \
-	    $(addprefix $(DESTDIR)$(DOC)/,$(notdir $(PAGES))) \
+	    $(addprefix $(DESTDIR)$(DOC)/,$(notdir $(PAGES))) $(addprefix $(DESTDIR)$(DOC)/images/,$(notdir $(PICTURES))) \
 	    $(addprefix $(DESTDIR)$(EXAMPLES)/,hookspool.conf $(notdir $(HANDLERS)) $(CONFIGURATIONS:tools/packaging/%=%))
 	conf=$(DESTDIR)/etc/lighttpd/conf-enabled/50-hookspool.conf; \
 	    if grep -qs '"$(LIBEXECDIR)/hookspool.fcgi"' "$$conf"; then rm "$$conf"; \
 	    echo "$$conf is disabled: lighttpd would not start without the program"; fi
-	for folder in $(LIBEXECDIR) $(addprefix $(EXAMPLES)/,apache-conf lighttpd-conf nginx prometheus .) $(DOC); do \
+	for folder in $(LIBEXECDIR) $(addprefix $(EXAMPLES)/,apache-conf lighttpd-conf nginx prometheus .) $(DOC)/images $(DOC); do \
 	    [ ! -d $(DESTDIR)$$folder ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$${folder%/.}; done

@@ -111,7 +111,7 @@ struct hs_settings *hs_settings_load(const char *path, char *const *variables, c
 	wipe_stack();
 	if (s != NULL && (st.st_mode & S_IROTH) != 0 &&
 	    (s->secrets > 0 || s->keys > 0 || s->sources > 0 || s->console_password != NULL ||
-	     s->metrics_token.is_set || hs_loads_have_password(s)))
+	     s->metrics_token.is_set || s->hash_key != NULL || hs_loads_have_password(s)))
 		return refuse(s, error, HS_FAULT_EXPOSED, chosen, "holds secrets and everybody may read it: chmod 640");
 	return s;
 }

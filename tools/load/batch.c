@@ -1,5 +1,6 @@
 #include "tools/load/batch.h"
 #include "base/array.h"
+#include "spool/shared/history.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -172,4 +173,11 @@ enum hs_result hs_batch_remake(struct hs_batch *b, struct hs_row_maker *maker, s
 		result = make_rows(b, maker, c);
 	b->records = records;
 	return result == HS_E_MEMORY ? result : HS_OK; /* a damaged line has no rows */
+}
+
+bool hs_batch_hash_last(struct hs_batch *batch, struct hs_digest *digest)
+{
+	struct hs_batch_record *last = batch->records == 0 ? NULL : &batch->record[batch->records - 1];
+
+	return last == NULL || last->after.before != 0 || hs_history_hash(digest, last->line, &last->after.before);
 }

@@ -4,6 +4,7 @@
 #ifndef HS_BATCH_H
 #define HS_BATCH_H
 
+#include "base/digest.h"
 #include "spool/position/rewrite_log.h"
 #include "tools/load/catalogue.h"
 
@@ -65,5 +66,8 @@ enum hs_result hs_batch_add(struct hs_batch *batch, struct hs_row_maker *maker, 
 
 /* Makes rows and cells of all records anew, for a catalogue that was read again. HS_OK or HS_E_MEMORY. */
 enum hs_result hs_batch_remake(struct hs_batch *batch, struct hs_row_maker *maker, struct hs_catalogue *catalogue);
+
+/* Makes the hash of the last line, the only one of a batch that a position needs. False: out of memory. */
+bool hs_batch_hash_last(struct hs_batch *batch, struct hs_digest *digest);
 
 #endif

@@ -2,7 +2,6 @@
 #include "base/digest.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "spool/shared/history.h"
 #include "tools/load/batch.h"
 #include "tools/load/row_values.h"
 
@@ -529,14 +528,6 @@ static int end_for_foreign(const struct hs_loader *l)
 	return EX_TEMPFAIL;
 }
 
-/* Makes the hash of the last line, the only one of a batch that a position needs. False: out of memory. */
-static bool hash_last(struct hs_loader *l)
-{
-	struct hs_batch_record *last = &l->batch.record[l->batch.records - 1];
-
-	return last->after.before != 0 || hs_history_hash(l->digest, last->line, &last->after.before);
-}
-
 int hs_loader_flush(struct hs_loader *l)
 {
 	struct patience patience = { 0 };
@@ -544,7 +535,7 @@ int hs_loader_flush(struct hs_loader *l)
 	int code = 0;
 
 	l->tried = (struct hs_loader_counts){ .records = l->batch.records };
-	if (l->batch.records > 0 && !hash_last(l))
+	if (!hs_batch_hash_last(&l->batch, l->digest))
 		return EX_OSERR;
 	while (l->batch.records > 0 && code == 0) {
 		enum hs_target_result result = try_batch(l, &foreign);
