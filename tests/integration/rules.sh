@@ -102,7 +102,29 @@ for secret in ann.secret Ann.Secret 4111111111111111 203.0.113.77 T0KEN Zanzibar
 	is "$secret is in no file" "$(found "$secret")" 0
 done
 
+# --- unplanned events, with bodies that are kept
+SETTINGS="rejected_body = 1K
+[events]
+keep = type:page
+unplanned = reject"
+settings_write "$SETTINGS"
+kill -HUP $(workers)
+planned() { send '{"type":"track","event":"Surprise","userId":"stranger","messageId":"p'$((++tries))'"}' && [ "$STATUS" = 400 ]; }
+check "an unplanned event is refused" wait_for 20 planned
+is "… and kept, with its body and the reason" "$(tail -n 1 "$S/spool/rejected.jsonl" | jq -r '"\(.message) \(.body | fromjson | .userId)"')" "event is not planned stranger"
+hs erase --user gone --suppress
+send '{"type":"track","event":"Surprise","userId":"gone","messageId":"p-gone","properties":{"note":"of somebody who is gone"}}'
+is "but nothing of a suppressed person's: it is as if dropped" "$STATUS $(counts) $(found 'of somebody who is gone')" "200 [0,0,0,1] 0"
+
 # --- the command
+SETTINGS="hash_key = $HASH_KEY
+[sources]
+page = PAGE-KEY-1 browser origin=*
+[keys]
+acme = KEY-OF-ACME
+$RULES"
+settings_write "auth = either
+$SETTINGS"
 hs stats
 check "stats tells people what was dropped" grep -q 'events dropped by the rules since the machine started' <<<"$OUT"
 hs check

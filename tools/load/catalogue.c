@@ -35,7 +35,7 @@ void hs_catalogue_free(struct hs_catalogue *c)
 
 static size_t slot_of(const struct hs_catalogue_table *t, struct hs_slice name)
 {
-	size_t at = hs_hash(name.p, name.n, 0) & (t->slots - 1);
+	size_t at = (size_t)hs_hash(name.p, name.n, 0) & (t->slots - 1);
 
 	while (t->slot[at] != 0 && !hs_slice_eq(hs_slice_str(t->table.column[t->slot[at] - 1].name), name))
 		at = (at + 1) & (t->slots - 1);
@@ -155,7 +155,7 @@ static struct hs_slice bare_name(const struct hs_catalogue *c, const struct hs_c
 
 static size_t table_slot(const struct hs_catalogue *c, struct hs_slice name)
 {
-	size_t at = hs_hash(name.p, name.n, 0) & (c->slots - 1);
+	size_t at = (size_t)hs_hash(name.p, name.n, 0) & (c->slots - 1);
 
 	while (c->slot[at] != 0 && !hs_slice_eq(bare_name(c, c->table[c->slot[at] - 1]), name))
 		at = (at + 1) & (c->slots - 1);

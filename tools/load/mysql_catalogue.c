@@ -74,7 +74,7 @@ static bool note_column(void *context, const struct hs_slice *value)
 {
 	struct table_read *read = context;
 	enum hs_column_type type = type_of(value);
-	size_t length = value[LENGTH].p != NULL ? strtoull(value[LENGTH].p, NULL, 10) : 0;
+	size_t length = value[LENGTH].p != NULL ? (size_t)strtoull(value[LENGTH].p, NULL, 10) : 0;
 	struct hs_target_column *column;
 
 	if (!hs_target_add_column(&read->table, value[NAME], type))

@@ -372,7 +372,7 @@ static bool read_session(void *context, const struct hs_slice *value)
 	struct hs_buf account = { .p = m->account, .cap = sizeof m->account - 1, .max = sizeof m->account - 1 };
 	const char *at = memrchr(value[1].p, '@', value[1].n);
 
-	m->packet_max = strtoull(value[0].p, NULL, 10);
+	m->packet_max = (size_t)strtoull(value[0].p, NULL, 10);
 	if (at == NULL)
 		return true;
 	hs_sql_put_text(&account, hs_slice(value[1].p, (size_t)(at - value[1].p)));
