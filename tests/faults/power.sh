@@ -3,7 +3,8 @@
 # qemu-storage-daemon exports and whose writes it logs, flushes included. From the log come the
 # images a disk may hold: as of every flush, and between two flushes with writes missing, torn
 # and in another order. Each is mounted under another boot id; what had been acknowledged by
-# then must be there, in whole lines, and service must go on.
+# then must be there, in whole lines, and service must go on. The events have values that a rule
+# drops or hashes: these are in no byte that was ever written.
 . "$(dirname "$0")/lib.sh"
 
 need_root
@@ -44,7 +45,8 @@ base_make() {
 	ext4) truncate -s 48M "$T/base" && mkfs.ext4 -q -F "$T/base" ;;
 	xfs) truncate -s 320M "$T/base" && mkfs.xfs -q "$T/base" ;;
 	esac
-	place_make 'rotate_size = 16K'
+	place_make 'rotate_size = 16K' 'hash_key = 00112233445566778899aabbccddeeff' \
+		'[fields]' 'properties_card = drop' 'properties_email = hash'
 	DISK=$S/disk
 	SPOOL_DIR=$DISK/spool
 	SPOOL=$SPOOL_DIR/events.jsonl
@@ -71,6 +73,19 @@ logged_start() {
 	wait_for 10 eval '[ "$(stat -c %s "$T/export")" -gt 0 ]' || { cat "$T/qemu.log"; exit 2; }
 }
 
+# private_body NAME FROM TO: batch_body, with values in each event that must not be kept.
+private_body() {
+	local file
+	batch_body "$@"
+	for file in "$T/body.$1" "$T/first"; do
+		sed -i 's/"userId":"u"/&,"properties":{"card":"never-on-disk-4111","email":"Never.On@Disk.example"}/g' "$file"
+	done
+	sign "$SECRET" "$T/first" >"$T/sign.$1"
+}
+
+# never_written: how many lines of all that was written to the disk have one of these values.
+never_written() { grep -aciE 'never-on-disk|never\.on@disk' "$T/log"; }
+
 # work: requests; the ledger says how long the log was when each id was acknowledged. Now and
 # then a process is killed before its sync, so that recovery is in the log, too.
 work() {
@@ -78,7 +93,7 @@ work() {
 	: >"$T/ledger.log"
 	for ((i = 1; i <= REQUESTS; i++)); do
 		size=$((1 + i * 7 % 23))
-		batch_body w "$from" $((from + size - 1))
+		private_body w "$from" $((from + size - 1))
 		case $((i % 12)) in
 		7) one w strace -qq -o /dev/null -e inject=fdatasync:signal=SIGKILL ;;
 		9) one w strace -qq -o /dev/null -e inject=pwrite64:signal=SIGKILL ;;
@@ -88,6 +103,11 @@ work() {
 		seq -f "$(stat -c %s "$T/log") b-%.0f" "$from" $((from + size - 1)) >>"$T/ledger.log"
 		from=$((from + size))
 	done
+	printf '{"type":"track","messageId":"r","userId":"u","properties":{"card":"never-on-disk-4111"}}' >"$T/body.r"
+	sign "$SECRET" "$T/body.r" >"$T/sign.r"
+	chmod 644 "$T/body.r" "$T/sign.r"
+	one r
+	[ "$STATUS" = 400 ] || not_ok "$FS: a request to be rejected" "$STATUS"
 }
 
 # image_check OFFSET WHAT: $T/image, in which all up to that offset of the log is safe.
@@ -129,6 +149,7 @@ on() { # FILESYSTEM
 	"$REPLAY" points "$T/log" >"$T/points"
 	n=$(wc -l <"$T/points")
 	is "$FS: the log has flushes" "$((n > REQUESTS))" 1
+	is "$FS: what rules drop or hash was never written, and the records were" "$(never_written) $(($(grep -ac '"b-1"' "$T/log") > 0))" "0 1"
 	mount --bind "$T/boot_id" "$BOOT_ID"
 
 	cp --sparse=always "$T/base" "$T/now"

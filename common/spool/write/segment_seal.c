@@ -102,18 +102,15 @@ static enum hs_result seal(struct hs_segment *s, bool looked)
 	return HS_OK;
 }
 
+/* `saved` changes after the sync: a kill in between must leave the number to be saved by the next process. */
 enum hs_result hs_segment_save_number(struct hs_segment *s)
 {
 	struct hs_stream *stream = s->stream;
-	uint64_t was = stream->saved;
-	enum hs_result result;
+	bool is_first = stream->saved == 0 && stream->number == 1;
+	enum hs_result result = is_first ? HS_OK : hs_shared_state_sync(s->dir->state);
 
-	stream->saved = stream->number;
-	if (was == 0 && stream->number == 1)
-		return HS_OK;
-	result = hs_shared_state_sync(s->dir->state);
-	if (result != HS_OK)
-		stream->saved = was;
+	if (result == HS_OK)
+		stream->saved = stream->number;
 	return result;
 }
 
