@@ -158,9 +158,11 @@ void hs_rules_about(const struct hs_rules *r, struct hs_slice tenant, struct hs_
 
 void hs_rules_begin(const struct hs_rules *r, struct hs_slice tenant, struct hs_facts *facts)
 {
-	memset(facts->matched, 0, (r->conditions + 63) / 64 * sizeof *facts->matched);
-	memset(facts->id, 0, sizeof facts->id);
 	facts->tenant = tenant;
+	if (r->conditions > 0)
+		memset(facts->matched, 0, (r->conditions + 63) / 64 * sizeof *facts->matched);
+	if (r->samples)
+		memset(facts->id, 0, sizeof facts->id);
 }
 
 /* A cryptographic hash, because the same user must be in the sample on every machine. */

@@ -63,14 +63,11 @@ static bool is_other_era(const struct hs_ruling *r, const struct hs_name_cache *
 	       (r->rules->has_tenants && !hs_slice_eq(hs_buf_slice(&r->tenant), tenant));
 }
 
-static bool make_room(struct hs_ruling *r, const struct hs_name_cache *names, uint32_t name)
+static bool make_room(struct hs_ruling *r, const struct hs_name_cache *names)
 {
 	size_t more = names->name_cap;
-	struct hs_rules_of_name *of_name;
+	struct hs_rules_of_name *of_name = realloc(r->of_name, more * sizeof *of_name);
 
-	if (name < r->names)
-		return true;
-	of_name = realloc(r->of_name, more * sizeof *of_name);
 	if (of_name == NULL)
 		return false;
 	memset(of_name + r->names, 0, (more - r->names) * sizeof *of_name);
@@ -164,7 +161,7 @@ enum hs_result hs_ruling_leaf(struct hs_ruling *r, const struct hs_name_cache *n
 	uint32_t name = hs_name_cache_name_of(names, step);
 	struct hs_rules_about about;
 
-	if (!make_room(r, names, name))
+	if (name >= r->names && !make_room(r, names))
 		return HS_E_MEMORY;
 	if (r->of_name[name].era != r->era) {
 		r->of_name[name].era = r->era;
