@@ -58,7 +58,8 @@ done
 # A server sets the modes once for its settings: see that it has done so.
 HOOKSPOOL_SPOOL_MODE=0640 maintain
 kill -HUP $(workers)
-wait_for 10 all_follow
+wait_for 30 all_follow
+maintain # until the server's own pass is through: all files follow before it ends
 mode_is 0640
 hs check >"$T/check"
 check 'check reports files with other modes' grep -q 'modes.*not follow spool_mode = 0640' "$T/check"

