@@ -12,31 +12,33 @@ export HS_BUILD logs CMOCKA_MESSAGE_OUTPUT=TAP
 
 run_one() {
 	name=$(basename "$1")
+	# two rooms may have a test of one name, and both may run at once
+	log=$logs/${1//\//,}
 	start=$SECONDS
 	# a background job of a script ignores SIGINT, and the tested program would inherit that
 	case $1 in
 	*.sh) env --default-signal bash "$1" ;;
 	*) env --default-signal "$1" ;;
-	esac > "$logs/$name.log" 2>&1 < /dev/null
+	esac > "$log.log" 2>&1 < /dev/null
 	status=$?
 	# cmocka prints "not ok … # SKIP" for a skipped test; a skip is not a failure
-	passed=$(grep -cE '^ok |^not ok .*# SKIP' "$logs/$name.log")
-	failed=$(grep -E '^not ok ' "$logs/$name.log" | grep -vc '# SKIP')
-	planned=$(sed -n 's/^1\.\.\([0-9][0-9]*\).*/\1/p' "$logs/$name.log" | awk '{ n += $1 } END { print n + 0 }')
+	passed=$(grep -cE '^ok |^not ok .*# SKIP' "$log.log")
+	failed=$(grep -E '^not ok ' "$log.log" | grep -vc '# SKIP')
+	planned=$(sed -n 's/^1\.\.\([0-9][0-9]*\).*/\1/p' "$log.log" | awk '{ n += $1 } END { print n + 0 }')
 	# a program that dies, or stops before the end of its plan, has failed
 	if [ "$failed" = 0 ] && { [ $status -ne 0 ] || [ "$planned" -ne "$passed" ] || [ "$passed" = 0 ]; }; then
 		failed=1
-		echo "# exit status $status, planned $planned, passed $passed" >> "$logs/$name.log"
+		echo "# exit status $status, planned $planned, passed $passed" >> "$log.log"
 	fi
-	echo "$passed $failed" > "$logs/$name.count"
+	echo "$passed $failed" > "$log.count"
 	verdict=ok
 	if [ "$failed" -gt 0 ]; then
 		verdict=FAILED
-		sed "s|^|    |" "$logs/$name.log" > "$logs/$name.show"
+		sed "s|^|    |" "$log.log" > "$log.show"
 	fi
 	printf '  %-32s %3d passed, %d failed  (%d s)  %s\n' "$name" "$passed" "$failed" $((SECONDS - start)) $verdict
-	sed -n 's/^# figure: /      /p' "$logs/$name.log"
-	[ ! -e "$logs/$name.show" ] || cat "$logs/$name.show"
+	sed -n 's/^# figure: /      /p' "$log.log"
+	[ ! -e "$log.show" ] || cat "$log.show"
 }
 export -f run_one
 
