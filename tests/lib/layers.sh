@@ -30,6 +30,7 @@ tools/command
 tools/probe
 tools/sink
 tools/load
+tools/ship
 tools
 '
 work=$(mktemp -d) || exit 2
