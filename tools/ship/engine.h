@@ -25,7 +25,7 @@
 
 struct hs_engine;
 
-/* What to connect to. Strings outlive the engine; NULL: not given. */
+/* The servers and how to connect. Strings outlive the engine; NULL: not given. */
 struct hs_engine_options {
 	const char *servers;             /* nats://a,b or tls://a,b: separated by commas */
 	const char *ca, *cert, *key;     /* PEM files */
@@ -128,7 +128,7 @@ struct hs_engine_stream {
 	char server_version[24], leader[64];
 };
 
-/* What the stream has of this receiver. */
+/* This receiver's part of the stream. */
 struct hs_engine_asked {
 	bool failed; /* try again later: failure says why */
 	struct hs_engine_failure failure;
