@@ -114,6 +114,12 @@ for (const view of ['rejected', 'schema', 'overview']) {
   await page.waitForSelector(`#${view}:not([hidden]) .card`)
   if (view === 'rejected') await page.click('text=Show payloads')
   if (view === 'schema') await page.click('summary >> nth=0')
+  if (view === 'overview') {
+    const shown = await page.textContent('#overview')
+    ok(/[\d,]+event ids known/.test(shown), 'the ids in the index', shown)
+    ok(/Refusal of a sender: .* ago, type not supported\. Remedy: /.test(shown), 'the last error, with its time and remedy', shown)
+    ok(/secret #22 d1 h/.test(shown), 'a sender that has gone quiet', shown)
+  }
   await picture(view)
 }
 

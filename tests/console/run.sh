@@ -13,6 +13,7 @@ cp "$ROOT/tests/console/"*.mjs "$ROOT/tests/console/package.json" "$DRIVERS"
 	exit 2
 }
 SETTINGS="auth = signature
+secret = a shop that sends no more
 $(printf '%s\n' "$PASSWORD" | "$HS_BUILD/hookspool" passwd)"
 
 # send: posts standard input with its signature.
@@ -33,6 +34,8 @@ for mount in lighttpd-fcgi apache-cgi; do
 	{ printf '['; events old- 1 450; printf ']'; } >"$T/body"
 	"$T/send" <"$T/body"
 	printf '{"type":"nothing"}' | "$T/send"
+	(SECRET='a shop that sends no more' URL=$HTTP/hookspool signed "$T/body")
+	silence '#2'
 	cp "$HS_BUILD/hookspool" "$S/bin/hookspool"
 	hs rotate
 	hs maintain

@@ -121,6 +121,13 @@ is 'wrong queries' "$CODES" '11 400'
 ask '/feed?after=1'
 safe 'a wrong query'
 
+(URL=$HTTP/hookspool && post "$T/body" -H 'X-Signature: 00' && ask /overview)
+is 'no failure yet, and a refusal' "$(jq -c '[.last_failure, .last_refusal.message, .now - .last_refusal.at < 600000, .quiet]' "$T/answer.body")" \
+	'[null,"X-Signature does not match",true,[]]'
+silence '#1'
+ask /overview
+is 'a sender that is quiet' "$(jq -c '[.quiet[] | [.kind, .name, .pause]]' "$T/answer.body")" '[["secret","#1",3600000]]'
+
 # pages: the ids of all events by going back, one a line.
 pages() {
 	local oldest='' more=true
@@ -137,6 +144,8 @@ hs rotate
 maintain
 { printf '['; events c- 1 120; printf ']'; } >"$T/body"
 (URL=$HTTP/hookspool && signed "$T/body")
+ask /overview
+is 'the ids in the index' "$(jq .ids "$T/answer.body")" 152
 pages >"$T/pages"
 spooled | jq -r .message_id | tac >"$T/all"
 check 'going back finds each event once, the newest first, through compressed segments' cmp "$T/pages" "$T/all"

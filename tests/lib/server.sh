@@ -606,3 +606,20 @@ status_and_body() { tr -d '\r' | sed -n '1s/Status: \([0-9]*\).*/\1/p; $p' | xar
 
 # spool_reopen: opens the spool, which repairs what a killed process left.
 spool_reopen() { cgi REQUEST_METHOD=GET PATH_INFO=/health </dev/null >/dev/null; }
+
+# silence SENDER: the metrics say that it was in use for a day and is silent for two.
+silence() {
+	python3 - "$S/spool/.hookspool/run/metrics" "$1" <<-'END'
+		import struct, sys, time
+		KINDS, FIRST, SIZE, COUNT = 4, 80 + 2880 * 32, 104, 2560
+		name, now = sys.argv[2].encode(), int(time.time())
+		with open(sys.argv[1], 'r+b') as f:
+		    for at in range(FIRST, FIRST + COUNT * SIZE, SIZE):
+		        f.seek(at)
+		        entry = f.read(SIZE)
+		        used = struct.unpack_from('Q', entry, 8)[0]
+		        if entry[40:].rstrip(b'\0') == name:
+		            f.seek(at + 8)
+		            f.write(struct.pack('QQQ', (now - 172800) * KINDS + used % KINDS, now - 259200, 3600))
+	END
+}

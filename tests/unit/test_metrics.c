@@ -88,8 +88,9 @@ TEST_WITH(rows_keep_their_place, NULL, NULL)
 		                            "request_ms",          "sync_us",
 		                            "commit_events",       "sync_failures",
 		                            "segments_poisoned",   "reloads_refused",
-		                            "last_event",          "ids" };
-	static const size_t cells[] = { 500, 1, 1, 1, 1, 1, 1, 1, 1, 1, 8, 8, 8, 256, 16, 16, 16, 1, 1, 1, 1, 1 };
+		                            "last_event",          "ids",
+		                            "last_failure",        "last_refusal" };
+	static const size_t cells[] = { 500, 1, 1, 1, 1, 1, 1, 1, 1, 1, 8, 8, 8, 256, 16, 16, 16, 1, 1, 1, 1, 1, 1, 1 };
 	size_t first = hs_metric_info(HS_METRIC_RESPONSES)->offset, at = first;
 
 	assert_int_equal(first, 80 + 2880 * 32 + 2560 * 104);
@@ -170,6 +171,34 @@ TEST(rows_of_several_cells)
 	for (size_t cell = 0; cell < sizeof buckets / sizeof buckets[0]; cell++)
 		assert_int_equal(hs_metrics_value(s.f, HS_METRIC_REQUEST_MS, cell), buckets[cell]);
 	assert_int_equal(hs_metrics_refused(NULL, HS_E_SIGNATURE), 0);
+}
+
+/* Failures of ours and faults of senders are told apart, and each reason is found again. */
+TEST(the_last_refusal_is_known)
+{
+	enum hs_result reason = HS_OK;
+	int64_t at = 0, now = hs_io_now();
+
+	assert_false(hs_metrics_last(NULL, HS_METRIC_LAST_FAILURE, &reason, &at));
+	assert_true(follow());
+	look();
+	assert_false(hs_metrics_last(s.f, HS_METRIC_LAST_REFUSAL, &reason, &at));
+	for (int r = HS_OK + 1; r < HS_RESULT_COUNT; r++) {
+		bool ours = hs_result_info((enum hs_result)r)->status == 503;
+
+		hs_metrics_add_refusal(s.m, (enum hs_result)r);
+		look();
+		assert_true(hs_metrics_last(s.f, ours ? HS_METRIC_LAST_FAILURE : HS_METRIC_LAST_REFUSAL, &reason, &at));
+		assert_result(reason, (enum hs_result)r);
+		assert_in_range(at, now - 1000, now + 60000);
+	}
+	hs_metrics_add_refusal(s.m, HS_E_SIGNATURE);
+	look();
+	assert_true(hs_metrics_last(s.f, HS_METRIC_LAST_FAILURE, &reason, &at));
+	assert_int_equal(hs_result_info(reason)->status, 503);
+	hs_metrics_set(s.m, HS_METRIC_LAST_REFUSAL, 1); /* by a build with another table */
+	look();
+	assert_false(hs_metrics_last(s.f, HS_METRIC_LAST_REFUSAL, &reason, &at));
 }
 
 TEST(a_build_without_these_rows_counts_none_of_them)

@@ -12,10 +12,6 @@ struct uses {
 	size_t count;
 };
 
-static const char *const kind_name[] = {
-	[HS_CREDENTIAL_SECRET] = "secret", [HS_CREDENTIAL_KEY] = "key", [HS_CREDENTIAL_SOURCE] = "source"
-};
-
 static int last_first(const void *a, const void *b)
 {
 	const struct hs_metrics_use *x = a, *y = b;
@@ -126,7 +122,7 @@ static void put_uses(struct hs_buf *out, const struct uses *u, size_t top, int64
 	char text[HS_TIMESTAMP_TEXT + 1];
 
 	for (size_t i = 0; i < shown; i++) {
-		size_t n = strlen(kind_name[u->use[i].kind]) + 1 + strlen(u->use[i].name);
+		size_t n = strlen(hs_credential_name(u->use[i].kind)) + 1 + strlen(u->use[i].name);
 
 		width = n > width ? n : width;
 	}
@@ -136,7 +132,7 @@ static void put_uses(struct hs_buf *out, const struct uses *u, size_t top, int64
 		hs_buf_put_slice(out, HS_SLICE("  last used\n"));
 	}
 	for (size_t i = 0; i < shown; i++) {
-		put_name(out, kind_name[u->use[i].kind], u->use[i].name, width);
+		put_name(out, hs_credential_name(u->use[i].kind), u->use[i].name, width);
 		hs_timestamp_text(u->use[i].last_ms, text);
 		hs_buf_put_slice(out, HS_SLICE("  "));
 		hs_buf_put_slice(out, hs_slice_str(text));
@@ -212,7 +208,7 @@ void hs_metrics_report_json(const struct hs_metrics_figures *figures, int64_t no
 	hs_json_writer_array(w, "credentials");
 	for (size_t i = 0; u != NULL && i < u->count; i++) {
 		hs_json_writer_object(w, NULL);
-		hs_json_writer_text(w, "kind", hs_slice_str(kind_name[u->use[i].kind]));
+		hs_json_writer_text(w, "kind", hs_slice_str(hs_credential_name(u->use[i].kind)));
 		hs_json_writer_text(w, "name", hs_slice_str(u->use[i].name));
 		hs_json_writer_time(w, "last_used", u->use[i].last_ms);
 		hs_json_writer_uint(w, "events", u->use[i].events);

@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-enum { MINUTE_MS = 60000, HOURS = 48, MINUTES = 60 };
+enum { MINUTE_MS = 60000, HOURS = 48, MINUTES = 60, QUIET_MOST = 100 };
 
 static struct hs_slice param(const struct hs_exchange *exchange, const char *name)
 {
@@ -78,6 +78,44 @@ static uint64_t put_bars(struct hs_json_writer *w, const char *name, const struc
 	return bytes;
 }
 
+/* An object of what was last refused, or null. */
+static void put_last(struct hs_json_writer *w, const char *name, const struct hs_metrics_figures *figures,
+                     enum hs_metric row)
+{
+	enum hs_result reason;
+	int64_t at;
+
+	if (!hs_metrics_last(figures, row, &reason, &at)) {
+		hs_json_writer_null(w, name);
+		return;
+	}
+	hs_json_writer_object(w, name);
+	hs_json_writer_uint(w, "at", (uint64_t)at);
+	hs_json_writer_text(w, "message", hs_slice_str(hs_result_info(reason)->message));
+	hs_json_writer_text(w, "remedy", hs_slice_str(hs_result_info(reason)->remedy));
+	hs_json_writer_end(w, '}');
+}
+
+static void put_quiet(struct hs_json_writer *w, const struct hs_metrics_figures *figures, int64_t now)
+{
+	struct hs_metrics_use use;
+	int shown = 0;
+
+	hs_json_writer_array(w, "quiet");
+	for (size_t i = 0; i < HS_METRICS_CREDENTIALS && shown < QUIET_MOST; i++) {
+		if (!hs_metrics_use(figures, i, &use) || !hs_metrics_is_quiet(&use, now))
+			continue;
+		hs_json_writer_object(w, NULL);
+		hs_json_writer_text(w, "kind", hs_slice_str(hs_credential_name(use.kind)));
+		hs_json_writer_text(w, "name", hs_slice_str(use.name));
+		hs_json_writer_uint(w, "last", (uint64_t)use.last_ms);
+		hs_json_writer_uint(w, "pause", (uint64_t)use.pause_ms);
+		hs_json_writer_end(w, '}');
+		shown++;
+	}
+	hs_json_writer_end(w, ']');
+}
+
 static void put_figures(struct hs_json_writer *w, int run_dir, int64_t now)
 {
 	struct hs_metrics_figures *figures = hs_metrics_read(run_dir);
@@ -91,6 +129,10 @@ static void put_figures(struct hs_json_writer *w, int run_dir, int64_t now)
 	hs_json_writer_uint(w, "accepted", hs_metrics_value(figures, HS_METRIC_ACCEPTED, 0));
 	hs_json_writer_uint(w, "duplicate", hs_metrics_value(figures, HS_METRIC_DUPLICATES, 0));
 	hs_json_writer_uint(w, "rejected", hs_metrics_value(figures, HS_METRIC_REJECTED, 0));
+	hs_json_writer_uint(w, "ids", hs_metrics_value(figures, HS_METRIC_IDS, 0));
+	put_last(w, "last_failure", figures, HS_METRIC_LAST_FAILURE);
+	put_last(w, "last_refusal", figures, HS_METRIC_LAST_REFUSAL);
+	put_quiet(w, figures, now);
 	hs_metrics_figures_free(figures);
 }
 

@@ -292,9 +292,6 @@ static void put_senders(struct printer *p)
 
 static void put_each_sender(struct printer *p, void (*put)(struct printer *p, const struct hs_metrics_use *use))
 {
-	static const char *const kinds[HS_CREDENTIALS] = {
-		[HS_CREDENTIAL_SECRET] = "secret", [HS_CREDENTIAL_KEY] = "key", [HS_CREDENTIAL_SOURCE] = "source"
-	};
 	struct hs_metrics_use use;
 
 	if (count_senders(p) > HS_EXPOSITION_SENDERS)
@@ -302,7 +299,7 @@ static void put_each_sender(struct printer *p, void (*put)(struct printer *p, co
 	for (size_t i = 0; i < HS_METRICS_CREDENTIALS; i++) {
 		if (!hs_metrics_use(p->figures->metrics, i, &use))
 			continue;
-		begin(p, "kind", kinds[use.kind], "sender", use.name);
+		begin(p, "kind", hs_credential_name(use.kind), "sender", use.name);
 		put(p, &use);
 	}
 }

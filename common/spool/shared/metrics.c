@@ -261,10 +261,16 @@ void hs_metrics_add_response(struct hs_metrics *m, int status)
 		add_at(m, block, table[HS_METRIC_RESPONSES].offset + cell * sizeof(uint64_t), 1);
 }
 
-_Atomic uint64_t *hs_metrics_find_reason(const struct block *block, enum hs_result reason, bool make)
+static uint64_t hash_of(enum hs_result reason)
 {
 	struct hs_slice name = hs_slice_str(hs_result_info(reason)->name);
-	uint64_t id = hs_hash(name.p, name.n, 0) | 1;
+
+	return hs_hash(name.p, name.n, 0);
+}
+
+_Atomic uint64_t *hs_metrics_find_reason(const struct block *block, enum hs_result reason, bool make)
+{
+	uint64_t id = hash_of(reason) | 1;
 
 	for (uint64_t i = 0; i < HS_METRIC_REASONS; i++) {
 		_Atomic uint64_t *pair =
@@ -285,6 +291,11 @@ static bool has_row(const struct hs_metrics *m, enum hs_metric metric)
 	return table[metric].offset + table[metric].cells * sizeof(uint64_t) <= m->bytes;
 }
 
+uint64_t hs_metrics_pack_reason(enum hs_result reason, int64_t at_ms)
+{
+	return (uint64_t)(at_ms / 1000) << NAME_BITS | hash_of(reason) >> (64 - NAME_BITS);
+}
+
 void hs_metrics_add_refusal(struct hs_metrics *m, enum hs_result reason)
 {
 	struct block *block = block_of(m);
@@ -293,6 +304,8 @@ void hs_metrics_add_refusal(struct hs_metrics *m, enum hs_result reason)
 
 	if (pair != NULL)
 		add(pair + 1, 1);
+	hs_metrics_set(m, hs_result_info(reason)->status == 503 ? HS_METRIC_LAST_FAILURE : HS_METRIC_LAST_REFUSAL,
+	               hs_metrics_pack_reason(reason, hs_io_now()));
 }
 
 static const uint64_t bounds[][HS_METRIC_BUCKETS] = {

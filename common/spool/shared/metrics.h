@@ -86,7 +86,9 @@ enum hs_metric_kind { HS_COUNTER, HS_GAUGE, HS_HISTOGRAM };
 	X(RELOADS_REFUSED, reloads_refused, GAUGE, "flag", NONE, \
 	  "1 if the settings were bad when they were last reread") \
 	X(LAST_EVENT, last_event, GAUGE, "milliseconds", NONE, "when an event was last written, since 1970") \
-	X(IDS, ids, GAUGE, "ids", NONE, "message ids that the index knew at the last maintenance")
+	X(IDS, ids, GAUGE, "ids", NONE, "message ids that the index knew at the last maintenance") \
+	X(LAST_FAILURE, last_failure, GAUGE, "packed", NONE, "the last answer 503: see hs_metrics_last") \
+	X(LAST_REFUSAL, last_refusal, GAUGE, "packed", NONE, "the last refusal of a sender: see hs_metrics_last")
 
 enum hs_metric {
 #define HS_METRIC_ENUM(NAME, name, kind, unit, label, help) HS_METRIC_##NAME,
@@ -133,7 +135,7 @@ bool hs_metrics_is_tried(const struct hs_metrics *m);
 /* Counts one answer; statuses outside 100 to 599 are not counted. */
 void hs_metrics_add_response(struct hs_metrics *m, int status);
 
-/* Counts a request or an event that was refused for this reason, which is not HS_OK. */
+/* Counts a request or an event that was refused now for this reason, which is not HS_OK. */
 void hs_metrics_add_refusal(struct hs_metrics *m, enum hs_result reason);
 
 /* Adds one to a histogram's bucket for the value, and the value to its sum. Negative ones count as 0. */
@@ -155,13 +157,14 @@ struct hs_metrics_sums {
 static_assert(HS_FATES * HS_EVENT_TYPES <= 32, "bits of hs_metrics_sums.types");
 
 /* The rows between these two are not summed: they are counted where something happens. */
-#define HS_METRIC_IS_SUMMED(metric) ((metric) < HS_METRIC_ACCEPTED_OF || (metric) > HS_METRIC_IDS)
+#define HS_METRIC_IS_SUMMED(metric) ((metric) < HS_METRIC_ACCEPTED_OF || (metric) > HS_METRIC_LAST_REFUSAL)
 
 /* Makes all sums 0, in a few instructions: each commit does it. */
 static inline void hs_metrics_sums_init(struct hs_metrics_sums *sums)
 {
 	memset(sums->of, 0, HS_METRIC_ACCEPTED_OF * sizeof *sums->of);
-	memset(&sums->of[HS_METRIC_IDS + 1], 0, (HS_METRIC_COUNT - HS_METRIC_IDS - 1) * sizeof *sums->of);
+	memset(&sums->of[HS_METRIC_LAST_REFUSAL + 1], 0,
+	       (HS_METRIC_COUNT - HS_METRIC_LAST_REFUSAL - 1) * sizeof *sums->of);
 	sums->types = 0;
 }
 
@@ -179,6 +182,9 @@ static inline void hs_metrics_sum(struct hs_metrics_sums *sums, enum hs_metrics_
 void hs_metrics_add(struct hs_metrics *m, const struct hs_metrics_sums *sums, int64_t now_ms);
 
 enum hs_credential { HS_CREDENTIAL_SECRET, HS_CREDENTIAL_KEY, HS_CREDENTIAL_SOURCE, HS_CREDENTIALS };
+/* "secret", "key" or "source". */
+const char *hs_credential_name(enum hs_credential kind);
+
 enum { HS_CREDENTIAL_NAME = 64, HS_METRICS_CREDENTIALS = 2560 };
 /*
  * Notes that a request was let in by this secret, key or source: its label or position, never its value;
@@ -209,6 +215,11 @@ int64_t hs_metrics_since(const struct hs_metrics_figures *f);
 uint64_t hs_metrics_value(const struct hs_metrics_figures *f, enum hs_metric metric, size_t cell);
 /* Refusals for this reason. */
 uint64_t hs_metrics_refused(const struct hs_metrics_figures *f, enum hs_result reason);
+/*
+ * What was last refused, and when (to the second): by a failure of ours for HS_METRIC_LAST_FAILURE, through the
+ * sender's fault for HS_METRIC_LAST_REFUSAL. False: nothing, or for a reason that only another build knows.
+ */
+bool hs_metrics_last(const struct hs_metrics_figures *f, enum hs_metric row, enum hs_result *reason, int64_t *at_ms);
 /* The upper bound of a histogram's bucket, inclusive, in the unit of its row. */
 uint64_t hs_metrics_bound(enum hs_metric histogram, size_t bucket);
 

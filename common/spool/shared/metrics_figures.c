@@ -80,6 +80,19 @@ uint64_t hs_metrics_refused(const struct hs_metrics_figures *f, enum hs_result r
 	return pair != NULL ? atomic_load(&pair[1]) : 0;
 }
 
+bool hs_metrics_last(const struct hs_metrics_figures *f, enum hs_metric row, enum hs_result *reason, int64_t *at_ms)
+{
+	uint64_t packed = hs_metrics_value(f, row, 0);
+
+	*at_ms = (int64_t)(packed >> NAME_BITS) * 1000;
+	for (int r = HS_OK + 1; packed != 0 && r < HS_RESULT_COUNT; r++)
+		if (packed == hs_metrics_pack_reason((enum hs_result)r, *at_ms)) {
+			*reason = (enum hs_result)r;
+			return true;
+		}
+	return false;
+}
+
 static uint64_t take_tagged(const _Atomic uint64_t *word, uint64_t tag, bool *found)
 {
 	uint64_t there = atomic_load(word);
@@ -105,6 +118,15 @@ bool hs_metrics_minute(const struct hs_metrics_figures *f, int64_t minute, struc
 	found->rejected = take_tagged(&slot->rejected, tag, &any);
 	found->bytes = take_tagged(&slot->bytes, tag, &any);
 	return any;
+}
+
+const char *hs_credential_name(enum hs_credential kind)
+{
+	static const char *const name[HS_CREDENTIALS] = {
+		[HS_CREDENTIAL_SECRET] = "secret", [HS_CREDENTIAL_KEY] = "key", [HS_CREDENTIAL_SOURCE] = "source"
+	};
+
+	return name[kind];
 }
 
 bool hs_metrics_use(const struct hs_metrics_figures *f, size_t i, struct hs_metrics_use *use)

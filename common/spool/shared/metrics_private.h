@@ -14,6 +14,7 @@
 enum {
 	TAG_SHIFT = 48, /* see struct minute */
 	KIND_BITS = 2,  /* see struct credential */
+	NAME_BITS = 30, /* see hs_metrics_pack_reason */
 };
 static_assert(HS_CREDENTIALS <= 1 << KIND_BITS, "a kind fits its bits");
 
@@ -72,6 +73,12 @@ enum condition hs_metrics_check_file(int fd, size_t bytes, struct stat *st);
 
 /* The entry of the reason in the row's hash table: its id and its count. NULL: it is not there, and not made. */
 _Atomic uint64_t *hs_metrics_find_reason(const struct block *block, enum hs_result reason, bool make);
+
+/*
+ * One word, so that reason and time belong together: NAME_BITS of the hash of the reason's name, which
+ * differ for all reasons, below the seconds since 1970.
+ */
+uint64_t hs_metrics_pack_reason(enum hs_result reason, int64_t at_ms);
 
 /* Never 0. */
 uint64_t hs_metrics_credential_id(enum hs_credential kind, struct hs_slice name);

@@ -291,10 +291,8 @@ async function showSchema() {
 	if (!events.length) return fill(box, text('p', 'No event was counted yet: maintenance counts every minute.', 'muted'));
 	fill(box, ...events.map((event) => make('details', { className: 'card' },
 		make('summary', {}, make('strong', {}, event.event || event.type), ' ' + (event.event ? event.type + ', ' : '') + count(event.count) + ', last ' + clock(event.last_seen)),
-		make('div', { className: 'scroll', tabIndex: 0, role: 'region', 'aria-label': 'Fields' }, make('table', {},
-			make('thead', {}, make('tr', {}, ...['Field', 'Types', 'Present', 'Example'].map((name) => make('th', { scope: 'col' }, name)))),
-			make('tbody', {}, ...event.fields.map((field) => make('tr', {}, text('td', field.name), text('td', field.types.join(', ')),
-				text('td', Math.round(field.count / event.count * 100) + ' %', 'num'), text('td', field.example === null ? '' : field.example)))))))));
+		tableOf('Fields', ['Field', 'Types', 'Present', 'Example'], event.fields.map((field) => [text('td', field.name), text('td', field.types.join(', ')),
+			text('td', Math.round(field.count / event.count * 100) + ' %', 'num'), text('td', field.example === null ? '' : field.example)])))));
 	if (other) box.append(text('p', count(other) + ' more records have other names.', 'muted'));
 }
 
@@ -323,13 +321,21 @@ function daysLeft(o) {
 	const days = o.free / (o.recent_bytes / time) / 86400000;
 	return days > 3650 ? 'years' : days < 2 ? (days * 24).toFixed(1) + ' h' : Math.floor(days) + ' d';
 }
+const tableOf = (name, heads, rows) => make('div', { className: 'scroll', tabIndex: 0, role: 'region', 'aria-label': name }, make('table', {},
+	make('thead', {}, make('tr', {}, ...heads.map((head) => make('th', { scope: 'col' }, head)))), make('tbody', {}, ...rows.map((cells) => make('tr', {}, ...cells)))));
 function cursorsOf(o) {
 	if (!o.cursors.length) return text('p', 'No consumer has a cursor.', 'muted');
-	return make('div', { className: 'scroll', tabIndex: 0, role: 'region', 'aria-label': 'Consumers' }, make('table', {}, make('thead', {}, make('tr', {}, ...['Consumer', 'Behind', 'Moved', 'State'].map((name) => make('th', { scope: 'col' }, name)))),
-		make('tbody', {}, ...o.cursors.map((c) => make('tr', {}, text('td', c.name),
-			text('td', c.segments ? c.segments + ' segments' : bytes(c.bytes)), text('td', c.saved ? span(o.now - c.saved) + ' ago' : ''),
-			text('td', c.damaged ? 'damaged' : c.held ? 'at work' : 'not running'))))));
+	return tableOf('Consumers', ['Consumer', 'Behind', 'Moved', 'State'], o.cursors.map((c) => [text('td', c.name),
+		text('td', c.segments ? c.segments + ' segments' : bytes(c.bytes)), text('td', c.saved ? span(o.now - c.saved) + ' ago' : ''),
+		text('td', c.damaged ? 'damaged' : c.held ? 'at work' : 'not running')]));
 }
+function quietOf(o) {
+	if (!o.quiet.length) return text('p', 'No sender has gone quiet.', 'muted');
+	return tableOf('Quiet senders', ['Sender', 'Silent for', 'Before, at most'], o.quiet.map((q) => [text('td', q.kind + ' ' + q.name),
+		text('td', span(o.now - q.last), 'bad'), text('td', span(q.pause))]));
+}
+const lastOf = (o, name, last) => make('p', {}, make('strong', {}, name + ': '), ...last ? [
+	make('span', { title: new Date(last.at).toLocaleString() }, span(o.now - last.at) + ' ago'), ', ' + last.message + '. Remedy: ' + last.remedy + '.'] : ['none.']);
 async function showOverview() {
 	const o = JSON.parse(await ask('overview'));
 	$('insecure').hidden = o.https;
@@ -338,8 +344,10 @@ async function showOverview() {
 	const parts = [well, text('h2', 'At Segment'), make('p', {}, 'Webhook URL: ', text('code', o.url), '. A sender must show: ' + o.demand + '.')];
 	if (o.minutes)
 		parts.push(make('div', { className: 'grid' }, figure('accepted', count(o.accepted)), figure('duplicate', count(o.duplicate)), figure('rejected', count(o.rejected)),
-			figure('in ' + count(o.segments) + ' segments', bytes(o.bytes)), figure('free', bytes(o.free)), figure('until the disk is full', daysLeft(o))),
-		bars('Last hour, by minute', o.minutes), bars('Last two days, by hour', o.hours), text('h2', 'Consumers'), cursorsOf(o),
+			figure('in ' + count(o.segments) + ' segments', bytes(o.bytes)), figure('free', bytes(o.free)), figure('until the disk is full', daysLeft(o)), figure('event ids known', o.ids ? count(o.ids) : '–')),
+		bars('Last hour, by minute', o.minutes), bars('Last two days, by hour', o.hours),
+		text('h2', 'Last errors'), lastOf(o, 'Failure of this service', o.last_failure), lastOf(o, 'Refusal of a sender', o.last_refusal),
+		text('h2', 'Quiet senders'), quietOf(o), text('h2', 'Consumers'), cursorsOf(o),
 		text('p', 'hookspool ' + o.version + ', counting since ' + new Date(o.since).toLocaleString() + '.', 'muted'));
 	fill($('figures'), ...parts);
 }
