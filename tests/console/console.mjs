@@ -39,7 +39,7 @@ async function picture (name) {
       ok(wide <= 0, `${name}: ${width} px, ${colorScheme}: nothing sticks out`, `${wide} px`)
       await page.waitForTimeout(50)
       await accessible(`${name}, ${width} px, ${colorScheme}`)
-      await page.screenshot({ path: `${shots}/${name}-${width}-${colorScheme}.png` })
+      await page.screenshot({ fullPage: name === 'overview', path: `${shots}/${name}-${width}-${colorScheme}.png` })
     }
   await page.emulateMedia({ colorScheme: 'light' })
   await page.setViewportSize({ width: 1280, height: 800 })
