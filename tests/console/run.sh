@@ -1,6 +1,7 @@
 #!/bin/bash
-# run.sh: the console in Chromium, behind lighttpd (FastCGI) and Apache (plain CGI); axe-core looks for what keeps
-# people out. Screenshots are kept in the build's folder console/. CONSOLE_MODULES: a folder with node_modules already.
+# run.sh: the console in Chromium, behind lighttpd (FastCGI), Apache (plain CGI) and Apache that has nothing but
+# a .htaccess; axe-core looks for what keeps people out. Screenshots are kept in the build's folder console/.
+# CONSOLE_MODULES: a folder with node_modules already.
 . "$(dirname "$0")/../lib/server.sh"
 PASSWORD='correct horse battery staple'
 DRIVERS=${CONSOLE_MODULES:-$HS_BUILD/console}
@@ -27,7 +28,7 @@ send_make() {
 	chmod +x "$T/send"
 }
 
-for mount in lighttpd-fcgi apache-cgi; do
+for mount in ${MOUNTS_TESTED-lighttpd-fcgi apache-cgi apache-htaccess}; do
 	server_start "$mount"
 	send_make
 	for type in track identify page screen group alias; do event "first-$type" "$type" | "$T/send"; done
@@ -37,6 +38,7 @@ for mount in lighttpd-fcgi apache-cgi; do
 	(SECRET='a shop that sends no more' URL=$HTTP/hookspool signed "$T/body")
 	silence '#2'
 	cp "$HS_BUILD/hookspool" "$S/bin/hookspool"
+	[ -e "$S/hookspool.conf" ] || cp -p "$S/www/hookspool.conf" "$S/hookspool.conf" # for the command
 	hs rotate
 	hs maintain
 	mkdir -p "$SHOTS/$mount"

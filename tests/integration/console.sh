@@ -52,7 +52,7 @@ is 'a short password is refused' "$? $(cat "$T/said")" '65 hookspool passwd: tak
 
 ### What every mount must pass on: path, query, cookie, HTTPS
 # MOUNTS_TESTED: which; all take long.
-for mount in ${MOUNTS_TESTED-lighttpd-cgi}; do
+for mount in ${MOUNTS_TESTED-lighttpd-cgi apache-htaccess}; do
 	COOKIE=
 	server_start "$mount"
 	send_event "$mount-1"
@@ -68,7 +68,7 @@ for mount in ${MOUNTS_TESTED-lighttpd-cgi}; do
 	ask '/feed?type=page'
 	is "$mount: a query" "$STATUS $(wc -l <"$T/answer.body")" '200 1'
 	ask /overview
-	is "$mount: overview" "$(jq -c '[.well, .https]' "$T/answer.body")" '[true,true]'
+	is "$mount: overview" "$(jq -c '[.well, .https, .url]' "$T/answer.body")" "[true,true,\"$HTTPS/hookspool\"]"
 	server_stop
 done
 

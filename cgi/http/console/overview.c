@@ -40,7 +40,7 @@ static void put_url(const struct hs_exchange *exchange, struct hs_json_writer *w
 	} else {
 		hs_buf_put_slice(&url, hs_session_is_https(exchange) ? HS_SLICE("https://") : HS_SLICE("http://"));
 		hs_buf_put_slice(&url, param(exchange, "HTTP_HOST"));
-		hs_buf_put_slice(&url, param(exchange, "SCRIPT_NAME"));
+		hs_buf_put_slice(&url, hs_session_path(exchange));
 	}
 	hs_json_writer_text(w, "url", hs_buf_slice(&url));
 	hs_buf_free(&url);

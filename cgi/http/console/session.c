@@ -180,11 +180,7 @@ enum hs_result hs_session_check(const struct hs_exchange *exchange, struct hs_se
 
 /* --- Set-Cookie ---------------------------------------------------------------------- */
 
-/*
- * The mount's path as the browser has it: the request's address without what is below the mount. Where a
- * RewriteRule leads to the program, SCRIPT_NAME is another.
- */
-static struct hs_slice path_of(const struct hs_exchange *exchange)
+struct hs_slice hs_session_path(const struct hs_exchange *exchange)
 {
 	struct hs_slice uri = param(exchange, "REQUEST_URI"), below = param(exchange, "PATH_INFO");
 	const char *query = uri.n > 0 ? memchr(uri.p, '?', uri.n) : NULL;
@@ -200,7 +196,7 @@ static struct hs_slice path_of(const struct hs_exchange *exchange)
 static void put_cookie(const struct hs_exchange *exchange, const char *value, int seconds,
                        char cookie[static HS_SESSION_COOKIE])
 {
-	struct hs_slice path = path_of(exchange);
+	struct hs_slice path = hs_session_path(exchange);
 	bool plain = path.n > 0 && path.n < 200;
 
 	for (size_t i = 0; i < path.n; i++)

@@ -26,6 +26,12 @@ struct hs_session {
 /* True if the request came by HTTPS, as the web server or a trusted proxy says. */
 bool hs_session_is_https(const struct hs_exchange *exchange);
 
+/*
+ * The mount's path as the browser has it: the request's address without what is below the mount. Where a
+ * RewriteRule leads to the program, SCRIPT_NAME is another.
+ */
+struct hs_slice hs_session_path(const struct hs_exchange *exchange);
+
 /* HS_OK, or HS_E_CONSOLE_HTTP unless console_http = yes. */
 enum hs_result hs_session_check_https(const struct hs_exchange *exchange);
 

@@ -312,8 +312,8 @@ function bars(name, values) {
 		});
 		chart.append(bar);
 	}
-	return make('div', {}, text('h2', name), chart, make('p', { className: 'muted' }, ...[['accepted', 'accepted'], ['duplicate', 'duplicate'], ['rejects', 'rejected']].flatMap(
-		([kind, word], i) => [text('span', '', 'key ' + kind), word + ' ' + count(sums[i])])));
+	return make('div', {}, text('h2', name), chart, make('p', { className: 'muted legend' }, ...[['accepted', 'accepted'], ['duplicate', 'duplicate'], ['rejects', 'rejected']].map(
+		([kind, word], i) => make('span', {}, text('span', '', 'key ' + kind), word + ' ' + count(sums[i])))));
 }
 function daysLeft(o) {
 	const time = Math.min(o.now - o.since, 48 * 3600000);
