@@ -98,6 +98,8 @@ void wrap_device(unsigned shift)
 	atomic_store(&device_shift, shift);
 }
 
+static _Atomic uint64_t bytes_read;
+
 void wrap_reset(void)
 {
 	for (int i = 0; i < WRAP_CALLS; i++) {
@@ -107,6 +109,7 @@ void wrap_reset(void)
 	}
 	atomic_store(&files, 0);
 	atomic_store(&kill_at, 0);
+	atomic_store(&bytes_read, 0);
 	short_at = 0;
 	wrap_inodes(-1);
 	wrap_space(-1);
@@ -117,6 +120,11 @@ void wrap_reset(void)
 unsigned wrap_count(enum wrap_call call)
 {
 	return atomic_load(&plans[call].count);
+}
+
+uint64_t wrap_bytes_read(void)
+{
+	return atomic_load(&bytes_read);
 }
 
 unsigned wrap_count_files(void)
@@ -216,7 +224,10 @@ ssize_t WRAP(pwrite)(int fd, const void *p, size_t n, off_t offset)
 
 ssize_t WRAP(pread)(int fd, void *p, size_t n, off_t offset)
 {
-	return may_file(WRAP_PREAD) ? REAL(pread)(fd, p, n, offset) : -1;
+	ssize_t got = may_file(WRAP_PREAD) ? REAL(pread)(fd, p, n, offset) : -1;
+
+	atomic_fetch_add(&bytes_read, got > 0 ? (uint64_t)got : 0);
+	return got;
 }
 
 int WRAP(openat)(int at, const char *path, int flags, ...)

@@ -38,6 +38,9 @@ void wrap_reset(void);
 /* The number of its calls since wrap_reset. */
 unsigned wrap_count(enum wrap_call call);
 
+/* The bytes that WRAP_PREAD has returned since wrap_reset. */
+uint64_t wrap_bytes_read(void);
+
 /* The nth call from now on (from 1) and the next `times - 1` fail with this errno. */
 void wrap_fail(enum wrap_call call, unsigned nth, unsigned times, int error);
 

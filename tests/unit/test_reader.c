@@ -339,20 +339,69 @@ TEST(the_last_of_lines_of_any_length)
 	static const size_t numbers[] = { 1, 2, 5, 17, 490, 100000 };
 	uint64_t seed = random_seed();
 
-	for (unsigned round = 0; round < 4; round++) {
+	for (unsigned round = 0; round < 6; round++) {
 		struct mixture m = { random_new(seed + round), round % 2 == 0 ? 2 : 60, 0, { 0 }, 0 };
 
-		make("rotate_min_gap = 0\ncompress = none\n");
+		make(round < 4 ? "rotate_min_gap = 0\ncompress = none\n" : "rotate_min_gap = 0\n");
 		assert_int_equal(mkdir(s.d.path, 0700), 0);
 		/* the window is 1 MiB: segments of less, of some, and of one line */
 		write_lines(&m, "events-20261123T101500.123Z-000001.jsonl", 5 << 20, "{\"type\":\"wanted\",\"n\":9");
 		write_lines(&m, "events-20261123T101501.123Z-000002.jsonl", round << 19, "");
 		write_lines(&m, "events-20261123T101502.123Z-000003.jsonl", 1, "");
 		write_lines(&m, "events.jsonl", 3 << 20, "");
+		if (round >= 4)
+			maintain();
 		open_reader();
 		for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
 			assert_last(&m, numbers[i]);
 	}
+}
+
+/* A sealed segment of this many lines of 32 KB that compress by half at most. */
+static void seal_large(int lines)
+{
+	struct random_source random = random_new(random_seed());
+	struct hs_buf text = { 0 };
+
+	for (int i = 0; i < lines; i++) {
+		hs_buf_printf(&text, "{\"type\":\"page\",\"message_id\":\"m%d\",\"x\":\"", i);
+		for (int n = 0; n < 4096; n++)
+			hs_buf_printf(&text, "%08x", (unsigned)random_below(&random, UINT32_MAX));
+		hs_buf_put_slice(&text, HS_SLICE("\"}\n"));
+	}
+	assert_true(hs_buf_ok(&text));
+	spooldir_write(&s.d, "events-20261123T101500.123Z-000001.jsonl", hs_buf_slice(&text));
+	hs_buf_free(&text);
+	maintain();
+	assert_non_null(strstr(spooldir_name(&s.d, "events-", 0), ".gz"));
+}
+
+/* Of a compressed segment only the members are read, and inflated, in which the last lines are. */
+TEST(the_last_lines_of_a_large_compressed_segment)
+{
+	enum { LINES = 768 /* in 24 members */, MEMBER = 1 << 20 };
+	struct hs_position stop, start;
+	struct hs_slice line;
+
+	make("rotate_min_gap = 0\n");
+	assert_int_equal(mkdir(s.d.path, 0700), 0);
+	seal_large(LINES);
+	open_reader();
+	assert_int_equal(hs_reader_end(s.reader, &stop), HS_OK);
+	wrap_reset();
+	assert_int_equal(hs_reader_last(s.reader, 3, NULL, NULL), HS_OK);
+	assert_in_range(wrap_bytes_read(), 1, 3 * MEMBER);
+	assert_int_equal(hs_reader_next(s.reader, &line), HS_READ_LINE);
+	assert_non_null(memmem(line.p, 64, "m765", 4));
+	wrap_reset();
+	assert_int_equal(hs_reader_back(s.reader, &stop, MEMBER, &start), HS_OK);
+	assert_int_equal(start.number, 1);
+	assert_true(start.offset < stop.offset && stop.offset - start.offset <= MEMBER);
+	assert_in_range(wrap_bytes_read(), 1, 3 * MEMBER);
+	while (hs_reader_next(s.reader, &line) == HS_READ_LINE)
+		start = hs_reader_position(s.reader);
+	assert_int_equal(start.offset, stop.offset);
+	assert_in_range(wrap_bytes_read(), 1, 4 * MEMBER);
 }
 
 /* Many segments, one of them plain beside its .gz, and a gap; the last n of any n. */

@@ -179,8 +179,11 @@ static void skip_to(struct hs_line_reader *reader, uint64_t at)
 		more = hs_line_reader_next(reader, &line);
 }
 
-/* Passes the members before the offset, reading only their heads; stops at one that the file does not hold whole. */
-static void skip_members(struct hs_line_reader *reader, uint64_t at)
+/*
+ * Passes the members before the offset, reading only their heads; stops at one that the file does not hold whole.
+ * True if it has passed the whole file.
+ */
+static bool skip_members(struct hs_line_reader *reader, uint64_t at)
 {
 	struct hs_inflater *i = reader->inflater;
 	char head[HS_GZIP_HEAD];
@@ -188,7 +191,7 @@ static void skip_members(struct hs_line_reader *reader, uint64_t at)
 	struct stat st;
 
 	if (at == 0 || hs_io_fstat(reader->fd, &st) < 0)
-		return;
+		return false;
 	while (hs_io_read_at(reader->fd, head, sizeof head, i->at) == (ssize_t)sizeof head &&
 	       hs_gzip_head(hs_slice(head, sizeof head), &member, &plain) && reader->at + plain <= at &&
 	       i->at + member <= (uint64_t)st.st_size) {
@@ -197,6 +200,16 @@ static void skip_members(struct hs_line_reader *reader, uint64_t at)
 		reader->at += plain;
 		reader->loaded += plain;
 	}
+	return i->at == (uint64_t)st.st_size;
+}
+
+bool hs_line_reader_gzip_size(struct hs_line_reader *reader, int fd, uint64_t *bytes)
+{
+	hs_line_reader_start(reader, fd, 0, UINT64_MAX);
+	if (!add_inflater(reader) || !skip_members(reader, UINT64_MAX))
+		return false;
+	*bytes = reader->at;
+	return true;
 }
 
 bool hs_line_reader_start_gzip(struct hs_line_reader *reader, int fd, uint64_t at)

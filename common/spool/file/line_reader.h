@@ -45,6 +45,12 @@ void hs_line_reader_start(struct hs_line_reader *reader, int fd, uint64_t at, ui
 bool hs_line_reader_start_gzip(struct hs_line_reader *reader, int fd, uint64_t at);
 void hs_line_reader_free(struct hs_line_reader *reader);
 
+/*
+ * Sets *bytes to the size of the text in a gzip file, from the heads of its members; inflates nothing. The reader is
+ * at the file's end then. False: a member is not as in gzip.h, or the file cannot be read, or memory is out.
+ */
+bool hs_line_reader_gzip_size(struct hs_line_reader *reader, int fd, uint64_t *bytes);
+
 /* Begins to read a plain or gzip file; `end` counts for a plain one only. HS_OK or HS_E_MEMORY. */
 enum hs_result hs_line_reader_start_file(struct hs_line_reader *reader, int fd, bool gzip, uint64_t at, uint64_t end);
 

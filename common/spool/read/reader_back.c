@@ -43,14 +43,14 @@ static enum hs_result open_before(struct hs_reader *reader, uint64_t number, boo
 	return result;
 }
 
-/* Starts at the first line that begins at `from` or later, and before the position. */
-static enum hs_result start_line(struct hs_reader *reader, uint64_t from)
+enum hs_result hs_reader_start_line(struct hs_reader *reader, uint64_t from, uint64_t end)
 {
 	bool gzip = reader->lines.inflater != NULL;
 	enum hs_result result = hs_line_reader_start_file(&reader->lines, reader->fd, gzip,
-	                                                  gzip || from == 0 ? from : from - 1, reader->at.offset);
+	                                                  gzip || from == 0 ? from : from - 1, end);
 	struct hs_slice line;
 
+	/* of a plain file: the newline before `from` may be the last byte of the window before */
 	if (result == HS_OK && !gzip && from > 0 && hs_line_reader_next(&reader->lines, &line) < 0)
 		result = hs_reader_why_failed(reader);
 	return result;
@@ -72,7 +72,7 @@ enum hs_result hs_reader_back(struct hs_reader *reader, struct hs_position *stop
 	*stop = reader->at;
 	do {
 		from = most < stop->offset ? stop->offset - most : 0;
-		result = start_line(reader, from);
+		result = hs_reader_start_line(reader, from, stop->offset);
 		most *= 2;
 	} while (result == HS_OK && from > 0 && reader->lines.at >= stop->offset);
 	reader->at.offset = reader->lines.at;

@@ -18,15 +18,15 @@ struct last {
 	size_t n, found;
 };
 
-/* Collects the wanted lines from here to the end of the current segment. */
-static enum hs_result collect(struct hs_reader *reader, struct last *last)
+/* Collects the wanted lines that begin from here to `end`. */
+static enum hs_result collect(struct hs_reader *reader, struct last *last, uint64_t end)
 {
 	struct hs_slice line;
 	uint64_t at = reader->lines.at;
-	int got;
+	int got = 0;
 
 	last->found = 0;
-	while ((got = hs_line_reader_next(&reader->lines, &line)) == 1) {
+	while (at < end && (got = hs_line_reader_next(&reader->lines, &line)) == 1) {
 		if (last->is_wanted == NULL || last->is_wanted(last->context, line))
 			last->start[last->found++ % last->n] = at;
 		at = reader->lines.at;
@@ -45,35 +45,23 @@ static void settle(struct hs_reader *reader, const struct last *last, size_t *wa
 	}
 }
 
-/* Moves to the first line that begins at `from` or later. *first is where it begins, at most `end`. */
-static enum hs_result find_line(struct hs_reader *reader, uint64_t from, uint64_t end, uint64_t *first)
-{
-	struct hs_slice line;
-
-	/* the newline before `from` may be the last byte of the window before */
-	hs_line_reader_start(&reader->lines, reader->fd, from > 0 ? from - 1 : 0, end);
-	if (from > 0 && hs_line_reader_next(&reader->lines, &line) < 0)
-		return HS_E_IO;
-	*first = reader->lines.at;
-	return HS_OK;
-}
-
 /*
- * Collects from [0, end) of a plain segment, from its end on. Each window lies before the one that was
- * read last, so a byte is read once; the windows grow.
+ * Collects from the segment's text before `end`, from its end on. Each window lies before the one that was
+ * read last, so a byte is read once, and a gzip member at most twice; the windows grow.
  */
-static enum hs_result collect_plain(struct hs_reader *reader, struct last *last, size_t *want, uint64_t end)
+static enum hs_result collect_windows(struct hs_reader *reader, struct last *last, size_t *want, uint64_t end)
 {
 	uint64_t window = WINDOW, first = 0;
 	enum hs_result result = HS_OK;
 
 	while (result == HS_OK && *want > 0 && end > 0) {
-		result = find_line(reader, window < end ? end - window : 0, end, &first);
+		result = hs_reader_start_line(reader, window < end ? end - window : 0, end);
+		first = reader->lines.at;
 		if (window < WINDOW_MOST || first >= end) /* also for a line that is longer */
 			window *= 2;
 		if (result != HS_OK || first >= end)
 			continue;
-		result = collect(reader, last);
+		result = collect(reader, last, end);
 		settle(reader, last, want);
 		end = first;
 	}
@@ -83,11 +71,14 @@ static enum hs_result collect_plain(struct hs_reader *reader, struct last *last,
 /* Collects from the current segment, and subtracts what was found from *want. */
 static enum hs_result look_back(struct hs_reader *reader, struct last *last, size_t *want)
 {
+	uint64_t end = reader->lines.end;
 	enum hs_result result;
 
-	if (reader->lines.inflater == NULL)
-		return collect_plain(reader, last, want, reader->lines.end);
-	result = collect(reader, last);
+	if (reader->lines.inflater == NULL || hs_line_reader_gzip_size(&reader->lines, reader->fd, &end))
+		return collect_windows(reader, last, want, end);
+	if (!hs_line_reader_start_gzip(&reader->lines, reader->fd, 0))
+		return HS_E_MEMORY;
+	result = collect(reader, last, UINT64_MAX);
 	if (result == HS_OK)
 		settle(reader, last, want);
 	return result;

@@ -93,6 +93,12 @@ const struct hs_sealed *hs_reader_find_before(const struct hs_reader *reader, ui
  */
 enum hs_result hs_reader_open_sealed(struct hs_reader *reader, const struct hs_sealed *sealed, bool *there);
 
+/*
+ * Moves the reader of lines to the first line of the current segment that begins at `from` or later, or to `end`.
+ * HS_OK, HS_E_IO or HS_E_MEMORY. Damage of a gzip file is found when the line is read.
+ */
+enum hs_result hs_reader_start_line(struct hs_reader *reader, uint64_t from, uint64_t end);
+
 /* True if the sealed segment that is open, at its start, has a summary that says no line is wanted. */
 bool hs_reader_may_skip(struct hs_reader *reader);
 
