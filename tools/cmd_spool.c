@@ -4,6 +4,7 @@
 #include "schema/schema.h"
 #include "spool/spool.h"
 #include "tools/command.h"
+#include "tools/report/erase_waiting.h"
 #include "tools/report/progress.h"
 #include "tools/report/terminal.h"
 
@@ -175,6 +176,7 @@ struct show {
 	struct hs_progress progress;
 	bool json;
 	struct hs_buf found; /* json: an object for each problem */
+	struct hs_erase_waiting waiting;
 };
 
 static void report_json(struct show *s, enum hs_problem p, const char *file, uint64_t line)
@@ -250,11 +252,34 @@ static enum hs_result print_json(const struct show *s, const struct hs_verified 
 	hs_json_writer_array(&w, "found");
 	hs_buf_put_slice(&text, hs_buf_slice(&s->found));
 	hs_json_writer_end(&w, ']');
+	hs_erase_waiting_json(&s->waiting, &w);
 	hs_json_writer_end(&w, '}');
 	text.failed |= s->found.failed;
 	ok = hs_buf_ok(&text);
 	hs_terminal_print_json(&text);
 	return ok ? HS_OK : HS_E_MEMORY;
+}
+
+/* Databases that still have rows of erased people are no fault of the spool, but its owner must know of them. */
+static enum hs_result read_waiting(const struct hs_settings *settings, struct hs_erase_waiting *waiting)
+{
+	struct hs_opened_spool o;
+	enum hs_result r = hs_spool_dir_open_to_read(&o, settings);
+
+	if (r != HS_OK)
+		return r;
+	r = hs_erase_waiting_read(waiting, &o.dir);
+	hs_spool_dir_close(&o);
+	return r;
+}
+
+static void print_waiting(const struct hs_erase_waiting *waiting)
+{
+	struct hs_buf text = { 0 };
+
+	hs_erase_waiting_put(waiting, &text);
+	hs_terminal_printf(stdout, "%.*s", (int)text.n, text.p != NULL ? text.p : "");
+	hs_buf_free(&text);
 }
 
 static int examine(int argc, char **argv, bool mend)
@@ -273,12 +298,17 @@ static int examine(int argc, char **argv, bool mend)
 	hs_progress_begin(&show.progress);
 	r = hs_spool_verify(o.spool, &examiner, &found);
 	hs_progress_clear(&show.progress);
+	if (r == HS_OK)
+		r = read_waiting(o.settings, &show.waiting);
 	for (int p = 0; p < HS_PROBLEMS; p++)
 		problems += hs_problem_is_fault((enum hs_problem)p) ? found.problem[p] : 0;
-	if (r == HS_OK && show.json)
+	if (r == HS_OK && show.json) {
 		r = print_json(&show, &found, problems, mend);
-	else if (r == HS_OK)
+	} else if (r == HS_OK) {
+		print_waiting(&show.waiting);
 		print_sum(&found, problems, mend);
+	}
+	hs_erase_waiting_free(&show.waiting);
 	hs_buf_free(&show.found);
 	code = close_spool(&o, argv[0], r);
 	return code == 0 && problems > 0 ? 1 : code;

@@ -229,6 +229,10 @@ hs stats
 check 'stats shows what waits' grep -q '^shop: waiting requests of hookspool erase: 1, the oldest of 20' <<<"$OUT"
 hs stats --json
 is 'and as JSON' "$(jq -c '[.erase_requests[] | [.database, .requests]]' <<<"$OUT")" '[["keeps",1],["shop",1]]'
+hs verify
+is 'verify tells of it, and finds no problem in that' "$CODE $(grep -c '^shop: waiting requests of hookspool erase: 1, the oldest of 20' <<<"$OUT") $(tail -1 <<<"$OUT" | grep -o ' 0 problems')" '0 1  0 problems'
+hs verify --json
+is 'also as JSON' "$(jq -c '[.problems, [.erase_requests[] | [.database, .requests]]]' <<<"$OUT")" '[0,[["keeps",1],["shop",1]]]'
 verdict() { jq -r '.[] | select(.check == "load" and (.text | startswith("shop: waiting requests of hookspool erase: 1, the oldest of 20"))) | .verdict' <<<"$OUT"; }
 hs check --json
 is 'check tells of it' "$(verdict)" ok

@@ -442,6 +442,46 @@ TEST(the_last_of_many_segments)
 	}
 }
 
+static void put_long_line(struct hs_buf *out, char c, size_t n)
+{
+	hs_buf_printf(out, "{\"type\":\"page\",\"message_id\":\"%c\",\"x\":\"", c);
+	for (; n > 0; n--)
+		hs_buf_putc(out, c);
+	hs_buf_put_slice(out, HS_SLICE("\"}\n"));
+}
+
+/* A read that fails has overwritten the last line in the buffer, but its hash can still be asked for. */
+TEST(the_hash_of_the_last_line_outlives_it)
+{
+	struct hs_digest *digest = hs_digest_new();
+	struct hs_buf text = { 0 };
+	struct hs_slice line;
+	uint64_t hash[2];
+	size_t first;
+
+	make("rotate_min_gap = 0\ncompress = none\n");
+	assert_int_equal(mkdir(s.d.path, 0700), 0);
+	put_long_line(&text, 'a', 200000);
+	first = text.n;
+	put_long_line(&text, 'b', 200000);
+	spooldir_write(&s.d, "events-20261123T101500.123Z-000001.jsonl", hs_buf_slice(&text));
+	assert_true(hs_history_hash(digest, hs_slice(text.p, first - 1), &hash[0]));
+	assert_true(hs_history_hash(digest, hs_slice(text.p + first, text.n - first - 1), &hash[1]));
+	open_reader();
+	assert_int_equal(hs_reader_remember(s.reader), HS_OK);
+	assert_int_equal(hs_reader_next(s.reader, &line), HS_READ_LINE);
+	assert_int_equal(line.n, first - 1);
+	wrap_fail(WRAP_PREAD, 1, 1, EIO);
+	assert_int_equal(hs_reader_next(s.reader, &line), HS_READ_FAILED);
+	assert_int_equal(hs_reader_position(s.reader).offset, first);
+	assert_true(hs_reader_position(s.reader).before == hash[0]);
+	assert_int_equal(hs_reader_next(s.reader, &line), HS_READ_LINE);
+	assert_int_equal(hs_reader_next(s.reader, &line), HS_READ_END);
+	assert_true(hs_reader_position(s.reader).before == hash[1]);
+	hs_buf_free(&text);
+	hs_digest_free(digest);
+}
+
 /* A clean copy of the first segment without its first line. */
 static void erase_first(struct hs_rewrite_log *rewrites)
 {
