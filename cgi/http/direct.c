@@ -25,13 +25,49 @@ static enum hs_result check_key(struct hs_exchange *exchange, const struct hs_en
 	return result;
 }
 
+/* Finds the source, and counts the request as its own. HS_OK: what comes of the body is kept for the source. */
+static enum hs_result let_in(struct hs_exchange *exchange, const struct hs_envelope *envelope)
+{
+	enum hs_result result = check_key(exchange, envelope);
+
+	if (result == HS_OK)
+		result = hs_rate_limit_source(exchange);
+	if (result != HS_OK)
+		return result;
+	exchange->tenant = hs_slice_str(exchange->source->tenant);
+	exchange->answered.source = hs_slice_str(exchange->source->label);
+	hs_ingest_let_in(exchange);
+	return HS_OK;
+}
+
+/*
+ * A body that cannot be inflated shows no key. If the header shows one that may send, its owner gets a rejected
+ * line; to anybody else the answer is `why` alone.
+ */
+static enum hs_result reject_unreadable(struct hs_exchange *exchange, enum hs_result why)
+{
+	const struct hs_envelope none = { .batch = HS_SLICE_NONE };
+	struct hs_slice logged = exchange->logged;
+	enum hs_result result = let_in(exchange, &none);
+
+	if (hs_result_is(result, HS_CLASS_AUTH)) {
+		exchange->source = NULL;
+		exchange->logged = logged;
+		return why;
+	}
+	if (result != HS_OK)
+		return result;
+	result = hs_ingest_take(exchange, why);
+	hs_rate_limit_taken(exchange);
+	return result;
+}
+
 /* Fills what is known of each event of the body. */
 static void describe(struct hs_exchange *exchange, const struct hs_envelope *envelope)
 {
 	const struct hs_direct_path *path = exchange->request.route->direct;
 	struct hs_scratch *scratch = exchange->scratch;
 
-	exchange->tenant = hs_slice_str(exchange->source->tenant);
 	scratch->direct = (struct hs_direct){
 		.source = hs_slice_str(exchange->source->label),
 		.type = path->type,
@@ -53,20 +89,17 @@ static enum hs_result validate(struct hs_exchange *exchange)
 	struct hs_envelope envelope;
 	enum hs_result result = hs_body_read(exchange);
 
+	if (result == HS_E_GZIP || result == HS_E_INFLATED)
+		return reject_unreadable(exchange, result);
 	if (result != HS_OK)
 		return result;
 	body = hs_buf_slice(&scratch->body);
 	hs_envelope_find(&envelope, body);
 	if (exchange->request.route->direct->type.n > 0)
 		envelope.batch = HS_SLICE_NONE; /* a path of one event: all of the body is kept */
-	result = check_key(exchange, &envelope);
+	result = let_in(exchange, &envelope);
 	if (result != HS_OK)
 		return result;
-	result = hs_rate_limit_source(exchange);
-	if (result != HS_OK)
-		return result;
-	exchange->answered.source = hs_slice_str(exchange->source->label);
-	hs_ingest_let_in(exchange);
 	hs_body_open_direct(&scratch->events, &scratch->json, body, &envelope, &scratch->frame);
 	describe(exchange, &envelope);
 	result = hs_ingest_take(exchange, HS_OK);

@@ -21,6 +21,7 @@ static enum hs_result put_rejected(struct hs_exchange *exchange, int status, str
 		.source = exchange->source != NULL ? hs_slice_str(exchange->source->label) : HS_SLICE_NONE,
 		.remote_addr = exchange->request.remote_addr,
 		.body = body,
+		.is_unreadable = exchange->outcome.result == HS_E_GZIP || exchange->outcome.result == HS_E_INFLATED,
 		.settings = exchange->settings,
 	};
 	struct hs_buf *text = &exchange->scratch->message;

@@ -61,12 +61,16 @@ Infinity|/v1/batch|page|{"batch":[{"type":"page","userId":"u","properties":{"n":
 joined batches with NULs*|/v1/b|-|!joined||400 json_trailing same 1 0
 NULs in a batch|/v1/b|page|!with_nuls||400 json_syntax same 1 0
 gzip, for comparison*|/v1/b|-|!gz|-H Content-Encoding:gzip|200 - same 0 2
-truncated gzip*|/v1/b|page|!gz_cut|-H Content-Encoding:gzip|400 gzip same 0 0
-gzip with a wrong CRC*|/v1/b|page|!gz_crc|-H Content-Encoding:gzip|400 gzip same 0 0
-gzip with more after it|/v1/b|page|!gz_and_more|-H Content-Encoding:gzip|400 gzip same 0 0
-plain text that is called gzip|/v1/b|page|!batch|-H Content-Encoding:gzip|400 gzip same 0 0
+truncated gzip*|/v1/b|page|!gz_cut|-H Content-Encoding:gzip|400 gzip same 1 0
+gzip with a wrong CRC*|/v1/b|page|!gz_crc|-H Content-Encoding:gzip|400 gzip same 1 0
+gzip with more after it|/v1/b|page|!gz_and_more|-H Content-Encoding:gzip|400 gzip same 1 0
+plain text that is called gzip|/v1/b|page|!batch|-H Content-Encoding:gzip|400 gzip same 1 0
+truncated gzip without a key that can be read*|/v1/b|-|!gz_cut|-H Content-Encoding:gzip|400 gzip same 0 0
+truncated gzip with an unknown key|/v1/b|-|!gz_cut|-H Content-Encoding:gzip -u nobody:|400 gzip same 0 0
+truncated gzip with a revoked key|/v1/b|-|!gz_cut|-H Content-Encoding:gzip -u OLD-KEY-1:|400 gzip same 0 0
+truncated gzip from an origin that is not listed|/v1/b|-|!gz_cut|-H Content-Encoding:gzip -u PAGE-KEY-1: -H Origin:https://evil.example|400 gzip same 0 0
 gzip that is not called so|/v1/b|page|!gz||400 json_syntax same 1 0
-2 MB of gzip for 2 GB*|/v1/b|page|!bomb|-H Content-Encoding:gzip|400 inflated same 0 0
+2 MB of gzip for 2 GB*|/v1/b|page|!bomb|-H Content-Encoding:gzip|400 inflated same 1 0
 another encoding*|/v1/b|page|!batch|-H Content-Encoding:br|400 sdk_encoding same 0 0
 no key|/v1/t|-|G1||400 write_key same 0 0
 an unknown key*|/v1/t|-|G1|-u nobody:|400 write_key same 0 0
@@ -183,6 +187,9 @@ table_run() { # MOUNT [all]
 		jq -r '"\(.status) \(.tenant) \(.source)"' "$S/spool/rejected.jsonl" | sed 's/orders/page/' | sort -u)" '400 acme page'
 	is "$mount: and tells which event of a batch it is" "$(jq -r 'select(.body == "{\"type\":\"track\"}") | .message' \
 		"$S/spool/rejected.jsonl" | sort -u)" 'event 2: userId or anonymousId required'
+	is "$mount: broken gzip leaves its size and hash, and no body in which no erase would find people" "$(jq -c \
+		'select(.message == "body is not whole gzip") | [.body, (.body_bytes > 0), (.body_sha256 | length), .body_cut, .body_base64]' \
+		"$S/spool/rejected.jsonl" | sort -u)" '["",true,64,null,null]'
 	check "$mount: the spool is whole" spool_is_whole
 }
 

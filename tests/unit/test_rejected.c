@@ -21,7 +21,7 @@ TEST(all_members_in_their_order)
 	expect_line(
 	    &(struct hs_rejection){ HS_SLICE("2026-11-23T10:15:00.123Z"), 400, HS_SLICE("type required"),
 	                            HS_SLICE("acme"), HS_SLICE_NONE, HS_SLICE("192.0.2.1"),
-	                            HS_SLICE("{\"a\":\"b\\n\"}"), NULL },
+	                            HS_SLICE("{\"a\":\"b\\n\"}"), NULL, false },
 	    "{\"spooled_at\":\"2026-11-23T10:15:00.123Z\",\"status\":400,\"tenant\":\"acme\",\"message\":\"type "
 	    "required\",\"remote_addr\":\"192.0.2.1\",\"body\":"
 	    "\"{\\\"a\\\":\\\"b\\\\n\\\"}\"}\n");
@@ -38,7 +38,7 @@ TEST(unknown_members_are_left_out)
 TEST(odd_bytes_stay_within_the_line)
 {
 	expect_line(&(struct hs_rejection){ HS_SLICE("t"), 400, HS_SLICE("m"), HS_SLICE_NONE, HS_SLICE_NONE,
-	                                    HS_SLICE("1\n\"2"), HS_SLICE("a\nb\x01"), NULL },
+	                                    HS_SLICE("1\n\"2"), HS_SLICE("a\nb\x01"), NULL, false },
 	            "{\"spooled_at\":\"t\",\"status\":400,\"message\":\"m\",\"remote_addr\":"
 	            "\"1\\n\\\"2\",\"body\":\"a\\nb\\u0001\"}\n");
 	expect_line(

@@ -34,7 +34,7 @@ static void reject(const char *tenant, const char *word, size_t n)
 	memcpy(body, word, strlen(word));
 	hs_rejected_put(&line, &(struct hs_rejection){ HS_SLICE("2026-11-23T10:15:00.123Z"), 400,
 	                                               HS_SLICE("type required"), hs_slice_str(tenant), HS_SLICE_NONE,
-	                                               HS_SLICE("192.0.2.1"), hs_slice(body, n), s.d.settings });
+	                                               HS_SLICE("192.0.2.1"), hs_slice(body, n), s.d.settings, false });
 	append.rejected = hs_buf_slice(&line);
 	assert_result(hs_spool_append(s.spool, &append), HS_OK);
 	assert_true(sum() <= MOST + line.n);
