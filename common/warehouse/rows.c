@@ -2,6 +2,7 @@
 #include "base/array.h"
 #include "base/digest.h"
 #include "base/hex.h"
+#include "event/id_text.h"
 #include "event/json.h"
 #include "event/snake.h"
 #include "warehouse/field_places.h"
@@ -142,6 +143,41 @@ static bool settle_id(struct hs_row_maker *m, struct hs_slice line)
 	if (hs_buf_ok(&m->made))
 		*id = text_of(hs_slice(m->made.p + start, m->made.n - start));
 	return !absent;
+}
+
+static const enum hs_common_column people[] = { HS_COMMON_ANONYMOUS_ID, HS_COMMON_USER_ID, HS_COMMON_GROUP_ID,
+	                                        HS_COMMON_PREVIOUS_ID };
+
+/* The most bytes that settle_people makes of the id's number. */
+static size_t most_of(const struct hs_value *id)
+{
+	return id->text.n + HS_ID_TEXT_ZEROS + 32;
+}
+
+/* A number that is an id counts by its value, so that 7 and 7.0 are one person here, too, when they are erased. */
+static void settle_people(struct hs_row_maker *m)
+{
+	for (size_t i = 0; i < sizeof people / sizeof *people; i++) {
+		struct hs_value *id = &m->common[people[i]];
+		size_t start = m->made.n;
+
+		if (id->text.p == NULL || id->is_string || hs_id_is_plain(id->text))
+			continue;
+		hs_id_put_number(&m->made, id->text);
+		if (hs_buf_ok(&m->made))
+			id->text = hs_slice(m->made.p + start, m->made.n - start);
+	}
+}
+
+/* Makes room in `made` for all that is put there, since cells point into it. */
+static void reserve(struct hs_row_maker *m)
+{
+	size_t n = 2 * HS_SHA256_BYTES + 16 + 2 * HS_SNAKE_MAX(m->common[HS_COMMON_EVENT].text.n) + 2 * HS_WAREHOUSE_NAME;
+
+	for (size_t i = 0; i < sizeof people / sizeof *people; i++)
+		n += most_of(&m->common[people[i]]);
+	hs_buf_reset(&m->made);
+	hs_buf_reserve(&m->made, n);
 }
 
 /* --- rows ------------------------------------------------------------------------------ */
@@ -388,9 +424,8 @@ enum hs_result hs_row_maker_make(struct hs_row_maker *m, struct hs_slice line, s
 		return HS_E_MEMORY;
 	if (!whole)
 		return HS_E_JSON_SYNTAX;
-	hs_buf_reset(&m->made);
-	hs_buf_reserve(&m->made, 2 * HS_SHA256_BYTES + 16 + 2 * HS_SNAKE_MAX(m->common[HS_COMMON_EVENT].text.n) +
-	                             2 * HS_WAREHOUSE_NAME);
+	reserve(m);
+	settle_people(m);
 	sent_id = m->common[HS_COMMON_ID];
 	hashed = settle_id(m, line);
 	if (types[type].family == HS_FAMILY_TRACK)

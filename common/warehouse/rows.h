@@ -7,6 +7,8 @@
  *	page       pages                                    screen: screens
  *	group      groups (and accounts)                    alias: aliases
  *
+ * A number that is the id of a person or a group is its value (event/id_text.h): 7.0 is 7.
+ *
  * A property whose name is that of a common column gets a "_" before it, unless it has the same value: then it is
  * dropped. No other column begins with "_", so names never meet. What Segment leaves out (type,
  * channel, version, project_id, integrations_…, settings_…, other fields at the top) is left out.

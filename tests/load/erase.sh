@@ -135,6 +135,31 @@ a_database() {
 	into w
 	is "$KIND: it may be carried out twice" "$CODE $(requests)" '0 0'
 	as_spool "$KIND: which takes no new event"
+	in_any_form
+}
+
+# in_any_form: a number that is an id is one person in whatever form it was sent; a string is another.
+in_any_form() {
+	local turn
+	left() { "$DUMP" | grep -o "turn-$turn-[0-9]" | sort -u | xargs; }
+	for turn in 1 2; do
+		n=0
+		for id in 4711 4711.0 4.711e3 '"4711"' '"4711.0"'; do
+			printf '{"type":"identify","messageId":"turn-%s-%s","userId":%s,"traits":{"a":1}}\n' $turn $((++n)) "$id"
+		done >"$T/forms.jsonl"
+		take "$T/forms.jsonl"
+		into w
+		is "$KIND: five forms of two ids" "$(left)/$("$DUMP" | grep -c '^users	"4711[.0]*"	id	')" \
+			"turn-$turn-1 turn-$turn-2 turn-$turn-3 turn-$turn-4 turn-$turn-5/2"
+		if [ $turn = 1 ]; then
+			hs erase --user 4711
+		else
+			echo '{"type":"delete","messageId":"of-4711","userId":47.110e2}' >"$T/forms.jsonl"
+			take "$T/forms.jsonl"
+		fi
+		into w
+		is "$KIND: a person goes in every form of the id" "$CODE $(left)" "0 turn-$turn-5"
+	done
 }
 
 ### Tenants ############################################################

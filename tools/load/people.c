@@ -2,6 +2,7 @@
 #include "base/array.h"
 #include "base/digest.h"
 #include "base/hex.h"
+#include "event/id_text.h"
 #include "event/json.h"
 #include "event/record_fields.h"
 #include "tools/load/fold.h"
@@ -352,6 +353,16 @@ enum hs_target_result hs_people_erase(struct hs_people *p, const struct hs_perso
 	return result;
 }
 
+/* The user as their rows have it; false: no database can store it, or memory is out. */
+static bool read_user(const struct hs_value *value, struct hs_buf *user)
+{
+	if (value->is_string)
+		return hs_value_fits(value, HS_COLUMN_TEXT, HS_NUMBER_EXACT, user);
+	hs_buf_reset(user);
+	hs_id_put_number(user, value->text);
+	return hs_buf_ok(user);
+}
+
 /* The user and the time of a delete; false: the record has none that a database can store. */
 static bool read_delete(struct hs_people *p, struct hs_slice line, struct hs_buf *user, struct hs_buf *until)
 {
@@ -363,7 +374,7 @@ static bool read_delete(struct hs_people *p, struct hs_slice line, struct hs_buf
 		struct hs_value value = { field.value, field.is_string, field.value_escaped };
 
 		if (hs_slice_eq(field.name, HS_SLICE("user_id")))
-			has_user = hs_value_fits(&value, HS_COLUMN_TEXT, p->target->ops->numbers, user);
+			has_user = read_user(&value, user);
 		else if (hs_slice_eq(field.name, HS_SLICE("spooled_at")))
 			has_time = hs_value_fits(&value, HS_COLUMN_TIMESTAMP, p->target->ops->numbers, until);
 	}
