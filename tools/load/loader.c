@@ -111,7 +111,8 @@ static bool is_asked_to_stop(const struct hs_loader *l)
 /* Says what the database said; returns the exit code. */
 static int complain(const struct hs_loader *l, enum hs_target_result result, int code)
 {
-	fprintf(stderr, "hookspool %s: %s: %s\n", l->options->command, hs_target_meaning(result), l->target->message);
+	fprintf(stderr, "hookspool %s: %s: %s%s\n", l->options->command, hs_target_meaning(result), l->target->message,
+	        result == HS_TARGET_FULL ? "; make room, or raise its limit: the records wait in the spool" : "");
 	return code;
 }
 
