@@ -110,6 +110,13 @@ static int begin_requests(struct load_sink *s)
 	return code;
 }
 
+static bool is_asked_to_stop(void *context)
+{
+	struct load_sink *s = context;
+
+	return hs_pump_is_asked_to_stop(s->pump);
+}
+
 static int open_sink(struct hs_sink *sink, struct hs_sink_start *start)
 {
 	struct load_sink *s = of(sink);
@@ -118,6 +125,7 @@ static int open_sink(struct hs_sink *sink, struct hs_sink_start *start)
 
 	s->options.loader.spool = hs_reader_dir(hs_pump_reads(s->pump)->source.reader)->history.id;
 	s->options.loader.refused = refuse;
+	s->options.loader.stop = is_asked_to_stop;
 	s->options.loader.context = s;
 	s->loader = hs_loader_new(&s->options.loader, s->target);
 	if (s->loader == NULL)

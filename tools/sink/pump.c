@@ -428,6 +428,12 @@ static bool must_stop(struct hs_pump *p)
 	return p->end.code != 0 || p->end.signals.number != 0 || (hs_pump_input_is_through(&p->in) && is_all_done(p));
 }
 
+bool hs_pump_is_asked_to_stop(struct hs_pump *p)
+{
+	hs_stop_signals_hear(&p->end.signals);
+	return p->end.signals.number != 0;
+}
+
 static void stop_if_must(struct hs_pump *p)
 {
 	if (p->end.stopping || !must_stop(p))

@@ -47,6 +47,11 @@ int hs_pump_ended_by(const struct hs_pump *p);
 /* Frees it and its sink; returns the code. NULL is fine. */
 int hs_pump_close(struct hs_pump *p, int code);
 
+/* --- for sinks ---------------------------------------------------------------- */
+
+/* True if a signal asks the run to end: for a sink that waits inside a call. */
+bool hs_pump_is_asked_to_stop(struct hs_pump *p);
+
 /* --- for sinks, inside collect ------------------------------------------------ */
 
 /* Settles a record, by its outcome. The item may be gone afterwards. */
