@@ -131,6 +131,7 @@ static int code_of(enum hs_target_result result)
 /* A wait between two tries. */
 struct patience {
 	int64_t begun_ms, next_ms, noted_ms;
+	enum hs_target_result noted;
 	unsigned catalogue; /* tries after the catalogue was read anew */
 };
 
@@ -152,9 +153,10 @@ static int wait_after(struct hs_loader *l, enum hs_target_result result, struct 
 		p->begun_ms = now;
 	if (l->options->once && now - p->begun_ms >= ONCE_MS)
 		return complain(l, result, code_of(result));
-	if (p->noted_ms == 0 || now - p->noted_ms >= NOTE_MS) {
+	if (p->noted_ms == 0 || p->noted != result || now - p->noted_ms >= NOTE_MS) {
 		complain(l, result, 0);
 		p->noted_ms = now;
+		p->noted = result;
 	}
 	if (p->next_ms == 0)
 		p->next_ms = l->options->wait_ms > 0 ? l->options->wait_ms : WAIT_FIRST_MS;
