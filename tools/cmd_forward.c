@@ -1,81 +1,63 @@
 /* hookspool forward: posts the events to a URL: a destination. */
-#include "base/io.h"
-#include "base/timestamp.h"
 #include "tools/command.h"
 #include "tools/probe/credentials.h"
 #include "tools/report/filter.h"
 #include "tools/report/record_head.h"
-#include "tools/sink/pump.h"
+#include "tools/sink/consumer.h"
 #include "tools/sink/sink_http.h"
-#include "tools/sink/stop_signals.h"
 
 #include <getopt.h>
-#include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sysexits.h>
 
-enum { TIMEOUT_MS = 10000, TIMEOUT_MAX_S = 600 };
+enum { TIMEOUT_S = 10, TIMEOUT_MAX_S = 600 };
 
 struct options {
-	const char *config, *cursor, *from, *cacert;
+	struct hs_consumer consumer;
+	const char *cacert;
 	char *to;
 	struct hs_held held;
 	struct hs_filter filter;
-	uint64_t jobs, batch, timeout_s;
-	bool once, failed, segment_shape, retry_for_given;
-	int64_t retry_for_ms;
+	uint64_t timeout_s;
+	bool segment_shape;
 };
 
 /* --- the command line ----------------------------------------------------- */
 
 enum {
-	OPTION_TO = HS_OPT_OWN,
-	OPTION_CURSOR,
-	OPTION_FROM,
+	OPTION_TO = HS_CONSUMER_OWN,
 	OPTION_AS,
 	OPTION_SECRET,
 	OPTION_KEY,
 	OPTION_CACERT,
 	OPTION_JOBS,
 	OPTION_BATCH,
-	OPTION_ONCE,
-	OPTION_FAILED,
-	OPTION_RETRY_FOR,
 	OPTION_TIMEOUT
 };
 
 /* clang-format off */
 static const struct hs_option forward_options[] = {
 	{ "to", "URL", OPTION_TO, "where to post them" },
-	{ "cursor", "NAME", OPTION_CURSOR, "begin after what an earlier run with this name has done; forward" },
-	HS_EVENT_SOURCE_FROM(OPTION_FROM),
+	{ "cursor", "NAME", HS_CONSUMER_CURSOR, "begin after what an earlier run with this name has done; forward" },
+	HS_EVENT_SOURCE_FROM(HS_CONSUMER_FROM),
 	{ "as", "record|segment", OPTION_AS, "records as they are, or in Segment's shape; record" },
 	{ "secret", "@FILE", OPTION_SECRET, "sign as Segment does: X-Signature" },
 	{ "key", "@FILE", OPTION_KEY, "Authorization: Bearer, with the first line of the file" },
 	{ "cacert", "FILE", OPTION_CACERT, "trust the authorities in this PEM file" },
 	{ "batch", "N", OPTION_BATCH, "up to N records in a request, as an array; 1" },
 	{ "jobs", "N", OPTION_JOBS, "N requests in parallel, each user's events in order; 1" },
-	{ "once", NULL, OPTION_ONCE, "stop at the current end of the spool" },
-	{ "failed", NULL, OPTION_FAILED, "try this cursor's dead letters again: failed.jsonl" },
-	{ "retry-for", "TIME", OPTION_RETRY_FOR, "try again for this long (30s, 15m, 4h, 2d); 4h" },
+	{ "once", NULL, HS_CONSUMER_ONCE, "stop at the current end of the spool" },
+	HS_CONSUMER_OPTION_FAILED,
+	HS_CONSUMER_OPTION_RETRY_FOR,
 	{ "timeout", "SECONDS", OPTION_TIMEOUT, "longest time for a request; 10" },
 	HS_FILTER_OPTIONS,
 	HS_OPTION_CONFIG,
 	HS_OPTIONS_END,
 };
 /* clang-format on */
-
-static bool set_retry_for(struct options *o, const char *text)
-{
-	o->retry_for_given = hs_duration_parse(text, &o->retry_for_ms);
-	if (!o->retry_for_given)
-		fprintf(stderr, "hookspool forward: --retry-for %s: expected a time (30s, 15m, 4h, 2d)\n", text);
-	return o->retry_for_given;
-}
 
 static bool set_as(struct options *o, const char *text)
 {
@@ -89,25 +71,18 @@ static bool set_as(struct options *o, const char *text)
 static bool set_option(struct options *o, const char *command, int option, char *argument)
 {
 	switch (option) {
-	case HS_OPT_CONFIG: o->config = argument; return true;
 	case OPTION_TO: o->to = argument; return true;
-	case OPTION_CURSOR: o->cursor = argument; return true;
-	case OPTION_FROM: o->from = argument; return hs_event_source_is_from(command, argument);
 	case OPTION_AS: return set_as(o, argument);
 	case OPTION_SECRET: return hs_held_secret(&o->held, argument);
 	case OPTION_KEY: return hs_held_key(&o->held, argument);
 	case OPTION_CACERT: o->cacert = argument; return true;
-	case OPTION_JOBS: return hs_option_number("jobs", argument, 1, HS_SINK_HTTP_JOBS_MAX, &o->jobs);
-	case OPTION_BATCH: return hs_option_number("batch", argument, 1, HS_SINK_HTTP_BATCH_MAX, &o->batch);
-	case OPTION_ONCE: o->once = true; return true;
-	case OPTION_FAILED: o->failed = o->once = true; return true;
-	case OPTION_RETRY_FOR: return set_retry_for(o, argument);
+	case OPTION_JOBS: return hs_option_number("jobs", argument, 1, HS_SINK_HTTP_JOBS_MAX, &o->consumer.jobs);
+	case OPTION_BATCH: return hs_option_number("batch", argument, 1, HS_SINK_HTTP_BATCH_MAX, &o->consumer.batch);
 	case OPTION_TIMEOUT: return hs_option_number("timeout", argument, 1, TIMEOUT_MAX_S, &o->timeout_s);
 	default:
 		if (option >= HS_FILTER_OPTION)
 			return hs_filter_option(&o->filter, command, option, argument);
-		hs_usage(command);
-		return false;
+		return hs_consumer_option(&o->consumer, command, option, argument);
 	}
 }
 
@@ -127,14 +102,7 @@ static bool is_complete(struct options *o, const char *command)
 		                "@FILE\n");
 		return false;
 	}
-	if (o->failed && (o->from != NULL || !hs_cursor_is_name(o->cursor))) {
-		fputs("hookspool forward: --failed goes by the cursor's name in failed.jsonl: leave out --from\n",
-		      stderr);
-		return false;
-	}
-	if (o->failed && !o->retry_for_given)
-		o->retry_for_ms = 0; /* a person is waiting for the outcome */
-	return true;
+	return hs_consumer_is_complete(&o->consumer, command);
 }
 
 static bool read_options(int argc, char **argv, struct options *o)
@@ -170,27 +138,17 @@ static bool may_match(void *context, struct hs_summary_reader *summary)
 	return hs_filter_may_pass(&o->filter, summary);
 }
 
-static void sum_up(const struct hs_pump *pump)
-{
-	struct hs_pump_counts c = hs_pump_counts(pump);
-
-	fprintf(stderr,
-	        "hookspool forward: %" PRIu64 " done, %" PRIu64 " set aside, %" PRIu64 " tried again, %" PRIu64
-	        " not asked for\n",
-	        c.done, c.dead, c.again, c.passed);
-}
-
 static struct hs_sink *new_sink(const struct options *o, const char *command)
 {
 	struct hs_sink_http_options posts = { .command = command,
 		                              .target = { .url = o->to, .cacert = o->cacert },
 		                              .secret = o->held.secret,
 		                              .bearer = o->held.key,
-		                              .jobs = (unsigned)o->jobs,
-		                              .batch = (unsigned)o->batch,
+		                              .jobs = (unsigned)o->consumer.jobs,
+		                              .batch = (unsigned)o->consumer.batch,
 		                              .segment_shape = o->segment_shape,
 		                              .timeout_ms = (int)o->timeout_s * 1000,
-		                              .breaks = o->retry_for_ms > 0 };
+		                              .breaks = o->consumer.retry_for_ms > 0 };
 	struct hs_sink *sink = hs_sink_http_new(&posts);
 
 	if (sink == NULL)
@@ -200,30 +158,12 @@ static struct hs_sink *new_sink(const struct options *o, const char *command)
 
 static int run(struct options *o, const char *command)
 {
-	struct hs_pump_options options = { .command = command,
-		                           .config = o->config,
-		                           .cursor = o->cursor,
-		                           .from = o->from,
-		                           .choose = choose,
-		                           .may_match = may_match,
-		                           .context = o,
-		                           .follow = !o->once,
-		                           .letters = o->failed,
-		                           .catch_signals = true,
-		                           .retry_for_ms = o->retry_for_ms,
-		                           .drain_ms = -1 };
-	struct hs_pump *pump = hs_pump_new(&options, new_sink(o, command));
-	int code = pump == NULL ? EX_OSERR : hs_pump_open(pump), signal = 0;
+	struct hs_pump_options options = hs_consumer_pump(&o->consumer, command);
 
-	if (code == 0) {
-		code = hs_pump_run(pump);
-		signal = hs_pump_ended_by(pump);
-		sum_up(pump);
-	}
-	code = hs_pump_close(pump, code);
-	if (code == 0 && signal == SIGINT) /* SIGTERM is how a service ends */
-		hs_stop_signals_die(signal);
-	return code;
+	options.choose = choose;
+	options.may_match = may_match;
+	options.context = o;
+	return hs_consumer_run(&options, new_sink(o, command), "not asked for");
 }
 
 static int cmd_forward(int argc, char **argv)
@@ -233,10 +173,9 @@ static int cmd_forward(int argc, char **argv)
 
 	if (o == NULL)
 		return EX_OSERR;
-	o->cursor = "forward";
-	o->jobs = o->batch = 1;
-	o->timeout_s = TIMEOUT_MS / 1000;
-	o->retry_for_ms = INT64_C(4) * 3600000; /* as long as Segment itself tries */
+	o->consumer = (struct hs_consumer)HS_CONSUMER_INIT;
+	o->consumer.cursor = "forward";
+	o->timeout_s = TIMEOUT_S;
 	if (read_options(argc, argv, o))
 		code = run(o, argv[0]);
 	hs_filter_free(&o->filter);
