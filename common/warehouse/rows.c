@@ -172,7 +172,8 @@ static void settle_people(struct hs_row_maker *m)
 /* Makes room in `made` for all that is put there, since cells point into it. */
 static void reserve(struct hs_row_maker *m)
 {
-	size_t n = 2 * HS_SHA256_BYTES + 16 + 2 * HS_SNAKE_MAX(m->common[HS_COMMON_EVENT].text.n) + 2 * HS_WAREHOUSE_NAME;
+	size_t n =
+	    2 * HS_SHA256_BYTES + 16 + 2 * HS_SNAKE_MAX(m->common[HS_COMMON_EVENT].text.n) + 2 * HS_WAREHOUSE_NAME;
 
 	for (size_t i = 0; i < sizeof people / sizeof *people; i++)
 		n += most_of(&m->common[people[i]]);

@@ -78,18 +78,14 @@ static void add_as(size_t bytes, uint64_t n)
 /* Builds that share a file agree about these rows. New rows come after them; this list stays. */
 TEST_WITH(rows_keep_their_place, NULL, NULL)
 {
-	static const char *const name[] = { "responses",           "accepted",
-		                            "accepted_bytes",      "rejected",
-		                            "rejected_bytes",      "duplicates",
-		                            "conflicting",         "suppressed",
-		                            "unparsed_timestamps", "dropped",
-		                            "accepted_of",         "duplicates_of",
-		                            "suppressed_of",       "refused",
-		                            "request_ms",          "sync_us",
-		                            "commit_events",       "sync_failures",
-		                            "segments_poisoned",   "reloads_refused",
-		                            "last_event",          "ids",
-		                            "last_failure",        "last_refusal" };
+	static const char *const name[] = {
+		"responses",           "accepted",      "accepted_bytes",    "rejected",
+		"rejected_bytes",      "duplicates",    "conflicting",       "suppressed",
+		"unparsed_timestamps", "dropped",       "accepted_of",       "duplicates_of",
+		"suppressed_of",       "refused",       "request_ms",        "sync_us",
+		"commit_events",       "sync_failures", "segments_poisoned", "reloads_refused",
+		"last_event",          "ids",           "last_failure",      "last_refusal"
+	};
 	static const size_t cells[] = { 500, 1, 1, 1, 1, 1, 1, 1, 1, 1, 8, 8, 8, 256, 16, 16, 16, 1, 1, 1, 1, 1, 1, 1 };
 	size_t first = hs_metric_info(HS_METRIC_RESPONSES)->offset, at = first;
 

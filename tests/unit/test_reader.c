@@ -376,7 +376,7 @@ static void seal_large(int lines)
 	assert_non_null(strstr(spooldir_name(&s.d, "events-", 0), ".gz"));
 }
 
-/* Of a compressed segment only the members are read, and inflated, in which the last lines are. */
+/* Only those members of a compressed segment are read and inflated that have the last lines. */
 TEST(the_last_lines_of_a_large_compressed_segment)
 {
 	enum { LINES = 768 /* in 24 members */, MEMBER = 1 << 20 };

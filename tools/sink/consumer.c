@@ -32,8 +32,8 @@ bool hs_consumer_option(struct hs_consumer *c, const char *command, int option, 
 bool hs_consumer_is_complete(struct hs_consumer *c, const char *command)
 {
 	if (c->failed && (c->from != NULL || !hs_cursor_is_name(c->cursor))) {
-		fprintf(stderr,
-		        "hookspool %s: --failed goes by the cursor's name in failed.jsonl: leave out --from\n", command);
+		fprintf(stderr, "hookspool %s: --failed goes by the cursor's name in failed.jsonl: leave out --from\n",
+		        command);
 		return false;
 	}
 	if (c->failed && !c->retry_for_given)

@@ -15,7 +15,7 @@ struct hs_consumer {
 	int64_t retry_for_ms;
 };
 
-/* One job, no batches, and tries for four hours, as long as Segment itself tries. */
+/* A single job, no batches, and tries for four hours, as long as Segment itself tries. */
 #define HS_CONSUMER_INIT \
 	{ \
 		.jobs = 1, .batch = 1, .retry_for_ms = INT64_C(4) * 3600000 \

@@ -46,8 +46,8 @@ static enum hs_result open_before(struct hs_reader *reader, uint64_t number, boo
 enum hs_result hs_reader_start_line(struct hs_reader *reader, uint64_t from, uint64_t end)
 {
 	bool gzip = reader->lines.inflater != NULL;
-	enum hs_result result = hs_line_reader_start_file(&reader->lines, reader->fd, gzip,
-	                                                  gzip || from == 0 ? from : from - 1, end);
+	enum hs_result result =
+	    hs_line_reader_start_file(&reader->lines, reader->fd, gzip, gzip || from == 0 ? from : from - 1, end);
 	struct hs_slice line;
 
 	/* of a plain file: the newline before `from` may be the last byte of the window before */
