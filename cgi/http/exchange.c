@@ -204,6 +204,7 @@ static void say(struct hs_exchange *exchange, const struct hs_outcome *o)
 	exchange->answered.status = form->status(o);
 	exchange->answered.reason = o->result;
 	exchange->answered.accepted = o->accepted;
+	exchange->answered.dropped = o->is_kept ? o->dropped : 0;
 	if (exchange->count_answer != NULL)
 		exchange->count_answer(exchange->spool, &exchange->answered);
 	log_outcome(exchange, o);
