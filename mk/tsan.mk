@@ -18,6 +18,6 @@ tsan:
 	$(Q)rm -rf $(TSAN_REPORTS) && mkdir -p $(TSAN_REPORTS) && chmod 1777 $(TSAN_REPORTS)
 	$(Q)$(CC) $(CPPFLAGS) -std=c11 $(TSAN_FLAGS) -DTSAN_REPORTS='"$(TSAN_REPORTS)"' -c tests/tsan/runtime.c -o $(TSAN)/runtime.o
 	$(Q)$(MAKE) $(PARALLEL) B=$(TSAN) CFLAGS='$(TSAN_FLAGS)' \
-	    LDFLAGS='-Wl,--wrap=pthread_mutex_clocklock $(TSAN)/runtime.o' all $(addprefix $(TSAN)/,$(TEST_PROGRAMS)) $(addprefix $(TSAN)/unit/,$(TSAN_UNIT))
+	    LDFLAGS='-Wl,--wrap=pthread_mutex_clocklock,--wrap=siglongjmp $(TSAN)/runtime.o' all $(addprefix $(TSAN)/,$(TEST_PROGRAMS)) $(addprefix $(TSAN)/unit/,$(TSAN_UNIT))
 	$(Q)HS_BUILD=$(TSAN) bash tests/lib/run-tests.sh $(addprefix $(TSAN)/unit/,$(TSAN_UNIT)) $(TSAN_SCRIPTS)
 	$(Q)cat $(TSAN_REPORTS)/report.* 2>/dev/null && exit 1 || echo 'ThreadSanitizer: no report'
