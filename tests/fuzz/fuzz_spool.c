@@ -178,7 +178,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	make_spool();
 	while (next_section(&rest, &name, &text))
 		put_file(name, text);
-	snprintf(settings_text, sizeof settings_text, "spool_dir = %s\nauth = none\nmin_free = 0\ndedup_window = 0\n", spool_dir);
+	snprintf(settings_text, sizeof settings_text, "spool_dir = %s\nauth = none\nmin_free = 0\ndedup_window = 0\n",
+	         spool_dir);
 	settings = hs_settings_new("fuzz.conf", hs_slice_str(settings_text), NULL, &error);
 	MUST(settings != NULL);
 	spool = hs_spool_new(settings);

@@ -8,10 +8,10 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sanitizer/tsan_interface.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdnoreturn.h>
-#include <sanitizer/tsan_interface.h>
 #include <time.h>
 
 const char *__tsan_default_options(void);
@@ -35,8 +35,10 @@ int __wrap_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, cons
 
 	__tsan_mutex_pre_lock(mutex, __tsan_mutex_try_lock);
 	error = __real_pthread_mutex_clocklock(mutex, clock, deadline);
-	__tsan_mutex_post_lock(
-	    mutex, error == 0 || error == EOWNERDEAD ? __tsan_mutex_try_lock : __tsan_mutex_try_lock | __tsan_mutex_try_lock_failed, 0);
+	__tsan_mutex_post_lock(mutex,
+	                       error == 0 || error == EOWNERDEAD ? __tsan_mutex_try_lock
+	                                                         : __tsan_mutex_try_lock | __tsan_mutex_try_lock_failed,
+	                       0);
 	return error;
 }
 
