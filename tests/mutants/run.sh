@@ -50,6 +50,7 @@ scripts() {
 	common/spool/shared/*) echo tests/integration/metrics.sh tests/integration/signals.sh ;;
 	common/spool/*) echo tests/integration/readers.sh tests/integration/ids.sh tests/integration/each.sh ;;
 	common/schema/*) echo tests/integration/schema.sh ;;
+	common/event/*) echo tests/integration/direct.sh tests/integration/strange.sh tests/integration/batches.sh ;;
 	*) echo tests/integration/strange.sh tests/integration/batches.sh tests/integration/check.sh ;;
 	esac | tr ' ' '\n'
 }
