@@ -142,9 +142,8 @@ static int is_events(const struct dirent *d)
 {
 	size_t n = strlen(d->d_name);
 
-	return strncmp(d->d_name, "events", 6) == 0 &&
-	       ((n > 6 && strcmp(d->d_name + n - 6, ".jsonl") == 0) ||
-	        (n > 9 && strcmp(d->d_name + n - 9, ".jsonl.gz") == 0));
+	return strncmp(d->d_name, "events", 6) == 0 && ((n > 6 && strcmp(d->d_name + n - 6, ".jsonl") == 0) ||
+	                                                (n > 9 && strcmp(d->d_name + n - 9, ".jsonl.gz") == 0));
 }
 
 int main(int argc, char **argv)
