@@ -68,5 +68,5 @@ run:
 clean:
 	rm -rf $(B)
 
-include mk/load.mk mk/sdk.mk mk/install.mk mk/package.mk mk/tests.mk mk/check.mk mk/bench.mk mk/faults.mk mk/link.mk
+include mk/load.mk mk/sdk.mk mk/install.mk mk/package.mk mk/tests.mk mk/tsan.mk mk/coverage.mk mk/mutants.mk mk/check.mk mk/bench.mk mk/faults.mk mk/link.mk
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -52,7 +52,7 @@ replay: $(REPLAY)
 	$(Q)for target in $(FUZZ); do $(B)/replay/$$target tests/fuzz/corpus/$${target#fuzz_} || exit 1; done
 
 PROGRAMS += $(REPLAY)
-$(REPLAY): $(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(call obj,tests/fuzz/replay.c $(CGI_PURE)) $(WEB_OBJ) $(B)/libhookspool.a
+$(REPLAY): $(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(call obj,tests/fuzz/replay.c tools/probe/response_verdict.c $(CGI_PURE)) $(WEB_OBJ) $(B)/libhookspool.a
 $(REPLAY): LIBS = -ljson-c $(LDLIBS_COMMON)
 
 ## make scalar     the tests of what uses vector instructions, without them

@@ -198,13 +198,13 @@ static void add_cors(const struct hs_exchange *exchange, const struct hs_outcome
 
 static void say(struct hs_exchange *exchange, const struct hs_outcome *o)
 {
-	struct hs_transport *transport = exchange->transport;
 	struct hs_response response = { .body = &exchange->answer };
 	const struct form *form = form_of(exchange);
 
 	exchange->answered.status = form->status(o);
 	exchange->answered.reason = o->result;
 	exchange->answered.accepted = o->accepted;
+	exchange->answered.dropped = o->is_kept ? o->dropped : 0;
 	if (exchange->count_answer != NULL)
 		exchange->count_answer(exchange->spool, &exchange->answered);
 	log_outcome(exchange, o);
@@ -212,14 +212,22 @@ static void say(struct hs_exchange *exchange, const struct hs_outcome *o)
 	if (form == &forms[FOR_LIBRARIES])
 		add_cors(exchange, o, &response);
 	hs_response_print(&response, exchange->request.method == HS_METHOD_HEAD, &exchange->head);
-	transport->write(transport, hs_buf_slice(&exchange->head), hs_buf_slice(response.body));
-	transport->finish(transport);
+	exchange->transport->write(exchange->transport, hs_buf_slice(&exchange->head), hs_buf_slice(response.body));
+}
+
+static void end(struct hs_exchange *exchange)
+{
+	exchange->transport->finish(exchange->transport);
+	if (exchange->page_text.p != NULL)
+		hs_buf_free(&exchange->page_text);
+	exchange->ended(exchange->context);
 }
 
 /*
  * A system call on a hanging disk cannot be interrupted. So while the spool holds an exchange, `turn`
  * is the time by which it must be answered: before that, the thread that returns from the spool
- * answers; after that, hs_exchange_expire does. The later of the two ends the exchange.
+ * answers; after that, hs_exchange_expire does. The later of the two ends the exchange: until then the
+ * request's strings must stay, because the handler may read them between two calls of the spool.
  */
 enum { LATE = 1, SAID = 2, BACK = 4, TURN_BITS = 3 };
 
@@ -243,7 +251,7 @@ static bool take_back(struct hs_exchange *exchange)
 	if (atomic_compare_exchange_strong(&exchange->turn, &turn, 0))
 		return true;
 	if ((atomic_fetch_or(&exchange->turn, BACK) & SAID) != 0)
-		exchange->ended(exchange->context);
+		end(exchange);
 	return false;
 }
 
@@ -256,8 +264,9 @@ void hs_exchange_expire(struct hs_exchange *exchange, int64_t now_ms)
 	    !atomic_compare_exchange_strong(&exchange->turn, &turn, turn | LATE))
 		return;
 	say(exchange, &late);
+	exchange->transport->close_answer(exchange->transport);
 	if ((atomic_fetch_or(&exchange->turn, SAID) & BACK) != 0)
-		exchange->ended(exchange->context);
+		end(exchange);
 }
 
 void hs_exchange_answer(struct hs_exchange *exchange, enum hs_result result)
@@ -266,7 +275,5 @@ void hs_exchange_answer(struct hs_exchange *exchange, enum hs_result result)
 		return;
 	settle(exchange, result);
 	say(exchange, &exchange->outcome);
-	if (exchange->page_text.p != NULL)
-		hs_buf_free(&exchange->page_text);
-	exchange->ended(exchange->context);
+	end(exchange);
 }

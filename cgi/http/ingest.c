@@ -188,7 +188,7 @@ static void answer_kept(struct hs_exchange *exchange, enum hs_result result)
 {
 	if (result == HS_OK)
 		exchange->outcome.accepted = exchange->post.append.count - exchange->outcome.duplicate;
-	exchange->answered.dropped = result == HS_OK ? exchange->outcome.dropped : 0;
+	exchange->outcome.is_kept = result == HS_OK;
 	exchange->outcome.has_counts = result == HS_OK && exchange->outcome.result == HS_OK;
 	hs_exchange_answer(exchange, result == HS_OK ? exchange->outcome.result : result);
 }

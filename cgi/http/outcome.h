@@ -19,6 +19,7 @@ struct hs_outcome {
 	bool not_synced;                /* durability = none: 202 instead of 200 */
 	uint64_t accepted, duplicate, rejected;
 	uint64_t dropped;        /* by the rules; not kept, and not to be sent again */
+	bool is_kept;            /* the spool has what was not dropped */
 	uint64_t first_rejected; /* index in the batch of the event that `why` is about */
 	bool in_batch;           /* the message begins with "event 17: " */
 	enum hs_result why;      /* why the event was rejected; HS_OK: none was */

@@ -2,7 +2,8 @@
  * transport: reads a request from FastCGI or plain CGI, and writes its answer there.
  *
  * A transport has one request at a time, which may move from thread to thread. Its strings
- * are valid until finish().
+ * are valid until finish(). Calls for one request do not overlap, but that params() may be called
+ * while another thread is in write() or close_answer().
  */
 #ifndef HS_TRANSPORT_H
 #define HS_TRANSPORT_H
@@ -24,6 +25,12 @@ struct hs_transport {
 
 	/* Writes head and body of the answer; false if the peer is gone. */
 	bool (*write)(struct hs_transport *transport, struct hs_slice head, struct hs_slice body);
+
+	/*
+	 * Shows the peer the end of the answer, and keeps the strings: another thread may still read them.
+	 * Call finish() when it is done. Not needed otherwise.
+	 */
+	void (*close_answer)(struct hs_transport *transport);
 
 	/* Ends the request. The answer is sent by the time it returns. */
 	void (*finish)(struct hs_transport *transport);

@@ -153,6 +153,12 @@ static bool partial_write(struct hs_transport *transport, struct hs_slice head, 
 	return sendmsg(partial->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)(sizeof begin + n + sizeof end);
 }
 
+/* nginx passes an answer on only when it sees the end of the stream. A late answer has been sent whole. */
+static void partial_close_answer(struct hs_transport *transport)
+{
+	shutdown(self(transport)->fd, SHUT_WR);
+}
+
 /*
  * A web server that is still sending a body takes a closed connection for a failure, and the sender
  * never sees why it was refused. So the rest is read and dropped. nginx passes an answer on only when
@@ -186,6 +192,7 @@ struct hs_partial_request *hs_partial_request_new(int fd, struct hs_room *room, 
 		return NULL;
 	partial->transport = (struct hs_transport){ .params = partial_params,
 		                                    .write = partial_write,
+		                                    .close_answer = partial_close_answer,
 		                                    .finish = partial_finish,
 		                                    .free = partial_free,
 		                                    .body = &partial->request.body,

@@ -20,6 +20,7 @@ enum {
 struct cgi_transport {
 	struct hs_transport base; /* first: both have one address */
 	bool ended;               /* the body has been read to its end */
+	bool closed;              /* standard output is */
 	uint64_t bytes;           /* bytes of the body that were read */
 };
 
@@ -100,7 +101,7 @@ static bool cgi_write(struct hs_transport *transport, struct hs_slice head, stru
  * sees why it was refused (Apache: AH02651). So the rest is read and dropped, but not beyond
  * CONTENT_LENGTH, because the end of file may never come (RFC 3875, 4.2).
  */
-static void cgi_finish(struct hs_transport *transport)
+static void cgi_close_answer(struct hs_transport *transport)
 {
 	struct cgi_transport *self = (struct cgi_transport *)transport;
 	const char *length = getenv("CONTENT_LENGTH");
@@ -113,6 +114,14 @@ static void cgi_finish(struct hs_transport *transport)
 			break;
 	/* the end of the answer: the server need not wait until the process has ended */
 	close(STDOUT_FILENO);
+	self->closed = true;
+}
+
+/* The number of a closed descriptor may be a file's by now. */
+static void cgi_finish(struct hs_transport *transport)
+{
+	if (!((struct cgi_transport *)transport)->closed)
+		cgi_close_answer(transport);
 }
 
 static void cgi_free(struct hs_transport *transport)
@@ -129,6 +138,7 @@ struct hs_transport *hs_transport_cgi_new(void)
 	self->base = (struct hs_transport){ .params = cgi_params,
 		                            .read = cgi_read,
 		                            .write = cgi_write,
+		                            .close_answer = cgi_close_answer,
 		                            .finish = cgi_finish,
 		                            .free = cgi_free,
 		                            .reads_past_length = false };

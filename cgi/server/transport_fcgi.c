@@ -29,7 +29,8 @@ struct fcgi_transport {
 	struct hs_transport base; /* first: both have one address */
 	FCGX_Request request;
 	struct hs_partial_poller *poller;
-	bool given_away; /* the poller has the connection */
+	bool given_away;          /* the poller has the connection */
+	struct Params *variables; /* the library's, taken from it by close_answer; else NULL */
 };
 
 static struct fcgi_transport *self(struct hs_transport *transport)
@@ -133,6 +134,12 @@ static void fcgi_finish(struct hs_transport *transport)
 {
 	struct fcgi_transport *fcgi = self(transport);
 
+	if (fcgi->variables != NULL) {
+		fcgi->request.paramsPtr = fcgi->variables;
+		fcgi->variables = NULL;
+		FCGX_Free(&fcgi->request, 0);
+		return;
+	}
 	if (fcgi->given_away) {
 		FCGX_Free(&fcgi->request, 0);
 		return;
@@ -142,6 +149,17 @@ static void fcgi_finish(struct hs_transport *transport)
 	if (FCGX_HasSeenEOF(fcgi->request.in) != 0)
 		FCGX_Detach(&fcgi->request);
 	FCGX_Finish_r(&fcgi->request);
+}
+
+/* The library ends a request and frees its variables in one call. What is not there it does not free. */
+static void fcgi_close_answer(struct hs_transport *transport)
+{
+	struct fcgi_transport *fcgi = self(transport);
+	struct Params *variables = fcgi->request.paramsPtr;
+
+	fcgi->request.paramsPtr = NULL;
+	fcgi_finish(transport);
+	fcgi->variables = variables;
 }
 
 static void fcgi_free(struct hs_transport *transport)
@@ -165,6 +183,7 @@ struct hs_transport *hs_transport_fcgi_new(void)
 	fcgi->base = (struct hs_transport){ .params = fcgi_params,
 		                            .read = fcgi_read,
 		                            .write = fcgi_write,
+		                            .close_answer = fcgi_close_answer,
 		                            .finish = fcgi_finish,
 		                            .free = fcgi_free,
 		                            .reads_past_length = true };

@@ -148,7 +148,7 @@ check 'so do the alerts' eval '
 
 ### A spool that is not there ###########################################
 
-rm -rf "$S/spool/.hookspool/run" && mv "$S/spool" "$S/moved"
+wait_for 10 rm -rf "$S/spool/.hookspool/run" && mv "$S/spool" "$S/moved"
 hs metrics >"$T/figures" 2>"$T/err"
 is 'without a spool: the exit status and the figure tell' "$? $(figure spool_usable)" '74 0'
 mv "$S/moved" "$S/spool"

@@ -4,7 +4,8 @@
 #	deps.sh GROUP...            install what is missing (with sudo when not root)
 #	deps.sh --missing GROUP...  print what is missing; exit 1 if anything is
 #
-# Groups: build, run, test, load, check, portable, sdk, npm, faults, faults-root, bench, profile, package, fresh.
+# Groups: build, run, test, load, check, portable, sdk, npm, faults, faults-root, bench, profile, package, fresh, coverage,
+#         mutants.
 # No service is started: invoke-rc.d(8) asks /usr/sbin/policy-rc.d first, and for as long as apt-get
 # runs that one says no.
 set -eu
@@ -42,8 +43,10 @@ test     apache2-bin            a web server, without the service that apache2 b
 test     libapache2-mod-fcgid   its FastCGI process manager
 test     nginx                  a web server: FastCGI to a socket
 check    prometheus             scrapes the figures; its promtool checks them and the alerts
-check    clang                  fuzzing, a second compiler, static analysis
-check    libclang-rt-dev        sanitizers and libFuzzer
+check,coverage clang           fuzzing, a second compiler, static analysis
+check,coverage libclang-rt-dev  sanitizers and libFuzzer
+coverage llvm                   adds up the counts of a coverage build
+mutants  python3-clang          reads C for the mutations
 check    cppcheck               static analysis
 check    clang-format           the layout of the sources
 check    mandoc                 lints the manual pages

@@ -213,6 +213,24 @@ TEST(at_once)
 	check_answer(fd);
 }
 
+/* A late answer: the peer sees its end, while another thread may still read the request's strings. */
+TEST(a_closed_answer_keeps_the_strings)
+{
+	int fd;
+	struct hs_partial_request *a = whole(&fd);
+	struct hs_transport *g = &a->transport;
+	char *const *p = g->params(g);
+	struct pollfd end;
+
+	assert_true(g->write(g, HS_SLICE("Status: 200 OK\r\n\r\n"), HS_SLICE("{}")));
+	g->close_answer(g);
+	end = (struct pollfd){ .fd = fd, .events = POLLRDHUP };
+	assert_int_equal(poll(&end, 1, SOON_MS), 1);
+	check_answer(fd);
+	assert_string_equal(p[0], "REQUEST_METHOD=POST");
+	g->finish(g);
+}
+
 /* The rest of the body is read and dropped: a web server that cannot write it takes that for a failure. */
 TEST(refused_by_the_head)
 {

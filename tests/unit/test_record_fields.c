@@ -37,6 +37,30 @@ TEST(names_and_values)
 	assert_string_equal(walk(HS_SLICE("{}")), "");
 }
 
+/* Users are compared by the text of their ids: 1e2 is the user "100". */
+TEST(numbers_as_ids)
+{
+	static const struct {
+		const char *line;
+		const char *id;
+	} rows[] = {
+		{ "{\"user_id\":1e2}", "100" }, { "{\"user_id\":\"1e2\"}", "1e2" }, { "{\"user_id\":100}", "100" },
+		{ "{\"user_id\":1.0}", "1" },   { "{\"user_id\":null}", "" },
+	};
+	struct hs_buf text = { 0 };
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct hs_record_fields fields = hs_record_fields_of(hs_slice_str(rows[i].line));
+		struct hs_record_field field;
+
+		assert_true(hs_record_field_next(&fields, &field));
+		hs_buf_reset(&text);
+		hs_record_field_put_id(&field, &text);
+		assert_slice_equal(hs_buf_slice(&text), hs_slice_str(rows[i].id));
+	}
+	hs_buf_free(&text);
+}
+
 /* Whatever hs_flatten makes is read back complete. */
 TEST(what_flatten_makes)
 {

@@ -345,9 +345,15 @@ static int load(struct hs_line_reader *reader)
 	return 1;
 }
 
+/* Before the first load there is no buffer, and a null pointer takes no offset (C11, 6.5.6). */
+static const char *unread(const struct hs_line_reader *reader)
+{
+	return reader->buf.p != NULL ? reader->buf.p + reader->used : NULL;
+}
+
 static int hand_out(struct hs_line_reader *reader, size_t n, size_t behind, int what, struct hs_slice *line)
 {
-	*line = hs_slice(reader->buf.p + reader->used, n);
+	*line = hs_slice(unread(reader), n);
 	reader->used += n + behind;
 	reader->at += n + behind;
 	return what;
@@ -360,7 +366,7 @@ int hs_line_reader_next(struct hs_line_reader *reader, struct hs_slice *line)
 
 	*line = HS_SLICE_NONE;
 	while (more > 0) {
-		const char *p = reader->buf.p + reader->used;
+		const char *p = unread(reader);
 		size_t n = reader->buf.n - reader->used;
 		const char *newline = n == searched ? NULL : memchr(p + searched, '\n', n - searched);
 

@@ -1,0 +1,11 @@
+# Whether the tests notice a wrong program: random mutants, see tests/mutants.
+
+## make mutants    N (200) random mutants of common/ and cgi/ must each make a test fail; SEED repeats a run
+N ?= 200
+SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+MUTANTS = $(B)/mutants
+.PHONY: mutants
+mutants:
+	$(Q)$(DEPS) --missing build test mutants >/dev/null || $(DEPS) build test mutants
+	$(Q)$(MAKE) $(PARALLEL) B=$(MUTANTS) CFLAGS='-O1 -g' all $(addprefix $(MUTANTS)/,$(TEST_PROGRAMS)) $(UNIT:tests/unit/%.c=$(MUTANTS)/unit/%)
+	$(Q)CC='$(CC)' bash tests/mutants/run.sh $(MUTANTS) $(N) $(SEED)
