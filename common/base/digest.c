@@ -125,10 +125,36 @@ bool hs_hmac256(const struct hs_hmac256 *h, struct hs_slice bytes, uint8_t out[s
 	return ok;
 }
 
+static void put_big_endian(uint8_t *to, uint32_t n)
+{
+	for (int i = 0; i < 4; i++)
+		to[i] = (uint8_t)(n >> (24 - 8 * i));
+}
+
+/* The padding of FIPS 180-4, 5.1.1, in the text's only block. */
+static bool sha256_short(struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES])
+{
+	uint8_t block[SHA256_CBLOCK] = { 0 };
+	SHA256_CTX sha;
+
+	if (SHA256_Init(&sha) != 1)
+		return false;
+	if (bytes.n > 0)
+		memcpy(block, bytes.p, bytes.n);
+	block[bytes.n] = 0x80;
+	put_big_endian(block + sizeof block - 4, (uint32_t)(8 * bytes.n));
+	SHA256_Transform(&sha, block);
+	for (int i = 0; i < 8; i++)
+		put_big_endian(out + 4 * i, (uint32_t)sha.h[i]);
+	return true;
+}
+
 bool hs_sha256(struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES])
 {
 	SHA256_CTX sha;
 
+	if (bytes.n <= HS_SHA256_SHORT)
+		return sha256_short(bytes, out);
 	return SHA256_Init(&sha) == 1 && SHA256_Update(&sha, bytes.p, bytes.n) == 1 && SHA256_Final(out, &sha) == 1;
 }
 

@@ -26,7 +26,9 @@ struct hs_hmac256 *hs_hmac256_new(struct hs_slice key);
 void hs_hmac256_free(struct hs_hmac256 *h);
 bool hs_hmac256(const struct hs_hmac256 *h, struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES]);
 
-/* False: out of memory. */
+enum { HS_SHA256_SHORT = 55 /* bytes that fit into one block, with their padding */ };
+
+/* False: out of memory. At most HS_SHA256_SHORT bytes cost least. */
 bool hs_sha256(struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES]);
 
 /*

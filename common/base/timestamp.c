@@ -275,6 +275,26 @@ bool hs_timestamp_parse(struct hs_slice s, int64_t *ms)
 	return true;
 }
 
+bool hs_timestamp_parse_near(struct hs_timestamp_minute *minute, struct hs_slice s, int64_t *ms)
+{
+	const char *p = s.p;
+	bool usual = s.n == HS_TIMESTAMP_TEXT && hs_scan16_digits(p + 8) == 0x76DB && p[16] == ':' && p[17] < '6' &&
+	             p[19] == '.' && p[23] == 'Z';
+	int in_minute = usual ? two_digits(p + 17) * 1000 + two_digits(p + 20) * 10 + (p[22] - '0') : 0;
+
+	if (usual && hs_bytes_eq(p, minute->text, sizeof minute->text)) {
+		*ms = minute->ms + in_minute;
+		return true;
+	}
+	if (!hs_timestamp_parse(s, ms))
+		return false;
+	if (usual) {
+		memcpy(minute->text, p, sizeof minute->text);
+		minute->ms = *ms - in_minute;
+	}
+	return true;
+}
+
 bool hs_duration_parse(const char *text, int64_t *ms)
 {
 	static const char units[] = "smhd";

@@ -35,6 +35,15 @@ void hs_timestamp_compact(int64_t ms, char out[static HS_TIMESTAMP_STAMP + 1]);
  */
 bool hs_timestamp_parse(struct hs_slice text, int64_t *ms);
 
+/* The minute that was read last; zeroed: none. */
+struct hs_timestamp_minute {
+	char text[16]; /* 2026-11-23T10:15 */
+	int64_t ms;
+};
+
+/* Like hs_timestamp_parse, but faster if the time is in the minute of the call before. */
+bool hs_timestamp_parse_near(struct hs_timestamp_minute *minute, struct hs_slice text, int64_t *ms);
+
 /* Reads a duration as people write it on a command line: 90s, 15m, 4h, 2d; at most nine digits. */
 bool hs_duration_parse(const char *text, int64_t *ms);
 

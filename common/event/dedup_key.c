@@ -21,14 +21,33 @@ void hs_dedup_key_maker_free(struct hs_dedup_key_maker *maker)
 	memset(maker, 0, sizeof *maker);
 }
 
+static char *append(char *to, struct hs_slice text)
+{
+	if (text.n > 0)
+		memcpy(to, text.p, text.n);
+	return to + text.n;
+}
+
+static bool digest_long(struct hs_digest *d, struct hs_slice a, struct hs_slice b, struct hs_slice c,
+                        uint8_t out[static HS_SHA256_BYTES])
+{
+	return hs_digest_start(d) && hs_digest_add(d, a) && hs_digest_add(d, b) && hs_digest_add(d, c) &&
+	       hs_digest_end(d, out);
+}
+
 /* The first bytes of the SHA-256 of three concatenated texts. */
 static enum hs_result digest(struct hs_dedup_key_maker *maker, struct hs_slice a, struct hs_slice b, struct hs_slice c,
                              uint8_t out[static HS_DEDUP_KEY_BYTES])
 {
 	uint8_t whole[HS_SHA256_BYTES];
+	char text[HS_SHA256_SHORT];
+	bool ok;
 
-	if (!hs_digest_start(maker->digest) || !hs_digest_add(maker->digest, a) || !hs_digest_add(maker->digest, b) ||
-	    !hs_digest_add(maker->digest, c) || !hs_digest_end(maker->digest, whole))
+	if (a.n + b.n + c.n <= sizeof text)
+		ok = hs_sha256(hs_slice(text, (size_t)(append(append(append(text, a), b), c) - text)), whole);
+	else
+		ok = digest_long(maker->digest, a, b, c, whole);
+	if (!ok)
 		return HS_E_MEMORY;
 	memcpy(out, whole, HS_DEDUP_KEY_BYTES);
 	return HS_OK;

@@ -71,6 +71,23 @@ TEST(vectors_of_sha256)
 	expect_sha256(HS_SLICE("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+TEST(sha256_of_a_text_of_any_length)
+{
+	struct hs_digest *d = hs_digest_new();
+	uint8_t at_once[HS_SHA256_BYTES], in_pieces[HS_SHA256_BYTES];
+	char text[200];
+
+	assert_non_null(d);
+	for (size_t n = 0; n < sizeof text; n++) {
+		text[n] = (char)(n * 37);
+		assert_true(hs_sha256(hs_slice(text, n), at_once));
+		assert_true(hs_digest_start(d) && hs_digest_add(d, hs_slice(text, n / 2)) &&
+		            hs_digest_add(d, hs_slice(text + n / 2, n - n / 2)) && hs_digest_end(d, in_pieces));
+		assert_memory_equal(at_once, in_pieces, sizeof at_once);
+	}
+	hs_digest_free(d);
+}
+
 TEST(comparison_sees_every_byte)
 {
 	uint8_t a[32] = { 1, 2, 3 }, b[32];

@@ -322,6 +322,31 @@ TEST(the_directory_is_not_read_without_a_change)
 	assert_int_equal(wrap_count(WRAP_OPENAT), opened);
 }
 
+/* The openat(2) calls of a first append after the loss of the shared state, with as many settled segments. */
+static unsigned opens_without_state(int segments)
+{
+	unsigned before;
+
+	make("rotate_min_gap = 0\ncompress = none\ndedup_window = 0\n");
+	for (int i = 0; i < segments; i++)
+		seal("a");
+	stop();
+	spooldir_unlink(&s.d, ".hookspool/run/state");
+	wrap_clock(60000, 0);
+	before = wrap_count(WRAP_OPENAT);
+	restart();
+	put("b");
+	return wrap_count(WRAP_OPENAT) - before;
+}
+
+/* Only to sync it: that it is not being copied shows without opening it. */
+TEST(after_the_loss_of_the_state_each_segment_is_opened_once)
+{
+	unsigned two = opens_without_state(2);
+
+	assert_int_equal(opens_without_state(12), two + 10);
+}
+
 /* --- rotations ------------------------------------------------------------------------ */
 
 static struct watch {

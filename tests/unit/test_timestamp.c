@@ -16,12 +16,26 @@ static void run_written(struct test_case *c, struct hs_slice value)
 	case_same(c, "in file names", hs_slice_str(stamp), case_get(c, "stamp"));
 }
 
+/* With a minute that other texts have left there, the result is the same. */
+static void assert_near(struct hs_slice text, bool ok, int64_t ms)
+{
+	static struct hs_timestamp_minute minute;
+
+	for (int turn = 0; turn < 2; turn++) {
+		int64_t near = 0;
+
+		assert_true(hs_timestamp_parse_near(&minute, text, &near) == ok);
+		assert_true(!ok || near == ms);
+	}
+}
+
 static void run_read(struct test_case *c, struct hs_slice in)
 {
 	struct hs_slice expected, text = { unit_exact_copy(in), in.n };
 	int64_t ms = 0;
 	bool ok = hs_timestamp_parse(text, &ms);
 
+	assert_near(text, ok, ms);
 	free((char *)text.p);
 	if (case_find(c, "refused", &expected)) {
 		if (ok)
@@ -85,6 +99,7 @@ TEST(the_usual_form_is_read_like_any_other)
 			assert_int_equal(valid, hs_timestamp_parse(hs_slice(longer, 25), &same));
 			assert_true(ms == same);
 			assert_int_equal(valid, hs_timestamp_parse(hs_slice(text, 24), NULL));
+			assert_near(hs_slice(text, 24), valid, ms);
 		}
 }
 

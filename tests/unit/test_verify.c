@@ -6,8 +6,10 @@
 #include "spool/admin/verify.h"
 #include "tests/lib/temp_spool.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <lmdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -403,6 +405,36 @@ TEST(killed_at_any_step)
 			assert_true(nth < 2000);
 		}
 	}
+}
+
+/* --- the index -------------------------------------------------------------- */
+
+static unsigned searches; /* for a block of the index */
+
+int mdb_cursor_get(MDB_cursor *cursor, MDB_val *key, MDB_val *value, MDB_cursor_op op)
+{
+	static int (*real)(MDB_cursor *, MDB_val *, MDB_val *, MDB_cursor_op);
+
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "mdb_cursor_get");
+	searches += op == MDB_SET_RANGE;
+	return real(cursor, key, value, op);
+}
+
+/* A block has 102 ids or more; the ids of a segment are looked up by 512, in the order of blocks. */
+TEST(each_block_of_the_index_is_read_once_a_segment)
+{
+	enum { EVENTS = 3000 };
+
+	for (int at = 0; at < EVENTS; at += 500)
+		put(many("e", at, at + 500));
+	rotate();
+	restart();
+	assert_int_equal(examine(false), 0); /* puts the ids into the file */
+	searches = 0;
+	assert_int_equal(examine(false), 0);
+	assert_int_equal(found.lines, EVENTS);
+	assert_in_range(searches, EVENTS / 204, EVENTS / 30);
 }
 
 TESTS("verify", begin, finish)

@@ -5,6 +5,7 @@
 #include "spool/admin/erasure_log.h"
 #include "spool/admin/loss.h"
 #include "spool/admin/seen_ids.h"
+#include "spool/admin/unknown_ids.h"
 #include "spool/file/line_reader.h"
 #include "spool/position/rewrite_copy.h"
 #include "spool/shared/clock.h"
@@ -17,19 +18,11 @@
 #include <string.h>
 
 enum {
-	LOCK_MS = 60000,   /* no sender waits for it */
-	IDS_AT_ONCE = 512, /* looked up in the index under one lock */
+	LOCK_MS = 60000, /* no sender waits for it */
 	PROGRESS_LINES = 4096,
 	BROKEN_MOST = 99, /* originals of one segment; a further one replaces the last */
 };
 static const char CLEAN[] = HS_VERIFY_COPY;
-
-/* An event that is being checked. */
-struct entry {
-	struct hs_dedup_key id;
-	uint64_t line;
-	uint32_t spooled_s;
-};
 
 struct verify {
 	const struct hs_spool_dir *dir;
@@ -53,11 +46,8 @@ struct verify {
 		uint64_t done, all; /* bytes */
 	} progress;
 
-	struct hs_seen_ids seen; /* so far */
-	struct {
-		struct entry entry[IDS_AT_ONCE];
-		size_t count;
-	} batch; /* to be looked up in the index */
+	struct hs_seen_ids seen;       /* so far */
+	struct hs_unknown_ids unknown; /* of the current file, to be looked up in the index */
 	struct hs_dedup_key_maker key_maker;
 	struct hs_json json;
 };
@@ -80,20 +70,6 @@ static void name_file(struct verify *x, size_t nth)
 }
 
 /* --- events seen before ------------------------------------------------------ */
-
-/* Notes the collected events, to be compared with all others. */
-static enum hs_result note_seen(struct verify *x)
-{
-	enum hs_result r = HS_OK;
-
-	for (size_t i = 0; i < x->batch.count && r == HS_OK; i++) {
-		const struct entry *e = &x->batch.entry[i];
-		struct hs_id_block_entry id = hs_id_block_entry(&e->id, e->spooled_s);
-
-		r = hs_seen_ids_note(&x->seen, &id, x->current.nth, e->line);
-	}
-	return r;
-}
 
 static void report_seen(void *context, bool erased, uint32_t file, uint64_t line)
 {
@@ -119,37 +95,27 @@ static enum hs_result lock_and_follow(struct verify *x, struct hs_segment *event
 	return r == HS_OK ? hs_index_begin(x->index, events, LOCK_MS) : r;
 }
 
+static void report_unknown(void *context, uint64_t line)
+{
+	report(context, HS_PROBLEM_INDEX, line);
+}
+
 /* Reports the collected events that the index does not know. */
 static enum hs_result ask_index(struct verify *x)
 {
-	int64_t now_s = hs_io_now() / 1000, window_s = x->dir->settings->dedup_window / 1000;
-	enum hs_result r = x->batch.count == 0 ? HS_OK : lock_and_follow(x, x->segment, false);
-
-	if (r != HS_OK || x->batch.count == 0)
-		return r;
-	for (size_t i = 0; i < x->batch.count && r == HS_OK; i++) {
-		const struct entry *e = &x->batch.entry[i];
-		const struct hs_dedup_key *id = &e->id;
-		bool kept;
-
-		r = hs_index_look(x->index, &id, 1, &kept);
-		/* a minute of grace: the event may just be leaving the window */
-		if (r == HS_OK && hs_index_seen(x->index, id, kept) == HS_SEEN_NEVER &&
-		    now_s - e->spooled_s < window_s - 60)
-			report(x, HS_PROBLEM_INDEX, e->line);
-	}
-	hs_index_rest(x->index);
-	hs_segment_end(x->segment);
-	x->batch.count = 0;
-	return r;
+	return hs_unknown_ids_ask(&x->unknown, x->index, x->segment, LOCK_MS, report_unknown, x);
 }
 
-/* Looks up the collected events. */
-static enum hs_result ask(struct verify *x)
+/* Notes an event, to be compared with all others and looked up in the index. */
+static enum hs_result note(struct verify *x, const struct hs_unknown_id *event)
 {
-	enum hs_result r = note_seen(x);
+	struct hs_id_block_entry id = hs_id_block_entry(&event->id, event->spooled_s);
+	bool full = false;
+	enum hs_result r = hs_seen_ids_note(&x->seen, &id, x->current.nth, event->line);
 
-	return r == HS_OK ? ask_index(x) : r;
+	if (r == HS_OK)
+		r = hs_unknown_ids_add(&x->unknown, event, &full);
+	return r == HS_OK && full ? ask_index(x) : r;
 }
 
 /* --- lines --------------------------------------------------------------------- */
@@ -176,13 +142,13 @@ static enum hs_result omit_rest(struct verify *x)
 
 static enum hs_result check_line(struct verify *x, struct hs_slice line, uint64_t number)
 {
-	struct entry *e = &x->batch.entry[x->batch.count];
+	struct hs_unknown_id event = { .line = number };
 	bool identified = false;
 	int64_t ms = 0;
 	enum hs_result r;
 
 	if (x->index != NULL)
-		r = hs_dedup_key_of_line(&x->key_maker, &x->json, line, &identified, &e->id, &ms);
+		r = hs_dedup_key_of_line(&x->key_maker, &x->json, line, &identified, &event.id, &ms);
 	else
 		r = hs_line_check(&x->json, line);
 	if (r == HS_E_MEMORY)
@@ -197,9 +163,8 @@ static enum hs_result check_line(struct verify *x, struct hs_slice line, uint64_
 	r = x->copy.file.fd < 0 ? HS_OK : hs_rewrite_copy_keep(&x->copy, line, true);
 	if (r != HS_OK || !identified)
 		return r;
-	e->line = number;
-	e->spooled_s = (uint32_t)(ms / 1000);
-	return ++x->batch.count == IDS_AT_ONCE ? ask(x) : HS_OK;
+	event.spooled_s = (uint32_t)(ms / 1000);
+	return note(x, &event);
 }
 
 static void show_progress(const struct verify *x, uint64_t of_file)
@@ -236,7 +201,7 @@ static enum hs_result check_lines(struct verify *x, bool sealed)
 		hs_summary_builder_damage(x->summary);
 		r = omit_rest(x);
 	}
-	return r == HS_OK && x->index != NULL ? ask(x) : r;
+	return r == HS_OK && x->index != NULL ? ask_index(x) : r;
 }
 
 /* --- repair ------------------------------------------------------------------- */
@@ -587,6 +552,7 @@ enum hs_result hs_verify(struct hs_segment *segments, struct hs_index *index, co
 	if (lock >= 0)
 		hs_io_close(lock);
 	hs_seen_ids_close(&x->seen);
+	hs_unknown_ids_free(&x->unknown);
 	hs_dedup_key_maker_free(&x->key_maker);
 	hs_json_free(&x->json);
 	hs_line_reader_free(&x->lines);

@@ -47,6 +47,8 @@ struct hs_summary_builder {
 	bool failed;
 	struct hs_buf carry; /* the beginning of a line whose end is not there yet */
 	struct hs_json json;
+	struct hs_summary_layout layout;
+	struct hs_timestamp_minute spooled_minute, event_minute;
 	struct hs_digest *digest;
 	struct hs_dedup_key_maker maker;
 	struct id *id;
@@ -271,11 +273,12 @@ static void drop_names(struct hs_summary_builder *b)
 	b->owns = b->own_room = b->ids = b->id_room = 0;
 }
 
-static int64_t note_spooled(struct hs_summary *s, const struct hs_summary_line *line)
+static int64_t note_spooled(struct hs_summary_builder *b, const struct hs_summary_line *line)
 {
+	struct hs_summary *s = &b->head;
 	int64_t ms;
 
-	if (!hs_timestamp_parse(line->spooled_at.value, &ms))
+	if (!hs_timestamp_parse_near(&b->spooled_minute, line->spooled_at.value, &ms))
 		return 0;
 	if (s->first_spooled == 0 || ms < s->first_spooled)
 		s->first_spooled = ms;
@@ -290,7 +293,7 @@ static bool take_event(struct hs_summary_builder *b, struct hs_slice text)
 	uint64_t bytes = text.n + 1;
 	struct hs_summary_line line;
 	int64_t spooled_ms, ms;
-	enum hs_result r = hs_summary_line_read(&line, &b->json, text);
+	enum hs_result r = hs_summary_line_read(&line, &b->layout, &b->json, text);
 
 	b->failed |= r == HS_E_MEMORY;
 	if (r != HS_OK)
@@ -298,8 +301,8 @@ static bool take_event(struct hs_summary_builder *b, struct hs_slice text)
 	count(b, HS_SUMMARY_TYPES, &line.field[HS_FIELD_TYPE], bytes);
 	count(b, HS_SUMMARY_EVENTS, &line.field[HS_FIELD_EVENT], bytes);
 	count(b, HS_SUMMARY_TENANTS, &line.tenant, bytes);
-	spooled_ms = note_spooled(&b->head, &line);
-	if (hs_timestamp_parse(line.field[HS_FIELD_TIMESTAMP].value, &ms))
+	spooled_ms = note_spooled(b, &line);
+	if (hs_timestamp_parse_near(&b->event_minute, line.field[HS_FIELD_TIMESTAMP].value, &ms))
 		count_time(b, ms, bytes);
 	else if (spooled_ms != 0)
 		count_time(b, spooled_ms, bytes);

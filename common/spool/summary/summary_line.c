@@ -4,13 +4,22 @@
 #include "event/id_text.h"
 #include "spool/file/line_reader.h"
 
-enum { BLOCK = 16, TENANT = HS_FIELD_FLAT_COUNT, SOURCE, SETTINGS };
+enum { BLOCK = 16, TENANT = HS_FIELD_COUNT, SOURCE, SETTINGS, SPOOLED, PLACES };
+_Static_assert((int)PLACES == (int)HS_SUMMARY_PLACES, "a layout has a number for each place");
 
-static const struct hs_slice names[HS_FIELD_COUNT] = {
 #define NAME(field, text, camel) [HS_FIELD_##field] = { text, sizeof(text) - 1 },
-	HS_FIELDS(NAME)
-#undef NAME
+static const struct hs_slice names[PLACES] = {
+	HS_FIELDS(NAME)[TENANT] = { "tenant", 6 }, [SOURCE] = { "source", 6 }, [SPOOLED] = { "spooled_at", 10 }
 };
+#undef NAME
+
+/* How a field begins whose value is a string. */
+#define BEGINNING(field, text, camel) [HS_FIELD_##field] = { "\"" text "\":\"", sizeof(text) + 3 },
+static const struct hs_slice beginnings[PLACES] = {
+	HS_FIELDS(BEGINNING)[TENANT] = { "\"tenant\":\"", 10 }, [SOURCE] = { "\"source\":\"", 10 },
+	[SPOOLED] = { "\"spooled_at\":\"", 14 }
+};
+#undef BEGINNING
 
 /*
  * The place of a name in a record: those of the fixed fields, then TENANT, SOURCE, SETTINGS. `after` is the place of
@@ -21,9 +30,9 @@ static int place_of(struct hs_slice name, int after)
 	for (int f = after + 1; f < HS_FIELD_FLAT_COUNT; f++)
 		if (hs_slice_eq(names[f], name))
 			return f;
-	if (after < TENANT && hs_slice_eq(name, HS_SLICE("tenant")))
+	if (after < TENANT && hs_slice_eq(name, names[TENANT]))
 		return TENANT;
-	if (after < SOURCE && hs_slice_eq(name, HS_SLICE("source")))
+	if (after < SOURCE && hs_slice_eq(name, names[SOURCE]))
 		return SOURCE;
 	return name.n > 8 && memcmp(name.p, "settings", 8) == 0 ? SETTINGS : -1;
 }
@@ -48,22 +57,24 @@ static void clear(struct hs_summary_line *line)
 	line->tenant = line->source = line->spooled_at = line->other = absent;
 }
 
+static struct hs_record_field *field_of(struct hs_summary_line *line, int place)
+{
+	switch (place) {
+	case TENANT: return &line->tenant;
+	case SOURCE: return &line->source;
+	case SPOOLED: return &line->spooled_at;
+	default: return place < HS_SUMMARY_FIELDS ? &line->field[place] : &line->other;
+	}
+}
+
 /* Takes the field after the one whose place is *place. False: no record has it there. */
 static bool take(struct hs_summary_line *line, const struct hs_record_field *field, int *place)
 {
-	if (hs_slice_eq(field->name, HS_SLICE("spooled_at"))) {
-		put(&line->spooled_at, field);
-		return field->is_string;
-	}
-	*place = place_of(field->name, *place);
+	*place = hs_slice_eq(field->name, names[SPOOLED]) ? SPOOLED : place_of(field->name, *place);
 	if (*place < 0)
 		return false;
-	put(*place < HS_SUMMARY_FIELDS ? &line->field[*place]
-	    : *place == TENANT         ? &line->tenant
-	    : *place == SOURCE         ? &line->source
-	                               : &line->other,
-	    field);
-	return true;
+	put(field_of(line, *place), field);
+	return *place != SPOOLED || field->is_string;
 }
 
 /* --- of the usual form ---------------------------------------------------------------- */
@@ -122,14 +133,14 @@ static bool is_literal(struct hs_slice value)
 /* True if this may follow spooled_at: fields of the event's objects, none of which has a fixed field's name. */
 static bool is_rest(struct hs_slice text)
 {
-	static const struct hs_slice beginnings[] = {
+	static const struct hs_slice objects[] = {
 		{ ",\"context_", 10 }, { ",\"properties_", 13 }, { ",\"traits_", 9 }, { ",\"integrations_", 15 }
 	};
 
 	if (text.n == 0 || text.p[text.n - 1] != '}')
 		return false;
-	for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++)
-		if (text.n > beginnings[i].n && memcmp(text.p, beginnings[i].p, beginnings[i].n) == 0)
+	for (size_t i = 0; i < sizeof objects / sizeof objects[0]; i++)
+		if (text.n > objects[i].n && memcmp(text.p, objects[i].p, objects[i].n) == 0)
 			return true;
 	return text.n == 1;
 }
@@ -177,19 +188,57 @@ static inline const char *read_field(const char *p, const char *end, struct hs_r
 	return is_literal(field->value) ? p : NULL;
 }
 
+/*
+ * Takes the field after the one whose place is *place, if it is the one that the layout expects and has a string,
+ * and returns where it ends. NULL: it is another one.
+ */
+static inline const char *take_expected(struct hs_summary_line *line, const struct hs_summary_layout *layout,
+                                        const char *p, const char *end, int *place)
+{
+	int expected = layout->next[*place + 1] - 1;
+	struct hs_record_field *to;
+	struct hs_slice beginning;
+
+	if (expected < 0)
+		return NULL;
+	beginning = beginnings[expected];
+	if ((size_t)(end - p) <= beginning.n || !hs_bytes_eq(p + 1, beginning.p, beginning.n))
+		return NULL;
+	to = field_of(line, *place = expected);
+	to->name = names[expected];
+	to->is_string = true;
+	return read_string(p + 1 + beginning.n, end, &to->value);
+}
+
+static inline const char *take_any(struct hs_summary_line *line, struct hs_summary_layout *layout, const char *p,
+                                   const char *end, int *place)
+{
+	struct hs_record_field field = { .name = HS_SLICE_NONE };
+	int before = *place;
+
+	p = read_field(p, end, &field);
+	if (p == NULL || !take(line, &field, place))
+		return NULL;
+	if (beginnings[*place].p != NULL)
+		layout->next[before + 1] = (uint8_t)(*place + 1);
+	return p;
+}
+
 /* False: only the strict reader can tell. */
-static bool read_usual(struct hs_summary_line *line, struct hs_slice text)
+static bool read_usual(struct hs_summary_line *line, struct hs_summary_layout *layout, struct hs_slice text)
 {
 	const char *p = text.p, *end = text.p + text.n;
-	struct hs_record_field field = { .name = HS_SLICE_NONE };
 	int place = -1;
 
 	clear(line);
-	while (line->spooled_at.name.p == NULL) {
+	while (place != SPOOLED) {
+		const char *after;
+
 		if (p == end || *p != (p == text.p ? '{' : ','))
 			return false;
-		p = read_field(p, end, &field);
-		if (p == NULL || !take(line, &field, &place))
+		after = take_expected(line, layout, p, end, &place);
+		p = after != NULL ? after : take_any(line, layout, p, end, &place);
+		if (p == NULL)
 			return false;
 	}
 	return is_rest(hs_slice(p, (size_t)(end - p))) && is_sound(text);
@@ -207,12 +256,13 @@ static struct hs_record_field field_at(const struct hs_json *j, uint32_t key)
 		                         j->tok[key].escaped, is_string && value->escaped };
 }
 
-enum hs_result hs_summary_line_read(struct hs_summary_line *line, struct hs_json *json, struct hs_slice text)
+enum hs_result hs_summary_line_read(struct hs_summary_line *line, struct hs_summary_layout *layout,
+                                    struct hs_json *json, struct hs_slice text)
 {
 	enum hs_result r;
 	int place = -1;
 
-	if (read_usual(line, text))
+	if (read_usual(line, layout, text))
 		return HS_OK;
 	clear(line);
 	r = hs_line_check(json, text);

@@ -5,12 +5,23 @@
 #include "event/event.h"
 #include "event/record_fields.h"
 
-enum { HS_SUMMARY_FIELDS = HS_FIELD_PREVIOUS_ID + 1 /* type, event, timestamp and the ids */ };
+enum {
+	HS_SUMMARY_FIELDS = HS_FIELD_PREVIOUS_ID + 1, /* type, event, timestamp and the ids */
+	HS_SUMMARY_PLACES = HS_FIELD_COUNT + 4,
+};
 
 struct hs_summary_line {
 	struct hs_record_field field[HS_SUMMARY_FIELDS]; /* name.p is NULL: absent */
 	struct hs_record_field tenant, source, spooled_at;
 	struct hs_record_field other; /* the last one of any other name */
+};
+
+/*
+ * Which field followed each other field in the lines before: a guess, which saves reading names. Zeroed: none.
+ * Its numbers are summary_line's.
+ */
+struct hs_summary_layout {
+	uint8_t next[HS_SUMMARY_PLACES];
 };
 
 /*
@@ -24,6 +35,7 @@ struct hs_summary_line {
  * ends with '}': so a torn line, or one with zeros or foreign bytes, is found. Any other line, also one
  * with an escape or a fraction before spooled_at, is parsed strictly; `json` is scratch.
  */
-enum hs_result hs_summary_line_read(struct hs_summary_line *line, struct hs_json *json, struct hs_slice text);
+enum hs_result hs_summary_line_read(struct hs_summary_line *line, struct hs_summary_layout *layout,
+                                    struct hs_json *json, struct hs_slice text);
 
 #endif

@@ -73,18 +73,31 @@ static bool ends_whole(int fd, bool gzip, uint64_t size)
 	return more == 0;
 }
 
-/* True if the segment is still being copied. One that cannot be read at all is not waited for. */
+static bool is_new(const struct stat *st)
+{
+	int64_t age_ms = hs_io_now() - ((int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000);
+
+	return age_ms > -GROWING_MS && age_ms < GROWING_MS;
+}
+
+/*
+ * True if the segment is still being copied. One that cannot be read at all is not waited for. Opens only new
+ * ones, for after the loss of the shared state all segments are looked at.
+ */
 static bool is_growing(const struct hs_segment *s, const struct hs_sealed *sealed)
 {
+	char name[HS_SEALED_NAME];
 	struct stat st;
-	int fd = open_sealed(s, sealed, &st);
-	int64_t age_ms;
 	bool growing;
+	int fd;
 
+	hs_sealed_print(s->name, sealed, name);
+	if (hs_io_stat(s->dir->fd, name, &st) < 0 || !is_new(&st))
+		return false;
+	fd = open_sealed(s, sealed, &st);
 	if (fd < 0)
 		return false;
-	age_ms = hs_io_now() - ((int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000);
-	growing = age_ms > -GROWING_MS && age_ms < GROWING_MS && !ends_whole(fd, sealed->gzip, (uint64_t)st.st_size);
+	growing = is_new(&st) && !ends_whole(fd, sealed->gzip, (uint64_t)st.st_size);
 	hs_io_close(fd);
 	return growing;
 }
