@@ -16,6 +16,7 @@
 #include "spool/position/rewrite_log.h"
 #include "tools/ship/place.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum hs_flight {
@@ -29,7 +30,8 @@ enum hs_flight {
 struct hs_in_flight_record {
 	struct hs_place place;
 	struct hs_position after; /* the record's end */
-	uint64_t floor;           /* its message has a greater sequence than this */
+	uint64_t floor;           /* its message has a greater sequence than this … */
+	bool has_floor;           /* … once that is known */
 	enum hs_flight state;
 	unsigned sends;   /* how often it was sent */
 	unsigned refused; /* how often since the last good sign: for growing delays */

@@ -80,3 +80,11 @@ bool hs_place_set_reaches(const struct hs_place_set *set, const struct hs_place 
 {
 	return set->count > 0 && hs_place_cmp(&set->place[set->count - 1], place) >= 0;
 }
+
+uint64_t hs_place_set_edition(const struct hs_place_set *set, uint64_t number)
+{
+	for (size_t i = 0; i < set->count && set->place[i].number <= number; i++)
+		if (set->place[i].number == number)
+			return set->place[i].edit;
+	return UINT64_MAX;
+}

@@ -32,6 +32,9 @@ bool hs_place_set_has(const struct hs_place_set *set, const struct hs_place *pla
 /* True if the set has a place that is not before this one. */
 bool hs_place_set_reaches(const struct hs_place_set *set, const struct hs_place *place);
 
+/* The edition that the set's places of this segment are in; UINT64_MAX: it has none. */
+uint64_t hs_place_set_edition(const struct hs_place_set *set, uint64_t number);
+
 /*
  * Translates the place of a record, under the rewrite log's lock. *erased: the record is gone, and the place is
  * that of the next one. HS_OK or a result of hs_rewrite_log_translate.
