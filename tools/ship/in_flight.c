@@ -115,9 +115,9 @@ struct hs_in_flight_record *hs_in_flight_find(const struct hs_in_flight *ring, u
 	return record;
 }
 
-bool hs_in_flight_leave(struct hs_in_flight *ring, struct hs_position *after)
+bool hs_in_flight_leave(struct hs_in_flight *ring)
 {
-	bool any = false;
+	uint64_t left = ring->left;
 
 	while (ring->count > 0 && hs_in_flight_at(ring, 0)->state == HS_FLIGHT_ANSWERED) {
 		free(ring->last.bytes);
@@ -126,14 +126,11 @@ bool hs_in_flight_leave(struct hs_in_flight *ring, struct hs_position *after)
 		ring->front = (ring->front + 1) % ring->room;
 		ring->count--;
 		ring->left++;
-		any = true;
 	}
-	if (any)
-		*after = ring->last.after;
-	return any;
+	return ring->left != left;
 }
 
-struct hs_slice hs_in_flight_last(const struct hs_in_flight *ring)
+const struct hs_in_flight_record *hs_in_flight_last(const struct hs_in_flight *ring)
 {
-	return ring->last.line;
+	return &ring->last;
 }

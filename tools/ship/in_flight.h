@@ -67,11 +67,10 @@ uint64_t hs_in_flight_tag(const struct hs_in_flight *ring, const struct hs_in_fl
 /* The record with a tag; NULL: it has left, or the tag is no one's. *latest: the tag is that of the last attempt. */
 struct hs_in_flight_record *hs_in_flight_find(const struct hs_in_flight *ring, uint64_t tag, bool *latest);
 
-/*
- * Removes the ANSWERED records at the front; true if there were any. *after is the end of the last one, and its
- * line is hs_in_flight_last until the next call.
- */
-bool hs_in_flight_leave(struct hs_in_flight *ring, struct hs_position *after);
-struct hs_slice hs_in_flight_last(const struct hs_in_flight *ring);
+/* Removes the ANSWERED records at the front; false if there were none. */
+bool hs_in_flight_leave(struct hs_in_flight *ring);
+
+/* The last record that has left, valid until the next one leaves; zeroed if none has. */
+const struct hs_in_flight_record *hs_in_flight_last(const struct hs_in_flight *ring);
 
 #endif

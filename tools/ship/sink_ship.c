@@ -342,10 +342,8 @@ static void look_for_timeouts(struct ship *s)
 
 static void leave(struct ship *s, struct hs_pump *pump)
 {
-	struct hs_position after;
-
-	if (hs_in_flight_leave(s->ring, &after))
-		hs_pump_ack_to(pump, after);
+	if (hs_in_flight_leave(s->ring))
+		hs_pump_ack_to(pump, hs_in_flight_last(s->ring)->after);
 }
 
 /* --once does not wait for ever. */

@@ -210,12 +210,14 @@ static int decide(struct ship *s, const struct hs_engine_asked *asked, struct hs
 
 /* --- the cursor ------------------------------------------------------------------------------ */
 
-/* Adds the hash of the line before the position, if the ring still has it. */
+/* Adds the hash of the line before the position, if that is the last record that has left the ring. */
 static struct hs_position with_hash(struct ship *s, struct hs_position position)
 {
-	struct hs_slice last = hs_in_flight_last(s->ring);
+	const struct hs_in_flight_record *last = hs_in_flight_last(s->ring);
 
-	if (position.before == 0 && last.n > 0 && !hs_history_hash(s->digest, last, &position.before))
+	if (position.before == 0 && last->line.n > 0 && position.number == last->after.number &&
+	    position.offset == last->after.offset && position.edit == last->after.edit &&
+	    !hs_history_hash(s->digest, last->line, &position.before))
 		position.before = 0;
 	return position;
 }
@@ -230,6 +232,7 @@ enum hs_result ship_save(struct hs_sink *sink, struct hs_position position, cons
 		return HS_OK;
 	hs_kept_place_note(&s->kept, position, hs_io_now_monotonic());
 	snprintf(stream.created, sizeof stream.created, "%s", s->memory.created);
+	snprintf(stream.receiver, sizeof stream.receiver, "%s", s->options.receiver);
 	stream.kept = s->kept.kept;
 	hs_cursor_set_stream(cursor_of(s), &stream);
 	return hs_cursor_save(cursor_of(s), with_hash(s, position));
@@ -251,6 +254,8 @@ static void recall(struct ship *s)
 {
 	const struct hs_cursor_stream *stream = hs_cursor_stream(cursor_of(s));
 
+	if (strcmp(stream->receiver, s->options.receiver) != 0)
+		return;
 	snprintf(s->memory.created, sizeof s->memory.created, "%s", stream->created);
 	s->memory.sequence = stream->sequence;
 	s->memory.own = stream->own;

@@ -13,7 +13,7 @@
  * Every event before the position "ahead" (number, offset, edit) is done, except those of each user in
  * "held" from the user's position on. A user's id is hashed. A consumer that sends into a replicated log adds
  *
- *	"stream":{"created":"2026-11-29T04:00:00Z","sequence":998,"own":990},"kept":[41,500,0]
+ *	"stream":{"created":"2026-11-29T04:00:00Z","receiver":"kodabuzi","sequence":998,"own":990},"kept":[41,500,0]
  *
  * so that it notices a log that was made anew, or that forgot its end. Retention keeps the segments from "kept"
  * on, where the cursor was some time ago, so that they can be sent again.
@@ -44,9 +44,10 @@ struct hs_ahead {
 
 /* What a consumer knows of the log that it sends to. */
 struct hs_cursor_stream {
-	char created[40];         /* the log's stamp, without quotes; "": no log is known */
-	uint64_t sequence, own;   /* the highest numbers that the log gave to anybody's, and to this consumer's, entries */
-	struct hs_position kept;  /* where the cursor was some time ago; number 0: it keeps nothing */
+	char created[40];        /* the log's stamp, without quotes; "": no log is known */
+	char receiver[16];       /* this spool's name in the log, letters */
+	uint64_t sequence, own;  /* the highest numbers that the log gave to any entry, and to one of this spool */
+	struct hs_position kept; /* where the cursor was some time ago; number 0: it keeps nothing */
 };
 
 struct hs_cursor;
