@@ -90,6 +90,7 @@ static struct scene {
 	struct hs_spool *spool;
 	char config[PATH_MAX];
 	struct hs_ship_counts counts;
+	uint64_t went_back;
 	struct hs_sink_ship_options options;
 	struct hs_engine engine;
 } s;
@@ -306,6 +307,20 @@ bool hs_engine_asked(struct hs_engine *e, struct hs_engine_asked *asked)
 	return true;
 }
 
+int hs_engine_walk(struct hs_engine *e, uint64_t from, int64_t since_ms,
+                   bool (*each)(void *context, uint64_t sequence, const struct hs_places *places, struct hs_slice id),
+                   void *context, struct hs_engine_failure *failure)
+{
+	(void)e;
+	(void)since_ms;
+	(void)failure;
+	for (size_t i = 0; i < w->count; i++)
+		if (!w->stored[i].mark && w->stored[i].sequence >= from &&
+		    !each(context, w->stored[i].sequence, &w->stored[i].places, hs_slice_str(w->stored[i].id)))
+			break;
+	return 0;
+}
+
 void hs_engine_asked_free(struct hs_engine_asked *asked)
 {
 	free(asked->set);
@@ -349,7 +364,8 @@ static void make(const char *words)
 		                                   .hold_ms = 1000,
 		                                   .once = true,
 		                                   .quiet = true,
-		                                   .counts = &s.counts };
+		                                   .counts = &s.counts,
+		                                   .went_back = &s.went_back };
 }
 
 static void finish(void)
@@ -415,7 +431,7 @@ static size_t times(const char *word)
 /* Each of the words is in the stream once. */
 static void assert_stored(const char *words)
 {
-	char copy[8192], *rest = copy, *word;
+	char copy[1 << 14], *rest = copy, *word;
 
 	snprintf(copy, sizeof copy, "%s", words);
 	while ((word = strsep(&rest, " ")) != NULL)
