@@ -105,9 +105,10 @@ static uint64_t store(const struct stored *message)
 	return m->sequence;
 }
 
-/* The server loses messages from the end. */
+/* The servers lose power: messages from the stream's end, and whatever is on its way to them. */
 static void forget(size_t n)
 {
+	w->on_way = 0;
 	while (n-- > 0 && w->count > 0)
 		w->last = w->stored[--w->count].sequence - 1;
 }
@@ -232,6 +233,8 @@ enum hs_send hs_engine_send(struct hs_engine *e, const struct hs_message *messag
 
 	if (w->payload_max > 0 && message->data.n > w->payload_max)
 		return HS_SEND_OVERSIZE;
+	if (message->generation != w->generation)
+		return HS_SEND_DOWN;
 	memset(on_way, 0, sizeof *on_way);
 	on_way->tag = message->tag;
 	snprintf(on_way->message.id, sizeof on_way->message.id, "%.*s", (int)message->id.n, message->id.p);

@@ -133,6 +133,7 @@ static bool send_record(struct ship *s, struct hs_in_flight_record *record, int6
 	record->sends++;
 	message.place = hs_buf_slice(&s->text);
 	message.tag = hs_in_flight_tag(s->ring, record);
+	message.generation = s->generation; /* after a change the stream must be asked first */
 	switch (hs_buf_ok(&s->text) ? hs_engine_send(s->engine, &message) : HS_SEND_DOWN) {
 	case HS_SENT:
 		record->state = HS_FLIGHT_SENT;
