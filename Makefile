@@ -43,7 +43,7 @@ help:
 COMMON := $(sort $(shell find common -name '*.c'))
 CGI := $(sort $(shell find cgi -name '*.c'))
 TOOLS := $(filter-out tools/load/% tools/ship/% $(foreach c,tools/probe/http tools/sink/http_posts,$(c)$(if $(filter no,$(CURL)),,_none).c),$(sort $(shell find tools -name '*.c'))) \
-    tools/load/option_table.c
+    tools/load/option_table.c tools/ship/option_table.c
 
 include mk/build.mk mk/console.mk mk/documents.mk
 
