@@ -115,6 +115,11 @@ void nats_kill(void)
 	end(&nats.server, SIGKILL);
 }
 
+void nats_fake_end(void)
+{
+	end(&nats.fake, SIGKILL);
+}
+
 bool nats_is_here(void)
 {
 	return access("/usr/sbin/nats-server", X_OK) == 0 || access("/usr/bin/nats-server", X_OK) == 0;
@@ -134,7 +139,7 @@ int nats_end(void **state)
 
 	(void)state;
 	nats_kill();
-	end(&nats.fake, SIGKILL);
+	nats_fake_end();
 	snprintf(command, sizeof command, "rm -rf '%s'", nats.folder);
 	return system(command) == 0 ? 0 : -1;
 }

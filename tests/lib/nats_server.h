@@ -31,6 +31,7 @@ void nats_kill(void);
 
 /* Starts the scripted server with these arguments, with blanks between. */
 void nats_fake_start(const char *arguments);
+void nats_fake_end(void);
 
 int nats_begin(void **state);
 int nats_end(void **state);

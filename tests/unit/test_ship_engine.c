@@ -536,4 +536,85 @@ NATS_FAKE_TEST(a_mark_that_is_not_stored_is_sent_again)
 	hs_engine_close(e);
 }
 
+NATS_FAKE_TEST(a_mark_that_is_refused_or_unanswered_ends_the_ask)
+{
+	struct hs_engine *e = open_fake("--marks 10060,close");
+	struct hs_engine_asked asked = ask(e);
+
+	assert_true(asked.failed);
+	assert_int_equal(asked.failure.code, EX_CONFIG);
+	assert_non_null(strstr(asked.failure.why, "expected stream does not match"));
+	asked = ask(e);
+	assert_true(asked.failed);
+	assert_int_equal(asked.failure.code, EX_TEMPFAIL);
+	link_when(e, HS_LINK_UP, 2);
+	asked = ask(e);
+	assert_false(asked.failed);
+	hs_engine_asked_free(&asked);
+	hs_engine_close(e);
+}
+
+NATS_FAKE_TEST(a_connection_without_any_answer_is_given_up)
+{
+	struct hs_engine_options options;
+	struct hs_engine_failure failure;
+	struct hs_engine_asked asked;
+	struct hs_engine *e;
+
+	nats_fake_start("stuck");
+	options = options_of(nats.fake_port);
+	options.ack_wait_ms = 500;
+	assert_int_equal(hs_engine_open(&options, &e, &failure), 0);
+	assert_int_equal(send_one(e, 1), HS_SENT);
+	asked = ask(e);
+	assert_true(asked.failed);
+	assert_int_equal(asked.failure.code, EX_TEMPFAIL);
+	link_when(e, HS_LINK_UP, 2);
+	hs_engine_close(e);
+}
+
+NATS_FAKE_TEST(closing_does_not_wait_for_an_answer)
+{
+	int64_t begin_ms = hs_io_now_monotonic();
+	struct hs_engine_options options;
+	struct hs_engine_failure failure;
+	struct hs_engine *e;
+
+	nats_fake_start("--marks none none");
+	options = options_of(nats.fake_port);
+	options.ack_wait_ms = 2 * PATIENCE_MS;
+	assert_int_equal(hs_engine_open(&options, &e, &failure), 0);
+	assert_int_equal(send_one(e, 1), HS_SENT);
+	hs_engine_ask(e);
+	hs_engine_close(e);
+	assert_true(hs_io_now_monotonic() < begin_ms + PATIENCE_MS);
+}
+
+NATS_FAKE_TEST(closing_does_not_wait_for_a_server)
+{
+	struct hs_engine *e = open_fake("");
+
+	nats_fake_end();
+	link_when(e, HS_LINK_DOWN, 1);
+	hs_engine_ask(e);
+	hs_engine_close(e);
+	hs_engine_close(NULL);
+}
+
+NATS_FAKE_TEST(a_receiver_s_subject_with_a_foreign_message_is_no_answer)
+{
+	struct hs_message foreign = { .subject = HS_SLICE("hookspool.kodabuzi.acme.track"),
+		                      .data = HS_SLICE("{}"),
+		                      .place = HS_SLICE("no place") };
+	struct hs_engine *e = open_fake("");
+	struct hs_engine_asked asked;
+
+	assert_int_equal(hs_engine_send(e, &foreign), HS_SENT);
+	asked = ask(e);
+	assert_true(asked.failed);
+	assert_int_equal(asked.failure.code, EX_CONFIG);
+	assert_non_null(strstr(asked.failure.why, "another program writes"));
+	hs_engine_close(e);
+}
+
 TESTS("ship_engine", NULL, NULL)
