@@ -13,8 +13,8 @@
  * Threads: the caller's; the worker, which alone makes and ends connections, and asks; and those of libnats, which call
  * hs_nats_on_answer and the callbacks of engine_nats_link.c.
  *
- * libnats does not reconnect by itself. It would send again what it holds in its buffer, while ship has asked the
- * stream and sent that already. A connection that breaks is closed, and the worker makes another: a generation.
+ * libnats is told not to reconnect: it would then send what is left in its buffer, which ship may have sent again by
+ * that time. So a connection that breaks is closed, and the worker makes another, the next generation.
  *
  * Locks: `use` is held by the caller while it uses the connection, and by the worker while it sets it. `lock` guards
  * the members below it, for moments, and never during a call of libnats. Order: use, lock.
@@ -46,7 +46,7 @@ struct hs_engine {
 	bool stopping;
 	bool woken;         /* fd is readable */
 	bool closed;        /* libnats has closed the connection */
-	unsigned callbacks; /* of the connection that libnats has yet to make: closed, subscription ended */
+	unsigned callbacks; /* that libnats still owes for the connection: closed, subscription ended */
 	struct hs_engine_link link;
 	size_t payload_max;
 	char server_version[24];
@@ -95,8 +95,11 @@ natsMsg *hs_nats_message(const struct hs_engine *engine, const struct hs_message
 /* Called by libnats for each answer. */
 void hs_nats_on_answer(natsConnection *connection, natsSubscription *subscription, natsMsg *msg, void *engine);
 
-/* 503 for "no responders", else 0. */
+/* 503 for "no responders", which NULL means, too; else 0. */
 int hs_nats_status(natsMsg *msg);
+
+/* The bytes of a message; of NULL, none. */
+struct hs_slice hs_nats_data(natsMsg *msg);
 
 /* --- engine_nats_request.c -------------------------------------------------------------------- */
 
@@ -121,7 +124,7 @@ void hs_requests_reply(const struct hs_requests *requests, char reply[static HS_
 int hs_requests_send(struct hs_requests *requests, const char *subject, struct hs_slice body,
                      struct hs_engine_failure *failure);
 
-/* Waits for the next reply, which natsMsg_Destroy frees. */
+/* Waits for the next reply, which natsMsg_Destroy frees; NULL: no responders. */
 int hs_requests_receive(struct hs_requests *requests, natsMsg **msg, uint64_t *number,
                         struct hs_engine_failure *failure);
 

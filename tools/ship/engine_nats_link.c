@@ -45,7 +45,7 @@ static void on_inbound_ended(void *context)
 	pthread_mutex_unlock(&e->lock);
 }
 
-/* The server refuses a publish or a subscription, but keeps the connection; other errors concern nobody here. */
+/* The server refuses a publish or a subscription, but keeps the connection. Other errors end it, or need no action. */
 static void on_error(natsConnection *connection, natsSubscription *subscription, natsStatus status, void *context)
 {
 	struct hs_engine *e = context;
@@ -149,7 +149,8 @@ int hs_nats_connect(struct hs_engine *e, struct hs_engine_failure *failure)
 	pthread_mutex_lock(&e->use);
 	e->connection = connection;
 	e->inbound = inbound;
-	pthread_mutex_lock(&e->lock); /* with the connection: what is meant for the last one must not go over this one */
+	pthread_mutex_lock(
+	    &e->lock); /* with the connection: what is meant for the last one must not go over this one */
 	e->link.generation++;
 	pthread_mutex_unlock(&e->lock);
 	pthread_mutex_unlock(&e->use);
@@ -259,6 +260,9 @@ static void run_ask(struct hs_engine *e)
 	pthread_mutex_lock(&e->lock);
 	if (asked.failed && e->link.state == HS_LINK_REFUSED)
 		hs_engine_fail(&asked.failure, EX_CONFIG, "%s", e->link.why);
+	/* The right is there by now; if not, the next message is refused again. */
+	if (!asked.failed && e->link.state == HS_LINK_REFUSED && !e->closed)
+		e->link.state = HS_LINK_UP;
 	e->asked = asked;
 	e->ask = HS_ASK_DONE;
 	hs_nats_wake(e);

@@ -27,17 +27,17 @@ static bool is_loopback(const char *host)
 	       (n >= 7 && n <= 15 && strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == n);
 }
 
-/* One server of the list: with a scheme, or with that of the one before. */
+/* Adds a server of the list, which has a scheme or takes that of the one before. */
 static int add_server(struct hs_engine *e, struct servers *servers, char *to, const char *from, size_t n,
                       struct hs_engine_failure *failure)
 {
 	bool tls = servers->tls;
 	const char *host = from;
 
-	if (n > 7 && strncmp(from, "nats://", 7) == 0) {
+	if (n >= 7 && strncmp(from, "nats://", 7) == 0) {
 		tls = false;
 		host += 7;
-	} else if (n > 6 && strncmp(from, "tls://", 6) == 0) {
+	} else if (n >= 6 && strncmp(from, "tls://", 6) == 0) {
 		tls = true;
 		host += 6;
 	} else if (servers->count == 0 || memmem(from, n, "://", 3) != NULL) {
@@ -194,7 +194,7 @@ static int64_t each_ms(const struct hs_engine *e, int count)
 	return ms > CONNECT_LEAST_MS ? ms : CONNECT_LEAST_MS;
 }
 
-static natsStatus set_manners(struct hs_engine *e, const struct servers *servers)
+static natsStatus set_behaviour(struct hs_engine *e, const struct servers *servers)
 {
 	char name[HS_NATS_NAME_MAX];
 	natsStatus s;
@@ -217,7 +217,7 @@ int hs_nats_options(struct hs_engine *e, struct hs_engine_failure *failure)
 
 	if (code == 0 && natsOptions_Create(&e->nats) != NATS_OK)
 		code = hs_engine_fail(failure, EX_OSERR, "out of memory");
-	if (code == 0 && set_manners(e, &servers) != NATS_OK)
+	if (code == 0 && set_behaviour(e, &servers) != NATS_OK)
 		code =
 		    hs_engine_fail(failure, EX_CONFIG, "servers %s: %s", e->options.servers, nats_GetLastError(NULL));
 	if (code == 0)
