@@ -15,7 +15,8 @@ static const struct row {
 	const char *lowest, *highest;
 	const char *expected;
 } rows[] = {
-	{ "to", SERVERS, offsetof(struct hs_ship, to), 0, "", "", "nats://host,host or tls://host,host, without a password" },
+	{ "to", SERVERS, offsetof(struct hs_ship, to), 0, "", "",
+	  "nats://host,host or tls://host,host, without a password" },
 	{ "stream", TEXT, offsetof(struct hs_ship, stream), 0, "", "", "a stream's name: no blanks, dots, * or >" },
 	{ "subject", TEXT, offsetof(struct hs_ship, subject), 0, "", "", "hookspool.{receiver}.{tenant}.{type}" },
 	{ "ca", FILE_PATH, offsetof(struct hs_ship, ca), 0, "", "", "an absolute path" },
@@ -85,7 +86,8 @@ const char *hs_ship_set(struct hs_ship *ship, const char *name, const char *valu
 void hs_ship_clear(struct hs_ship *ship)
 {
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		if (rows[i].kind == TEXT || rows[i].kind == SERVERS || rows[i].kind == FILE_PATH || rows[i].kind == AT_FILE)
+		if (rows[i].kind == TEXT || rows[i].kind == SERVERS || rows[i].kind == FILE_PATH ||
+		    rows[i].kind == AT_FILE)
 			free(*(char **)(void *)((char *)ship + rows[i].offset));
 	*ship = (struct hs_ship){ 0 };
 }

@@ -16,10 +16,10 @@
 /* NULL, or 0: not given. */
 struct hs_ship {
 	char *to, *stream, *subject;
-	char *ca, *cert, *key;     /* files */
-	char *creds, *nkey, *user; /* creds and nkey: files */
-	char *password;            /* a file */
-	int64_t in_flight;         /* records */
+	char *ca, *cert, *key;       /* files */
+	char *creds, *nkey, *user;   /* creds and nkey: files */
+	char *password;              /* a file */
+	int64_t in_flight;           /* records */
 	int64_t ack_wait, ship_hold; /* milliseconds */
 	bool plain, aside;
 };

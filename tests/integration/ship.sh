@@ -117,6 +117,13 @@ is 'or it is set aside' "$CODE $(whole) $(jq -r .record.message_id "$S/spool/fai
 ship --stream other --create --replicas 1
 is 'a stream that others take the subjects of' "$CODE" 78
 
+# --- check
+cp "$S/hookspool.conf" "$T/conf"
+printf '[ship]\nto = %s\n' "$TO" >>"$S/hookspool.conf"
+hs check
+is 'check refuses an old server' "$(grep -c 'the server is older than 2.10.23' <<<"$OUT")" 1
+cat "$T/conf" >"$S/hookspool.conf"
+
 # --- a stream made anew
 admin delete events
 ship --create --replicas 1

@@ -37,7 +37,7 @@ struct stored {
 	char id[64], subject[64];
 };
 
-/* What happens to a message on its way. */
+/* The fate of a message on its way. */
 enum fate { STORE, STORE_SILENTLY, LOSE, ZERO, STORE_ZERO, NOBODY, FULL, MOMENT, STORE_MOMENT, SETUP, TOO_LONG };
 
 struct on_way {
@@ -71,7 +71,7 @@ static struct world {
 	bool cut_unseen;    /* … without the connection */
 	size_t failing_asks;
 	struct random_source dice;
-} *w;
+} * w;
 
 static uint32_t dice(uint32_t below)
 {
@@ -381,7 +381,9 @@ static void finish(void)
 
 static int run_once(void)
 {
-	const struct hs_pump_options options = { .command = "ship", .config = s.config, .cursor = "ship", .drain_ms = 1000 };
+	const struct hs_pump_options options = {
+		.command = "ship", .config = s.config, .cursor = "ship", .drain_ms = 1000
+	};
 	struct hs_sink *sink = hs_sink_ship_new(&s.options, &s.engine);
 	struct hs_pump *pump = hs_pump_new(&options, sink);
 	int code;

@@ -24,7 +24,8 @@ enum { BYTES = 8 << 20, DRAIN_MS = 3000, CONNECT_MS = 5000, AGAIN_MS = 1000, AGA
 static int refuse_copy(const struct hs_receiver *receiver)
 {
 	fprintf(stderr,
-	        "hookspool ship: receiver %s belongs to another history of this spool: it is a copy, or was adopted. hookspool "
+	        "hookspool ship: receiver %s belongs to another history of this spool: it is a copy, or was adopted. "
+	        "hookspool "
 	        "ship --new-receiver gives it a name of its own\n",
 	        receiver->name);
 	return EX_CONFIG;
@@ -40,7 +41,8 @@ static int settle_receiver(const struct hs_event_source *source, bool anew, stru
 	if (result == HS_OK && !anew)
 		return hs_receiver_is_of(receiver, dir) ? 0 : refuse_copy(receiver);
 	if (result == HS_E_CURSOR) {
-		fputs("hookspool ship: .hookspool/receiver is damaged: hookspool ship --new-receiver makes another name\n",
+		fputs("hookspool ship: .hookspool/receiver is damaged: hookspool ship --new-receiver makes another "
+		      "name\n",
 		      stderr);
 		return EX_CONFIG;
 	}
@@ -190,8 +192,8 @@ static int pump_once(const struct hs_ship_run *run, const struct hs_sink_ship_op
 static void sum_up(const struct hs_ship_counts *c)
 {
 	fprintf(stderr,
-	        "hookspool ship: %" PRIu64 " stored, %" PRIu64 " of them duplicates; %" PRIu64 " in doubt, asked %" PRIu64
-	        " times, went back %" PRIu64 " times, %" PRIu64 " set aside\n",
+	        "hookspool ship: %" PRIu64 " stored, %" PRIu64 " of them duplicates; %" PRIu64
+	        " in doubt, asked %" PRIu64 " times, went back %" PRIu64 " times, %" PRIu64 " set aside\n",
 	        c->stored, c->duplicates, c->doubts, c->asks, c->rewinds, c->set_aside);
 }
 

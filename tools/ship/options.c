@@ -98,7 +98,8 @@ bool hs_ship_options_read(int argc, char **argv, struct hs_ship_run *run)
 {
 	int option;
 
-	run->make = (struct hs_engine_create){ .replicas = REPLICAS, .window_ms = WINDOW_MS, .subjects = "hookspool.>" };
+	run->make =
+	    (struct hs_engine_create){ .replicas = REPLICAS, .window_ms = WINDOW_MS, .subjects = "hookspool.>" };
 	while ((option = hs_option(argc, argv)) != -1)
 		if (!set_option(run, option, optarg))
 			return false;
@@ -166,12 +167,14 @@ int hs_ship_options_settle(struct hs_ship_run *run, const struct hs_settings *se
 	if (!complete(g, settings->ship != NULL ? settings->ship : &none))
 		return EX_OSERR;
 	if (g->to == NULL) {
-		fputs("hookspool ship: name the servers: --to nats://HOST, or `to` in [ship] of the settings\n", stderr);
+		fputs("hookspool ship: name the servers: --to nats://HOST, or `to` in [ship] of the settings\n",
+		      stderr);
 		return EX_CONFIG;
 	}
 	if (!hs_subject_is_template(g->subject)) {
 		fprintf(stderr,
-		        "hookspool ship: --subject %s: expected hookspool.{receiver}. and two or three of {tenant}, {type}, "
+		        "hookspool ship: --subject %s: expected hookspool.{receiver}. and two or three of {tenant}, "
+		        "{type}, "
 		        "{event} and words of letters, digits, _ and -, divided by dots\n",
 		        g->subject);
 		return EX_CONFIG;

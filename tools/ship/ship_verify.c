@@ -111,7 +111,7 @@ static int read_stream(struct verify *v)
 
 /* --- mending ---------------------------------------------------------------------------------- */
 
-/* What the last message says of the stream stays true: what is sent now is no news about what was before. */
+/* Keeps the claim of the last message: what is sent now is no news about what was before. */
 static int ask(struct verify *v)
 {
 	struct hs_engine_asked asked;
@@ -186,8 +186,8 @@ static int compare(struct verify *v, struct hs_slice line)
 {
 	struct hs_position after = hs_reader_place(v->source.reader);
 	struct hs_place place = { after.number, after.offset - line.n - 1, after.edit };
-	const struct message *found = v->count == 0 ? NULL
-	                                            : bsearch(&place, v->message, v->count, sizeof *v->message, by_place);
+	const struct message *found =
+	    v->count == 0 ? NULL : bsearch(&place, v->message, v->count, sizeof *v->message, by_place);
 	struct hs_subject_fields fields;
 
 	v->records++;
@@ -195,8 +195,8 @@ static int compare(struct verify *v, struct hs_slice line)
 		return 0;
 	v->lacking++;
 	hs_subject_read(line, &fields);
-	printf("lacking: segment %" PRIu64 " byte %" PRIu64 " %.*s\n", place.number, place.offset, (int)fields.message_id.n,
-	       fields.message_id.n > 0 ? fields.message_id.p : "");
+	printf("lacking: segment %" PRIu64 " byte %" PRIu64 " %.*s\n", place.number, place.offset,
+	       (int)fields.message_id.n, fields.message_id.n > 0 ? fields.message_id.p : "");
 	return v->run->mend ? send(v, line, &place) : 0;
 }
 
@@ -230,8 +230,8 @@ static int work(struct verify *v)
 	int code = hs_event_source_result(&v->source, hs_reader_renew(v->source.reader, &end));
 
 	if (code == 0)
-		code = hs_event_source_result(
-		    &v->source, hs_rewrite_log_open(hs_reader_dir(v->source.reader), &v->rewrites));
+		code = hs_event_source_result(&v->source,
+		                              hs_rewrite_log_open(hs_reader_dir(v->source.reader), &v->rewrites));
 	if (code == 0 && v->run->mend)
 		code = ask(v);
 	if (code == 0)

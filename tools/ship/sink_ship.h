@@ -46,15 +46,15 @@
 enum { HS_SHIP_RESTART = -1 /* the run's code: open a new pump, with a new sink */ };
 
 struct hs_sink_ship_options {
-	const char *subject, *receiver;  /* subject.h */
-	size_t records, bytes;           /* in flight */
-	int64_t ack_wait_ms, hold_ms;    /* hold: how long segments are kept after the cursor has passed them */
-	bool once;                       /* end with an error where it would wait for long */
-	bool aside;                      /* a record that is too long is a dead letter; otherwise it ends the run */
-	bool from_start, from_now;       /* what to do with a stream that was made anew, or forgot everything */
-	bool quiet;                      /* errors alone */
-	struct hs_ship_counts *counts;   /* of all runs … */
-	uint64_t *went_back;             /* … and the first sequence after the stream went back unnoticed; 0: it did not */
+	const char *subject, *receiver; /* subject.h */
+	size_t records, bytes;          /* in flight */
+	int64_t ack_wait_ms, hold_ms;   /* hold: how long segments are kept after the cursor has passed them */
+	bool once;                      /* end with an error where it would wait for long */
+	bool aside;                     /* a record that is too long is a dead letter; otherwise it ends the run */
+	bool from_start, from_now;      /* what to do with a stream that was made anew, or forgot everything */
+	bool quiet;                     /* errors alone */
+	struct hs_ship_counts *counts;  /* of all runs … */
+	uint64_t *went_back; /* … and the first sequence after the stream went back unnoticed; 0: it did not */
 };
 
 /* Copies the options; what they point to, and the engine, must outlive it. NULL: out of memory. */

@@ -28,7 +28,7 @@ struct ship_pace {
 	int64_t good_ms;   /* when something was stored, or ship had nothing to wait for */
 };
 
-/* What the stream had when the run began. */
+/* The messages of this receiver in the stream when the run began. */
 struct ship_found {
 	struct hs_place_set set;
 	uint64_t floor; /* all in the set have a sequence above it */

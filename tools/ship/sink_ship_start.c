@@ -157,24 +157,27 @@ static int go_back(struct ship *s, const struct hs_engine_asked *asked, const st
 	uint64_t before = hs_cursor_stream(cursor_of(s))->sequence;
 
 	s->options.counts->rewinds++;
-	ship_tell(s, "the stream forgot what it had acknowledged: its last message is %" PRIu64 ", and %" PRIu64
-	             " was stored",
+	ship_tell(s,
+	          "the stream forgot what it had acknowledged: its last message is %" PRIu64 ", and %" PRIu64
+	          " was stored",
 	          asked->stream.last, before);
 	if (s->options.from_start)
 		go_to(start, (struct hs_position){ 0 });
 	if (s->options.from_start || s->options.from_now)
 		return 0;
 	if (at->done.number == 0) {
-		ship_tell(s, "it has nothing of receiver %s left: --from-start sends the whole spool again, --from-now goes on "
-		             "at the cursor",
-		          s->options.receiver);
+		ship_tell(
+		    s,
+		    "it has nothing of receiver %s left: --from-start sends the whole spool again, --from-now goes on "
+		    "at the cursor",
+		    s->options.receiver);
 		return EX_CONFIG;
 	}
 	if (at->done.number < at->oldest) {
 		ship_tell(s,
 		          "what is missing begins in segment %" PRIu64 ", and the spool begins with %" PRIu64
-		          ": segments %" PRIu64 " to %" PRIu64
-		          " cannot be sent again. --from-start sends what is left, --from-now goes on at the cursor; a longer "
+		          ": segments %" PRIu64 " to %" PRIu64 " cannot be sent again. --from-start sends what is "
+		          "left, --from-now goes on at the cursor; a longer "
 		          "ship_hold keeps more",
 		          at->done.number, at->oldest, at->done.number, at->oldest - 1);
 		return EX_CONFIG;
@@ -190,7 +193,8 @@ static int go_on_anew(struct ship *s, const struct hs_engine_asked *asked, const
 {
 	if (!s->options.from_start && !s->options.from_now) {
 		ship_tell(s,
-		          "the stream was deleted and made anew at %s, so it lacks what was sent before: --from-start sends the "
+		          "the stream was deleted and made anew at %s, so it lacks what was sent before: --from-start "
+		          "sends the "
 		          "whole spool, --from-now goes on at the cursor",
 		          asked->stream.created);
 		return EX_CONFIG;

@@ -3,8 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum hs_stream_change hs_stream_memory_judge(const struct hs_stream_memory *memory,
-                                             const struct hs_engine_asked *asked)
+enum hs_stream_change hs_stream_memory_judge(const struct hs_stream_memory *memory, const struct hs_engine_asked *asked)
 {
 	uint64_t own = asked->any ? asked->sequence : 0;
 

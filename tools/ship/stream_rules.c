@@ -28,37 +28,64 @@ static bool has_short_window(const struct hs_engine_stream *s, const struct hs_s
 	return s->window_ms < WINDOW_LEAST_MS || s->window_ms < 4 * rules->ack_wait_ms;
 }
 
-size_t hs_stream_judge(const struct hs_engine_stream *s, const struct hs_stream_rules *rules,
-                       struct hs_stream_finding finding[static HS_STREAM_FINDINGS])
+static bool is_old(const struct hs_engine_stream *s)
 {
-	const bool older = compare_version(s->server_version, 2, 10, 23) < 0;
-	const bool newer = compare_version(s->server_version, 2, 11, 0) >= 0;
-	const struct {
-		bool is_so;
-		struct hs_stream_finding finding;
-	} row[] = {
-		{ older && !rules->old_server,
+	return compare_version(s->server_version, 2, 10, 23) < 0;
+}
+
+struct row {
+	bool is_so;
+	struct hs_stream_finding finding;
+};
+
+static size_t take(const struct row *row, size_t rows, struct hs_stream_finding *finding)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < rows; i++)
+		if (row[i].is_so)
+			finding[n++] = row[i].finding;
+	return n;
+}
+
+static size_t find_refusals(const struct hs_engine_stream *s, const struct hs_stream_rules *rules,
+                            struct hs_stream_finding *finding)
+{
+	const struct row row[] = {
+		{ is_old(s) && !rules->old_server,
 		  { HS_STREAM_REFUSED, "the server is older than 2.10.23: it may lose streams, or let replicas differ",
 		    "install nats-server 2.12.3 or newer" } },
 		{ s->no_ack,
 		  { HS_STREAM_REFUSED, "the stream acknowledges nothing (no_ack)", "nats stream edit --ack" } },
 		{ s->sealed, { HS_STREAM_REFUSED, "the stream is sealed", "name another stream, with --create" } },
 		{ !s->limits_retention,
-		  { HS_STREAM_REFUSED, "the stream deletes what its consumers have read (retention workqueue or interest)",
+		  { HS_STREAM_REFUSED,
+		    "the stream deletes what its consumers have read (retention workqueue or interest)",
 		    "name a stream with retention limits" } },
 		{ s->max_per_subject > 0,
 		  { HS_STREAM_REFUSED, "the stream keeps only some messages of a subject (max_msgs_per_subject)",
 		    "nats stream edit --max-msgs-per-subject=-1" } },
 		{ !s->discard_new && has_limit(s) && !rules->lossy,
-		  { HS_STREAM_REFUSED, "the stream deletes its oldest messages when it is full (discard old and a limit)",
+		  { HS_STREAM_REFUSED,
+		    "the stream deletes its oldest messages when it is full (discard old and a limit)",
 		    "nats stream edit --discard=new, or --lossy" } },
 		{ has_short_window(s, rules) && !rules->old_server,
 		  { HS_STREAM_REFUSED, "the stream's duplicate window is below 2 minutes or 4 times ack_wait",
 		    "nats stream edit --dupe-window=2m" } },
-		{ older && rules->old_server,
+	};
+
+	return take(row, sizeof row / sizeof *row, finding);
+}
+
+static size_t find_doubts(const struct hs_engine_stream *s, const struct hs_stream_rules *rules,
+                          struct hs_stream_finding *finding)
+{
+	const bool newer = compare_version(s->server_version, 2, 11, 0) >= 0;
+	const struct row row[] = {
+		{ is_old(s) && rules->old_server,
 		  { HS_STREAM_DOUBTFUL, "the server is older than 2.10.23: it may lose streams, or let replicas differ",
 		    "install nats-server 2.12.3 or newer" } },
-		{ !older && !newer,
+		{ !is_old(s) && !newer,
 		  { HS_STREAM_DOUBTFUL, "the server is older than 2.11: it acknowledges what it has not stored yet",
 		    "install nats-server 2.12.3 or newer" } },
 		{ s->replicas < 2,
@@ -68,10 +95,14 @@ size_t hs_stream_judge(const struct hs_engine_stream *s, const struct hs_stream_
 		  { HS_STREAM_DOUBTFUL, "the stream is in memory: it is gone when the servers stop",
 		    "name a stream with file storage" } },
 	};
-	size_t n = 0;
 
-	for (size_t i = 0; i < sizeof row / sizeof *row; i++)
-		if (row[i].is_so)
-			finding[n++] = row[i].finding;
-	return n;
+	return take(row, sizeof row / sizeof *row, finding);
+}
+
+size_t hs_stream_judge(const struct hs_engine_stream *s, const struct hs_stream_rules *rules,
+                       struct hs_stream_finding finding[static HS_STREAM_FINDINGS])
+{
+	size_t n = find_refusals(s, rules, finding);
+
+	return n + find_doubts(s, rules, finding + n);
 }

@@ -29,7 +29,7 @@ enum {
  */
 bool hs_subject_is_template(const char *text);
 
-/* What a record says about its subject and its id: slices of the line. */
+/* The fields of a record that make its subject and its id: slices of the line. */
 struct hs_subject_fields {
 	struct hs_slice tenant, type, event, message_id; /* strings' bytes between the quotes; n 0: none */
 };

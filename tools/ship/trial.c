@@ -20,7 +20,8 @@ static int try_stream(const struct hs_ship_run *run, const struct hs_engine_stre
 	for (size_t i = 0; i < n; i++) {
 		bool bad = finding[i].verdict == HS_STREAM_REFUSED;
 
-		printf("%s\t%s: %s\t%s\n", bad ? "fail" : "warn", run->given.stream, finding[i].what, finding[i].remedy);
+		printf("%s\t%s: %s\t%s\n", bad ? "fail" : "warn", run->given.stream, finding[i].what,
+		       finding[i].remedy);
 		code = bad ? EX_CONFIG : code;
 	}
 	if (code == 0)

@@ -51,10 +51,9 @@ static void print_ahead(struct hs_buf *out, const struct hs_ahead *a)
 
 static void print_stream(struct hs_buf *out, const struct hs_cursor_stream *s)
 {
-	hs_buf_printf(out,
-	              ",\"stream\":{\"created\":\"%s\",\"receiver\":\"%s\",\"sequence\":%" PRIu64
-	              ",\"own\":%" PRIu64 "}",
-	              s->created, s->receiver, s->sequence, s->own);
+	hs_buf_printf(
+	    out, ",\"stream\":{\"created\":\"%s\",\"receiver\":\"%s\",\"sequence\":%" PRIu64 ",\"own\":%" PRIu64 "}",
+	    s->created, s->receiver, s->sequence, s->own);
 	hs_buf_printf(out, ",\"kept\":[%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]", s->kept.number, s->kept.offset,
 	              s->kept.edit);
 }

@@ -42,7 +42,7 @@ struct hs_ahead {
 	struct hs_held_user held[HS_CURSOR_HELD];
 };
 
-/* What a consumer knows of the log that it sends to. */
+/* A consumer's knowledge of the log that it sends to. */
 struct hs_cursor_stream {
 	char created[40];        /* the log's stamp, without quotes; "": no log is known */
 	char receiver[16];       /* this spool's name in the log, letters */
@@ -86,7 +86,7 @@ enum hs_result hs_cursor_save_ahead(struct hs_cursor *cursor, struct hs_position
 /* These, as they were read or last saved. */
 const struct hs_ahead *hs_cursor_ahead(const struct hs_cursor *cursor);
 
-/* What the file says of a log; hs_cursor_set_stream changes what each later save writes. */
+/* The file's knowledge of a log; hs_cursor_set_stream changes what each later save writes. */
 const struct hs_cursor_stream *hs_cursor_stream(const struct hs_cursor *cursor);
 void hs_cursor_set_stream(struct hs_cursor *cursor, const struct hs_cursor_stream *stream);
 

@@ -1,7 +1,8 @@
-#include "tools/ship/sink_ship_private.h"
+/* sink_ship_run: takes records, sends them, takes the answers; sink_ship.h has the invariants. */
 #include "base/io.h"
 #include "base/json_writer.h"
 #include "spool/admin/dead_letters.h"
+#include "tools/ship/sink_ship_private.h"
 #include "tools/ship/subject.h"
 
 #include <inttypes.h>
@@ -155,7 +156,8 @@ static void send_waiting(struct ship *s)
 	for (size_t i = 0; i < hs_in_flight_count(s->ring) && may_send(s, now); i++) {
 		struct hs_in_flight_record *record = hs_in_flight_at(s->ring, i);
 
-		if ((record->state == HS_FLIGHT_NEW || record->state == HS_FLIGHT_AGAIN) && !send_record(s, record, now))
+		if ((record->state == HS_FLIGHT_NEW || record->state == HS_FLIGHT_AGAIN) &&
+		    !send_record(s, record, now))
 			break;
 	}
 }
@@ -207,8 +209,8 @@ static struct hs_in_flight_record *add_record(struct ship *s, const struct hs_of
 	n = s->text.n;
 	if (!hs_subject_put_id(&s->text, s->options.receiver, place, &fields))
 		return NULL;
-	record = hs_in_flight_add(s->ring, hs_slice(s->text.p, n), hs_slice(s->text.p + n, s->text.n - n),
-	                          offered->line);
+	record =
+	    hs_in_flight_add(s->ring, hs_slice(s->text.p, n), hs_slice(s->text.p + n, s->text.n - n), offered->line);
 	if (record == NULL)
 		return NULL;
 	record->place = *place;
@@ -297,11 +299,13 @@ static void is_refused(struct ship *s, struct hs_in_flight_record *record, const
 		return;
 	case HS_ANSWER_FULL:
 		pause_after(s, record, now, FULL_MS, FULL_MOST_MS);
-		ship_say(s, SHIP_FULL, "the stream is full: %s: it waits, and the spool keeps what is not sent", answer->text);
+		ship_say(s, SHIP_FULL, "the stream is full: %s: it waits, and the spool keeps what is not sent",
+		         answer->text);
 		return;
 	case HS_ANSWER_OVERSIZE: is_too_long(s, record, answer->text); return;
 	case HS_ANSWER_SETUP:
-		ship_tell(s, "%s: correct the stream, its subjects or the rights of this user: hookspool check", answer->text);
+		ship_tell(s, "%s: correct the stream, its subjects or the rights of this user: hookspool check",
+		          answer->text);
 		record->state = HS_FLIGHT_AGAIN;
 		s->sink.code = EX_CONFIG;
 		return;
@@ -428,7 +432,7 @@ static int64_t sooner(int64_t ms, int64_t at, int64_t now)
 	return ms < 0 || left < ms ? left : ms;
 }
 
-/* What the records in the ring wait for. */
+/* Milliseconds until a record in the ring needs attention; -1: none does. */
 static int64_t due_for_records(const struct ship *s, int64_t now)
 {
 	bool any = false, waiting = false;
@@ -440,7 +444,8 @@ static int64_t due_for_records(const struct ship *s, int64_t now)
 		if (record->state == HS_FLIGHT_SENT)
 			ms = sooner(ms, record->since_ms + s->options.ack_wait_ms, now);
 		else if (record->state == HS_FLIGHT_DOUBT && s->up && !s->asking.under_way)
-			ms = sooner(ms, record->since_ms > s->asking.next_ms ? record->since_ms : s->asking.next_ms, now);
+			ms = sooner(ms, record->since_ms > s->asking.next_ms ? record->since_ms : s->asking.next_ms,
+			            now);
 		waiting = waiting || record->state == HS_FLIGHT_AGAIN || record->state == HS_FLIGHT_NEW;
 		any = any || record->state != HS_FLIGHT_ANSWERED;
 	}
