@@ -1,4 +1,5 @@
 #include "tools/ship/ship_verify.h"
+#include "base/array.h"
 #include "base/io.h"
 #include "tools/report/filter.h"
 #include "tools/ship/place_set.h"
@@ -38,16 +39,9 @@ static bool note_message(void *context, uint64_t sequence, const struct hs_place
 	struct verify *v = context;
 
 	(void)id;
-	if (v->count == v->room) {
-		size_t room = v->room == 0 ? 1024 : 2 * v->room;
-		struct message *larger = reallocarray(v->message, room, sizeof *larger);
-
-		v->no_memory = larger == NULL;
-		if (v->no_memory)
-			return false;
-		v->message = larger;
-		v->room = room;
-	}
+	v->no_memory = !HS_ARRAY_ROOM(&v->message, v->count, &v->room);
+	if (v->no_memory)
+		return false;
 	v->message[v->count++] = (struct message){ .place = places->own, .sequence = sequence };
 	return true;
 }

@@ -1,4 +1,5 @@
 #include "tools/ship/walk_back.h"
+#include "base/array.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,16 +23,9 @@ static bool note(void *context, uint64_t sequence, const struct hs_places *place
 	struct walk *w = context;
 
 	(void)id;
-	if (w->count == w->room) {
-		size_t room = w->room == 0 ? 1024 : 2 * w->room;
-		struct message *larger = reallocarray(w->message, room, sizeof *larger);
-
-		w->no_memory = larger == NULL;
-		if (w->no_memory)
-			return false;
-		w->message = larger;
-		w->room = room;
-	}
+	w->no_memory = !HS_ARRAY_ROOM(&w->message, w->count, &w->room);
+	if (w->no_memory)
+		return false;
 	w->message[w->count++] = (struct message){ sequence, *places };
 	return true;
 }
