@@ -509,6 +509,7 @@ static int check_all(struct checked *c, const char *path, const struct hs_http_t
 	check_spool(c, spool);
 	hs_spool_free(spool);
 	hs_check_loads(&c->report, c->settings, c->file);
+	hs_check_ship(&c->report, c->settings, c->file);
 	if (target->url != NULL) {
 		if ((given->key == NULL && !hs_held_key_from(given, c->file)) || !hs_held_sources_from(given, c->file))
 			return EX_OSERR;

@@ -17,7 +17,7 @@ touch "$S/run/trace" "$S/handled"
 chmod 666 "$S/run/trace" "$S/handled"
 cat >"$S/bin/handler" <<-END
 	#!/bin/sh
-	grep -o '"message_id":"[^"]*"' | cut -d'"' -f4 >>"$S/handled"
+	exec sed 's/.*"message_id":"\\([^"]*\\)".*/\\1/' >>"$S/handled"
 END
 chmod 755 "$S/bin/handler"
 

@@ -1,6 +1,6 @@
 #include "tools/probe/check_loads.h"
 #include "config/loads.h"
-#include "tools/probe/load_program.h"
+#include "tools/probe/companion.h"
 
 #include <spawn.h>
 #include <stdio.h>
@@ -10,10 +10,9 @@
 
 extern char **environ;
 
-/* Starts the trial of a database; its standard output is *out. False: errno tells. */
-static bool start(const char *program, const char *file, const char *label, pid_t *pid, FILE **out)
+/* Starts a trial; its standard output is *out. False: errno tells. */
+static bool start(const char *program, const char *const *words, pid_t *pid, FILE **out)
 {
-	const char *words[] = { "load", "--check", "--config", file, label, NULL };
 	posix_spawn_file_actions_t files;
 	int ends[2], error;
 
@@ -35,7 +34,7 @@ static bool start(const char *program, const char *file, const char *label, pid_
 }
 
 /* Takes a finding: a verdict, a text and a remedy, divided by tabs. */
-static bool take(struct hs_findings *report, char *line)
+static bool take(struct hs_findings *report, const char *subject, char *line)
 {
 	char *text = strchr(line, '\t'), *remedy = text == NULL ? NULL : strchr(text + 1, '\t');
 
@@ -44,15 +43,16 @@ static bool take(struct hs_findings *report, char *line)
 	*text++ = *remedy++ = '\0';
 	remedy[strcspn(remedy, "\n")] = '\0';
 	if (strcmp(line, "ok") == 0)
-		hs_findings_ok(report, "load", "%s", text);
+		hs_findings_ok(report, subject, "%s", text);
 	else if (strcmp(line, "warn") == 0)
-		hs_findings_warn(report, "load", remedy, "%s", text);
+		hs_findings_warn(report, subject, remedy, "%s", text);
 	else
-		hs_findings_fail(report, "load", remedy, "%s", text);
+		hs_findings_fail(report, subject, remedy, "%s", text);
 	return true;
 }
 
-static void check(struct hs_findings *report, const char *program, const char *file, const char *label)
+/* False: the program found nothing, neither good nor bad. */
+static bool check(struct hs_findings *report, const char *program, const char *const *words)
 {
 	unsigned findings = 0;
 	char *line = NULL;
@@ -61,16 +61,14 @@ static void check(struct hs_findings *report, const char *program, const char *f
 	pid_t pid;
 	int status;
 
-	if (start(program, file, label, &pid, &out)) {
+	if (start(program, words, &pid, &out)) {
 		while (getline(&line, &room, out) > 0)
-			findings += take(report, line);
+			findings += take(report, words[0], line);
 		free(line);
 		fclose(out);
 		waitpid(pid, &status, 0);
 	}
-	if (findings == 0)
-		hs_findings_fail(report, "load", "hookspool load --check LABEL says why", "%s: it could not be tried",
-		                 label);
+	return findings > 0;
 }
 
 void hs_check_loads(struct hs_findings *report, const struct hs_settings *settings, const char *file)
@@ -79,10 +77,29 @@ void hs_check_loads(struct hs_findings *report, const struct hs_settings *settin
 
 	if (settings->loads == 0)
 		return;
-	if (!hs_load_program_find(program)) {
+	if (!hs_companion_find("load", program)) {
 		hs_findings_fail(report, "load", HS_LOAD_PROGRAM_REMEDY, "hookspool-load is not installed");
 		return;
 	}
-	for (unsigned i = 0; i < settings->loads; i++)
-		check(report, program, file, settings->load[i].label);
+	for (unsigned i = 0; i < settings->loads; i++) {
+		const char *label = settings->load[i].label;
+		const char *words[] = { "load", "--check", "--config", file, label, NULL };
+
+		if (!check(report, program, words))
+			hs_findings_fail(report, "load", "hookspool load --check LABEL says why",
+			                 "%s: it could not be tried", label);
+	}
+}
+
+void hs_check_ship(struct hs_findings *report, const struct hs_settings *settings, const char *file)
+{
+	const char *words[] = { "ship", "--check", "--config", file, NULL };
+	char program[2 * PATH_MAX];
+
+	if (settings->ship == NULL)
+		return;
+	if (!hs_companion_find("ship", program))
+		hs_findings_fail(report, "ship", HS_SHIP_PROGRAM_REMEDY, "hookspool-ship is not installed");
+	else if (!check(report, program, words))
+		hs_findings_fail(report, "ship", "hookspool ship --check says why", "it could not be tried");
 }

@@ -110,8 +110,9 @@ struct hs_sink {
 	const struct hs_sink_ops *ops;
 	bool in_order;        /* see above */
 	bool wants_positions; /* in order: fill in hs_offered.after */
-	bool hashes;  /* in order: it acknowledges positions with a hash that it makes itself; offer them without */
-	bool no_save; /* the sink stores positions by itself: neither cursor nor save */
+	bool hashes;     /* in order: it acknowledges positions with a hash that it makes itself; offer them without */
+	int64_t save_ms; /* a position is saved no more often than this; 0: as the pump likes */
+	bool no_save;    /* the sink stores positions by itself: neither cursor nor save */
 
 	/* By record. A key belongs to one of `partitions` (at least 1); each partition is offered in order. */
 	unsigned partitions;
