@@ -42,8 +42,8 @@ help:
 
 COMMON := $(sort $(shell find common -name '*.c'))
 CGI := $(sort $(shell find cgi -name '*.c'))
-TOOLS := $(filter-out tools/load/% $(foreach c,tools/probe/http tools/sink/http_posts,$(c)$(if $(filter no,$(CURL)),,_none).c),$(sort $(shell find tools -name '*.c'))) \
-    tools/load/option_table.c
+TOOLS := $(filter-out tools/load/% tools/ship/% $(foreach c,tools/probe/http tools/sink/http_posts,$(c)$(if $(filter no,$(CURL)),,_none).c),$(sort $(shell find tools -name '*.c'))) \
+    tools/load/option_table.c tools/ship/option_table.c
 
 include mk/build.mk mk/console.mk mk/documents.mk
 
@@ -68,5 +68,5 @@ run:
 clean:
 	rm -rf $(B)
 
-include mk/load.mk mk/sdk.mk mk/install.mk mk/package.mk mk/tests.mk mk/check.mk mk/bench.mk mk/faults.mk mk/link.mk
+include mk/load.mk mk/ship.mk mk/sdk.mk mk/install.mk mk/package.mk mk/tests.mk mk/check.mk mk/bench.mk mk/faults.mk mk/link.mk
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -46,7 +46,7 @@ struct hs_option {
 };
 
 enum {
-	HS_OPTIONS_MAX = 31, /* in a table */
+	HS_OPTIONS_MAX = 40, /* in a table */
 	/* Results of the shared options; a command's own begin at HS_OPT_OWN. */
 	HS_OPT_CONFIG = 256,
 	HS_OPT_JSON,

@@ -13,6 +13,7 @@
 	X(each) \
 	X(load) \
 	X(forward) \
+	X(ship) \
 	X(stats) \
 	X(schema) \
 	X(cursors) \

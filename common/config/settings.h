@@ -105,6 +105,7 @@ struct hs_settings {
 	unsigned sources;
 	struct hs_load *load; /* `loads` of them, in the order of the file; loads.h */
 	unsigned loads;
+	struct hs_ship *ship; /* [ship]; NULL: there is none. ship.h */
 	bool hides_addresses; /* [fields] masks context_ip, and `ip` is not given: none in rejected lines and the log */
 	struct hs_rules *rules; /* [events] and [fields]; NULL: none. rules.h */
 	int doubtful_line;      /* line of a secret or key that is probably not what was meant; 0: none … */

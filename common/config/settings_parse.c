@@ -6,6 +6,7 @@
 #include "config/rule_lines.h"
 #include "config/settings_access.h"
 #include "config/settings_reading.h"
+#include "config/ship.h"
 #include "config/source_lines.h"
 #include "event/rules.h"
 
@@ -123,6 +124,18 @@ static bool set_value(struct hs_settings_reading *reading, const struct hs_setti
 
 /* --- the file --------------------------------------------------------------- */
 
+/* No message has the value: a password may be there by mistake. */
+static bool set_ship(struct hs_settings_reading *reading, const char *name, const char *value)
+{
+	struct hs_settings *s = reading->settings;
+	const char *expected;
+
+	if (s->ship == NULL)
+		s->ship = calloc(1, sizeof *s->ship);
+	expected = s->ship == NULL ? "memory" : hs_ship_set(s->ship, name, value);
+	return expected == NULL || hs_settings_fail(reading, "[ship] %s: expected %s", name, expected);
+}
+
 static bool set_pair(struct hs_settings_reading *reading, struct hs_slice section, const char *name, const char *value)
 {
 	const struct hs_setting *s;
@@ -135,6 +148,8 @@ static bool set_pair(struct hs_settings_reading *reading, struct hs_slice sectio
 		return hs_sources_add(reading, name, value);
 	if (hs_slice_eq(section, HS_SLICE("load")))
 		return hs_loads_add(reading, name, value);
+	if (hs_slice_eq(section, HS_SLICE("ship")))
+		return set_ship(reading, name, value);
 	if (hs_slice_eq(section, HS_SLICE("events")))
 		return hs_rule_lines_add_event(reading, name, value);
 	if (hs_slice_eq(section, HS_SLICE("fields")))
@@ -142,7 +157,7 @@ static bool set_pair(struct hs_settings_reading *reading, struct hs_slice sectio
 	if (section.n > 0)
 		return hs_settings_fail(reading,
 		                        "[%.*s]: unknown section: there are [secrets], [keys], [sources], [load], "
-		                        "[events] and [fields], and what is above them",
+		                        "[ship], [events] and [fields], and what is above them",
 		                        (int)section.n, section.p);
 	s = hs_setting_find(name);
 	if (s == NULL)
@@ -267,6 +282,9 @@ void hs_settings_free(struct hs_settings *s)
 	hs_settings_forget_secrets(s);
 	hs_settings_forget_keys(s);
 	hs_loads_forget(s);
+	if (s->ship != NULL)
+		hs_ship_clear(s->ship);
+	free(s->ship);
 	hs_sources_forget(s);
 	hs_rules_free(s->rules);
 	hs_hmac256_free(s->hash_key);

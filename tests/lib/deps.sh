@@ -24,6 +24,8 @@ build    libsqlite3-dev         hookspool load: SQLite
 build    libpq-dev              hookspool load: PostgreSQL
 build    libmariadb-dev         hookspool load: MariaDB
 build    libcurl4-openssl-dev   hookspool send and check --url speak HTTP
+build    libnats-dev            hookspool ship: NATS
+test     nats-server            a server of its own for the tests of ship
 load     postgresql             a server of their own for the tests of load
 load     mariadb-server         another one
 test     libcmocka-dev          unit tests

@@ -1,6 +1,6 @@
 #include "tools/probe/check_loads.h"
 #include "config/loads.h"
-#include "tools/probe/load_program.h"
+#include "tools/probe/companion.h"
 
 #include <spawn.h>
 #include <stdio.h>
@@ -79,7 +79,7 @@ void hs_check_loads(struct hs_findings *report, const struct hs_settings *settin
 
 	if (settings->loads == 0)
 		return;
-	if (!hs_load_program_find(program)) {
+	if (!hs_companion_find("load", program)) {
 		hs_findings_fail(report, "load", HS_LOAD_PROGRAM_REMEDY, "hookspool-load is not installed");
 		return;
 	}

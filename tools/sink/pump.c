@@ -351,7 +351,8 @@ static int save(struct hs_pump *p)
 static int64_t until_save(const struct hs_pump *p)
 {
 	int64_t gap = p->options.letters ? SAVE_LETTERS_MS : p->in.at_end && is_all_done(p) ? SAVE_IDLE_MS : SAVE_MS;
-	int64_t left = p->saving.at_ms + gap - hs_io_now_monotonic();
+	int64_t least = gap > p->sink->save_ms ? gap : p->sink->save_ms;
+	int64_t left = p->saving.at_ms + least - hs_io_now_monotonic();
 
 	return !p->saving.is_due ? -1 : left > 0 ? left : 0;
 }

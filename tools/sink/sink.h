@@ -111,6 +111,7 @@ struct hs_sink {
 	bool in_order;        /* see above */
 	bool wants_positions; /* in order: fill in hs_offered.after */
 	bool hashes;  /* in order: it acknowledges positions with a hash that it makes itself; offer them without */
+	int64_t save_ms; /* a position is saved no more often than this; 0: as the pump likes */
 	bool no_save; /* the sink stores positions by itself: neither cursor nor save */
 
 	/* By record. A key belongs to one of `partitions` (at least 1); each partition is offered in order. */

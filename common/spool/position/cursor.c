@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum {
-	HEAD_MAX = 384, /* most bytes of all but the users, and of one user */
+	HEAD_MAX = 640, /* most bytes of all but the users, and of one user */
 	TEXT_MAX = HEAD_MAX + HS_CURSOR_HELD * 96,
 	FILE_NAME = HS_CURSOR_NAME_MAX + 2, /* its NUL included */
 	/*
@@ -49,7 +49,18 @@ static void print_ahead(struct hs_buf *out, const struct hs_ahead *a)
 	hs_buf_putc(out, ']');
 }
 
-static void print(struct hs_buf *out, struct hs_position p, const struct hs_history *h, const struct hs_ahead *a)
+static void print_stream(struct hs_buf *out, const struct hs_cursor_stream *s)
+{
+	hs_buf_printf(out,
+	              ",\"stream\":{\"created\":\"%s\",\"receiver\":\"%s\",\"sequence\":%" PRIu64
+	              ",\"own\":%" PRIu64 "}",
+	              s->created, s->receiver, s->sequence, s->own);
+	hs_buf_printf(out, ",\"kept\":[%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]", s->kept.number, s->kept.offset,
+	              s->kept.edit);
+}
+
+static void print(struct hs_buf *out, struct hs_position p, const struct hs_history *h, const struct hs_ahead *a,
+                  const struct hs_cursor_stream *s)
 {
 	char now[HS_TIMESTAMP_TEXT + 1], text[HEAD_MAX];
 
@@ -61,6 +72,8 @@ static void print(struct hs_buf *out, struct hs_position p, const struct hs_hist
 	hs_buf_put_slice(out, hs_slice_str(text));
 	if (a != NULL && a->to.number != 0)
 		print_ahead(out, a);
+	if (s->created[0] != '\0')
+		print_stream(out, s);
 	hs_buf_put_slice(out, HS_SLICE("}\n"));
 }
 
@@ -69,6 +82,7 @@ struct saved {
 	struct hs_position position;
 	struct hs_history history;
 	int64_t ms;
+	struct hs_cursor_stream stream;
 	struct hs_ahead ahead;
 };
 
@@ -96,6 +110,18 @@ static const char *parse_ahead(const char *text, struct hs_ahead *a)
 	return text + 1;
 }
 
+/* Returns the text after it; NULL if it is malformed. */
+static const char *parse_stream(const char *text, struct hs_cursor_stream *s)
+{
+	int end = 0;
+
+	sscanf(text,
+	       ",\"stream\":{\"created\":\"%39[^\"]\",\"receiver\":\"%15[^\"]\",\"sequence\":%" SCNu64
+	       ",\"own\":%" SCNu64 "},\"kept\":[%" SCNu64 ",%" SCNu64 ",%" SCNu64 "]%n",
+	       s->created, s->receiver, &s->sequence, &s->own, &s->kept.number, &s->kept.offset, &s->kept.edit, &end);
+	return end == 0 ? NULL : text + end;
+}
+
 static bool parse(const char *text, struct saved *s)
 {
 	struct hs_position *p = &s->position;
@@ -110,8 +136,10 @@ static bool parse(const char *text, struct saved *s)
 	    end == 0 || !hs_timestamp_parse(hs_slice_str(saved), &s->ms))
 		return false;
 	text += end;
-	if (*text == ',')
+	if (strncmp(text, ",\"ahead\"", 8) == 0)
 		text = parse_ahead(text, &s->ahead);
+	if (text != NULL && *text == ',')
+		text = parse_stream(text, &s->stream);
 	return text != NULL && strcmp(text, "}\n") == 0;
 }
 
@@ -264,12 +292,22 @@ const struct hs_ahead *hs_cursor_ahead(const struct hs_cursor *c)
 	return &c->saved.ahead;
 }
 
+const struct hs_cursor_stream *hs_cursor_stream(const struct hs_cursor *c)
+{
+	return &c->saved.stream;
+}
+
+void hs_cursor_set_stream(struct hs_cursor *c, const struct hs_cursor_stream *stream)
+{
+	c->saved.stream = *stream;
+}
+
 enum hs_result hs_cursor_save_ahead(struct hs_cursor *c, struct hs_position position, const struct hs_ahead *ahead)
 {
 	struct hs_buf text = { 0 };
 	enum hs_result result;
 
-	print(&text, position, &c->spool_dir->history, ahead);
+	print(&text, position, &c->spool_dir->history, ahead, &c->saved.stream);
 	result = hs_buf_ok(&text)
 	             ? hs_file_replace_text(c->dir, c->name, c->copy, (mode_t)c->spool_dir->settings->spool_mode,
 	                                    hs_buf_slice(&text))
@@ -335,6 +373,9 @@ static bool list_one(void *context, const char *name)
 	if (result == HS_E_IO && errno == ENOENT) /* removed just now */
 		return true;
 	info.position = saved.position;
+	info.kept = saved.position.number;
+	if (saved.stream.kept.number > 0 && saved.stream.kept.number < info.kept)
+		info.kept = saved.stream.kept.number;
 	info.history = saved.history;
 	info.saved_ms = saved.ms;
 	info.damaged = result != HS_OK;
@@ -357,7 +398,7 @@ enum hs_result hs_cursor_list(int private_dir, bool (*each)(void *context, const
 
 static bool lowest(void *context, const struct hs_cursor_info *info)
 {
-	uint64_t *number = context, needs = info->damaged ? 0 : info->position.number;
+	uint64_t *number = context, needs = info->damaged ? 0 : info->kept;
 
 	if (needs < *number)
 		*number = needs;

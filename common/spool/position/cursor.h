@@ -11,7 +11,12 @@
  *	"ahead":[44,0,0],"held":[["c0ffee0123456789",43,1200,0],…]
  *
  * Every event before the position "ahead" (number, offset, edit) is done, except those of each user in
- * "held" from the user's position on. A user's id is hashed.
+ * "held" from the user's position on. A user's id is hashed. A consumer that sends into a replicated log adds
+ *
+ *	"stream":{"created":"2026-11-29T04:00:00Z","receiver":"kodabuzi","sequence":998,"own":990},"kept":[41,500,0]
+ *
+ * so that it notices a log that was made anew, or that forgot its end. Retention keeps the segments from "kept"
+ * on, where the cursor was some time ago, so that they can be sent again.
  *
  * The file is replaced as a whole (file_replace.h), so it is never older than the last save that
  * succeeded, and never half of one. One consumer at a time holds a cursor, by flock(2) on .NAME beside
@@ -35,6 +40,14 @@ struct hs_ahead {
 	struct hs_position to; /* number 0: none are done */
 	size_t count;
 	struct hs_held_user held[HS_CURSOR_HELD];
+};
+
+/* What a consumer knows of the log that it sends to. */
+struct hs_cursor_stream {
+	char created[40];        /* the log's stamp, without quotes; "": no log is known */
+	char receiver[16];       /* this spool's name in the log, letters */
+	uint64_t sequence, own;  /* the highest numbers that the log gave to any entry, and to one of this spool */
+	struct hs_position kept; /* where the cursor was some time ago; number 0: it keeps nothing */
 };
 
 struct hs_cursor;
@@ -73,6 +86,10 @@ enum hs_result hs_cursor_save_ahead(struct hs_cursor *cursor, struct hs_position
 /* These, as they were read or last saved. */
 const struct hs_ahead *hs_cursor_ahead(const struct hs_cursor *cursor);
 
+/* What the file says of a log; hs_cursor_set_stream changes what each later save writes. */
+const struct hs_cursor_stream *hs_cursor_stream(const struct hs_cursor *cursor);
+void hs_cursor_set_stream(struct hs_cursor *cursor, const struct hs_cursor_stream *stream);
+
 /* Removes the cursor's file, durably, also a damaged one. HS_OK, also if there is none; HS_E_IO. */
 enum hs_result hs_cursor_remove(const struct hs_spool_dir *dir, const char *name);
 
@@ -80,6 +97,7 @@ enum hs_result hs_cursor_remove(const struct hs_spool_dir *dir, const char *name
 struct hs_cursor_info {
 	const char *name;
 	struct hs_position position;
+	uint64_t kept; /* the first segment that it needs, no later than that of the position */
 	int64_t saved_ms;
 	bool damaged;              /* only its name is known */
 	bool held;                 /* a consumer holds it … */

@@ -1,0 +1,90 @@
+#include "tools/ship/place_set.h"
+
+#include <stdlib.h>
+
+static enum hs_result translate(struct hs_rewrite_log *rewrites, struct hs_place place, uint64_t ahead,
+                                struct hs_position *position)
+{
+	*position = (struct hs_position){ .number = place.number, .offset = place.offset + ahead, .edit = place.edit };
+	return hs_rewrite_log_translate(rewrites, position);
+}
+
+/* The record's second byte remains its second byte, unless both bytes are gone. */
+enum hs_result hs_place_translate(struct hs_rewrite_log *rewrites, struct hs_place *place, bool *erased)
+{
+	struct hs_position first, second;
+	enum hs_result result = translate(rewrites, *place, 0, &first);
+
+	if (result == HS_OK)
+		result = translate(rewrites, *place, 1, &second);
+	if (result != HS_OK)
+		return result;
+	*erased = second.number != first.number || second.offset != first.offset + 1;
+	*place = (struct hs_place){ first.number, first.offset, first.edit };
+	return HS_OK;
+}
+
+static int by_place(const void *a, const void *b)
+{
+	return hs_place_cmp(a, b);
+}
+
+/* Keeps the places of records that are there. */
+static enum hs_result translate_all(struct hs_place_set *set, struct hs_rewrite_log *rewrites)
+{
+	enum hs_result result = hs_rewrite_log_share(rewrites);
+	size_t kept = 0;
+
+	if (result != HS_OK)
+		return result;
+	for (size_t i = 0; i < set->count && result == HS_OK; i++) {
+		struct hs_place place = set->place[i];
+		bool erased = false;
+
+		result = hs_place_translate(rewrites, &place, &erased);
+		if (result == HS_OK && !erased)
+			set->place[kept++] = place;
+	}
+	hs_rewrite_log_release(rewrites);
+	set->count = kept;
+	return result;
+}
+
+enum hs_result hs_place_set_make(struct hs_place_set *set, struct hs_place *list, size_t count,
+                                 struct hs_rewrite_log *rewrites)
+{
+	enum hs_result result = HS_OK;
+
+	*set = (struct hs_place_set){ list, count };
+	if (rewrites != NULL && count > 0)
+		result = translate_all(set, rewrites);
+	if (result != HS_OK)
+		hs_place_set_free(set);
+	else if (set->count > 0)
+		qsort(set->place, set->count, sizeof *set->place, by_place);
+	return result;
+}
+
+void hs_place_set_free(struct hs_place_set *set)
+{
+	free(set->place);
+	*set = (struct hs_place_set){ 0 };
+}
+
+bool hs_place_set_has(const struct hs_place_set *set, const struct hs_place *place)
+{
+	return set->count > 0 && bsearch(place, set->place, set->count, sizeof *set->place, by_place) != NULL;
+}
+
+bool hs_place_set_reaches(const struct hs_place_set *set, const struct hs_place *place)
+{
+	return set->count > 0 && hs_place_cmp(&set->place[set->count - 1], place) >= 0;
+}
+
+uint64_t hs_place_set_edition(const struct hs_place_set *set, uint64_t number)
+{
+	for (size_t i = 0; i < set->count && set->place[i].number <= number; i++)
+		if (set->place[i].number == number)
+			return set->place[i].edit;
+	return UINT64_MAX;
+}

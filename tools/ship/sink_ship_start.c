@@ -1,0 +1,285 @@
+/* sink_ship_start: where a run begins: asks the stream, and compares what it says with the cursor and the spool. */
+#include "base/io.h"
+#include "tools/ship/sink_ship_private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+enum { WAIT_MS = 1000, AGAIN_MS = 250, AGAIN_MOST_MS = 5000 };
+
+static struct hs_reader *reader_of(const struct ship *s)
+{
+	return hs_pump_reads(s->pump)->source.reader;
+}
+
+static struct hs_cursor *cursor_of(const struct ship *s)
+{
+	return hs_pump_reads(s->pump)->source.cursor;
+}
+
+/* --- asking -------------------------------------------------------------------------------- */
+
+/* Signals act by themselves meanwhile: nothing is under way. */
+static void ask(struct ship *s, struct hs_engine_asked *asked)
+{
+	struct hs_engine_link link;
+
+	hs_engine_woken(s->engine);
+	hs_engine_link(s->engine, &link);
+	s->generation = link.generation;
+	s->up = link.state == HS_LINK_UP;
+	snprintf(s->options.counts->server, sizeof s->options.counts->server, "%s", link.server);
+	s->options.counts->asks++;
+	hs_engine_ask(s->engine);
+	while (!hs_engine_asked(s->engine, asked)) {
+		hs_io_wait_readable(hs_engine_fd(s->engine), WAIT_MS);
+		hs_engine_woken(s->engine);
+	}
+	hs_engine_link(s->engine, &link);
+	if (link.state == HS_LINK_REFUSED) {
+		asked->failed = true;
+		asked->failure.code = EX_CONFIG;
+		snprintf(asked->failure.why, sizeof asked->failure.why, "%s", link.why);
+	}
+	if (!asked->failed && link.generation != s->generation) {
+		asked->failed = true;
+		asked->failure = (struct hs_engine_failure){ EX_TEMPFAIL, "the connection was lost" };
+	}
+}
+
+/* 0 or an exit code, after a message. */
+static int ask_until_answered(struct ship *s, struct hs_engine_asked *asked)
+{
+	for (unsigned tries = 0;; tries++) {
+		int code;
+
+		ask(s, asked);
+		if (!asked->failed)
+			return 0;
+		code = asked->failure.code;
+		if (s->options.once || code == EX_CONFIG || code == EX_NOINPUT) {
+			ship_tell(s, "%s", asked->failure.why);
+			hs_engine_asked_free(asked);
+			return code == EX_NOINPUT ? EX_CONFIG : code;
+		}
+		ship_say(s, SHIP_ASK, "the stream does not say what it has: %s: it tries again", asked->failure.why);
+		hs_engine_asked_free(asked);
+		hs_io_pause(ship_delay(tries, AGAIN_MS, AGAIN_MOST_MS));
+	}
+}
+
+/* --- deciding ------------------------------------------------------------------------------ */
+
+/* The places that a start is about, in the present editions. */
+struct places {
+	struct hs_position cursor, done, end; /* done.number 0: the stream has no message of this receiver */
+	uint64_t oldest;                      /* the first segment of the spool */
+};
+
+static bool is_before(const struct hs_position *a, const struct hs_position *b)
+{
+	return a->number < b->number || (a->number == b->number && a->offset < b->offset);
+}
+
+static enum hs_result find_oldest(struct hs_reader *reader, uint64_t *oldest)
+{
+	struct hs_position back = hs_reader_position(reader);
+	struct hs_slice line;
+	enum hs_read what;
+
+	hs_reader_start(reader, (struct hs_position){ 0 });
+	do {
+		what = hs_reader_next(reader, &line);
+	} while (what == HS_READ_SKIPPED || what == HS_READ_GAP);
+	*oldest = hs_reader_place(reader).number;
+	hs_reader_start(reader, back);
+	return what == HS_READ_FAILED ? hs_reader_result(reader) : HS_OK;
+}
+
+static enum hs_result find_places(struct ship *s, const struct hs_engine_asked *asked, struct places *at)
+{
+	struct hs_reader *reader = reader_of(s);
+	enum hs_result result = find_oldest(reader, &at->oldest);
+
+	at->cursor = hs_reader_position(reader);
+	at->done = (struct hs_position){ 0 };
+	if (asked->any) {
+		at->done.number = asked->done.stored.number;
+		at->done.offset = asked->done.stored.offset;
+		at->done.edit = asked->done.stored.edit;
+	}
+	if (result == HS_OK)
+		result = hs_reader_end(reader, &at->end);
+	if (result == HS_OK)
+		result = hs_reader_renew(reader, &at->cursor);
+	if (result == HS_OK && asked->any)
+		result = hs_reader_renew(reader, &at->done);
+	return result;
+}
+
+static void go_to(struct hs_sink_start *start, struct hs_position position)
+{
+	start->given = true;
+	start->position = position;
+}
+
+static int refuse_beyond(struct ship *s, const struct places *at)
+{
+	ship_tell(s,
+	          "the stream has records of receiver %s up to segment %" PRIu64 " byte %" PRIu64
+	          ", after the end of this spool (%" PRIu64 ", %" PRIu64
+	          "): it was restored or is a copy. hookspool ship --new-receiver gives it a name of its own",
+	          s->options.receiver, at->done.number, at->done.offset, at->end.number, at->end.offset);
+	return EX_CONFIG;
+}
+
+/* The stream went back: to where it says, if the spool still has that. */
+static int go_back(struct ship *s, const struct hs_engine_asked *asked, const struct places *at,
+                   struct hs_sink_start *start)
+{
+	uint64_t before = hs_cursor_stream(cursor_of(s))->sequence;
+
+	s->options.counts->rewinds++;
+	ship_tell(s, "the stream forgot what it had acknowledged: its last message is %" PRIu64 ", and %" PRIu64
+	             " was stored",
+	          asked->stream.last, before);
+	if (s->options.from_start)
+		go_to(start, (struct hs_position){ 0 });
+	if (s->options.from_start || s->options.from_now)
+		return 0;
+	if (at->done.number == 0) {
+		ship_tell(s, "it has nothing of receiver %s left: --from-start sends the whole spool again, --from-now goes on "
+		             "at the cursor",
+		          s->options.receiver);
+		return EX_CONFIG;
+	}
+	if (at->done.number < at->oldest) {
+		ship_tell(s,
+		          "what is missing begins in segment %" PRIu64 ", and the spool begins with %" PRIu64
+		          ": segments %" PRIu64 " to %" PRIu64
+		          " cannot be sent again. --from-start sends what is left, --from-now goes on at the cursor; a longer "
+		          "ship_hold keeps more",
+		          at->done.number, at->oldest, at->done.number, at->oldest - 1);
+		return EX_CONFIG;
+	}
+	ship_tell(s, "it sends again what is missing, from segment %" PRIu64 " byte %" PRIu64 " on", at->done.number,
+	          at->done.offset);
+	go_to(start, at->done);
+	return 0;
+}
+
+static int go_on_anew(struct ship *s, const struct hs_engine_asked *asked, const struct places *at,
+                      struct hs_sink_start *start)
+{
+	if (!s->options.from_start && !s->options.from_now) {
+		ship_tell(s,
+		          "the stream was deleted and made anew at %s, so it lacks what was sent before: --from-start sends the "
+		          "whole spool, --from-now goes on at the cursor",
+		          asked->stream.created);
+		return EX_CONFIG;
+	}
+	if (at->done.number > 0 && (s->options.from_start || is_before(&at->cursor, &at->done)))
+		go_to(start, at->done);
+	else if (s->options.from_start)
+		go_to(start, (struct hs_position){ 0 });
+	return 0;
+}
+
+/* Most often the cursor is right, or was saved a moment before the last records were stored. */
+static int decide(struct ship *s, const struct hs_engine_asked *asked, struct hs_sink_start *start)
+{
+	struct places at;
+	int code = ship_result(s, find_places(s, asked, &at));
+
+	if (code != 0)
+		return code;
+	if (at.done.number > 0 && is_before(&at.end, &at.done))
+		return refuse_beyond(s, &at);
+	switch (hs_stream_memory_judge(&s->memory, asked)) {
+	case HS_STREAM_ANOTHER: return go_on_anew(s, asked, &at, start);
+	case HS_STREAM_FORGOT: return go_back(s, asked, &at, start);
+	case HS_STREAM_SAME: break;
+	}
+	if (at.done.number > 0 && is_before(&at.cursor, &at.done))
+		go_to(start, at.done);
+	return 0;
+}
+
+/* --- the cursor ------------------------------------------------------------------------------ */
+
+/* Adds the hash of the line before the position, if that is the last record that has left the ring. */
+static struct hs_position with_hash(struct ship *s, struct hs_position position)
+{
+	const struct hs_in_flight_record *last = hs_in_flight_last(s->ring);
+
+	if (position.before == 0 && last->line.n > 0 && position.number == last->after.number &&
+	    position.offset == last->after.offset && position.edit == last->after.edit &&
+	    !hs_history_hash(s->digest, last->line, &position.before))
+		position.before = 0;
+	return position;
+}
+
+enum hs_result ship_save(struct hs_sink *sink, struct hs_position position, const struct hs_ahead *ahead)
+{
+	struct ship *s = ship_of(sink);
+	struct hs_cursor_stream stream = { .sequence = s->memory.sequence, .own = s->memory.own };
+
+	(void)ahead;
+	if (sink->code == HS_SHIP_RESTART) /* the answers of this run are worth nothing */
+		return HS_OK;
+	hs_kept_place_note(&s->kept, position, hs_io_now_monotonic());
+	snprintf(stream.created, sizeof stream.created, "%s", s->memory.created);
+	snprintf(stream.receiver, sizeof stream.receiver, "%s", s->options.receiver);
+	stream.kept = s->kept.kept;
+	hs_cursor_set_stream(cursor_of(s), &stream);
+	return hs_cursor_save(cursor_of(s), with_hash(s, position));
+}
+
+/* Saved before anything is sent: a kill would make the stream look as if it had never forgotten anything. */
+static int save_start(struct ship *s, const struct hs_sink_start *start)
+{
+	struct hs_position position = start->given ? start->position : hs_reader_position(reader_of(s));
+	struct hs_position kept = hs_cursor_stream(cursor_of(s))->kept;
+
+	hs_kept_place_begin(&s->kept, s->options.hold_ms, kept, position, hs_io_now_monotonic());
+	return ship_result(s, ship_save(&s->sink, position, NULL));
+}
+
+/* --- the start -------------------------------------------------------------------------------- */
+
+static void recall(struct ship *s)
+{
+	const struct hs_cursor_stream *stream = hs_cursor_stream(cursor_of(s));
+
+	if (strcmp(stream->receiver, s->options.receiver) != 0)
+		return;
+	snprintf(s->memory.created, sizeof s->memory.created, "%s", stream->created);
+	s->memory.sequence = stream->sequence;
+	s->memory.own = stream->own;
+}
+
+int ship_open(struct hs_sink *sink, struct hs_sink_start *start)
+{
+	struct ship *s = ship_of(sink);
+	struct hs_engine_asked asked;
+	int code = ask_until_answered(s, &asked);
+
+	if (code != 0)
+		return code;
+	recall(s);
+	s->pace.good_ms = hs_io_now_monotonic();
+	code = ship_result(s, hs_rewrite_log_open(hs_reader_dir(reader_of(s)), &s->rewrites));
+	if (code == 0)
+		code = decide(s, &asked, start);
+	if (code == 0) {
+		code = ship_result(s, hs_place_set_make(&s->found.set, asked.set, asked.count, s->rewrites));
+		asked.set = NULL;
+		s->found.floor = asked.any ? asked.done.stored_at : asked.stream.last;
+		hs_stream_memory_take(&s->memory, &asked);
+	}
+	hs_engine_asked_free(&asked);
+	return code == 0 ? save_start(s, start) : code;
+}

@@ -1,0 +1,33 @@
+#include "tools/ship/stream_memory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum hs_stream_change hs_stream_memory_judge(const struct hs_stream_memory *memory,
+                                             const struct hs_engine_asked *asked)
+{
+	uint64_t own = asked->any ? asked->sequence : 0;
+
+	if (memory->created[0] == '\0')
+		return HS_STREAM_SAME;
+	if (strcmp(memory->created, asked->stream.created) != 0)
+		return HS_STREAM_ANOTHER;
+	if (asked->stream.last < memory->sequence)
+		return HS_STREAM_FORGOT;
+	return own < memory->own && asked->stream.first <= memory->own ? HS_STREAM_FORGOT : HS_STREAM_SAME;
+}
+
+void hs_stream_memory_take(struct hs_stream_memory *memory, const struct hs_engine_asked *asked)
+{
+	snprintf(memory->created, sizeof memory->created, "%s", asked->stream.created);
+	memory->sequence = asked->stream.last;
+	memory->own = asked->any ? asked->sequence : 0;
+}
+
+void hs_stream_memory_note(struct hs_stream_memory *memory, uint64_t sequence, bool duplicate)
+{
+	if (sequence > memory->sequence)
+		memory->sequence = sequence;
+	if (!duplicate && sequence > memory->own)
+		memory->own = sequence;
+}
