@@ -79,17 +79,20 @@ struct hs_message {
 };
 
 /*
- * Hands a message to the connection, which copies it. HS_SENT; HS_SEND_DOWN: there is no connection, nothing
- * was sent; HS_SEND_OVERSIZE: longer than the server takes (hs_engine_payload_max).
+ * Hands a message to the connection, which copies it. HS_SENT; HS_SEND_DOWN: there is no connection, or it broke
+ * meanwhile: then the message may have been sent in part; HS_SEND_OVERSIZE: longer than the server takes
+ * (hs_engine_payload_max); HS_SEND_ILLEGAL: the id has a control character, which no header can hold. The last two
+ * sent nothing. Waits only if the server reads nothing any more: until the socket has room, at most ack_wait. The
+ * subject must have [A-Za-z0-9_=.-] alone.
  */
-enum hs_send { HS_SENT, HS_SEND_DOWN, HS_SEND_OVERSIZE };
+enum hs_send { HS_SENT, HS_SEND_DOWN, HS_SEND_OVERSIZE, HS_SEND_ILLEGAL };
 enum hs_send hs_engine_send(struct hs_engine *engine, const struct hs_message *message);
 
 /* Lets go what hs_engine_send has gathered. */
 void hs_engine_flush(struct hs_engine *engine);
 
 /* Bytes, headers included; 0: not known yet. */
-size_t hs_engine_payload_max(const struct hs_engine *engine);
+size_t hs_engine_payload_max(struct hs_engine *engine);
 
 enum hs_answer_kind {
 	HS_ANSWER_STORED,    /* sequence > 0 */
