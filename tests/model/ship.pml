@@ -16,7 +16,7 @@
  *   NEVER_DONE     no defect: claims that ship never comes to the end
  */
 #ifndef RECORDS
-#define RECORDS 3
+#define RECORDS 2
 #endif
 #ifndef WINDOW
 #define WINDOW 2    /* records in flight */
@@ -44,7 +44,7 @@
 #endif
 
 #ifndef LOG
-#define LOG 8       /* the longest log; no more is sent than fits */
+#define LOG 7       /* the longest log; no more is sent than fits */
 #endif
 #define MARK 7      /* kinds of messages: 1 … RECORDS are ours */
 #define FILL 8
