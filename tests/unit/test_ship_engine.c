@@ -1,0 +1,484 @@
+/*
+ * The engine of ship against a real nats-server, which is started, killed and started again, and against the scripted
+ * one of tests/lib/fake_nats.py. Skipped without nats-server.
+ */
+#include "base/io.h"
+#include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
+#include "tools/ship/engine.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum { PATIENCE_MS = 60000 };
+
+/* --- servers ------------------------------------------------------------------------------------------- */
+
+static struct {
+	char folder[64];
+	pid_t real, fake;
+	int real_port, fake_port;
+} t;
+
+static pid_t start(char *const argv[], int *out)
+{
+	int pipes[2];
+	pid_t pid;
+
+	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		int null = open("/dev/null", O_RDWR);
+
+		dup2(null, 0);
+		dup2(out != NULL ? pipes[1] : null, 1);
+		dup2(null, 2);
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	close(pipes[1]);
+	if (out != NULL)
+		*out = pipes[0];
+	else
+		close(pipes[0]);
+	return pid;
+}
+
+static void end(pid_t *pid, int number)
+{
+	if (*pid > 0) {
+		kill(*pid, number);
+		waitpid(*pid, NULL, 0);
+	}
+	*pid = 0;
+}
+
+static bool read_port(const char *folder, const char *name, int *port)
+{
+	char path[256], text[1024] = "", *at;
+	int fd;
+
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return false;
+	if (read(fd, text, sizeof text - 1) < 0)
+		text[0] = '\0';
+	close(fd);
+	at = strstr(text, "nats://127.0.0.1:");
+	if (at == NULL)
+		return false;
+	*port = atoi(at + 17);
+	return *port > 0;
+}
+
+/* Starts nats-server, the second time on the port that it had, and waits for its port. */
+static void real_start(const char *more)
+{
+	char command[512], ports[64];
+	char *argv[] = { "sh", "-c", command, NULL };
+
+	snprintf(command, sizeof command,
+	         "exec nats-server -a 127.0.0.1 -p %d --ports_file_dir %s -js -sd %s/store -c %s/server.conf",
+	         t.real_port > 0 ? t.real_port : -1, t.folder, t.folder, t.folder);
+	if (more != NULL) {
+		char path[128];
+		int fd;
+
+		snprintf(path, sizeof path, "%s/server.conf", t.folder);
+		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+		assert_true(fd >= 0 && write(fd, more, strlen(more)) == (ssize_t)strlen(more));
+		close(fd);
+	}
+	t.real = start(argv, NULL);
+	snprintf(ports, sizeof ports, "nats-server_%d.ports", (int)t.real);
+	for (int64_t until = hs_io_now_monotonic() + PATIENCE_MS; !read_port(t.folder, ports, &t.real_port);
+	     hs_io_pause(10))
+		assert_true(hs_io_now_monotonic() < until && waitpid(t.real, NULL, WNOHANG) == 0);
+}
+
+/* Starts the scripted server with these arguments, with blanks between. */
+static void fake_start(const char *arguments)
+{
+	char command[512], port[16] = "";
+	char *argv[] = { "sh", "-c", command, NULL };
+	int out;
+
+	end(&t.fake, SIGKILL);
+	snprintf(command, sizeof command, "exec python3 tests/lib/fake_nats.py %s", arguments);
+	t.fake = start(argv, &out);
+	assert_true(read(out, port, sizeof port - 1) > 0);
+	close(out);
+	t.fake_port = atoi(port);
+	assert_true(t.fake_port > 0);
+}
+
+/* --- an engine ------------------------------------------------------------------------------------------ */
+
+static struct hs_engine_options options_of(int port)
+{
+	static char servers[64];
+
+	snprintf(servers, sizeof servers, "nats://127.0.0.1:%d", port);
+	return (struct hs_engine_options){ .servers = servers,
+		                           .stream = "events",
+		                           .receiver = "kodabuzi",
+		                           .ack_wait_ms = 20000,
+		                           .connect_ms = 20000 };
+}
+
+static struct hs_engine *open_at(int port)
+{
+	struct hs_engine_options options = options_of(port);
+	struct hs_engine_failure failure;
+	struct hs_engine *e = NULL;
+
+	if (hs_engine_open(&options, &e, &failure) != 0)
+		fail_msg("%d: %s", failure.code, failure.why);
+	return e;
+}
+
+static struct hs_engine *open_fake(const char *arguments)
+{
+	fake_start(arguments);
+	return open_at(t.fake_port);
+}
+
+static void make_stream(struct hs_engine *e)
+{
+	struct hs_engine_create create = { .replicas = 1, .window_ms = 120000, .subjects = "hookspool.>" };
+	struct hs_engine_failure failure;
+
+	if (hs_engine_make(e, &create, &failure) != 0)
+		fail_msg("%d: %s", failure.code, failure.why);
+}
+
+static enum hs_send send_with(struct hs_engine *e, uint64_t n, const char *id, uint64_t stored_at)
+{
+	struct hs_places places = { .own = { 1, n, 0 }, .stored = { 1, 0, 0 }, .stored_at = stored_at };
+	struct hs_buf place = { 0 };
+	struct hs_message message = { .tag = n,
+		                      .subject = HS_SLICE("hookspool.kodabuzi.acme.track"),
+		                      .id = hs_slice_str(id) };
+	enum hs_send sent;
+
+	hs_places_put(&place, &places);
+	message.place = hs_buf_slice(&place);
+	message.data = HS_SLICE("{\"a\":1}");
+	sent = hs_engine_send(e, &message);
+	hs_buf_free(&place);
+	return sent;
+}
+
+static enum hs_send send_one(struct hs_engine *e, uint64_t n)
+{
+	char id[32];
+
+	snprintf(id, sizeof id, "acme/%" PRIu64, n);
+	return send_with(e, n, id, 0);
+}
+
+static void wait_for_more(struct hs_engine *e, int64_t until_ms)
+{
+	assert_true(hs_io_now_monotonic() < until_ms);
+	hs_io_wait_readable(hs_engine_fd(e), 1000);
+	hs_engine_woken(e);
+}
+
+static struct hs_answer answer(struct hs_engine *e)
+{
+	int64_t until_ms = hs_io_now_monotonic() + PATIENCE_MS;
+	struct hs_answer a;
+
+	while (!hs_engine_answer(e, &a))
+		wait_for_more(e, until_ms);
+	return a;
+}
+
+static struct hs_answer send_and_answer(struct hs_engine *e, uint64_t n)
+{
+	struct hs_answer a;
+
+	assert_int_equal(send_one(e, n), HS_SENT);
+	a = answer(e);
+	assert_int_equal(a.tag, n);
+	return a;
+}
+
+static struct hs_engine_asked ask(struct hs_engine *e)
+{
+	int64_t until_ms = hs_io_now_monotonic() + PATIENCE_MS;
+	struct hs_engine_asked asked = { 0 };
+
+	hs_engine_ask(e);
+	while (!hs_engine_asked(e, &asked))
+		wait_for_more(e, until_ms);
+	return asked;
+}
+
+static struct hs_engine_link link_when(struct hs_engine *e, enum hs_link state, uint64_t generation)
+{
+	int64_t until_ms = hs_io_now_monotonic() + PATIENCE_MS;
+	struct hs_engine_link link;
+
+	for (;;) {
+		hs_engine_link(e, &link);
+		if (link.state == state && link.generation >= generation)
+			return link;
+		wait_for_more(e, until_ms);
+	}
+}
+
+static bool has(const struct hs_engine_asked *asked, uint64_t offset)
+{
+	for (size_t i = 0; i < asked->count; i++)
+		if (asked->set[i].number == 1 && asked->set[i].offset == offset)
+			return true;
+	return false;
+}
+
+/* --- a real server --------------------------------------------------------------------------------------- */
+
+static int real_begin(void **state)
+{
+	(void)state;
+	if (access("/usr/sbin/nats-server", X_OK) != 0 && access("/usr/bin/nats-server", X_OK) != 0)
+		skip();
+	t.real_port = 0;
+	snprintf(t.folder, sizeof t.folder, "/tmp/hookspool-engine.XXXXXX");
+	assert_non_null(mkdtemp(t.folder));
+	return 0;
+}
+
+static int servers_end(void **state)
+{
+	char command[128];
+
+	(void)state;
+	end(&t.real, SIGKILL);
+	end(&t.fake, SIGKILL);
+	snprintf(command, sizeof command, "rm -rf '%s'", t.folder);
+	if (t.folder[0] != '\0' && system(command) != 0)
+		return -1;
+	t.folder[0] = '\0';
+	return 0;
+}
+
+#define REAL_TEST(name) TEST_WITH(name, real_begin, servers_end)
+#define FAKE_TEST(name) TEST_WITH(name, NULL, servers_end)
+
+REAL_TEST(messages_are_stored_once_and_asked_for)
+{
+	struct hs_engine_asked asked;
+	struct hs_engine_link link;
+	struct hs_engine *e;
+	struct hs_answer a;
+
+	real_start("");
+	e = open_at(t.real_port);
+	hs_engine_link(e, &link);
+	assert_int_equal(link.state, HS_LINK_UP);
+	assert_int_equal(link.generation, 1);
+	assert_non_null(strstr(link.server, " 2."));
+	assert_int_equal(hs_engine_payload_max(e), 1048576);
+	asked = ask(e);
+	assert_true(asked.failed);
+	assert_int_equal(asked.failure.code, EX_NOINPUT);
+	make_stream(e);
+	asked = ask(e);
+	assert_false(asked.failed);
+	assert_false(asked.any);
+	assert_int_equal(asked.stream.last, 1); /* the mark */
+	assert_true(asked.stream.discard_new && asked.stream.limits_retention && asked.stream.file_storage);
+	assert_int_equal(asked.stream.window_ms, 120000);
+	hs_engine_asked_free(&asked);
+	a = send_and_answer(e, 10);
+	assert_int_equal(a.kind, HS_ANSWER_STORED);
+	assert_int_equal(a.sequence, 2);
+	a = send_and_answer(e, 10);
+	assert_true(a.kind == HS_ANSWER_STORED && a.duplicate && a.sequence == 2);
+	for (uint64_t n = 11; n <= 600; n++)
+		assert_int_equal(send_one(e, n), HS_SENT);
+	for (uint64_t n = 11; n <= 600; n++)
+		assert_int_equal(answer(e).kind, HS_ANSWER_STORED);
+	asked = ask(e);
+	assert_false(asked.failed);
+	assert_true(asked.any);
+	assert_int_equal(asked.done.own.offset, 600);
+	assert_int_equal(asked.count, 591);
+	for (uint64_t n = 10; n <= 600; n++)
+		assert_true(has(&asked, n));
+	hs_engine_asked_free(&asked);
+	hs_engine_close(e);
+}
+
+REAL_TEST(the_set_begins_after_the_sequence_that_the_last_message_names)
+{
+	struct hs_engine_asked asked;
+	struct hs_engine *e;
+
+	real_start("");
+	e = open_at(t.real_port);
+	make_stream(e);
+	for (uint64_t n = 1; n <= 5; n++)
+		send_and_answer(e, n);
+	assert_int_equal(send_with(e, 6, "acme/6", 3), HS_SENT);
+	assert_int_equal(answer(e).sequence, 6);
+	asked = ask(e);
+	assert_int_equal(asked.done.stored_at, 3);
+	assert_int_equal(asked.sequence, 6);
+	assert_int_equal(asked.count, 3);
+	assert_true(has(&asked, 4) && has(&asked, 5) && has(&asked, 6));
+	hs_engine_asked_free(&asked);
+	hs_engine_close(e);
+}
+
+REAL_TEST(a_server_that_dies_is_found_again)
+{
+	struct hs_engine_asked asked;
+	struct hs_engine_link link;
+	struct hs_engine *e;
+
+	real_start("");
+	e = open_at(t.real_port);
+	make_stream(e);
+	send_and_answer(e, 1);
+	end(&t.real, SIGKILL);
+	link = link_when(e, HS_LINK_DOWN, 1);
+	assert_true(link.why[0] != '\0');
+	assert_int_equal(send_one(e, 2), HS_SEND_DOWN);
+	hs_engine_ask(e); /* waits for the connection */
+	real_start(NULL);
+	link = link_when(e, HS_LINK_UP, 2);
+	asked = ask(e);
+	assert_false(asked.failed);
+	assert_int_equal(asked.sequence, 1);
+	assert_int_equal(asked.count, 1);
+	hs_engine_asked_free(&asked);
+	assert_int_equal(send_and_answer(e, 2).kind, HS_ANSWER_STORED);
+	hs_engine_close(e);
+}
+
+REAL_TEST(a_header_name_in_an_id_hides_no_header)
+{
+	struct hs_engine_options options;
+	struct hs_engine_failure failure;
+	struct hs_engine *e;
+
+	real_start("");
+	e = open_at(t.real_port);
+	make_stream(e);
+	hs_engine_close(e);
+	options = options_of(t.real_port);
+	options.stream = "others";
+	assert_int_equal(hs_engine_open(&options, &e, &failure), 0);
+	assert_int_equal(send_with(e, 1, "acme/Nats-Expected-Stream: events", 0), HS_SENT);
+	assert_int_equal(answer(e).kind, HS_ANSWER_SETUP);
+	assert_int_equal(send_with(e, 1, "acme/\r\nNats-Expected-Stream: events", 0), HS_SEND_ILLEGAL);
+	hs_engine_close(e);
+}
+
+/* --- a scripted server ------------------------------------------------------------------------------------ */
+
+static void expect(struct hs_engine *e, uint64_t n, enum hs_answer_kind kind, int error)
+{
+	struct hs_answer a = send_and_answer(e, n);
+
+	assert_int_equal(a.kind, kind);
+	assert_int_equal(a.error, error);
+}
+
+FAKE_TEST(each_answer_reaches_the_caller)
+{
+	struct hs_engine *e = open_fake("seq0 10158 10077 10023 10047 10054 10060 10008 10009 10063 503 half garbage");
+
+	expect(e, 1, HS_ANSWER_UNDER_WAY, 0);
+	expect(e, 2, HS_ANSWER_UNDER_WAY, 10158);
+	expect(e, 3, HS_ANSWER_FULL, 10077);
+	expect(e, 4, HS_ANSWER_FULL, 10023);
+	expect(e, 5, HS_ANSWER_FULL, 10047);
+	expect(e, 6, HS_ANSWER_OVERSIZE, 10054);
+	expect(e, 7, HS_ANSWER_SETUP, 10060);
+	expect(e, 8, HS_ANSWER_MOMENT, 10008);
+	expect(e, 9, HS_ANSWER_MOMENT, 10009);
+	expect(e, 10, HS_ANSWER_MOMENT, 10063);
+	expect(e, 11, HS_ANSWER_NOBODY, 0);
+	expect(e, 12, HS_ANSWER_MOMENT, 0);
+	expect(e, 13, HS_ANSWER_MOMENT, 0);
+	expect(e, 14, HS_ANSWER_STORED, 0);
+	hs_engine_close(e);
+}
+
+FAKE_TEST(answers_come_late_twice_or_never)
+{
+	struct hs_engine *e = open_fake("late none silent twice");
+
+	for (uint64_t n = 1; n <= 4; n++)
+		assert_int_equal(send_one(e, n), HS_SENT);
+	assert_int_equal(answer(e).tag, 1);
+	assert_int_equal(answer(e).tag, 4);
+	assert_int_equal(answer(e).tag, 4);
+	expect(e, 5, HS_ANSWER_STORED, 0);
+	hs_engine_close(e);
+}
+
+FAKE_TEST(a_connection_that_the_server_closes_is_made_again)
+{
+	struct hs_engine *e = open_fake("close err cut7 cut40");
+
+	for (uint64_t n = 1; n <= 4; n++) {
+		link_when(e, HS_LINK_UP, n);
+		assert_int_equal(send_one(e, n), HS_SENT);
+		link_when(e, HS_LINK_UP, n + 1);
+	}
+	expect(e, 5, HS_ANSWER_STORED, 0);
+	hs_engine_close(e);
+}
+
+FAKE_TEST(a_message_above_max_payload_is_not_sent)
+{
+	struct hs_engine *e = open_fake("--max-payload 100");
+	struct hs_engine_link link;
+
+	assert_int_equal(hs_engine_payload_max(e), 100);
+	assert_int_equal(send_one(e, 1), HS_SEND_OVERSIZE);
+	hs_engine_link(e, &link);
+	assert_int_equal(link.state, HS_LINK_UP);
+	hs_engine_close(e);
+}
+
+FAKE_TEST(a_missing_right_is_told_with_the_servers_words)
+{
+	struct hs_engine *e = open_fake("refuse");
+	struct hs_engine_link link;
+
+	assert_int_equal(send_one(e, 1), HS_SENT);
+	link = link_when(e, HS_LINK_REFUSED, 1);
+	assert_non_null(strstr(link.why, "Permissions Violation for Publish to \"hookspool.kodabuzi.acme.track\""));
+	hs_engine_close(e);
+}
+
+FAKE_TEST(a_mark_that_is_not_stored_is_sent_again)
+{
+	struct hs_engine *e = open_fake("--marks seq0,503,10158,10008");
+	struct hs_engine_asked asked;
+
+	expect(e, 1, HS_ANSWER_STORED, 0);
+	asked = ask(e);
+	assert_false(asked.failed);
+	assert_int_equal(asked.stream.last, 2);
+	assert_int_equal(asked.sequence, 1);
+	assert_string_equal(asked.stream.server_version, "2.10.27");
+	hs_engine_asked_free(&asked);
+	hs_engine_close(e);
+}
+
+TESTS("ship_engine", NULL, NULL)
