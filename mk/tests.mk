@@ -41,6 +41,7 @@ $(LOAD_UNIT): LIBS = -lcmocka -linih -ljson-c $(foreach database,$(LOAD),$(LOAD_
 # Tests of ship; that of the engine talks to servers of its own.
 $(filter $(B)/unit/test_ship_%,$(UNIT_BIN)): $(call obj,$(SHIP_PURE))
 $(B)/unit/test_ship_engine: $(call obj,$(SHIP_NATS))
+$(B)/unit/test_ship_sink: $(call obj,$(addprefix tools/ship/,sink_ship.c sink_ship_ask.c sink_ship_start.c walk_back.c counts.c) $(filter tools/sink/% tools/report/progress.c tools/command.c,$(SHIP_SINK)))
 $(B)/unit/test_ship_engine: LIBS = -lcmocka -linih -ljson-c -lnats $(LDLIBS_COMMON)
 $(B)/unit/test_progress: $(call obj,tools/report/output.c tools/report/progress.c)
 $(TEST_BIN): $(B)/%: $(B)/obj/tests/lib/%.o

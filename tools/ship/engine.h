@@ -73,14 +73,15 @@ void hs_engine_link(struct hs_engine *engine, struct hs_engine_link *link);
 /* --- sending -------------------------------------------------------------------------------- */
 
 struct hs_message {
-	uint64_t tag; /* comes back with the answer */
+	uint64_t tag;        /* comes back with the answer */
+	uint64_t generation; /* goes over the connection of this generation alone; 0: over any */
 	struct hs_slice subject, id, data;
 	struct hs_slice place; /* the text of the header Hookspool-Pos (place.h) */
 };
 
 /*
- * Hands a message to the connection, which copies it. HS_SENT; HS_SEND_DOWN: there is no connection, or it broke
- * meanwhile: then the message may have been sent in part; HS_SEND_OVERSIZE: longer than the server takes
+ * Hands a message to the connection, which copies it. HS_SENT; HS_SEND_DOWN: there is no connection, it is one of
+ * another generation, or it broke meanwhile: then the message may have been sent in part; HS_SEND_OVERSIZE: longer than the server takes
  * (hs_engine_payload_max); HS_SEND_ILLEGAL: the id has a control character, which no header can hold. The last two
  * sent nothing. Waits only if the server reads nothing any more: until the socket has room, at most ack_wait. The
  * subject must have [A-Za-z0-9_=.-] alone.

@@ -123,7 +123,6 @@ static void link_up(struct hs_engine *e, int64_t until_ms)
 	snprintf(e->server_version, sizeof e->server_version, "%s", version);
 	snprintf(e->link.server, sizeof e->link.server, "%s %s", name, version);
 	e->payload_max = (size_t)natsConnection_GetMaxPayload(e->connection);
-	e->link.generation++;
 	if (!e->closed && e->link.state != HS_LINK_REFUSED) {
 		e->link.state = HS_LINK_UP;
 		e->link.why[0] = '\0';
@@ -150,6 +149,9 @@ int hs_nats_connect(struct hs_engine *e, struct hs_engine_failure *failure)
 	pthread_mutex_lock(&e->use);
 	e->connection = connection;
 	e->inbound = inbound;
+	pthread_mutex_lock(&e->lock); /* with the connection: what is meant for the last one must not go over this one */
+	e->link.generation++;
+	pthread_mutex_unlock(&e->lock);
 	pthread_mutex_unlock(&e->use);
 	if (status != NATS_OK) {
 		hs_nats_disconnect(e);

@@ -65,12 +65,23 @@ natsMsg *hs_nats_message(const struct hs_engine *e, const struct hs_message *mes
 	return NULL;
 }
 
-static enum hs_send publish(struct hs_engine *e, natsMsg *msg)
+/* Under `use`, with which the connection changes. */
+static bool is_of(struct hs_engine *e, uint64_t generation)
+{
+	bool same;
+
+	pthread_mutex_lock(&e->lock);
+	same = generation == 0 || generation == e->link.generation;
+	pthread_mutex_unlock(&e->lock);
+	return same;
+}
+
+static enum hs_send publish(struct hs_engine *e, natsMsg *msg, uint64_t generation)
 {
 	natsStatus status = NATS_CONNECTION_CLOSED;
 
 	pthread_mutex_lock(&e->use);
-	if (e->connection != NULL)
+	if (e->connection != NULL && is_of(e, generation))
 		status = natsConnection_PublishMsg(e->connection, msg);
 	pthread_mutex_unlock(&e->use);
 	return status == NATS_OK ? HS_SENT : status == NATS_MAX_PAYLOAD ? HS_SEND_OVERSIZE : HS_SEND_DOWN;
@@ -90,7 +101,7 @@ enum hs_send hs_engine_send(struct hs_engine *e, const struct hs_message *messag
 	msg = hs_nats_message(e, message, reply);
 	if (msg == NULL)
 		return HS_SEND_DOWN;
-	sent = publish(e, msg);
+	sent = publish(e, msg, message->generation);
 	natsMsg_Destroy(msg);
 	return sent;
 }

@@ -123,8 +123,9 @@ static bool send_record(struct ship *s, struct hs_in_flight_record *record, int6
 	const struct hs_in_flight_record *first = hs_in_flight_first(s->ring);
 	struct hs_message message = { .subject = record->subject, .id = record->id, .data = record->line };
 
-	if (record->state == HS_FLIGHT_NEW && !record->has_floor)
+	if (!record->has_floor)
 		record->floor = s->memory.sequence;
+	record->has_floor = true;
 	places.stored = first->place;
 	places.stored_at = first->floor;
 	hs_buf_reset(&s->text);
@@ -132,6 +133,7 @@ static bool send_record(struct ship *s, struct hs_in_flight_record *record, int6
 	record->sends++;
 	message.place = hs_buf_slice(&s->text);
 	message.tag = hs_in_flight_tag(s->ring, record);
+	message.generation = s->generation; /* after a change the stream must be asked first */
 	switch (hs_buf_ok(&s->text) ? hs_engine_send(s->engine, &message) : HS_SEND_DOWN) {
 	case HS_SENT:
 		record->state = HS_FLIGHT_SENT;
@@ -139,7 +141,8 @@ static bool send_record(struct ship *s, struct hs_in_flight_record *record, int6
 		s->unflushed = true;
 		return true;
 	case HS_SEND_OVERSIZE: is_too_long(s, record, ""); return s->sink.code == 0;
-	case HS_SEND_DOWN: break;
+	case HS_SEND_ILLEGAL: /* a defect: subject.c lets no such id through */
+	case HS_SEND_DOWN: ship_doubt(s, record, now); return false;
 	}
 	return false;
 }
@@ -252,8 +255,8 @@ static bool offer(struct hs_sink *sink, const struct hs_offered *offered)
 static void is_stored(struct ship *s, struct hs_in_flight_record *record, const struct hs_answer *answer, int64_t now)
 {
 	if (!answer->duplicate && answer->sequence <= record->floor) { /* the stream went back */
-		ship_doubt(s, record, now);
-		s->asking.needed = true;
+		*s->options.went_back = answer->sequence;
+		s->sink.code = HS_SHIP_RESTART;
 		return;
 	}
 	record->state = HS_FLIGHT_ANSWERED;
@@ -312,7 +315,7 @@ static void take_answers(struct ship *s)
 	int64_t now = hs_io_now_monotonic();
 	struct hs_answer answer;
 
-	while (hs_engine_answer(s->engine, &answer)) {
+	while (s->sink.code != HS_SHIP_RESTART && hs_engine_answer(s->engine, &answer)) {
 		bool latest = false;
 		struct hs_in_flight_record *record = hs_in_flight_find(s->ring, answer.tag, &latest);
 

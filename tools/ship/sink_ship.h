@@ -32,7 +32,9 @@
  *    receiver that is left was sent when everything before its D was acknowledged, and those messages are before it:
  *    they are there. So the cursor goes back to D, is saved there, and what the set has is not sent again.
  *
- * When a stream goes back while ship runs, the run ends with HS_SHIP_RESTART: the next one asks and begins right.
+ * When a stream goes back while ship runs, the run ends with HS_SHIP_RESTART: the next one asks and begins right. If
+ * it went back unnoticed, the messages sent before the answer that shows it say more than is true (3). So the next
+ * run reads the stream itself, for the last message of this receiver before that answer's sequence.
  */
 #ifndef HS_SINK_SHIP_H
 #define HS_SINK_SHIP_H
@@ -51,7 +53,8 @@ struct hs_sink_ship_options {
 	bool aside;                      /* a record that is too long is a dead letter; otherwise it ends the run */
 	bool from_start, from_now;       /* what to do with a stream that was made anew, or forgot everything */
 	bool quiet;                      /* errors alone */
-	struct hs_ship_counts *counts;   /* of all runs */
+	struct hs_ship_counts *counts;   /* of all runs … */
+	uint64_t *went_back;             /* … and the first sequence after the stream went back unnoticed; 0: it did not */
 };
 
 /* Copies the options; what they point to, and the engine, must outlive it. NULL: out of memory. */

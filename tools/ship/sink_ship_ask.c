@@ -142,6 +142,8 @@ static void take(struct ship *s, struct hs_engine_asked *asked)
 		return;
 	}
 	hs_stream_memory_note(&s->memory, asked->stream.last, true);
+	if (asked->any)
+		hs_stream_memory_note(&s->memory, asked->sequence, false);
 	s->asking.failures = 0;
 	s->asking.needed = false;
 }

@@ -1,6 +1,7 @@
 /* sink_ship_start: where a run begins: asks the stream, and compares what it says with the cursor and the spool. */
 #include "base/io.h"
 #include "tools/ship/sink_ship_private.h"
+#include "tools/ship/walk_back.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -69,6 +70,19 @@ static int ask_until_answered(struct ship *s, struct hs_engine_asked *asked)
 		hs_engine_asked_free(asked);
 		hs_io_pause(ship_delay(tries, AGAIN_MS, AGAIN_MOST_MS));
 	}
+}
+
+/* Replaces what the last message says by what is true. */
+static int walk_back(struct ship *s, struct hs_engine_asked *asked)
+{
+	struct hs_engine_failure failure;
+	int code = hs_walk_back(s->engine, *s->options.went_back, asked, &failure);
+
+	if (code == 0)
+		return 0;
+	ship_tell(s, "%s", failure.why);
+	hs_engine_asked_free(asked);
+	return code;
 }
 
 /* --- deciding ------------------------------------------------------------------------------ */
@@ -203,6 +217,8 @@ static int decide(struct ship *s, const struct hs_engine_asked *asked, struct hs
 	case HS_STREAM_FORGOT: return go_back(s, asked, &at, start);
 	case HS_STREAM_SAME: break;
 	}
+	if (*s->options.went_back != 0)
+		return go_back(s, asked, &at, start);
 	if (at.done.number > 0 && is_before(&at.cursor, &at.done))
 		go_to(start, at.done);
 	return 0;
@@ -267,6 +283,8 @@ int ship_open(struct hs_sink *sink, struct hs_sink_start *start)
 	struct hs_engine_asked asked;
 	int code = ask_until_answered(s, &asked);
 
+	if (code == 0 && *s->options.went_back != 0)
+		code = walk_back(s, &asked);
 	if (code != 0)
 		return code;
 	recall(s);
@@ -277,9 +295,13 @@ int ship_open(struct hs_sink *sink, struct hs_sink_start *start)
 	if (code == 0) {
 		code = ship_result(s, hs_place_set_make(&s->found.set, asked.set, asked.count, s->rewrites));
 		asked.set = NULL;
-		s->found.floor = asked.any ? asked.done.stored_at : asked.stream.last;
+		s->found.floor = asked.any ? asked.done.stored_at : asked.count > 0 ? 0 : asked.stream.last;
 		hs_stream_memory_take(&s->memory, &asked);
 	}
 	hs_engine_asked_free(&asked);
-	return code == 0 ? save_start(s, start) : code;
+	if (code == 0)
+		code = save_start(s, start);
+	if (code == 0)
+		*s->options.went_back = 0;
+	return code;
 }

@@ -1,0 +1,728 @@
+/*
+ * sink_ship over an engine in shared memory, whose stream survives the kills of the process that sends to it. The
+ * network and the server lose messages, answers and the stream's end as a script says, or at random. There is no
+ * duplicate window, so every repeat is stored twice and fails the test. At each message the engine checks what
+ * the message says of the stream (sink_ship.h, 3).
+ */
+#include "base/io.h"
+#include "spool/spool.h"
+#include "tests/lib/events.h"
+#include "tests/lib/random.h"
+#include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
+#include "tools/command.h"
+#include "tools/ship/sink_ship.h"
+#include "tools/ship/subject.h"
+#include "tools/sink/pump.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+const struct hs_command *const hs_commands[] = { NULL }; /* for tools/command.c */
+
+enum { MESSAGES = 8192, WAY = 2048, ACK_WAIT_MS = 40 };
+
+/* --- the stream -------------------------------------------------------------------------- */
+
+struct stored {
+	uint64_t sequence;
+	bool mark;
+	struct hs_places places;
+	char id[64], subject[64];
+};
+
+/* What happens to a message on its way. */
+enum fate { STORE, STORE_SILENTLY, LOSE, ZERO, STORE_ZERO, NOBODY, FULL, MOMENT, STORE_MOMENT, SETUP, TOO_LONG };
+
+struct on_way {
+	uint64_t tag;
+	struct stored message;
+};
+
+/* In shared memory: the stream and the network, which outlive a killed ship. */
+static struct world {
+	struct stored stored[MESSAGES];
+	size_t count;
+	uint64_t last, generation;
+	char created[40];
+	struct on_way way[WAY]; /* sent, not arrived */
+	size_t on_way;
+	size_t sends, asks;
+	bool false_claim, too_many;
+	size_t payload_max;
+	struct hs_place oldest_lost; /* the stream's end was lost */
+
+	/* The script: the fate of the nth message of the run; after those of the script, `fate`. */
+	enum fate script[64];
+	size_t scripted, at;
+	enum fate fate;
+	size_t most_on_way; /* the server answers once so many are there, or when it is asked; 0: at once */
+	bool backwards;     /* answers come in the opposite order */
+	bool random;        /* fates at random, instead of all that */
+	size_t kill_after;  /* sends; 0: never */
+	size_t cut_after;   /* the connection is lost after so many sends; 0: never */
+	size_t cut_lost;    /* … and so many messages are gone from the stream's end */
+	bool cut_unseen;    /* … without the connection */
+	size_t failing_asks;
+	struct random_source dice;
+} *w;
+
+static uint32_t dice(uint32_t below)
+{
+	return random_below(&w->dice, below);
+}
+
+struct hs_engine {
+	int fd;
+	bool asking;
+	struct hs_answer answers[WAY];
+	size_t head, tail;
+};
+
+static struct scene {
+	struct spooldir d;
+	struct hs_spool *spool;
+	char config[PATH_MAX];
+	struct hs_ship_counts counts;
+	uint64_t went_back;
+	struct hs_sink_ship_options options;
+	struct hs_engine engine;
+} s;
+
+static uint64_t store(const struct stored *message)
+{
+	struct stored *m = &w->stored[w->count++];
+
+	assert_true(w->count < MESSAGES);
+	*m = *message;
+	m->sequence = ++w->last;
+	return m->sequence;
+}
+
+/* The servers lose power: messages from the stream's end, and whatever is on its way to them. */
+static void forget(size_t n)
+{
+	w->on_way = 0;
+	while (n-- > 0 && w->count > 0)
+		w->last = w->stored[--w->count].sequence - 1;
+}
+
+static void answer(struct hs_engine *e, uint64_t tag, enum hs_answer_kind kind, uint64_t sequence)
+{
+	struct hs_answer *a = &e->answers[e->tail++ % WAY];
+
+	*a = (struct hs_answer){ .tag = tag, .kind = kind, .sequence = sequence, .text = "the server's words" };
+}
+
+static enum fate fate_of_next(void)
+{
+	if (w->random)
+		return dice(5) > 0 ? STORE : (enum fate)(STORE_SILENTLY + dice(STORE_MOMENT));
+	return w->at < w->scripted ? w->script[w->at++] : w->fate;
+}
+
+static void arrive(struct hs_engine *e, const struct on_way *on_way)
+{
+	enum fate fate = fate_of_next();
+	bool stores = fate == STORE || fate == STORE_SILENTLY || fate == STORE_ZERO || fate == STORE_MOMENT;
+	uint64_t sequence = stores ? store(&on_way->message) : 0;
+
+	switch (fate) {
+	case STORE: answer(e, on_way->tag, HS_ANSWER_STORED, sequence); return;
+	case ZERO:
+	case STORE_ZERO: answer(e, on_way->tag, HS_ANSWER_UNDER_WAY, 0); return;
+	case NOBODY: answer(e, on_way->tag, HS_ANSWER_NOBODY, 0); return;
+	case FULL: answer(e, on_way->tag, HS_ANSWER_FULL, 0); return;
+	case MOMENT:
+	case STORE_MOMENT: answer(e, on_way->tag, HS_ANSWER_MOMENT, 0); return;
+	case SETUP: answer(e, on_way->tag, HS_ANSWER_SETUP, 0); return;
+	case TOO_LONG: answer(e, on_way->tag, HS_ANSWER_OVERSIZE, 0); return;
+	case STORE_SILENTLY:
+	case LOSE: return;
+	}
+}
+
+static void arrive_all(struct hs_engine *e)
+{
+	size_t first = e->tail;
+
+	for (size_t i = 0; i < w->on_way; i++)
+		arrive(e, &w->way[i]);
+	w->on_way = 0;
+	for (size_t i = first, j = e->tail; w->backwards && i + 1 < j; i++) {
+		struct hs_answer a = e->answers[i % WAY];
+
+		e->answers[i % WAY] = e->answers[--j % WAY];
+		e->answers[j % WAY] = a;
+	}
+}
+
+/* --- the engine ------------------------------------------------------------------------------ */
+
+static void wake(struct hs_engine *e)
+{
+	uint64_t one = 1;
+
+	assert_int_equal(write(e->fd, &one, sizeof one), sizeof one);
+}
+
+int hs_engine_fd(const struct hs_engine *e)
+{
+	return e->fd;
+}
+
+void hs_engine_woken(struct hs_engine *e)
+{
+	uint64_t n;
+
+	(void)!read(e->fd, &n, sizeof n);
+}
+
+void hs_engine_link(struct hs_engine *e, struct hs_engine_link *link)
+{
+	(void)e;
+	*link = (struct hs_engine_link){ .state = HS_LINK_UP, .generation = w->generation, .server = "a test" };
+}
+
+static bool is_in_stream(const struct hs_place *place)
+{
+	for (size_t i = 0; i < w->count; i++)
+		if (!w->stored[i].mark && hs_place_cmp(&w->stored[i].places.own, place) == 0)
+			return true;
+	return false;
+}
+
+/* Every record before D is stored, as far as records were ever sent; those from D on are after S. */
+static void check_claim(const struct hs_places *places)
+{
+	for (size_t i = 0; i < w->count; i++)
+		if (!w->stored[i].mark && hs_place_cmp(&w->stored[i].places.own, &places->stored) >= 0 &&
+		    w->stored[i].sequence <= places->stored_at)
+			w->false_claim = true;
+	for (size_t i = 0; i < w->on_way; i++)
+		if (hs_place_cmp(&w->way[i].message.places.own, &places->stored) < 0 &&
+		    !is_in_stream(&w->way[i].message.places.own))
+			w->false_claim = true;
+}
+
+static void cut(struct hs_engine *e)
+{
+	w->cut_after = 0;
+	if (w->cut_unseen) {
+		forget(w->cut_lost);
+		return;
+	}
+	e->head = e->tail; /* the answers are lost */
+	for (size_t i = 0; i < w->on_way / 2; i++)
+		store(&w->way[i].message);
+	w->on_way = 0;
+	forget(w->cut_lost);
+	w->generation++;
+	wake(e);
+}
+
+enum hs_send hs_engine_send(struct hs_engine *e, const struct hs_message *message)
+{
+	struct on_way *on_way = &w->way[w->on_way];
+
+	if (w->payload_max > 0 && message->data.n > w->payload_max)
+		return HS_SEND_OVERSIZE;
+	if (message->generation != w->generation)
+		return HS_SEND_DOWN;
+	memset(on_way, 0, sizeof *on_way);
+	on_way->tag = message->tag;
+	snprintf(on_way->message.id, sizeof on_way->message.id, "%.*s", (int)message->id.n, message->id.p);
+	snprintf(on_way->message.subject, sizeof on_way->message.subject, "%.*s", (int)message->subject.n,
+	         message->subject.p);
+	assert_true(hs_places_read(message->place, &on_way->message.places));
+	check_claim(&on_way->message.places);
+	w->on_way++;
+	w->too_many = w->too_many || w->on_way >= WAY - 1;
+	w->sends++;
+	if (w->sends == w->kill_after)
+		_exit(9);
+	if (w->sends == w->cut_after)
+		cut(e);
+	if (w->on_way > w->most_on_way)
+		arrive_all(e);
+	wake(e);
+	return HS_SENT;
+}
+
+void hs_engine_flush(struct hs_engine *e)
+{
+	arrive_all(e);
+	wake(e);
+}
+
+bool hs_engine_answer(struct hs_engine *e, struct hs_answer *a)
+{
+	if (e->head == e->tail)
+		return false;
+	*a = e->answers[e->head++ % WAY];
+	return true;
+}
+
+void hs_engine_ask(struct hs_engine *e)
+{
+	struct stored mark = { .mark = true };
+
+	arrive_all(e); /* the barrier */
+	store(&mark);
+	w->asks++;
+	e->asking = true;
+	wake(e);
+}
+
+static void add_to_set(struct hs_engine_asked *asked, const struct stored *m)
+{
+	asked->set = reallocarray(asked->set, asked->count + 1, sizeof *asked->set);
+	asked->set[asked->count++] = m->places.own;
+}
+
+bool hs_engine_asked(struct hs_engine *e, struct hs_engine_asked *asked)
+{
+	if (!e->asking)
+		return false;
+	e->asking = false;
+	*asked = (struct hs_engine_asked){ .stream = { .first = 1, .last = w->last } };
+	snprintf(asked->stream.created, sizeof asked->stream.created, "%s", w->created);
+	if (w->failing_asks > 0) {
+		w->failing_asks--;
+		asked->failed = true;
+		asked->failure.code = EX_TEMPFAIL;
+		return true;
+	}
+	for (size_t i = w->count; i-- > 0 && !asked->any;) {
+		asked->any = !w->stored[i].mark;
+		asked->done = w->stored[i].places;
+		asked->sequence = w->stored[i].sequence;
+	}
+	for (size_t i = 0; i < w->count && asked->any; i++)
+		if (!w->stored[i].mark && w->stored[i].sequence > asked->done.stored_at)
+			add_to_set(asked, &w->stored[i]);
+	return true;
+}
+
+int hs_engine_walk(struct hs_engine *e, uint64_t from, int64_t since_ms,
+                   bool (*each)(void *context, uint64_t sequence, const struct hs_places *places, struct hs_slice id),
+                   void *context, struct hs_engine_failure *failure)
+{
+	(void)e;
+	(void)since_ms;
+	(void)failure;
+	for (size_t i = 0; i < w->count; i++)
+		if (!w->stored[i].mark && w->stored[i].sequence >= from &&
+		    !each(context, w->stored[i].sequence, &w->stored[i].places, hs_slice_str(w->stored[i].id)))
+			break;
+	return 0;
+}
+
+void hs_engine_asked_free(struct hs_engine_asked *asked)
+{
+	free(asked->set);
+	*asked = (struct hs_engine_asked){ 0 };
+}
+
+/* --- the scene --------------------------------------------------------------------------------- */
+
+static void reset_script(void)
+{
+	w->scripted = w->at = w->sends = w->asks = w->most_on_way = w->kill_after = w->cut_after = 0;
+	w->cut_lost = w->failing_asks = w->payload_max = 0;
+	w->fate = STORE;
+	w->backwards = w->random = w->cut_unseen = false;
+}
+
+static void make(const char *words)
+{
+	FILE *file;
+
+	if (w == NULL)
+		w = mmap(NULL, sizeof *w, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(w != MAP_FAILED);
+	memset(w, 0, sizeof *w);
+	memset(&s, 0, sizeof s);
+	snprintf(w->created, sizeof w->created, "2026-11-29T04:00:00Z");
+	w->generation = 1;
+	spooldir_make(&s.d, "");
+	s.spool = hs_spool_new(s.d.settings);
+	assert_result(events_append(s.spool, words, NULL), HS_OK);
+	snprintf(s.config, sizeof s.config, "%s/hs.conf", s.d.above);
+	file = fopen(s.config, "w");
+	assert_non_null(file);
+	fprintf(file, "spool_dir = %s\nauth = none\nmin_free = 0\n", s.d.path);
+	fclose(file);
+	s.options = (struct hs_sink_ship_options){ .subject = HS_SUBJECT_DEFAULT,
+		                                   .receiver = "kodabuzi",
+		                                   .records = 8,
+		                                   .bytes = 1 << 20,
+		                                   .ack_wait_ms = ACK_WAIT_MS,
+		                                   .hold_ms = 1000,
+		                                   .once = true,
+		                                   .quiet = true,
+		                                   .counts = &s.counts,
+		                                   .went_back = &s.went_back };
+}
+
+static void finish(void)
+{
+	assert_false(w->false_claim);
+	assert_false(w->too_many);
+	hs_spool_free(s.spool);
+	spooldir_remove(&s.d);
+}
+
+static int run_once(void)
+{
+	const struct hs_pump_options options = { .command = "ship", .config = s.config, .cursor = "ship", .drain_ms = 1000 };
+	struct hs_sink *sink = hs_sink_ship_new(&s.options, &s.engine);
+	struct hs_pump *pump = hs_pump_new(&options, sink);
+	int code;
+
+	assert_non_null(pump);
+	hs_sink_ship_pump(sink, pump);
+	code = hs_pump_open(pump);
+	if (code == 0)
+		code = hs_pump_run(pump);
+	return hs_pump_close(pump, code);
+}
+
+static int run(void)
+{
+	int code;
+
+	s.engine = (struct hs_engine){ .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) };
+	do {
+		code = run_once();
+	} while (code == HS_SHIP_RESTART);
+	close(s.engine.fd);
+	return code;
+}
+
+/* Runs in a process that may be killed. Returns its exit code. */
+static int run_apart(void)
+{
+	pid_t child = fork();
+	int status;
+
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(run());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static size_t times(const char *word)
+{
+	size_t n = 0;
+	char id[64];
+
+	snprintf(id, sizeof id, "/%s", word);
+	for (size_t i = 0; i < w->count; i++)
+		n += !w->stored[i].mark && strcmp(w->stored[i].id, id) == 0;
+	return n;
+}
+
+/* Each of the words is in the stream once. */
+static void assert_stored(const char *words)
+{
+	char copy[1 << 14], *rest = copy, *word;
+
+	snprintf(copy, sizeof copy, "%s", words);
+	while ((word = strsep(&rest, " ")) != NULL)
+		if (word[0] != '\0' && times(word) != 1)
+			fail_msg("%s is in the stream %zu times", word, times(word));
+}
+
+static void script(const enum fate *fates, size_t n)
+{
+	memcpy(w->script, fates, n * sizeof *fates);
+	w->scripted = n;
+}
+#define SCRIPT(...) script((const enum fate[]){ __VA_ARGS__ }, sizeof((enum fate[]){ __VA_ARGS__ }) / sizeof(enum fate))
+
+static const char TEN[] = "a b c d e f g h i j";
+
+/* --- tests -------------------------------------------------------------------------------------- */
+
+TEST(test_sends_each_record_once_and_goes_on_after_it)
+{
+	make(TEN);
+	assert_int_equal(run(), 0);
+	assert_stored(TEN);
+	assert_int_equal(w->sends, 10);
+	assert_string_equal(w->stored[1].subject, "hookspool.kodabuzi._.track");
+	assert_int_equal(run(), 0);
+	assert_int_equal(w->sends, 10);
+	assert_result(events_append(s.spool, "k l", NULL), HS_OK);
+	assert_int_equal(run(), 0);
+	assert_int_equal(w->sends, 12);
+	assert_stored("a j k l");
+	finish();
+}
+
+TEST(test_answers_come_in_any_order)
+{
+	make(many("m", 0, 100));
+	w->most_on_way = 6;
+	w->backwards = true;
+	assert_int_equal(run(), 0);
+	assert_stored(many("m", 0, 100));
+	assert_int_equal(w->sends, 100);
+	finish();
+}
+
+TEST(test_what_has_no_answer_is_asked_for)
+{
+	make(TEN);
+	SCRIPT(STORE, LOSE, STORE_SILENTLY, STORE, STORE_SILENTLY);
+	assert_int_equal(run(), 0);
+	assert_stored(TEN);
+	assert_int_equal(w->sends, 11); /* the lost one alone goes again */
+	assert_true(w->asks >= 2);
+	assert_int_equal(s.counts.timeouts, 3);
+	finish();
+}
+
+TEST(test_sequence_zero_is_no_answer)
+{
+	make(TEN);
+	SCRIPT(STORE, ZERO, STORE_ZERO, MOMENT, STORE_MOMENT);
+	assert_int_equal(run(), 0);
+	assert_stored(TEN);
+	assert_int_equal(w->sends, 12);
+	assert_int_equal(s.counts.zero, 2);
+	finish();
+}
+
+TEST(test_refusals_pass)
+{
+	make(TEN);
+	SCRIPT(NOBODY, NOBODY, STORE, FULL, NOBODY, STORE, NOBODY);
+	assert_int_equal(run(), 0);
+	assert_stored(TEN);
+	finish();
+}
+
+TEST(test_asks_again_if_an_ask_fails)
+{
+	make(TEN);
+	SCRIPT(LOSE, LOSE);
+	s.options.once = false; /* an ask that fails at the start ends --once */
+	s.options.once = true;
+	assert_int_equal(run_apart(), 0);
+	assert_stored(TEN);
+	assert_result(events_append(s.spool, "k l", NULL), HS_OK);
+	reset_script();
+	w->failing_asks = 1;
+	assert_int_equal(run(), EX_TEMPFAIL);
+	assert_int_equal(run(), 0);
+	assert_stored("k l");
+	finish();
+}
+
+TEST(test_a_lost_connection)
+{
+	make(many("m", 0, 60));
+	w->most_on_way = 5;
+	w->cut_after = 23;
+	assert_int_equal(run(), 0);
+	assert_stored(many("m", 0, 60));
+	finish();
+}
+
+TEST(test_a_kill_before_the_cursor_is_saved)
+{
+	make(many("m", 0, 60));
+	w->most_on_way = 5;
+	w->kill_after = 40;
+	assert_int_equal(run_apart(), 9);
+	reset_script();
+	assert_int_equal(run(), 0);
+	assert_stored(many("m", 0, 60));
+	finish();
+}
+
+TEST(test_a_lost_cursor)
+{
+	make(many("m", 0, 60));
+	assert_int_equal(run(), 0);
+	spooldir_unlink(&s.d, ".hookspool/cursors/ship");
+	reset_script();
+	assert_int_equal(run(), 0);
+	assert_true(w->sends == 0);
+	assert_stored(many("m", 0, 60));
+	finish();
+}
+
+TEST(test_a_stream_that_forgot)
+{
+	make(many("m", 0, 60));
+	assert_int_equal(run(), 0);
+	forget(20);
+	reset_script();
+	assert_int_equal(run(), 0);
+	assert_stored(many("m", 0, 60));
+	assert_int_equal(s.counts.rewinds, 1);
+	assert_true(w->sends >= 19);
+	finish();
+}
+
+TEST(test_a_kill_while_it_sends_again_what_was_forgotten)
+{
+	make(many("m", 0, 60));
+	assert_int_equal(run(), 0);
+	forget(30);
+	reset_script();
+	w->kill_after = 12;
+	w->most_on_way = 3;
+	assert_int_equal(run_apart(), 9);
+	reset_script();
+	assert_int_equal(run(), 0);
+	assert_stored(many("m", 0, 60));
+	finish();
+}
+
+TEST(test_others_fill_the_end_that_the_stream_forgot)
+{
+	struct stored other = { .mark = true };
+
+	make(many("m", 0, 60));
+	assert_int_equal(run(), 0);
+	forget(20);
+	for (int i = 0; i < 50; i++)
+		store(&other);
+	assert_int_equal(run(), 0);
+	assert_stored(many("m", 0, 60));
+	finish();
+}
+
+TEST(test_a_stream_that_forgets_while_ship_runs)
+{
+	make(many("m", 0, 60));
+	w->cut_after = 40;
+	w->cut_lost = 15;
+	assert_int_equal(run(), 0);
+	assert_stored(many("m", 0, 60));
+	finish();
+}
+
+TEST(test_a_stream_that_forgets_and_the_connection_stays)
+{
+	make(many("m", 0, 60));
+	w->cut_after = 40;
+	w->cut_lost = 15;
+	w->cut_unseen = true;
+	assert_int_equal(run(), 0);
+	w->false_claim = false; /* between the loss and the answer that shows it */
+	assert_stored(many("m", 0, 60));
+	finish();
+}
+
+TEST(test_a_stream_that_was_made_anew)
+{
+	make(TEN);
+	assert_int_equal(run(), 0);
+	w->count = 0;
+	w->last = 0;
+	snprintf(w->created, sizeof w->created, "2026-11-30T04:00:00Z");
+	assert_int_equal(run(), EX_CONFIG);
+	s.options.from_now = true;
+	assert_int_equal(run(), 0);
+	assert_int_equal(times("a"), 0);
+	s.options.from_now = false;
+	assert_int_equal(run(), 0);
+	assert_int_equal(times("a"), 0);
+	snprintf(w->created, sizeof w->created, "2026-12-01T04:00:00Z");
+	s.options.from_start = true;
+	assert_int_equal(run(), 0);
+	assert_stored(TEN);
+	finish();
+}
+
+TEST(test_a_stream_that_forgot_everything)
+{
+	make(TEN);
+	assert_int_equal(run(), 0);
+	forget(MESSAGES);
+	assert_int_equal(run(), EX_CONFIG);
+	s.options.from_start = true;
+	assert_int_equal(run(), 0);
+	assert_stored(TEN);
+	finish();
+}
+
+TEST(test_a_record_that_is_too_long)
+{
+	char words[512];
+
+	snprintf(words, sizeof words, "a b %0*d c", 300, 7);
+	make(words);
+	w->payload_max = 350;
+	assert_int_equal(run(), EX_CONFIG);
+	assert_stored("a b");
+	assert_int_equal(times("c"), 0);
+	s.options.aside = true;
+	assert_int_equal(run(), 0);
+	assert_stored("a b c");
+	assert_int_equal(s.counts.set_aside, 1);
+	assert_true(spooldir_size(&s.d, "failed.jsonl") > 300);
+	finish();
+}
+
+TEST(test_wrong_rights_end_the_run)
+{
+	make(TEN);
+	SCRIPT(STORE, STORE, SETUP);
+	assert_int_equal(run(), EX_CONFIG);
+	reset_script();
+	assert_int_equal(run(), 0);
+	assert_stored(TEN);
+	finish();
+}
+
+TEST(test_a_spool_that_went_back)
+{
+	make(TEN);
+	assert_int_equal(run(), 0);
+	for (size_t i = 0; i < w->count; i++)
+		w->stored[i].places.own.number += 5, w->stored[i].places.stored.number += 5;
+	assert_int_equal(run(), EX_CONFIG);
+	finish();
+}
+
+/* Kills, lost answers, lost connections, a stream that forgets: each record is stored once. */
+TEST(test_anything_may_happen_at_any_time)
+{
+	make(many("m", 0, 400));
+	w->dice = random_new(random_seed());
+	s.options.ack_wait_ms = 5;
+	for (int round = 0; round < 60; round++) {
+		reset_script();
+		w->most_on_way = dice(7);
+		w->backwards = dice(2) == 1;
+		w->scripted = dice(20);
+		for (size_t i = 0; i < w->scripted; i++)
+			w->script[i] = dice(2) == 0 ? STORE : (enum fate)(STORE_SILENTLY + dice(2));
+		w->kill_after = 1 + dice(30);
+		w->cut_after = dice(2) == 0 ? 0 : 1 + dice(30);
+		w->cut_lost = dice(3) == 0 ? dice(10) : 0;
+		if (dice(4) == 0)
+			forget(dice(12));
+		run_apart();
+	}
+	reset_script();
+	assert_int_equal(run(), 0);
+	assert_stored(many("m", 0, 400));
+	finish();
+}
+
+TESTS("sink_ship", NULL, NULL)
