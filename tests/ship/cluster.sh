@@ -69,7 +69,7 @@ judge 'after kills and without a quorum'
 
 ### A stream that forgets #################################################
 for node in "${NODES[@]}"; do cp -a "$T/nats-$node/store" "$T/nats-$node/earlier"; done
-check 'the nodes start again' nodes_start
+nodes_start || give_up 'the nodes start again'
 add "$BATCH"
 all_shipped 'more records'
 nodes_end KILL
@@ -77,9 +77,10 @@ for node in "${NODES[@]}"; do
 	rm -rf "$T/nats-$node/store"
 	mv "$T/nats-$node/earlier" "$T/nats-$node/store"
 done
-check 'the nodes start with the disks of earlier' nodes_start
+nodes_start || give_up 'the nodes start with the disks of earlier'
 add "$BATCH"
 all_shipped 'ship comes to the end'
+check 'and says that the stream forgot' grep -q 'the stream forgot what it had acknowledged' "$T/ships.err"
 judge 'a stream that forgot'
 
 ### The judge #############################################################

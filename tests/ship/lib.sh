@@ -46,11 +46,12 @@ lines_of_spool() { cat "$S"/spool/events*.jsonl; }
 # servers: the nodes, as --to has them.
 servers() { local IFS=,; echo "${NATS_URL[*]}"; }
 
-# ship [OPTION]...: in the foreground; CODE. ship_start: in the background.
+# ship [OPTION]...: in the foreground; CODE, and T/ships.err has what all of them said. ship_start: in the background.
 ship_command() { as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool-ship" --old-server --to "$(servers)" "$@"; }
 ship() {
 	(ship_command "$@") >"$T/ship.out" 2>"$T/ship.err" </dev/null
 	CODE=$?
+	cat "$T/ship.err" >>"$T/ships.err"
 }
 ship_start() {
 	(ship_command "$@") >>"$T/follow.out" 2>>"$T/follow.err" </dev/null &
