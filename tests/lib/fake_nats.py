@@ -226,7 +226,7 @@ def main():
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     server.bind(("127.0.0.1", stream.options.port))
     server.listen()
-    print(server.getsockname()[1], flush=True)
+    print("%d\n" % server.getsockname()[1], end="", flush=True)
     while True:
         Connection(server.accept()[0], stream).start()
 

@@ -95,8 +95,11 @@ natsMsg *hs_nats_message(const struct hs_engine *engine, const struct hs_message
 /* Called by libnats for each answer. */
 void hs_nats_on_answer(natsConnection *connection, natsSubscription *subscription, natsMsg *msg, void *engine);
 
-/* 503 for "no responders", else 0. */
+/* 503 for "no responders", which NULL means, too; else 0. */
 int hs_nats_status(natsMsg *msg);
+
+/* The bytes of a message; of NULL, none. */
+struct hs_slice hs_nats_data(natsMsg *msg);
 
 /* --- engine_nats_request.c -------------------------------------------------------------------- */
 
@@ -121,7 +124,7 @@ void hs_requests_reply(const struct hs_requests *requests, char reply[static HS_
 int hs_requests_send(struct hs_requests *requests, const char *subject, struct hs_slice body,
                      struct hs_engine_failure *failure);
 
-/* Waits for the next reply, which natsMsg_Destroy frees. */
+/* Waits for the next reply, which natsMsg_Destroy frees; NULL: no responders. */
 int hs_requests_receive(struct hs_requests *requests, natsMsg **msg, uint64_t *number,
                         struct hs_engine_failure *failure);
 

@@ -42,8 +42,7 @@ static int mark_once(struct hs_requests *r, struct hs_answer *answer, struct hs_
 		if (code != 0)
 			break;
 		if (number == wanted)
-			hs_answer_read(hs_slice(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg)),
-			               hs_nats_status(msg), answer);
+			hs_answer_read(hs_nats_data(msg), hs_nats_status(msg), answer);
 		natsMsg_Destroy(msg);
 		if (number == wanted)
 			break;
@@ -51,7 +50,21 @@ static int mark_once(struct hs_requests *r, struct hs_answer *answer, struct hs_
 	return code;
 }
 
-/* Repeats the mark for ack_wait, until it is stored. */
+static bool is_never_stored(enum hs_answer_kind kind)
+{
+	return kind == HS_ANSWER_SETUP || kind == HS_ANSWER_OVERSIZE;
+}
+
+/* A subject without a stream is answered as a stream without a leader is. */
+static int look_for_stream(struct hs_requests *r, struct hs_engine_failure *failure)
+{
+	struct hs_engine_stream stream;
+	int code = hs_requests_info(r, &stream, failure);
+
+	return code == EX_NOINPUT ? code : 0;
+}
+
+/* Repeats the mark until it is stored, at most for ack_wait. */
 static int mark_store(struct hs_requests *r, struct hs_engine_failure *failure)
 {
 	int64_t until_ms = hs_io_now_monotonic() + r->engine->options.ack_wait_ms, wait_ms = MARK_FIRST_MS;
@@ -62,9 +75,13 @@ static int mark_store(struct hs_requests *r, struct hs_engine_failure *failure)
 		code = mark_once(r, &answer, failure);
 		if (code != 0 || answer.kind == HS_ANSWER_STORED)
 			return code;
-		if (answer.kind == HS_ANSWER_SETUP || answer.kind == HS_ANSWER_OVERSIZE)
+		if (is_never_stored(answer.kind))
 			return hs_engine_fail(failure, EX_CONFIG, "the stream takes no mark: %s (%d)", answer.text,
 			                      answer.error);
+		if (answer.kind == HS_ANSWER_NOBODY && wait_ms == MARK_FIRST_MS)
+			code = look_for_stream(r, failure);
+		if (code != 0)
+			return code;
 		if (hs_io_now_monotonic() + wait_ms > until_ms || !hs_nats_pause(r->engine, wait_ms))
 			break;
 		wait_ms = wait_ms * 2 < MARK_MOST_MS ? wait_ms * 2 : MARK_MOST_MS;
@@ -114,12 +131,9 @@ static int read_last(struct hs_requests *r, struct hs_engine_asked *asked, struc
 
 static int ask(struct hs_requests *r, struct hs_engine_asked *asked)
 {
-	struct hs_engine_failure *failure = &asked->failure, look;
+	struct hs_engine_failure *failure = &asked->failure;
 	int code = mark_store(r, failure);
 
-	/* A subject without a stream is answered as one without a leader is. */
-	if (code == EX_TEMPFAIL && hs_requests_info(r, &asked->stream, &look) == EX_NOINPUT)
-		*failure = look;
 	if (code == 0)
 		code = hs_requests_info(r, &asked->stream, failure);
 	return code != 0 ? code : read_last(r, asked, failure);

@@ -67,6 +67,12 @@ int hs_requests_receive(struct hs_requests *r, natsMsg **msg, uint64_t *number, 
 {
 	natsStatus status = natsSubscription_NextMsg(msg, r->replies, r->engine->options.ack_wait_ms);
 
+	/* libnats keeps the message and tells the status: it is taken for the reply to the last request. */
+	if (status == NATS_NO_RESPONDERS) {
+		*msg = NULL;
+		*number = r->count - 1;
+		return 0;
+	}
 	if (status != NATS_OK)
 		return lost(status, failure);
 	*number = strtoull(natsMsg_GetSubject(*msg) + strlen(r->inbox) + 1, NULL, 10);
@@ -85,7 +91,7 @@ void hs_reply_free(struct hs_reply *reply)
 /* Sorts the reply in reply->msg. */
 static int read_reply(struct hs_reply *reply, struct hs_engine_failure *failure)
 {
-	struct hs_slice body = hs_slice(natsMsg_GetData(reply->msg), (size_t)natsMsg_GetDataLength(reply->msg));
+	struct hs_slice body = hs_nats_data(reply->msg);
 	uint32_t error;
 	int64_t code;
 	char words[256];
@@ -281,15 +287,13 @@ static int range_receive(struct range *range, struct hs_engine_failure *failure)
 	if (code != 0)
 		return code;
 	lane = lane_of(range, number);
-	if (lane != NULL) {
-		hs_json_init(&reply.json, 0);
-		code = read_reply(&reply, failure);
-		if (code == 0)
-			code = lane_take(range, lane, &reply.json, failure);
-		else if (reply.error == NO_MESSAGE) {
-			range->open--;
-			code = 0;
-		}
+	hs_json_init(&reply.json, 0);
+	code = read_reply(&reply, failure);
+	if (reply.error == NO_MESSAGE) {
+		range->open -= lane != NULL;
+		code = 0;
+	} else if (code == 0 && lane != NULL) {
+		code = lane_take(range, lane, &reply.json, failure);
 	}
 	hs_reply_free(&reply);
 	return code;

@@ -115,7 +115,12 @@ void hs_engine_flush(struct hs_engine *e)
 
 int hs_nats_status(natsMsg *msg)
 {
-	return natsMsg_IsNoResponders(msg) ? 503 : 0;
+	return msg == NULL || natsMsg_IsNoResponders(msg) ? 503 : 0;
+}
+
+struct hs_slice hs_nats_data(natsMsg *msg)
+{
+	return msg != NULL ? hs_slice(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg)) : HS_SLICE_NONE;
 }
 
 /* The number after the inbox. */
@@ -148,8 +153,7 @@ void hs_nats_on_answer(natsConnection *connection, natsSubscription *subscriptio
 	(void)connection;
 	(void)subscription;
 	if (read_tag(natsMsg_GetSubject(msg), strlen(e->inbox), &answer.tag)) {
-		hs_answer_read(hs_slice(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg)), hs_nats_status(msg),
-		               &answer);
+		hs_answer_read(hs_nats_data(msg), hs_nats_status(msg), &answer);
 		pthread_mutex_lock(&e->lock);
 		keep(e, &answer);
 		pthread_mutex_unlock(&e->lock);
