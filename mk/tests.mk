@@ -7,7 +7,7 @@ TOOLS_PURE := $(addprefix tools/sink/,ack_tracker.c routing_rules.c segment_shap
     $(wildcard tools/schema/*.c) $(addprefix tools/report/,bar_table.c filter.c findings.c projection.c record_head.c terminal.c)
 TEST_PROGRAMS := fcgi_raw supervise deny
 TESTLIB := $(filter-out $(patsubst %,tests/lib/%.c,$(TEST_PROGRAMS)),$(sort $(wildcard tests/lib/*.c)))
-UNIT := $(filter-out $(if $(filter no,$(NATS)),tests/unit/test_ship_engine.c),$(sort $(wildcard tests/unit/test_*.c)))
+UNIT := $(filter-out $(if $(filter no,$(NATS)),tests/unit/test_ship_engine%),$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT))
 TEST_BIN := $(addprefix $(B)/,$(TEST_PROGRAMS))
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -38,11 +38,12 @@ $(B)/unit/test_pump: $(call obj,$(addprefix tools/sink/,pump.c pump_input.c keye
 LOAD_UNIT := $(addprefix $(B)/unit/test_,loader catalogue fold)
 $(LOAD_UNIT): $(call obj,$(filter-out $(addprefix tools/load/,main.c sink_load.c options.c status.c trial.c dry_run.c retype.c rebuild.c erase_requests.c),$(filter tools/load/%,$(LOAD_SRC))))
 $(LOAD_UNIT): LIBS = -lcmocka -linih -ljson-c $(foreach database,$(LOAD),$(LOAD_LIBS_$(database))) $(LDLIBS_COMMON)
-# Tests of ship; that of the engine talks to servers of its own.
+# Tests of ship; those of the engine talk to servers of their own.
+SHIP_ENGINE_UNIT := $(filter $(B)/unit/test_ship_engine%,$(UNIT_BIN))
 $(filter $(B)/unit/test_ship_%,$(UNIT_BIN)): $(call obj,$(SHIP_PURE))
-$(B)/unit/test_ship_engine: $(call obj,$(SHIP_NATS))
+$(SHIP_ENGINE_UNIT): $(call obj,$(SHIP_NATS))
 $(B)/unit/test_ship_sink: $(call obj,$(addprefix tools/ship/,sink_ship.c sink_ship_ask.c sink_ship_start.c walk_back.c counts.c) $(filter tools/sink/% tools/report/progress.c tools/command.c,$(SHIP_SINK)))
-$(B)/unit/test_ship_engine: LIBS = -lcmocka -linih -ljson-c -lnats $(LDLIBS_COMMON)
+$(SHIP_ENGINE_UNIT): LIBS = -lcmocka -linih -ljson-c -lnats $(LDLIBS_COMMON)
 $(B)/unit/test_progress: $(call obj,tools/report/output.c tools/report/progress.c)
 $(TEST_BIN): $(B)/%: $(B)/obj/tests/lib/%.o
 

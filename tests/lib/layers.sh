@@ -78,6 +78,7 @@ only() { # HEADER FILE...: the files that include it
 	fail "<$header…> is known to $* alone"
 }
 only fcgi cgi/server/transport_fcgi.c
+only nats tools/ship/engine_nats.h
 only curl tools/probe/http.c tools/sink/http_posts.c
 
 calls() { # NAMES PLACE...: calls of these functions there

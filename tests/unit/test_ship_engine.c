@@ -3,129 +3,13 @@
  * one of tests/lib/fake_nats.py. Skipped without nats-server.
  */
 #include "base/io.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/unit.h"
+#include "tests/lib/nats_server.h"
 #include "tools/ship/engine.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <sysexits.h>
-#include <unistd.h>
-
-enum { PATIENCE_MS = 120000 };
-
-/* --- servers ------------------------------------------------------------------------------------------- */
-
-static struct {
-	char folder[64];
-	pid_t real, fake;
-	int real_port, fake_port;
-} t;
-
-static pid_t start(char *const argv[], int *out)
-{
-	int pipes[2];
-	pid_t pid;
-
-	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		int null = open("/dev/null", O_RDWR);
-
-		dup2(null, 0);
-		dup2(out != NULL ? pipes[1] : null, 1);
-		dup2(null, 2);
-		execvp(argv[0], argv);
-		_exit(127);
-	}
-	close(pipes[1]);
-	if (out != NULL)
-		*out = pipes[0];
-	else
-		close(pipes[0]);
-	return pid;
-}
-
-static void end(pid_t *pid, int number)
-{
-	if (*pid > 0) {
-		kill(*pid, number);
-		waitpid(*pid, NULL, 0);
-	}
-	*pid = 0;
-}
-
-static bool read_port(const char *folder, const char *name, int *port)
-{
-	char path[256], text[1024] = "", *at;
-	int fd;
-
-	snprintf(path, sizeof path, "%s/%s", folder, name);
-	fd = open(path, O_RDONLY);
-	if (fd < 0)
-		return false;
-	if (read(fd, text, sizeof text - 1) < 0)
-		text[0] = '\0';
-	close(fd);
-	at = strstr(text, "nats://127.0.0.1:");
-	if (at == NULL)
-		return false;
-	*port = atoi(at + 17);
-	return *port > 0;
-}
-
-/* Starts nats-server, the second time on the port that it had, and waits for its port. */
-static void real_start(const char *more)
-{
-	char command[512], ports[64];
-	char *argv[] = { "sh", "-c", command, NULL };
-
-	snprintf(command, sizeof command,
-	         "exec nats-server -a 127.0.0.1 -p %d --ports_file_dir %s -js -sd %s/store -c %s/server.conf",
-	         t.real_port > 0 ? t.real_port : -1, t.folder, t.folder, t.folder);
-	if (more != NULL) {
-		char path[128];
-		int fd;
-
-		snprintf(path, sizeof path, "%s/server.conf", t.folder);
-		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-		assert_true(fd >= 0 && write(fd, more, strlen(more)) == (ssize_t)strlen(more));
-		close(fd);
-	}
-	t.real = start(argv, NULL);
-	snprintf(ports, sizeof ports, "nats-server_%d.ports", (int)t.real);
-	for (int64_t until = hs_io_now_monotonic() + PATIENCE_MS; !read_port(t.folder, ports, &t.real_port);
-	     hs_io_pause(10))
-		assert_true(hs_io_now_monotonic() < until && waitpid(t.real, NULL, WNOHANG) == 0);
-}
-
-/* Starts the scripted server with these arguments, with blanks between. */
-static void fake_start(const char *arguments)
-{
-	char command[512], port[16] = "";
-	char *argv[] = { "sh", "-c", command, NULL };
-	size_t n = 0;
-	int out;
-
-	end(&t.fake, SIGKILL);
-	snprintf(command, sizeof command, "exec python3 tests/lib/fake_nats.py %s", arguments);
-	t.fake = start(argv, &out);
-	while (strchr(port, '\n') == NULL) {
-		ssize_t got = read(out, port + n, sizeof port - 1 - n);
-
-		assert_true(got > 0);
-		n += (size_t)got;
-	}
-	close(out);
-	t.fake_port = atoi(port);
-	assert_true(t.fake_port > 0);
-}
 
 /* --- an engine ------------------------------------------------------------------------------------------ */
 
@@ -154,8 +38,8 @@ static struct hs_engine *open_at(int port)
 
 static struct hs_engine *open_fake(const char *arguments)
 {
-	fake_start(arguments);
-	return open_at(t.fake_port);
+	nats_fake_start(arguments);
+	return open_at(nats.fake_port);
 }
 
 static void make_stream(struct hs_engine *e)
@@ -259,43 +143,15 @@ static bool has(const struct hs_engine_asked *asked, uint64_t offset)
 
 /* --- a real server --------------------------------------------------------------------------------------- */
 
-static int real_begin(void **state)
-{
-	(void)state;
-	if (access("/usr/sbin/nats-server", X_OK) != 0 && access("/usr/bin/nats-server", X_OK) != 0)
-		skip();
-	t.real_port = 0;
-	snprintf(t.folder, sizeof t.folder, "/tmp/hookspool-engine.XXXXXX");
-	assert_non_null(mkdtemp(t.folder));
-	return 0;
-}
-
-static int servers_end(void **state)
-{
-	char command[128];
-
-	(void)state;
-	end(&t.real, SIGKILL);
-	end(&t.fake, SIGKILL);
-	snprintf(command, sizeof command, "rm -rf '%s'", t.folder);
-	if (t.folder[0] != '\0' && system(command) != 0)
-		return -1;
-	t.folder[0] = '\0';
-	return 0;
-}
-
-#define REAL_TEST(name) TEST_WITH(name, real_begin, servers_end)
-#define FAKE_TEST(name) TEST_WITH(name, NULL, servers_end)
-
-REAL_TEST(messages_are_stored_once_and_asked_for)
+NATS_TEST(messages_are_stored_once_and_asked_for)
 {
 	struct hs_engine_asked asked;
 	struct hs_engine_link link;
 	struct hs_engine *e;
 	struct hs_answer a;
 
-	real_start("");
-	e = open_at(t.real_port);
+	nats_start("");
+	e = open_at(nats.port);
 	hs_engine_link(e, &link);
 	assert_int_equal(link.state, HS_LINK_UP);
 	assert_int_equal(link.generation, 1);
@@ -332,13 +188,13 @@ REAL_TEST(messages_are_stored_once_and_asked_for)
 	hs_engine_close(e);
 }
 
-REAL_TEST(the_set_begins_after_the_sequence_that_the_last_message_names)
+NATS_TEST(the_set_begins_after_the_sequence_that_the_last_message_names)
 {
 	struct hs_engine_asked asked;
 	struct hs_engine *e;
 
-	real_start("");
-	e = open_at(t.real_port);
+	nats_start("");
+	e = open_at(nats.port);
 	make_stream(e);
 	for (uint64_t n = 1; n <= 5; n++)
 		send_and_answer(e, n);
@@ -353,22 +209,22 @@ REAL_TEST(the_set_begins_after_the_sequence_that_the_last_message_names)
 	hs_engine_close(e);
 }
 
-REAL_TEST(a_server_that_dies_is_found_again)
+NATS_TEST(a_server_that_dies_is_found_again)
 {
 	struct hs_engine_asked asked;
 	struct hs_engine_link link;
 	struct hs_engine *e;
 
-	real_start("");
-	e = open_at(t.real_port);
+	nats_start("");
+	e = open_at(nats.port);
 	make_stream(e);
 	send_and_answer(e, 1);
-	end(&t.real, SIGKILL);
+	nats_kill();
 	link = link_when(e, HS_LINK_DOWN, 1);
 	assert_true(link.why[0] != '\0');
 	assert_int_equal(send_one(e, 2), HS_SEND_DOWN);
 	hs_engine_ask(e); /* waits for the connection */
-	real_start(NULL);
+	nats_start(NULL);
 	link = link_when(e, HS_LINK_UP, 2);
 	asked = ask(e);
 	assert_false(asked.failed);
@@ -379,17 +235,17 @@ REAL_TEST(a_server_that_dies_is_found_again)
 	hs_engine_close(e);
 }
 
-REAL_TEST(a_header_name_in_an_id_hides_no_header)
+NATS_TEST(a_header_name_in_an_id_hides_no_header)
 {
 	struct hs_engine_options options;
 	struct hs_engine_failure failure;
 	struct hs_engine *e;
 
-	real_start("");
-	e = open_at(t.real_port);
+	nats_start("");
+	e = open_at(nats.port);
 	make_stream(e);
 	hs_engine_close(e);
-	options = options_of(t.real_port);
+	options = options_of(nats.port);
 	options.stream = "others";
 	assert_int_equal(hs_engine_open(&options, &e, &failure), 0);
 	assert_int_equal(send_with(e, 1, "acme/Nats-Expected-Stream: events", 0), HS_SENT);
@@ -508,20 +364,20 @@ static void ship_begin(void)
 	memset(s.high_at, 0xff, (s.count + 2) * sizeof *s.high_at);
 }
 
-REAL_TEST(each_record_is_stored_once_through_kills_of_the_server)
+NATS_TEST(each_record_is_stored_once_through_kills_of_the_server)
 {
 	struct hs_engine_failure failure;
 	unsigned *times;
 
-	real_start("");
+	nats_start("");
 	ship_begin();
-	s.e = open_at(t.real_port);
+	s.e = open_at(nats.port);
 	make_stream(s.e);
 	for (uint64_t kill = 1; kill <= 3; kill++) {
 		ship_until(s.count * kill / 4);
 		send_more();
-		end(&t.real, SIGKILL);
-		real_start(NULL);
+		nats_kill();
+		nats_start(NULL);
 	}
 	ship_until(s.count);
 	settle(); /* the last kill may have come after the last record */
@@ -549,7 +405,7 @@ static bool each_place(void *context, uint64_t sequence, const struct hs_places 
 	return places->own.offset != 290;
 }
 
-REAL_TEST(a_walk_tells_each_message_in_order_and_no_mark)
+NATS_TEST(a_walk_tells_each_message_in_order_and_no_mark)
 {
 	struct hs_engine_failure failure;
 	struct hs_engine_stream stream;
@@ -557,8 +413,8 @@ REAL_TEST(a_walk_tells_each_message_in_order_and_no_mark)
 	struct hs_engine *e;
 	uint64_t last = 0;
 
-	real_start("");
-	e = open_at(t.real_port);
+	nats_start("");
+	e = open_at(nats.port);
 	assert_int_equal(hs_engine_look(e, &stream, &failure), EX_NOINPUT);
 	make_stream(e);
 	make_stream(e);
@@ -594,7 +450,7 @@ static void expect(struct hs_engine *e, uint64_t n, enum hs_answer_kind kind, in
 	assert_int_equal(a.error, error);
 }
 
-FAKE_TEST(each_answer_reaches_the_caller)
+NATS_FAKE_TEST(each_answer_reaches_the_caller)
 {
 	struct hs_engine *e = open_fake("seq0 10158 10077 10023 10047 10054 10060 10008 10009 10063 503 half garbage");
 
@@ -615,7 +471,7 @@ FAKE_TEST(each_answer_reaches_the_caller)
 	hs_engine_close(e);
 }
 
-FAKE_TEST(answers_come_late_twice_or_never)
+NATS_FAKE_TEST(answers_come_late_twice_or_never)
 {
 	struct hs_engine *e = open_fake("late none silent twice");
 
@@ -628,7 +484,7 @@ FAKE_TEST(answers_come_late_twice_or_never)
 	hs_engine_close(e);
 }
 
-FAKE_TEST(a_connection_that_the_server_closes_is_made_again)
+NATS_FAKE_TEST(a_connection_that_the_server_closes_is_made_again)
 {
 	struct hs_engine *e = open_fake("close err cut7 cut40");
 
@@ -641,7 +497,7 @@ FAKE_TEST(a_connection_that_the_server_closes_is_made_again)
 	hs_engine_close(e);
 }
 
-FAKE_TEST(a_message_above_max_payload_is_not_sent)
+NATS_FAKE_TEST(a_message_above_max_payload_is_not_sent)
 {
 	struct hs_engine *e = open_fake("--max-payload 100"); /* 93 of headers and 7 of data */
 	struct hs_engine_link link;
@@ -654,7 +510,7 @@ FAKE_TEST(a_message_above_max_payload_is_not_sent)
 	hs_engine_close(e);
 }
 
-FAKE_TEST(a_missing_right_is_told_with_the_servers_words)
+NATS_FAKE_TEST(a_missing_right_is_told_with_the_servers_words)
 {
 	struct hs_engine *e = open_fake("refuse");
 	struct hs_engine_link link;
@@ -665,7 +521,7 @@ FAKE_TEST(a_missing_right_is_told_with_the_servers_words)
 	hs_engine_close(e);
 }
 
-FAKE_TEST(a_mark_that_is_not_stored_is_sent_again)
+NATS_FAKE_TEST(a_mark_that_is_not_stored_is_sent_again)
 {
 	struct hs_engine *e = open_fake("--marks seq0,503");
 	struct hs_engine_asked asked;
@@ -677,6 +533,87 @@ FAKE_TEST(a_mark_that_is_not_stored_is_sent_again)
 	assert_int_equal(asked.sequence, 1);
 	assert_string_equal(asked.stream.server_version, "2.10.27");
 	hs_engine_asked_free(&asked);
+	hs_engine_close(e);
+}
+
+NATS_FAKE_TEST(a_mark_that_is_refused_or_unanswered_ends_the_ask)
+{
+	struct hs_engine *e = open_fake("--marks 10060,close");
+	struct hs_engine_asked asked = ask(e);
+
+	assert_true(asked.failed);
+	assert_int_equal(asked.failure.code, EX_CONFIG);
+	assert_non_null(strstr(asked.failure.why, "expected stream does not match"));
+	asked = ask(e);
+	assert_true(asked.failed);
+	assert_int_equal(asked.failure.code, EX_TEMPFAIL);
+	link_when(e, HS_LINK_UP, 2);
+	asked = ask(e);
+	assert_false(asked.failed);
+	hs_engine_asked_free(&asked);
+	hs_engine_close(e);
+}
+
+NATS_FAKE_TEST(a_connection_without_any_answer_is_given_up)
+{
+	struct hs_engine_options options;
+	struct hs_engine_failure failure;
+	struct hs_engine_asked asked;
+	struct hs_engine *e;
+
+	nats_fake_start("stuck");
+	options = options_of(nats.fake_port);
+	options.ack_wait_ms = 500;
+	assert_int_equal(hs_engine_open(&options, &e, &failure), 0);
+	assert_int_equal(send_one(e, 1), HS_SENT);
+	asked = ask(e);
+	assert_true(asked.failed);
+	assert_int_equal(asked.failure.code, EX_TEMPFAIL);
+	link_when(e, HS_LINK_UP, 2);
+	hs_engine_close(e);
+}
+
+NATS_FAKE_TEST(closing_does_not_wait_for_an_answer)
+{
+	int64_t begin_ms = hs_io_now_monotonic();
+	struct hs_engine_options options;
+	struct hs_engine_failure failure;
+	struct hs_engine *e;
+
+	nats_fake_start("--marks none none");
+	options = options_of(nats.fake_port);
+	options.ack_wait_ms = 2 * PATIENCE_MS;
+	assert_int_equal(hs_engine_open(&options, &e, &failure), 0);
+	assert_int_equal(send_one(e, 1), HS_SENT);
+	hs_engine_ask(e);
+	hs_engine_close(e);
+	assert_true(hs_io_now_monotonic() < begin_ms + PATIENCE_MS);
+}
+
+NATS_FAKE_TEST(closing_does_not_wait_for_a_server)
+{
+	struct hs_engine *e = open_fake("");
+
+	nats_fake_end();
+	link_when(e, HS_LINK_DOWN, 1);
+	hs_engine_ask(e);
+	hs_engine_close(e);
+	hs_engine_close(NULL);
+}
+
+NATS_FAKE_TEST(a_receiver_s_subject_with_a_foreign_message_is_no_answer)
+{
+	struct hs_message foreign = { .subject = HS_SLICE("hookspool.kodabuzi.acme.track"),
+		                      .data = HS_SLICE("{}"),
+		                      .place = HS_SLICE("no place") };
+	struct hs_engine *e = open_fake("");
+	struct hs_engine_asked asked;
+
+	assert_int_equal(hs_engine_send(e, &foreign), HS_SENT);
+	asked = ask(e);
+	assert_true(asked.failed);
+	assert_int_equal(asked.failure.code, EX_CONFIG);
+	assert_non_null(strstr(asked.failure.why, "another program writes"));
 	hs_engine_close(e);
 }
 

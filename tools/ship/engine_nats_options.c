@@ -34,10 +34,10 @@ static int add_server(struct hs_engine *e, struct servers *servers, char *to, co
 	bool tls = servers->tls;
 	const char *host = from;
 
-	if (n > 7 && strncmp(from, "nats://", 7) == 0) {
+	if (n >= 7 && strncmp(from, "nats://", 7) == 0) {
 		tls = false;
 		host += 7;
-	} else if (n > 6 && strncmp(from, "tls://", 6) == 0) {
+	} else if (n >= 6 && strncmp(from, "tls://", 6) == 0) {
 		tls = true;
 		host += 6;
 	} else if (servers->count == 0 || memmem(from, n, "://", 3) != NULL) {
