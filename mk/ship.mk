@@ -28,6 +28,8 @@ PROGRAMS += $(B)/ship_defects
 $(B)/ship_defects: $(call obj,tests/ship/defects.c $(SHIP_CORE) $(SHIP_NATS) $(SHIP_SINK)) $(B)/libhookspool.a
 $(B)/ship_defects: LIBS = -lnats $(LDLIBS_COMMON)
 $(B)/ship_defects: LINK_FLAGS = $(LDFLAGS) -Wl,--wrap=hs_engine_asked,--wrap=hs_answer_read,--wrap=hs_in_flight_leave
+else
+test-ship-built: $(B)/hookspool.fcgi $(B)/hookspool
 endif
 test-ship:
 	$(Q)$(DEPS) --missing build test >/dev/null || $(DEPS) build test
