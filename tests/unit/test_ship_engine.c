@@ -513,11 +513,16 @@ NATS_FAKE_TEST(a_message_above_max_payload_is_not_sent)
 NATS_FAKE_TEST(a_missing_right_is_told_with_the_servers_words)
 {
 	struct hs_engine *e = open_fake("refuse");
+	struct hs_engine_asked asked;
 	struct hs_engine_link link;
 
 	assert_int_equal(send_one(e, 1), HS_SENT);
 	link = link_when(e, HS_LINK_REFUSED, 1);
 	assert_non_null(strstr(link.why, "Permissions Violation for Publish to \"hookspool.kodabuzi.acme.track\""));
+	asked = ask(e);
+	assert_false(asked.failed);
+	hs_engine_asked_free(&asked);
+	link_when(e, HS_LINK_UP, 1);
 	hs_engine_close(e);
 }
 

@@ -259,6 +259,9 @@ static void run_ask(struct hs_engine *e)
 	pthread_mutex_lock(&e->lock);
 	if (asked.failed && e->link.state == HS_LINK_REFUSED)
 		hs_engine_fail(&asked.failure, EX_CONFIG, "%s", e->link.why);
+	/* The right is there by now; if not, the next message is refused again. */
+	if (!asked.failed && e->link.state == HS_LINK_REFUSED && !e->closed)
+		e->link.state = HS_LINK_UP;
 	e->asked = asked;
 	e->ask = HS_ASK_DONE;
 	hs_nats_wake(e);
