@@ -52,6 +52,7 @@ class Stream:
         self.ids = {}
         self.records, self.marks = Script(options.action), Script(options.marks.split(",") if options.marks else [])
         self.lock = threading.RLock()
+        self.behind = options.behind
         self.created = "2026-11-29T04:00:00.000000001Z"
 
     def action(self, subject):
@@ -71,13 +72,16 @@ class Stream:
         return len(self.messages), False
 
     def info(self):
-        o = self.options
+        o, last = self.options, len(self.messages)
+        if self.behind > 0:
+            self.behind -= 1
+            last = 0
         return {"type": "io.nats.jetstream.api.v1.stream_info_response", "created": self.created,
                 "config": {"name": self.name, "subjects": ["hookspool.>"], "retention": "limits", "max_consumers": -1,
                            "max_msgs": -1, "max_bytes": -1, "max_age": 0, "max_msgs_per_subject": -1, "discard": "new",
                            "storage": "file", "num_replicas": 1, "duplicate_window": o.window * 10**9, "sealed": False},
                 "state": {"messages": len(self.messages), "bytes": sum(len(m[2]) for m in self.messages if m),
-                          "first_seq": 1, "last_seq": len(self.messages)},
+                          "first_seq": 1, "last_seq": last},
                 "cluster": {"name": "fake", "leader": "fake-1"}}
 
     def found(self, sequence):
@@ -219,6 +223,7 @@ def main():
     parser.add_argument("--window", type=int, default=120, help="seconds; only told, never applied")
     parser.add_argument("--max-payload", type=int, default=1048576)
     parser.add_argument("--missing", action="store_true", help="there is no stream until it is created")
+    parser.add_argument("--behind", type=int, default=0, help="so often a former leader tells the stream's state")
     parser.add_argument("--dump", help="a file that gets the data of what is stored")
     parser.add_argument("--port", type=int, default=0)
     stream = Stream(parser.parse_args())

@@ -559,6 +559,21 @@ NATS_FAKE_TEST(a_mark_that_is_refused_or_unanswered_ends_the_ask)
 	hs_engine_close(e);
 }
 
+NATS_FAKE_TEST(the_state_of_a_former_leader_is_not_trusted)
+{
+	struct hs_engine *e = open_fake("--behind 1");
+	struct hs_engine_asked asked;
+
+	expect(e, 1, HS_ANSWER_STORED, 0);
+	asked = ask(e);
+	assert_true(asked.failed);
+	assert_int_equal(asked.failure.code, EX_TEMPFAIL);
+	asked = ask(e);
+	assert_false(asked.failed);
+	hs_engine_asked_free(&asked);
+	hs_engine_close(e);
+}
+
 NATS_FAKE_TEST(a_connection_without_any_answer_is_given_up)
 {
 	struct hs_engine_options options;

@@ -1,4 +1,4 @@
-/* What the answer to a published message means: the server's pub ack (server/stream.go, JSPubAckResponse). */
+/* Reads the answer to a published message (JSPubAckResponse in nats-server's stream.go). */
 #include "tools/ship/engine.h"
 #include "tools/ship/members.h"
 

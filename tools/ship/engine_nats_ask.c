@@ -65,7 +65,7 @@ static int look_for_stream(struct hs_requests *r, struct hs_engine_failure *fail
 }
 
 /* Repeats the mark until it is stored, at most for ack_wait. */
-static int mark_store(struct hs_requests *r, struct hs_engine_failure *failure)
+static int mark_store(struct hs_requests *r, uint64_t *sequence, struct hs_engine_failure *failure)
 {
 	int64_t until_ms = hs_io_now_monotonic() + r->engine->options.ack_wait_ms, wait_ms = MARK_FIRST_MS;
 	struct hs_answer answer = { 0 };
@@ -73,6 +73,7 @@ static int mark_store(struct hs_requests *r, struct hs_engine_failure *failure)
 
 	for (;;) {
 		code = mark_once(r, &answer, failure);
+		*sequence = answer.sequence;
 		if (code != 0 || answer.kind == HS_ANSWER_STORED)
 			return code;
 		if (is_never_stored(answer.kind))
@@ -132,10 +133,14 @@ static int read_last(struct hs_requests *r, struct hs_engine_asked *asked, struc
 static int ask(struct hs_requests *r, struct hs_engine_asked *asked)
 {
 	struct hs_engine_failure *failure = &asked->failure;
-	int code = mark_store(r, failure);
+	uint64_t mark = 0;
+	int code = mark_store(r, &mark, failure);
 
 	if (code == 0)
 		code = hs_requests_info(r, &asked->stream, failure);
+	if (code == 0 && asked->stream.last < mark)
+		code =
+		    hs_engine_fail(failure, EX_TEMPFAIL, "a former leader answers, which lacks message %" PRIu64, mark);
 	return code != 0 ? code : read_last(r, asked, failure);
 }
 

@@ -149,7 +149,8 @@ int hs_nats_connect(struct hs_engine *e, struct hs_engine_failure *failure)
 	pthread_mutex_lock(&e->use);
 	e->connection = connection;
 	e->inbound = inbound;
-	pthread_mutex_lock(&e->lock); /* with the connection: what is meant for the last one must not go over this one */
+	pthread_mutex_lock(
+	    &e->lock); /* with the connection: what is meant for the last one must not go over this one */
 	e->link.generation++;
 	pthread_mutex_unlock(&e->lock);
 	pthread_mutex_unlock(&e->use);

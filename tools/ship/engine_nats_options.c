@@ -27,7 +27,7 @@ static bool is_loopback(const char *host)
 	       (n >= 7 && n <= 15 && strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == n);
 }
 
-/* One server of the list: with a scheme, or with that of the one before. */
+/* Adds a server of the list, which has a scheme or takes that of the one before. */
 static int add_server(struct hs_engine *e, struct servers *servers, char *to, const char *from, size_t n,
                       struct hs_engine_failure *failure)
 {
