@@ -54,7 +54,7 @@ static void put(const char *format, ...)
 	va_end(args);
 }
 
-/* One line of the protocol; the body of a MSG is one, too. */
+/* Takes a line of the protocol; the body of a MSG is one, too. */
 static void take_line(const char *line)
 {
 	if (line[0] == '{') {

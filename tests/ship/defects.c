@@ -22,7 +22,7 @@ static bool is_at_work(const char *defect)
 	return given != NULL && strcmp(given, defect) == 0;
 }
 
-/* What the stream says is not looked at: everything without an answer is sent again. */
+/* Nothing is found in the stream: everything without an answer is sent again. */
 bool __wrap_hs_engine_asked(struct hs_engine *engine, struct hs_engine_asked *asked)
 {
 	if (!__real_hs_engine_asked(engine, asked))
