@@ -97,7 +97,7 @@ void nats_fake_start(const char *arguments)
 	int out;
 
 	end(&nats.fake, SIGKILL);
-	snprintf(command, sizeof command, "exec python3 tests/lib/fake_nats.py %s", arguments);
+	snprintf(command, sizeof command, "exec python3 -S -E tests/lib/fake_nats.py %s", arguments);
 	nats.fake = start(argv, &out);
 	while (strchr(port, '\n') == NULL) {
 		ssize_t got = read(out, port + n, sizeof port - 1 - n);

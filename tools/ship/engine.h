@@ -38,15 +38,18 @@ struct hs_engine_options {
 
 /* The outcome of a call that waits: an exit code (sysexits.h), and why, with the remedy. */
 struct hs_engine_failure {
-	int code; /* EX_CONFIG: set up wrongly; EX_UNAVAILABLE: no server; EX_TEMPFAIL; EX_OSERR */
+	int code; /* EX_CONFIG: set up wrongly; EX_UNAVAILABLE: no server; EX_NOINPUT: no stream; EX_TEMPFAIL; EX_OSERR */
 	char why[512];
 };
 
-/* Waits at most connect_ms. 0, or failure->code; then *engine is NULL. Never sends in clear what was to be TLS. */
+/*
+ * Waits at most connect_ms, or 250 ms a server if that is longer; the names of hosts may take longer. 0, or
+ * failure->code; then *engine is NULL. Never sends in clear what was to be TLS. Signals go to other threads than the engine's.
+ */
 int hs_engine_open(const struct hs_engine_options *options, struct hs_engine **engine,
                    struct hs_engine_failure *failure);
 
-/* Drops what is not answered. NULL is fine. */
+/* Drops what is not answered. Waits for no answer, but for an attempt to connect that is under way. NULL is fine. */
 void hs_engine_close(struct hs_engine *engine);
 
 /* An eventfd(2), never closed before the engine is. */
@@ -134,7 +137,7 @@ struct hs_engine_stream {
 
 /* This receiver's part of the stream. */
 struct hs_engine_asked {
-	bool failed; /* try again later: failure says why */
+	bool failed; /* failure says why: EX_TEMPFAIL: ask again; EX_CONFIG, EX_NOINPUT, EX_OSERR */
 	struct hs_engine_failure failure;
 	struct hs_engine_stream stream;
 	bool any;              /* it has messages of this receiver: */
@@ -147,7 +150,10 @@ struct hs_engine_asked {
 /*
  * Begins to ask: sends the mark as a barrier and waits for its answer, gets the last message of the receiver from
  * the leader, then the headers of all messages after the sequence that it names, many requests at once. Answers
- * to earlier messages go on arriving. One at a time.
+ * to earlier messages go on arriving. Without a connection it waits for the next one; each request fails after ack_wait,
+ * and a connection that answers nothing is given up. Subjects are hookspool.RECEIVER.mark for the mark, and
+ * hookspool.RECEIVER.TENANT.TYPE… for records, which have a token more at least. One at a time: a call while it runs does
+ * nothing.
  */
 void hs_engine_ask(struct hs_engine *engine);
 
@@ -166,12 +172,16 @@ struct hs_engine_create {
 	const char *subjects;         /* hookspool.> */
 };
 
-/* Makes the stream: files, limits, discard new. 0, also if it was there already (it is not changed); or failure->code. */
+/*
+ * Makes the stream: files, limits, discard new. 0, also if it was there already (it is not changed); or failure->code:
+ * EX_TEMPFAIL while a cluster is not complete.
+ */
 int hs_engine_make(struct hs_engine *engine, const struct hs_engine_create *create, struct hs_engine_failure *failure);
 
 /*
- * Calls each(context, sequence, header, id, time_ms) for the messages of this receiver from `from` on, in order, from the
- * leader; without marks; false ends it. 0 or failure->code.
+ * Calls each(context, sequence, places, id) for the messages of this receiver from sequence `from` on, in order, from the
+ * leader; without marks, and without those that are older than since_ms (of 1970; 0: all). False ends it. 0 or
+ * failure->code: EX_TEMPFAIL when the leader changes meanwhile.
  */
 int hs_engine_walk(struct hs_engine *engine, uint64_t from, int64_t since_ms,
                    bool (*each)(void *context, uint64_t sequence, const struct hs_places *places, struct hs_slice id),

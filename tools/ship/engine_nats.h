@@ -13,8 +13,8 @@
  * Threads: the caller's; the worker, which alone makes and ends connections, and asks; and those of libnats, which call
  * hs_nats_on_answer and the callbacks of engine_nats_link.c.
  *
- * libnats does not reconnect by itself. It would send again what it holds in its buffer, while ship has asked the
- * stream and sent that already. A connection that breaks is closed, and the worker makes another: a generation.
+ * libnats is told not to reconnect: it would then send what is left in its buffer, which ship may have sent again by
+ * that time. So a connection that breaks is closed, and the worker makes another, the next generation.
  *
  * Locks: `use` is held by the caller while it uses the connection, and by the worker while it sets it. `lock` guards
  * the members below it, for moments, and never during a call of libnats. Order: use, lock.
@@ -46,7 +46,7 @@ struct hs_engine {
 	bool stopping;
 	bool woken;         /* fd is readable */
 	bool closed;        /* libnats has closed the connection */
-	unsigned callbacks; /* of the connection that libnats has yet to make: closed, subscription ended */
+	unsigned callbacks; /* that libnats still owes for the connection: closed, subscription ended */
 	struct hs_engine_link link;
 	size_t payload_max;
 	char server_version[24];

@@ -45,7 +45,7 @@ static void on_inbound_ended(void *context)
 	pthread_mutex_unlock(&e->lock);
 }
 
-/* The server refuses a publish or a subscription, but keeps the connection; other errors concern nobody here. */
+/* The server refuses a publish or a subscription, but keeps the connection. Other errors end it, or need no action. */
 static void on_error(natsConnection *connection, natsSubscription *subscription, natsStatus status, void *context)
 {
 	struct hs_engine *e = context;

@@ -194,7 +194,7 @@ static int64_t each_ms(const struct hs_engine *e, int count)
 	return ms > CONNECT_LEAST_MS ? ms : CONNECT_LEAST_MS;
 }
 
-static natsStatus set_manners(struct hs_engine *e, const struct servers *servers)
+static natsStatus set_behaviour(struct hs_engine *e, const struct servers *servers)
 {
 	char name[HS_NATS_NAME_MAX];
 	natsStatus s;
@@ -217,7 +217,7 @@ int hs_nats_options(struct hs_engine *e, struct hs_engine_failure *failure)
 
 	if (code == 0 && natsOptions_Create(&e->nats) != NATS_OK)
 		code = hs_engine_fail(failure, EX_OSERR, "out of memory");
-	if (code == 0 && set_manners(e, &servers) != NATS_OK)
+	if (code == 0 && set_behaviour(e, &servers) != NATS_OK)
 		code =
 		    hs_engine_fail(failure, EX_CONFIG, "servers %s: %s", e->options.servers, nats_GetLastError(NULL));
 	if (code == 0)

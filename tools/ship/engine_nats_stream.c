@@ -151,7 +151,7 @@ static int make(struct hs_requests *r, void *context, struct hs_engine_failure *
 	if (!hs_buf_ok(&body))
 		return hs_engine_fail(failure, EX_OSERR, "out of memory");
 	code = hs_requests_call(r, "CREATE", hs_buf_slice(&body), &reply, failure);
-	if (reply.error == NAME_TAKEN) /* somebody made it meanwhile */
+	if (reply.error == NAME_TAKEN) /* another process made it meanwhile */
 		code = 0;
 	hs_reply_free(&reply);
 	hs_buf_free(&body);
@@ -218,7 +218,7 @@ static void tell(struct walk *walk)
 	hs_buf_reset(&walk->ids);
 }
 
-/* Narrows the range by halves to where messages of that time begin: a stream's times ascend. */
+/* Searches by halves for the first message that is not older: times ascend in a stream. */
 static int skip_older(struct hs_requests *r, struct walk *walk, uint64_t last, struct hs_engine_failure *failure)
 {
 	uint64_t low = walk->from, high = last + 1;
