@@ -19,6 +19,7 @@ install: all
 	    $(DESTDIR)$(DOC)/images $(DESTDIR)$(COMPLETIONS) $(DESTDIR)$(UNITDIR)
 	install -m 755 $(B)/hookspool.fcgi $(DESTDIR)$(LIBEXECDIR)/hookspool.fcgi
 	install -m 755 $(B)/hookspool-load $(DESTDIR)$(LIBEXECDIR)/hookspool-load
+	$(if $(filter no,$(NATS)),,install -m 755 $(B)/hookspool-ship $(DESTDIR)$(LIBEXECDIR)/hookspool-ship)
 	ln -sf hookspool.fcgi $(DESTDIR)$(LIBEXECDIR)/hookspool.cgi
 	install -m 755 $(B)/hookspool $(DESTDIR)$(PREFIX)/bin/hookspool
 	install -m 644 $(B)/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
@@ -39,7 +40,7 @@ install: all
 # Removes what `install` has installed, and its folders. Settings and spool stay. lighttpd would not start
 # without the program, so it is disabled there; the other web servers start.
 uninstall:
-	rm -f $(addprefix $(DESTDIR)$(LIBEXECDIR)/hookspool,.fcgi .cgi -load) $(DESTDIR)$(PREFIX)/bin/hookspool \
+	rm -f $(addprefix $(DESTDIR)$(LIBEXECDIR)/hookspool,.fcgi .cgi -load -ship) $(DESTDIR)$(PREFIX)/bin/hookspool \
 	    $(foreach page,$(notdir $(MAN)),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(page)) \
 	    $(DESTDIR)$(COMPLETIONS)/hookspool $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(UNITS))) \
 	    $(addprefix $(DESTDIR)$(DOC)/,$(notdir $(PAGES))) $(addprefix $(DESTDIR)$(DOC)/images/,$(notdir $(PICTURES))) \
