@@ -17,7 +17,7 @@ catches() {
 	fi
 }
 
-catches no-asking 'doubled [1-9]' cluster ONLY=kills KILLS=6 NODE_KILLS=0 GAPS=6
+catches no-asking 'doubled [1-9]' cluster ONLY=kills KILLS=4 NODE_KILLS=0 GAPS=4 BATCH=10000
 catches zero-trusted '^not ok .*sequence 0 for what is never stored: lost' false_answers
 catches cursor-first '^not ok .*no answer, stored or not: lost' false_answers
 done_testing
