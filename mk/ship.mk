@@ -20,7 +20,7 @@ $(B)/hookspool-ship: LIBS = -lnats $(LDLIBS_COMMON)
 endif
 
 ## make test-ship  hookspool ship into a cluster on loopback: kills, no quorum, a stream that forgets (KILLS=1000 NODE_KILLS=200: the long form)
-SHIP_TESTS := $(filter-out %/lib.sh %/demo.sh,$(sort $(wildcard tests/ship/*.sh)))
+SHIP_TESTS := $(filter-out $(addprefix %/,lib.sh demo.sh balancer.sh),$(sort $(wildcard tests/ship/*.sh)))
 .PHONY: test-ship test-ship-built demo-cluster
 ifneq ($(NATS),no)
 test-ship-built: $(B)/hookspool.fcgi $(B)/hookspool $(B)/hookspool-ship $(B)/ship_defects
