@@ -11,6 +11,7 @@ check:
 	$(Q)bash tests/fuzz/run.sh fuzz $(B)/fuzz 10
 	$(Q)$(MAKE) $(PARALLEL) run-tests faults-built faults-malloc
 	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(FAULTS) $(wildcard tests/model/run.sh) $(wildcard tests/load/*.sh tests/monitor/*.sh)
+	$(Q)$(MAKE) --no-print-directory test-ship
 	$(Q)$(MAKE) --no-print-directory test-sdk
 	$(Q)$(MAKE) --no-print-directory test-console
 

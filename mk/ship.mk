@@ -18,3 +18,35 @@ all: $(B)/hookspool-ship
 $(B)/hookspool-ship: $(call obj,$(SHIP_CORE) $(SHIP_NATS) $(SHIP_SINK)) $(B)/libhookspool.a
 $(B)/hookspool-ship: LIBS = -lnats $(LDLIBS_COMMON)
 endif
+
+## make test-ship  hookspool ship into a cluster on loopback: kills, no quorum, a stream that forgets (KILLS=1000 NODE_KILLS=200: the long form)
+SHIP_TESTS := $(filter-out $(addprefix %/,lib.sh demo.sh balancer.sh),$(sort $(wildcard tests/ship/*.sh)))
+.PHONY: test-ship test-ship-built demo-cluster
+ifneq ($(NATS),no)
+test-ship-built: $(B)/hookspool.fcgi $(B)/hookspool $(B)/hookspool-ship $(B)/ship_defects
+PROGRAMS += $(B)/ship_defects
+$(B)/ship_defects: $(call obj,tests/ship/defects.c $(SHIP_CORE) $(SHIP_NATS) $(SHIP_SINK)) $(B)/libhookspool.a
+$(B)/ship_defects: LIBS = -lnats $(LDLIBS_COMMON)
+$(B)/ship_defects: LINK_FLAGS = $(LDFLAGS) -Wl,--wrap=hs_engine_asked,--wrap=hs_answer_read,--wrap=hs_in_flight_leave
+else
+test-ship-built: $(B)/hookspool.fcgi $(B)/hookspool
+endif
+test-ship:
+	$(Q)$(DEPS) --missing build test >/dev/null || $(DEPS) build test
+	$(Q)$(MAKE) $(PARALLEL) test-ship-built
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(SHIP_TESTS)
+
+## make demo-cluster  three nats-servers and two receivers on loopback: events arrive at both, and are in one stream
+demo-cluster:
+	$(Q)$(DEPS) --missing build run test >/dev/null || $(DEPS) build run test
+	$(Q)$(MAKE) $(PARALLEL) -s $(B)/hookspool.fcgi $(B)/hookspool $(B)/hookspool-ship
+	$(Q)HS_BUILD=$(B) bash tests/ship/demo.sh
+
+## make bench-ship  hookspool ship beside the least publisher to the same servers: ROUNDS, RECORDS
+.PHONY: bench-ship
+PROGRAMS += $(B)/bench/publish
+$(B)/bench/publish: $(B)/obj/tests/bench/publish.o
+bench-ship:
+	$(Q)$(DEPS) --missing build test >/dev/null || $(DEPS) build test
+	$(Q)$(MAKE) $(PARALLEL) -s $(B)/hookspool.fcgi $(B)/hookspool $(B)/hookspool-ship $(B)/bench/publish
+	$(Q)HS_BUILD=$(B) bash tests/bench/ship.sh

@@ -7,7 +7,7 @@
 #	"${NATS_URL[one]}"              # nats://127.0.0.1:PORT; also NATS_HTTP and NATS_PID
 #
 # Everything is in T/nats-NAME: server.conf, store/, log. NATS_SERVER is the program, by default the one in PATH.
-# Ports are the kernel's choice. Lines come after those below, so that they may add, say, `tls { … }`.
+# Ports are port_random's: one that the kernel chose could be an outgoing connection's when a server starts again. Lines come after those below, so that they may add, say, `tls { … }`.
 
 declare -A NATS_URL=() NATS_HTTP=() NATS_PID=()
 NATS_SERVER=${NATS_SERVER:-nats-server}
@@ -36,7 +36,7 @@ nats_learn() {
 
 nats_told() { jq -e .nats "$T/nats-$1"/*.ports; }
 
-# nats_conf NAME PORT HTTP-PORT [LINE]...: 0 lets the kernel choose.
+# nats_conf NAME PORT HTTP-PORT [LINE]...
 nats_conf() {
 	local name=$1 folder=$T/nats-$1
 	mkdir -p "$folder/store"
@@ -51,14 +51,8 @@ nats_conf() {
 
 nats_start() {
 	command -v "$NATS_SERVER" >/dev/null || return
-	nats_conf "$1" -1 -1 "${@:2}"
-	nats_run "$1" && nats_keep_ports "$1"
-}
-
-# nats_keep_ports NAME: from now on the server has the ports that it got.
-nats_keep_ports() {
-	sed -i "s/^listen: .*/listen: 127.0.0.1:$(nats_ports "$1" nats)/; s/^http: .*/http: 127.0.0.1:$(nats_ports "$1" monitoring)/" \
-		"$T/nats-$1/server.conf"
+	nats_conf "$1" "$(port_random)" "$(port_random)" "${@:2}"
+	nats_run "$1"
 }
 
 nats_end() {
@@ -90,10 +84,10 @@ nats_cluster_try() {
 	done
 	for i in 0 1 2; do
 		name=${names[i]}
-		nats_conf "$name" -1 -1 "cluster { name: hookspool, listen: 127.0.0.1:${ports[i]}, routes: [ $routes ] }" "${lines[@]}"
+		nats_conf "$name" "$(port_random)" "$(port_random)" "cluster { name: hookspool, listen: 127.0.0.1:${ports[i]}, routes: [ $routes ] }" "${lines[@]}"
 		nats_launch "$name"
 	done
-	for name in "${names[@]}"; do nats_learn "$name" && nats_keep_ports "$name" || return; done
+	for name in "${names[@]}"; do nats_learn "$name" || return; done
 	for name in "${names[@]}"; do wait_for 30 nats_healthy "$name" || return; done
 }
 

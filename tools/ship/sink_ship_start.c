@@ -281,6 +281,15 @@ static void recall(struct ship *s)
 	s->memory.own = stream->own;
 }
 
+/* Answers to an earlier run's messages: their tags name other records now. The ask was behind those messages. */
+static void drop_answers(struct hs_engine *engine)
+{
+	struct hs_answer answer;
+
+	while (hs_engine_answer(engine, &answer))
+		continue;
+}
+
 int ship_open(struct hs_sink *sink, struct hs_sink_start *start)
 {
 	struct ship *s = ship_of(sink);
@@ -291,6 +300,7 @@ int ship_open(struct hs_sink *sink, struct hs_sink_start *start)
 		code = walk_back(s, &asked);
 	if (code != 0)
 		return code;
+	drop_answers(s->engine);
 	recall(s);
 	s->pace.good_ms = hs_io_now_monotonic();
 	code = ship_result(s, hs_rewrite_log_open(hs_reader_dir(reader_of(s)), &s->rewrites));
