@@ -1,6 +1,6 @@
 # hookspool. `make help` lists the targets; V=1 shows the commands. mk/ has the rules, one file for each subject.
 
-VERSION := 0.1.0
+VERSION := 0.3.0
 PREFIX ?= /usr/local
 LIBEXECDIR ?= $(PREFIX)/lib/hookspool
 UNITDIR ?= $(PREFIX)/lib/systemd/system

@@ -15,7 +15,7 @@ BUNDLE = $(B)/hookspool-$(VERSION)-$(ARCH).tar.gz
 bundle: static
 	$(call say,TAR,$(BUNDLE))
 	$(Q)sh tools/packaging/bundle/make.sh $(B)/static $(VERSION) $(ARCH) >$(BUNDLE).new
-	$(Q)mv $(BUNDLE).new $(BUNDLE)
+	$(Q)rm -f $(B)/hookspool-*-$(ARCH).tar.gz && mv $(BUNDLE).new $(BUNDLE)
 
 # debian/ is made here from tools/packaging/debian/, so that it is no folder of the sources. This make's
 # flags are not the package's.
