@@ -11,13 +11,15 @@ UNIT := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT))
 TEST_BIN := $(addprefix $(B)/,$(TEST_PROGRAMS))
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-.PHONY: test run-tests tests-built asan
+.PHONY: test units run-tests tests-built asan
 
 test:
 	$(Q)$(DEPS) --missing build test >/dev/null || $(DEPS) build test
 	$(Q)$(MAKE) $(PARALLEL) run-tests
 
 tests-built: all $(UNIT_BIN) $(TEST_BIN) $(if $(findstring -fsanitize,$(CFLAGS)),,bundle)
+
+units: $(UNIT_BIN)
 
 run-tests: tests-built
 	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(UNIT_BIN) $(filter-out $(LOAD_UNIT),$(sort $(wildcard tests/integration/*.sh)))

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Runs test programs that speak TAP and counts. Usage: run-tests.sh PROGRAM...
 # Prints the whole output of what failed, and at the end "N passed, N failed".
-# JOBS run at once, twice as many as there are processors: many of them mostly wait.
+# JOBS run at once, twice as many as there are processors: many of them mostly wait. RUN is the command
+# that runs programs of another architecture.
 set -u
 jobs=${JOBS:-$((2 * $(nproc 2>/dev/null || echo 2)))}
 # These take longest, so they start first.
@@ -18,7 +19,7 @@ run_one() {
 	# a background job of a script ignores SIGINT, and the tested program would inherit that
 	case $1 in
 	*.sh) env --default-signal bash "$1" ;;
-	*) env --default-signal "$1" ;;
+	*) env --default-signal ${RUN-} "$1" ;;
 	esac > "$log.log" 2>&1 < /dev/null
 	status=$?
 	# cmocka prints "not ok … # SKIP" for a skipped test; a skip is not a failure
