@@ -28,7 +28,7 @@ def library: split("\t") | { name: .[0], version: .[1], source: .[2], source_ver
 	filesAnalyzed: false, primaryPackagePurpose: "LIBRARY",
 	sourceInfo: "Debian source package \(.source) \(.source_version)",
 	licenseConcluded: "NOASSERTION",
-	licenseDeclared: linked[if .name | startswith("libgcc-") then "libgcc" else .name end],
+	licenseDeclared: linked[.name | sub("^libgcc-[0-9]+-dev.*"; "libgcc")],
 	copyrightText: "NOASSERTION",
 	externalRefs: [{ referenceCategory: "PACKAGE-MANAGER", referenceType: "purl",
 		referenceLocator: "pkg:deb/debian/\(.name)@\(.version | @uri)?arch=\(.arch)" }]
