@@ -40,6 +40,6 @@ SUITES ?= bookworm trixie
 fresh: bundle
 	$(Q)$(DEPS) --missing build test fresh >/dev/null || $(DEPS) build test fresh
 	$(Q)$(MAKE) $(PARALLEL) all
-	$(Q)failed=0; for suite in $(SUITES); do for script in debian boot bundle; do \
+	$(Q)failed=0; for suite in $(SUITES); do for script in debian boot bundle container; do \
 	    echo "# $$suite: $$script"; \
 	    SUITE=$$suite HS_BUILD=$(B) bash tests/fresh/$$script.sh || failed=1; done; done; exit $$failed
