@@ -53,20 +53,21 @@ while IFS=$'\t' read -r name arguments <&3; do
 done 3<"$T/steps"
 is 'the user has no rights' "$IMAGE_USER" "$(inside id -u www-data):$(inside id -g www-data)"
 check 'no compiler and no make is in the image' inside sh -c '! command -v cc && ! command -v make'
-is 'no secret is in the image' "$(grep -E '^ *(secret|\[keys\])' "$R/etc/hookspool/hookspool.conf")" ''
+is 'no secret is in the image, and no key' "$(grep -E '^ *secret|^[^;#[]*key' "$R/etc/hookspool/hookspool.conf")" ''
 
 SECRET='the secret of the container'
 URL=http://127.0.0.1:$PORT/hookspool
-mount --bind "$R" "$R" && mount -o remount,ro,bind "$R"
+mount --rbind "$R" "$R" && mount -o remount,ro,bind "$R"
 for folder in run/hookspool var/lib/hookspool tmp; do
 	mkdir -p "$T/writable/$folder" && mount --bind "$T/writable/$folder" "$R/$folder"
 	chown "$IMAGE_USER" "$T/writable/$folder"
 done
-install -d -o www-data -g www-data -m 700 "$T/writable/var/lib/hookspool/spool"
+mkdir -m 700 "$T/writable/var/lib/hookspool/spool"
+chown "$IMAGE_USER" "$T/writable/var/lib/hookspool/spool"
 
 image_start() {
-	inside setpriv --reuid="${IMAGE_USER%:*}" --regid="${IMAGE_USER#*:}" --clear-groups --no-new-privs --bounding-set=-all \
-		env "${EXTRA[@]}" HOOKSPOOL_PORT="$PORT" "$@" sh -c "cd / && exec $COMMAND" >>"$T/log" 2>&1 &
+	env --default-signal "${INSIDE[@]}" setpriv --reuid="${IMAGE_USER%:*}" --regid="${IMAGE_USER#*:}" --clear-groups --no-new-privs --bounding-set=-all \
+		env "${EXTRA[@]}" LIGHTTPD_PORT="$PORT" "$@" sh -c "cd / && exec $COMMAND" >>"$T/log" 2>&1 &
 	server=$!
 }
 health() { curl -s -o "$T/page" -w '%{http_code}' --max-time 20 "$URL/health"; }

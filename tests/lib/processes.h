@@ -16,7 +16,10 @@ int64_t soon(void);
 /* Runs a function in a child, which exits with what it returns. */
 pid_t child_start(int (*run)(void *context), void *context);
 
-/* The exit status, or -1 if the child was killed. */
+/*
+ * The exit status, or -1 if the child was killed. Skips the test if it was killed where robust mutexes do not
+ * work: it may have held one.
+ */
 int child_wait(pid_t pid);
 
 /* Both, for one child. */
