@@ -22,7 +22,8 @@ tests-built: all $(UNIT_BIN) $(TEST_BIN) $(if $(findstring -fsanitize,$(CFLAGS))
 units: $(UNIT_BIN)
 
 run-tests: tests-built
-	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(UNIT_BIN) $(filter-out $(LOAD_UNIT),$(sort $(wildcard tests/integration/*.sh)))
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(UNIT_BIN) $(filter-out $(LOAD_UNIT),$(sort $(wildcard tests/integration/*.sh))) \
+	    $(if $(findstring -fsanitize,$(CFLAGS)),$(LOAD_SERVERS))
 
 # Unit tests make single calls of the C library fail (tests/lib/wrap.h).
 WRAPPED = calloc clock_gettime fallocate fallocate64 fchmod fdatasync fdopendir flock fstat fstat64 fstatat fstatat64 \
