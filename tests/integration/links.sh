@@ -74,7 +74,7 @@ shown_words() {
 }
 for page in $(pages); do
 	[ "$page" != CHANGELOG.md ] || continue
-	shown_words "$page" | grep -oE '(^|[^a-z-])make( [a-z][a-z-]*)+' | sed -E 's/^[^m]//; s/^make //' | tr ' ' '\n' | sort -u |
+	shown_words "$page" | grep -oE '(^|[^a-z-])make( [a-z][a-z0-9-]*)+' | sed -E 's/^[^m]//; s/^make //' | tr ' ' '\n' | sort -u |
 		while IFS= read -r target; do
 			grep -qE "^(\.PHONY:.* )?$target( .*)?:|^\.PHONY:.*\b$target\b" Makefile mk/*.mk || echo "$page: make $target"
 		done

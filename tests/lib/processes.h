@@ -16,6 +16,9 @@ int64_t soon(void);
 /* Runs a function in a child, which exits with what it returns. */
 pid_t child_start(int (*run)(void *context), void *context);
 
+/* False under an emulator of user programs: it leaves a mutex locked when its holder dies. */
+bool robust_mutexes_work(void);
+
 /*
  * The exit status, or -1 if the child was killed. Skips the test if it was killed where robust mutexes do not
  * work: it may have held one.
