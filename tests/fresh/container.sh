@@ -57,7 +57,9 @@ is 'no secret is in the image, and no key' "$(grep -E '^ *secret|^[^;#[]*key' "$
 
 SECRET='the secret of the container'
 URL=http://127.0.0.1:$PORT/hookspool
-mount --rbind "$R" "$R" && mount -o remount,ro,bind "$R"
+mkdir "$T/served"
+mount --rbind "$R" "$T/served" && mount -o remount,ro,bind "$T/served"
+R=$T/served INSIDE[-1]=$T/served # the folder of chroot
 for folder in run/hookspool var/lib/hookspool tmp; do
 	mkdir -p "$T/writable/$folder" && mount --bind "$T/writable/$folder" "$R/$folder"
 	chown "$IMAGE_USER" "$T/writable/$folder"
