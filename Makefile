@@ -1,6 +1,6 @@
 # hookspool. `make help` lists the targets; V=1 shows the commands. mk/ has the rules, one file for each subject.
 
-VERSION := 0.1.0
+VERSION := 0.3.0
 PREFIX ?= /usr/local
 LIBEXECDIR ?= $(PREFIX)/lib/hookspool
 UNITDIR ?= $(PREFIX)/lib/systemd/system
@@ -28,6 +28,7 @@ JOBS := $(shell nproc 2>/dev/null || echo 2)
 ## make deps       install the Debian packages that build and tests need
 ## make install    into DESTDIR, PREFIX (/usr/local); make uninstall removes it again
 ## make deb        a Debian package in build/deb/
+## make release    build/release/: sources, bundles for x86_64 and aarch64, sums, SPDX list, notes; KEY=FILE signs the sums
 ## make fresh      as root, on empty Debians (SUITES): the two commands, package, bundle, a boot
 ## make clean
 
@@ -68,5 +69,5 @@ run:
 clean:
 	rm -rf $(B)
 
-include mk/load.mk mk/ship.mk mk/sdk.mk mk/install.mk mk/package.mk mk/tests.mk mk/tsan.mk mk/coverage.mk mk/mutants.mk mk/check.mk mk/bench.mk mk/faults.mk mk/link.mk
+include mk/load.mk mk/ship.mk mk/sdk.mk mk/install.mk mk/package.mk mk/release.mk mk/tests.mk mk/tsan.mk mk/coverage.mk mk/mutants.mk mk/check.mk mk/bench.mk mk/faults.mk mk/link.mk
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -1,7 +1,8 @@
 # Compiling: flags, objects, the library. Programs are linked in link.mk.
 
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-override CPPFLAGS += -I. -Icommon -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DHS_VERSION='"$(VERSION)"'
+override CPPFLAGS += -I. -Icommon -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DHS_VERSION='"$(VERSION)"' \
+    $(if $(findstring -static,$(LDFLAGS)),-ffile-prefix-map=$(CURDIR)=.)
 # The core is short, and every byte passes through it. It stores small fields one by one and reads them
 # again at once: joined in a vector register first, they arrive too late.
 CORE_CFLAGS := $(if $(filter file,$(origin CFLAGS)),-O3 -fno-tree-slp-vectorize)

@@ -15,7 +15,7 @@ BUNDLE = $(B)/hookspool-$(VERSION)-$(ARCH).tar.gz
 bundle: static
 	$(call say,TAR,$(BUNDLE))
 	$(Q)sh tools/packaging/bundle/make.sh $(B)/static $(VERSION) $(ARCH) >$(BUNDLE).new
-	$(Q)mv $(BUNDLE).new $(BUNDLE)
+	$(Q)rm -f $(B)/hookspool-*-$(ARCH).tar.gz && mv $(BUNDLE).new $(BUNDLE)
 
 # debian/ is made here from tools/packaging/debian/, so that it is no folder of the sources. This make's
 # flags are not the package's.
@@ -40,6 +40,6 @@ SUITES ?= bookworm trixie
 fresh: bundle
 	$(Q)$(DEPS) --missing build test fresh >/dev/null || $(DEPS) build test fresh
 	$(Q)$(MAKE) $(PARALLEL) all
-	$(Q)failed=0; for suite in $(SUITES); do for script in debian boot bundle cluster; do \
+	$(Q)failed=0; for suite in $(SUITES); do for script in debian boot bundle container cluster; do \
 	    echo "# $$suite: $$script"; \
 	    SUITE=$$suite HS_BUILD=$(B) bash tests/fresh/$$script.sh || failed=1; done; done; exit $$failed

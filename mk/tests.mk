@@ -11,7 +11,7 @@ UNIT := $(filter-out $(if $(filter no,$(NATS)),tests/unit/test_ship_engine%),$(s
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT))
 TEST_BIN := $(addprefix $(B)/,$(TEST_PROGRAMS))
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-.PHONY: test run-tests tests-built asan
+.PHONY: test units run-tests tests-built asan
 
 test:
 	$(Q)$(DEPS) --missing build test >/dev/null || $(DEPS) build test
@@ -19,8 +19,11 @@ test:
 
 tests-built: all $(UNIT_BIN) $(TEST_BIN) $(if $(findstring -fsanitize,$(CFLAGS)),,bundle)
 
+units: $(UNIT_BIN)
+
 run-tests: tests-built
-	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(UNIT_BIN) $(filter-out $(LOAD_UNIT),$(sort $(wildcard tests/integration/*.sh)))
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(UNIT_BIN) $(filter-out $(LOAD_UNIT),$(sort $(wildcard tests/integration/*.sh))) \
+	    $(if $(findstring -fsanitize,$(CFLAGS)),$(LOAD_SERVERS))
 
 # Unit tests make single calls of the C library fail (tests/lib/wrap.h).
 WRAPPED = calloc clock_gettime fallocate fallocate64 fchmod fdatasync fdopendir flock fstat fstat64 fstatat fstatat64 \

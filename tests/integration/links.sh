@@ -74,7 +74,7 @@ shown_words() {
 }
 for page in $(pages); do
 	[ "$page" != CHANGELOG.md ] || continue
-	shown_words "$page" | grep -oE '(^|[^a-z-])make( [a-z][a-z-]*)+' | sed -E 's/^[^m]//; s/^make //' | tr ' ' '\n' | sort -u |
+	shown_words "$page" | grep -oE '(^|[^a-z-])make( [a-z][a-z0-9-]*)+' | sed -E 's/^[^m]//; s/^make //' | tr ' ' '\n' | sort -u |
 		while IFS= read -r target; do
 			grep -qE "^(\.PHONY:.* )?$target( .*)?:|^\.PHONY:.*\b$target\b" Makefile mk/*.mk || echo "$page: make $target"
 		done
@@ -86,6 +86,19 @@ for page in $(pages); do
 	done
 done | sort -u >"$T/dead"
 is 'every target of make, command and option exists' "$(cat "$T/dead")" ''
+
+# The claims of docs/assurance.md: each has a command, of make, of the sources or of systemd.
+awk -F ' *[|] *' '/^## / { inside = /Claims/ } inside && /^[|] [^-]/ && $2 != "claim" { print $3 }' docs/assurance.md >"$T/shown"
+check 'there are claims' [ "$(wc -l <"$T/shown")" -gt 10 ]
+sed 's/`//g' "$T/shown" | while read -r program name last; do
+	case $program in
+	make) [ -n "$name" ] ;; # which is looked for above
+	sh) [ -e "$name" ] ;;
+	systemd-analyze) ls tools/packaging/systemd/"$last" ;;
+	*) false ;;
+	esac >/dev/null 2>&1 || echo "docs/assurance.md: $program $name"
+done >"$T/dead"
+is 'each with a command that exists' "$(cat "$T/dead")" ''
 
 # Manual pages: one for each command, with all of its options, and in the list of hookspool(1).
 "$HS_BUILD/hookspool" help | sed -n 's/^  \([a-z]*\) .*/\1/p' | grep -vx help >"$T/commands"

@@ -5,7 +5,7 @@
 #	deps.sh --missing GROUP...  print what is missing; exit 1 if anything is
 #
 # Groups: build, run, test, load, check, portable, sdk, npm, faults, faults-root, bench, profile, package, fresh, coverage,
-#         mutants.
+#         mutants, release.
 # No service is started: invoke-rc.d(8) asks /usr/sbin/policy-rc.d first, and for as long as apt-get
 # runs that one says no.
 set -eu
@@ -74,6 +74,11 @@ package  lintian                looks at what came out
 package  systemd                systemd-analyze: how much the units allow
 fresh    debootstrap            an empty Debian in a folder
 fresh    systemd-container      boots it
+release  git                    archives the sources
+release  jq                     writes the SPDX list
+release  openssh-client         signs the sums
+release  gcc-aarch64-linux-gnu  compiles for aarch64
+release  qemu-user-static       runs its programs
 faults-root fuse3               mounts the two below
 faults-root nbdkit              a disk that fails when told to
 faults-root libnbd-bin          makes a file of it

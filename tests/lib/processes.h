@@ -16,7 +16,13 @@ int64_t soon(void);
 /* Runs a function in a child, which exits with what it returns. */
 pid_t child_start(int (*run)(void *context), void *context);
 
-/* The exit status, or -1 if the child was killed. */
+/* False under an emulator of user programs: it leaves a mutex locked when its holder dies. */
+bool robust_mutexes_work(void);
+
+/*
+ * The exit status, or -1 if the child was killed. Skips the test if it was killed where robust mutexes do not
+ * work: it may have held one.
+ */
 int child_wait(pid_t pid);
 
 /* Both, for one child. */

@@ -614,7 +614,7 @@ static void *write_and_rotate(void *context)
 	return NULL;
 }
 
-/* Reads 200 events, waiting in the reader only. */
+/* Reads 200 events, waiting in the reader only. Each must come before a deadline of its own. */
 static void follow(void)
 {
 	int64_t deadline = soon();
@@ -631,6 +631,7 @@ static void follow(void)
 			snprintf(want, sizeof want, "\"message_id\":\"f%d\"", next++);
 			if (memmem(line.p, line.n, want, strlen(want)) == NULL)
 				fail_msg("expected f%d, got %.*s", next - 1, (int)line.n, line.p);
+			deadline = soon();
 			break;
 		case HS_READ_END: hs_reader_wait(s.reader, PATIENCE_MS); break;
 		default: fail_msg("neither a line nor the end");

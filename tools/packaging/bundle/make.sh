@@ -3,6 +3,8 @@
 # settings, INSTALL.txt. The same sources give the same bytes.
 #
 #	make.sh BUILD VERSION ARCH >ARCHIVE      BUILD has hookspool.fcgi, hookspool and hookspool-load
+#
+# For another architecture than this machine's, STRIP is its strip(1) and RUN an emulator of it.
 set -eu
 umask 022
 build=$1 version=$2 arch=$3
@@ -19,12 +21,12 @@ mkdir -m 700 "$top/hookspool"
 # The id of the build depends on the folder that it was made in.
 for pair in hookspool.fcgi:public_html/hookspool.cgi hookspool:hookspool/hookspool \
 	hookspool-load:hookspool/hookspool-load; do
-	strip --remove-section=.note.gnu.build-id -o "$top/${pair#*:}" "$build/${pair%%:*}"
+	"${STRIP:-strip}" --remove-section=.note.gnu.build-id -o "$top/${pair#*:}" "$build/${pair%%:*}"
 	chmod 755 "$top/${pair#*:}"
 done
 chmod 700 "$top/hookspool/hookspool" "$top/hookspool/hookspool-load"
 install -m 644 "$here/../../../apache-conf/htaccess" "$top/public_html/.htaccess"
-"$build/hookspool" docs sample |
+${RUN-} "$build/hookspool" docs sample |
 	sed 's|^spool_dir = .*|spool_dir = /home/you/hookspool/spool|' >"$top/hookspool/hookspool.conf"
 chmod 600 "$top/hookspool/hookspool.conf"
 sed "s/VERSION/$version/g; s/ARCH/$arch/g" "$here/INSTALL.txt" >"$top/INSTALL.txt"
