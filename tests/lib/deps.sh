@@ -23,6 +23,7 @@ build    libdeflate-dev        compresses them
 build    libsqlite3-dev         hookspool load: SQLite
 build    libpq-dev              hookspool load: PostgreSQL
 build    libmariadb-dev         hookspool load: MariaDB
+build    libseccomp-dev         the handler'"'"'s filter of system calls
 build    libcurl4-openssl-dev   hookspool send and check --url speak HTTP
 load     postgresql             a server of their own for the tests of load
 load     mariadb-server         another one
