@@ -37,7 +37,7 @@ $(B)/unit/test_pump: $(call obj,$(addprefix tools/sink/,pump.c pump_input.c keye
 # Tests of the loader, over the target in memory of tests/lib.
 LOAD_UNIT := $(addprefix $(B)/unit/test_,loader catalogue fold)
 $(LOAD_UNIT): $(call obj,$(filter-out $(addprefix tools/load/,main.c sink_load.c options.c status.c trial.c dry_run.c retype.c rebuild.c erase_requests.c),$(filter tools/load/%,$(LOAD_SRC))))
-$(LOAD_UNIT): LIBS = -lcmocka -linih -ljson-c $(foreach database,$(LOAD),$(LOAD_LIBS_$(database))) $(LDLIBS_COMMON)
+$(LOAD_UNIT): LIBS = -lcmocka -linih -ljson-c $(SECCOMP_LIBS) $(foreach database,$(LOAD),$(LOAD_LIBS_$(database))) $(LDLIBS_COMMON)
 $(B)/unit/test_progress: $(call obj,tools/report/output.c tools/report/progress.c)
 $(TEST_BIN): $(B)/%: $(B)/obj/tests/lib/%.o
 

@@ -5,6 +5,7 @@
 #include "cgi/server/sandbox_calls.h"
 #include "spool/shared/spool_dir.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +28,9 @@ enum {
 	FILES_MOST = 256, /* of plain CGI, which has some twenty open, and what its server left open */
 };
 
-static const char BOOT_ID[] = "/proc/sys/kernel/random/boot_id", SANITIZER[] = "this program has a sanitizer";
+static const char BOOT_ID[] = "/proc/sys/kernel/random/boot_id", SANITIZER[] = "this program has a sanitizer",
+		  NO_SPOOL[] = "spool_dir is missing", NO_LANDLOCK[] = "this kernel has none, or it is disabled",
+		  OLD_LANDLOCK[] = "that of this kernel is too old: Linux 5.19 or newer";
 
 struct places {
 	struct hs_landlock_place place[PLACES];
@@ -78,60 +81,55 @@ static const char *confine(struct places *places, const struct hs_settings *sett
 	if (SANITIZED)
 		return SANITIZER;
 	if (version < HS_LANDLOCK_LEAST)
-		return version == 0 ? "this kernel has none, or it is disabled" : "that of this kernel is too old";
+		return version == 0 ? NO_LANDLOCK : OLD_LANDLOCK;
 	if (hs_landlock_enter(places->place, places->n) < 0)
 		return strerror(errno);
 	sandbox->landlock = version;
 	return NULL;
 }
 
-static void refuse(const char *what, const char *why)
+/* Logs what is in force, and why the rest is not. True: it is enough. */
+static bool settle(const struct hs_settings *settings, const char *no_landlock, const char *no_seccomp,
+                   const struct hs_sandbox *sandbox)
 {
-	hs_log(HS_LOG_ERROR, "start: sandbox = strict: %s: %s; use Linux 5.19 or newer with it, or set sandbox = auto",
-	       what, why);
-}
+	char landlock[160], seccomp[160] = "seccomp";
+	bool enough = settings->sandbox != HS_SANDBOX_STRICT || (no_landlock == NULL && no_seccomp == NULL);
 
-static void tell(const struct hs_sandbox *sandbox, const char *no_landlock, const char *no_seccomp)
-{
-	char landlock[128] = "no Landlock: ", seccomp[128] = "no seccomp: ";
-
-	if (no_landlock == NULL)
-		snprintf(landlock, sizeof landlock, "Landlock %d", sandbox->landlock);
-	else
+	snprintf(landlock, sizeof landlock, "Landlock %d", sandbox->landlock);
+	if (no_landlock != NULL)
 		snprintf(landlock, sizeof landlock, "no Landlock (%s)", no_landlock);
-	if (no_seccomp == NULL)
-		snprintf(seccomp, sizeof seccomp, "seccomp");
-	else
+	if (no_seccomp != NULL)
 		snprintf(seccomp, sizeof seccomp, "no seccomp (%s)", no_seccomp);
-	hs_log(HS_LOG_INFO, "start: sandbox: %s, %s", landlock, seccomp);
+	if (enough)
+		hs_log(HS_LOG_INFO, "start: sandbox: %s, %s", landlock, seccomp);
+	else
+		hs_log(HS_LOG_ERROR, "start: sandbox = strict, but there is %s, %s: remedy it, or set sandbox = auto",
+		       landlock, seccomp);
+	return enough;
 }
 
 bool hs_sandbox_enter_server(const struct hs_settings *settings, const struct hs_sandbox_needs *needs,
                              struct hs_sandbox *sandbox)
 {
-	bool strict = settings->sandbox == HS_SANDBOX_STRICT;
-	struct places places = { .n = 0 };
-	const char *no_landlock = "spool_dir is missing", *no_seccomp;
+	struct places places;
+	const char *no_landlock = NO_SPOOL, *no_seccomp;
 
 	*sandbox = (struct hs_sandbox){ 0 };
 	if (settings->sandbox == HS_SANDBOX_OFF) {
 		hs_log(HS_LOG_INFO, "start: sandbox: off");
 		return true;
 	}
+	places.n = 0;
 	add_file(&places, needs->settings_file);
 	if (needs->socket != NULL)
 		add_folder(&places, HS_LANDLOCK_REMOVE, needs->socket);
 	if (hs_spool_dir_make(settings))
 		no_landlock = confine(&places, settings, sandbox);
-	no_seccomp = SANITIZED ? SANITIZER : hs_sandbox_limit_calls(strict);
+	/* Stays open: procfs would make a new file of one that is not in use, and Landlock knows files, not names. */
+	(void)hs_io_open_place(BOOT_ID);
+	no_seccomp = SANITIZED ? SANITIZER : hs_sandbox_limit_calls(settings->sandbox == HS_SANDBOX_STRICT);
 	sandbox->seccomp = no_seccomp == NULL;
-	if (strict && no_landlock != NULL)
-		refuse("Landlock", no_landlock);
-	else if (strict && no_seccomp != NULL)
-		refuse("seccomp", no_seccomp);
-	else
-		tell(sandbox, no_landlock, no_seccomp);
-	return !strict || (no_landlock == NULL && no_seccomp == NULL);
+	return settle(settings, no_landlock, no_seccomp, sandbox);
 }
 
 static void limit(int resource, rlim_t most)
@@ -146,18 +144,20 @@ static void limit(int resource, rlim_t most)
 bool hs_sandbox_enter_cgi(const struct hs_settings *settings, struct hs_sandbox *sandbox)
 {
 	bool strict = settings->sandbox == HS_SANDBOX_STRICT;
-	struct places places = { .n = 0 };
-	const char *fault = "spool_dir is missing";
+	struct places places;
+	const char *fault = NO_SPOOL;
 	struct stat st;
 
 	*sandbox = (struct hs_sandbox){ 0 };
 	if (settings->sandbox == HS_SANDBOX_OFF)
 		return true;
+	places.n = 0;
 	limit(RLIMIT_NOFILE, FILES_MOST);
 	if (strict ? hs_spool_dir_make(settings) : hs_io_stat(AT_FDCWD, settings->spool_dir, &st) == 0)
 		fault = confine(&places, settings, sandbox);
 	if (strict && fault != NULL)
-		refuse("Landlock", fault);
+		hs_log(HS_LOG_ERROR,
+		       "sandbox = strict, but there is no Landlock (%s): remedy it, or set sandbox = auto", fault);
 	return !strict || fault == NULL;
 }
 

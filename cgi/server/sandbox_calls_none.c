@@ -3,5 +3,5 @@
 const char *hs_sandbox_limit_calls(bool kill)
 {
 	(void)kill;
-	return "this program was built without it";
+	return "this program was built with SECCOMP=no";
 }
