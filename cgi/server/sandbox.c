@@ -181,7 +181,7 @@ static bool is_same(const char *a, const char *b)
 	return a != NULL && strcmp(a, b) == 0;
 }
 
-/* What has stayed is used as it was, even if it cannot be opened now. */
+/* Settings that have stayed are used as before, even if their file cannot be opened now. */
 bool hs_sandbox_admits(const struct hs_sandbox *sandbox, const struct hs_settings *old, const struct hs_settings *next)
 {
 	const char *outside = NULL;

@@ -24,7 +24,7 @@ struct hs_sandbox {
 	bool seccomp;
 };
 
-/* What a FastCGI server needs beside the spool. */
+/* The needs of a FastCGI server beside the spool. */
 struct hs_sandbox_needs {
 	const char *settings_file; /* to be read again; "": none */
 	const char *socket;        /* the path of a Unix socket, to be removed at the end; NULL: none */

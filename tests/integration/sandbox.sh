@@ -54,7 +54,7 @@ event s-2 >"$T/body"
 signed "$T/body"
 took 1 0 'the next segment is begun'
 check 'the sealed one is compressed' wait_for 30 eval 'ls "$S"/spool/events-*.gz'
-hs erase --user u-1 --yes
+hs erase --user u-1
 is 'a person is erased beside it' $CODE 0
 event s-3 >"$T/body"
 signed "$T/body"
