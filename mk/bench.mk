@@ -81,3 +81,10 @@ bench-scale:
 .PHONY: format
 format:
 	$(Q)find common cgi tools tests -name '*.[ch]' -exec clang-format -i {} +
+
+## make soak             HOURS of even load: memory, descriptors, index and latency, as rows and a picture: RATE, MINUTES
+.PHONY: soak
+soak:
+	$(Q)$(DEPS) --missing build test >/dev/null || $(DEPS) build test
+	$(Q)$(MAKE) $(PARALLEL) -s all $(B)/bench/load
+	$(Q)HS_BUILD=$(B) bash tests/bench/soak.sh

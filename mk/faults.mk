@@ -1,7 +1,7 @@
 # The fault harness: tests/faults.
 
-FAULTS_ROOT := $(wildcard $(addprefix tests/faults/,power.sh remount.sh writeback.sh))
-FAULTS := $(filter-out %/lib.sh %/sweep.sh %/selftest.sh $(FAULTS_ROOT),$(sort $(wildcard tests/faults/*.sh)))
+FAULTS_ROOT := $(wildcard $(addprefix tests/faults/,power.sh power_commands.sh remount.sh writeback.sh))
+FAULTS := $(filter-out %/lib.sh %/disk.sh %/sweep.sh %/selftest.sh $(FAULTS_ROOT),$(sort $(wildcard tests/faults/*.sh)))
 FAULT_BIN := $(addprefix $(B)/faults_,driver count replay)
 .PHONY: faults faults-root faults-selftest faults-built
 faults-built: $(B)/hookspool.fcgi $(B)/hookspool $(FAULT_BIN) $(B)/failmalloc.so $(B)/fcgi_raw

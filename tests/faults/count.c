@@ -3,7 +3,7 @@
  *
  *	count SPOOL [LEDGER]
  *
- * Reads every events*.jsonl (and what the ledger says was acknowledged, an id a line) and
+ * Reads every events*.jsonl and events*.jsonl.gz (and what the ledger says was acknowledged, an id a line) and
  * prints one line of figures. Exit 0: nothing lost, nothing twice, every line one JSON
  * object, the numbers of the sealed segments without a gap or a repetition.
  */
@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 enum { SLOTS = 1 << 22, SHOWN = 5, LEVELS = 32 };
 
@@ -71,31 +72,45 @@ static bool count_record(const char *line, size_t n)
 	return good;
 }
 
-static void count_file(const char *dir, const char *name)
+/* The text of a file, compressed or not, and a NUL; the caller frees it. */
+static char *read_text(const char *path, size_t *n)
 {
-	char path[4096], *line = NULL;
-	size_t cap = 0;
-	ssize_t n;
-	FILE *f;
+	size_t cap = 1 << 16;
+	char *text = malloc(cap);
+	gzFile f = gzopen(path, "rb");
+	int got = 1, status = Z_OK;
 
-	snprintf(path, sizeof path, "%s/%s", dir, name);
-	f = fopen(path, "r");
-	if (f == NULL) {
-		perror(path);
+	for (*n = 0; f != NULL && text != NULL && got > 0; *n += got > 0 ? (size_t)got : 0) {
+		if (*n + 1 == cap)
+			text = realloc(text, cap *= 2);
+		got = text == NULL ? -1 : gzread(f, text + *n, (unsigned)(cap - 1 - *n));
+	}
+	if (f != NULL)
+		status = gzclose(f);
+	if (f == NULL || text == NULL || got < 0 || status != Z_OK) {
+		fprintf(stderr, "count: %s cannot be read\n", path);
 		exit(2);
 	}
-	while ((n = getline(&line, &cap, f)) > 0) {
-		if (line[n - 1] != '\n') {
-			complain(++torn, "torn", name, line);
-			continue;
-		}
-		line[--n] = '\0';
+	text[*n] = '\0';
+	return text;
+}
+
+static void count_file(const char *dir, const char *name)
+{
+	char path[4096], *text, *line, *end;
+	size_t n;
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	text = read_text(path, &n);
+	for (line = text; (end = memchr(line, '\n', (size_t)(text + n - line))) != NULL; line = end + 1) {
+		*end = '\0';
 		lines++;
-		if (n == 0 || !count_record(line, (size_t)n))
+		if (end == line || !count_record(line, (size_t)(end - line)))
 			complain(++broken, "no JSON object", name, line);
 	}
-	free(line);
-	fclose(f);
+	if (line < text + n)
+		complain(++torn, "torn", name, line);
+	free(text);
 }
 
 static void count_ledger(const char *path)
@@ -127,7 +142,9 @@ static int is_events(const struct dirent *d)
 {
 	size_t n = strlen(d->d_name);
 
-	return strncmp(d->d_name, "events", 6) == 0 && n > 6 && strcmp(d->d_name + n - 6, ".jsonl") == 0;
+	return strncmp(d->d_name, "events", 6) == 0 &&
+	       ((n > 6 && strcmp(d->d_name + n - 6, ".jsonl") == 0) ||
+	        (n > 9 && strcmp(d->d_name + n - 9, ".jsonl.gz") == 0));
 }
 
 int main(int argc, char **argv)
@@ -148,10 +165,13 @@ int main(int argc, char **argv)
 	}
 	for (int i = 0; i < n; i++) { /* "events-" sorts before "events." */
 		const char *number = strrchr(list[i]->d_name, '-');
+		unsigned long is = number != NULL ? strtoul(number + 1, NULL, 10) : 0;
 
-		if (number != NULL) {
-			gaps += ++segments > 1 && strtoul(number + 1, NULL, 10) != last + 1;
-			last = strtoul(number + 1, NULL, 10);
+		if (is > 0 && is == last && strstr(number, ".gz") != NULL)
+			continue; /* the plain file goes once the compressed one is there for good */
+		if (is > 0) {
+			gaps += ++segments > 1 && is != last + 1;
+			last = is;
 		}
 		count_file(argv[1], list[i]->d_name);
 	}

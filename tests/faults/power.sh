@@ -1,77 +1,14 @@
 #!/bin/bash
-# power.sh: the power goes. Needs root: ext4 and XFS on a loop device over a file that
-# qemu-storage-daemon exports and whose writes it logs, flushes included. From the log come the
-# images a disk may hold: as of every flush, and between two flushes with writes missing, torn
-# and in another order. Each is mounted under another boot id; what had been acknowledged by
-# then must be there, in whole lines, and service must go on. The events have values that a rule
-# drops or hashes: these are in no byte that was ever written.
+# power.sh: the power goes. Needs root (disk.sh): ext4 and XFS. The images are those as of every
+# flush, and those between two flushes with writes missing, torn and in another order. Each is
+# mounted under another boot id; what had been acknowledged by then must be there, in whole lines,
+# and service must go on. The events have values that a rule drops or hashes: these are in no byte
+# that was ever written.
 . "$(dirname "$0")/lib.sh"
-
-need_root
-need qemu-storage-daemon losetup mkfs.ext4 mkfs.xfs unshare
-if [ -z "${HS_UNSHARED-}" ]; then # mounts of our own, which end with us
-	clean_up_first() { rm -rf "$T"; }
-	trap clean_up_first EXIT
-	HS_UNSHARED=1 unshare -m bash "$0" "$@"
-	exit
-fi
+. "$(dirname "$0")/disk.sh"
 
 TORN=${TORN:-$(size 20 500)}
 REQUESTS=${REQUESTS:-$(size 12 60)}
-REPLAY=$HS_BUILD/faults_replay
-LOOP= MOUNTED= QEMU_PID=
-BOOT_ID=/proc/sys/kernel/random/boot_id
-
-give_back() {
-	[ -z "$MOUNTED" ] || umount "$MOUNTED"
-	[ -z "$LOOP" ] || losetup -d "$LOOP"
-	[ -z "$QEMU_PID" ] || end_process "$QEMU_PID"
-	LOOP='' MOUNTED='' QEMU_PID=''
-}
-trap 'umount "$BOOT_ID" 2>/dev/null; give_back; clean_up' EXIT
-
-mount_image() {
-	LOOP=$(losetup --find --show "$1") && mount "$LOOP" "$DISK" && MOUNTED=$DISK
-}
-
-unmount() {
-	umount "$DISK" && MOUNTED= && losetup -d "$LOOP" && LOOP=
-}
-
-# base_make FILESYSTEM: $T/base, an image with an empty spool directory.
-base_make() {
-	rm -f "$T/base"
-	case $1 in
-	ext4) truncate -s 48M "$T/base" && mkfs.ext4 -q -F "$T/base" ;;
-	xfs) truncate -s 320M "$T/base" && mkfs.xfs -q "$T/base" ;;
-	esac
-	place_make 'rotate_size = 16K' 'hash_key = 00112233445566778899aabbccddeeff' \
-		'[fields]' 'properties_card = drop' 'properties_email = hash'
-	DISK=$S/disk
-	SPOOL_DIR=$DISK/spool
-	SPOOL=$SPOOL_DIR/events.jsonl
-	mkdir "$DISK"
-	sed -i "s|^spool_dir = .*|spool_dir = $SPOOL_DIR|" "$S/hookspool.conf"
-	mount_image "$T/base" || exit 2
-	mkdir -m 700 "$SPOOL_DIR"
-	own "$SPOOL_DIR"
-	unmount
-}
-
-# logged_start: $T/export is the disk, $T/log what is written to it.
-logged_start() {
-	cp --sparse=always "$T/base" "$T/disk"
-	rm -f "$T/log"
-	: >"$T/log"
-	: >"$T/export"
-	qemu-storage-daemon --blockdev driver=file,node-name=disk,filename="$T/disk" \
-		--blockdev driver=file,node-name=log,filename="$T/log" \
-		--blockdev driver=blklogwrites,node-name=logged,file=disk,log=log \
-		--export type=fuse,id=export,node-name=logged,mountpoint="$T/export",writable=on \
-		>>"$T/qemu.log" 2>&1 &
-	QEMU_PID=$!
-	wait_for 10 eval '[ "$(stat -c %s "$T/export")" -gt 0 ]' || { cat "$T/qemu.log"; exit 2; }
-}
 
 # private_body NAME FROM TO: batch_body, with values in each event that must not be kept.
 private_body() {
@@ -137,20 +74,20 @@ image_check() {
 on() { # FILESYSTEM
 	local at=0 entry offset last i n
 	FS=$1 images=0 bad=0 lost=0 unmountable=0
-	base_make "$FS"
+	base_make "$FS" 'hash_key = 00112233445566778899aabbccddeeff' \
+		'[fields]' 'properties_card = drop' 'properties_email = hash'
 	bodies_make 1
-	logged_start
+	logged_start "$T/base" "$T/log"
 	mount_image "$T/export" || exit 2
 	work
 	sync -f "$DISK"
 	unmount
-	end_process "$QEMU_PID"
-	QEMU_PID=
+	logged_end
 	"$REPLAY" points "$T/log" >"$T/points"
 	n=$(wc -l <"$T/points")
 	is "$FS: the log has flushes" "$((n > REQUESTS))" 1
 	is "$FS: what rules drop or hash was never written, and the records were" "$(never_written) $(($(grep -ac '"b-1"' "$T/log") > 0))" "0 1"
-	mount --bind "$T/boot_id" "$BOOT_ID"
+	other_boot
 
 	cp --sparse=always "$T/base" "$T/now"
 	while read -r entry offset; do
@@ -177,7 +114,7 @@ on() { # FILESYSTEM
 		"$REPLAY" tear "$T/log" "$T/image" "$entry" "$((last - 1))" "$i"
 		image_check "$offset" "torn after entry $entry, seed $i"
 	done
-	umount "$BOOT_ID"
+	same_boot
 	is "$FS: $TORN images reordered or torn: nothing lost, service continues" "$images $bad" "$TORN 0"
 	# XFS does not replay its log over every torn directory block (EFSBADCRC): not our affair,
 	# as long as it is rare
@@ -185,6 +122,5 @@ on() { # FILESYSTEM
 	figure "$FS: $images reordered or torn images: acknowledged lost $lost, images in which anything is wrong $bad; $unmountable more could not be mounted"
 }
 
-cat /proc/sys/kernel/random/uuid >"$T/boot_id"
 for fs in ${ONLY-ext4 xfs}; do on "$fs"; done
 done_testing

@@ -28,6 +28,9 @@ catches 2 'index before sync' 'lost [1-9]' sync
 catches 3 'no lock' 'twice [1-9]|lost [1-9]|broken [1-9]|torn [1-9]' writers EVENTS=20000 SECONDS_MOST=20
 catches 4 'poison ignored' 'leader is not answered 200' sync
 catches 4 'poison ignored' 'not on stable storage' errno_syscall ONLY=next CALL=fdatasync LIMIT=6
+if [ "$(id -u)" = 0 ] && command -v qemu-storage-daemon mkfs.ext4 >/dev/null; then
+	catches 1 'no sync' 'that no handler had' power_commands ONLY=ext4 SECOND=1 TORN=5
+fi
 if [ "$(id -u)" = 0 ] && command -v nbdkit nbdfuse mkfs.ext4 >/dev/null; then
 	catches 5 'a blind sync believed' 'lost: id: m-2' writeback ONLY=ext4 ROLES=foreign
 fi
