@@ -132,13 +132,12 @@ bool hs_sandbox_enter_server(const struct hs_settings *settings, const struct hs
 	return settle(settings, no_landlock, no_seccomp, sandbox);
 }
 
-static void limit(int resource, rlim_t most)
+static void limit_files(void)
 {
 	struct rlimit now;
 
-	if (getrlimit(resource, &now) < 0 || now.rlim_cur <= most)
-		return;
-	setrlimit(resource, &(struct rlimit){ most, most });
+	if (getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_cur > FILES_MOST)
+		setrlimit(RLIMIT_NOFILE, &(struct rlimit){ FILES_MOST, FILES_MOST });
 }
 
 bool hs_sandbox_enter_cgi(const struct hs_settings *settings, struct hs_sandbox *sandbox)
@@ -152,7 +151,7 @@ bool hs_sandbox_enter_cgi(const struct hs_settings *settings, struct hs_sandbox 
 	if (settings->sandbox == HS_SANDBOX_OFF)
 		return true;
 	places.n = 0;
-	limit(RLIMIT_NOFILE, FILES_MOST);
+	limit_files();
 	if (strict ? hs_spool_dir_make(settings) : hs_io_stat(AT_FDCWD, settings->spool_dir, &st) == 0)
 		fault = confine(&places, settings, sandbox);
 	if (strict && fault != NULL)
@@ -164,7 +163,7 @@ bool hs_sandbox_enter_cgi(const struct hs_settings *settings, struct hs_sandbox 
 void hs_sandbox_end_threads(const struct hs_sandbox *sandbox)
 {
 	if (sandbox->landlock > 0)
-		limit(RLIMIT_NPROC, 0);
+		setrlimit(RLIMIT_NPROC, &(struct rlimit){ 0, 0 });
 }
 
 /* --- settings that are read again ---------------------------------------------- */
