@@ -14,7 +14,7 @@ CFLAGS ?= -O2 -g -fstack-protector-strong
 CURL ?= $(if $(findstring -static,$(LDFLAGS)),no,yes)
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
-## make            build into build/; CURL=no leaves libcurl out
+## make            build into build/; CURL=no leaves libcurl out, SECCOMP=no the filter of system calls
 ## make static     build/static/hookspool.fcgi, hookspool and hookspool-load (SQLite), which need no library of the host
 ## make bundle     build/hookspool-VERSION-ARCH.tar.gz, for a host with a file manager and no more
 ## make run        lighttpd with a throwaway spool; ONCE=1 stops after seven events
@@ -41,16 +41,17 @@ all: $(B)/hookspool.fcgi $(B)/hookspool.cgi $(B)/hookspool $(B)/hookspool-load m
 help:
 	@sed -n 's/^## //p' $(filter Makefile mk/%,$(MAKEFILE_LIST))
 
+CGI_ALL := $(sort $(shell find cgi -name '*.c'))
 COMMON := $(sort $(shell find common -name '*.c'))
-CGI := $(sort $(shell find cgi -name '*.c'))
+CGI = $(filter-out $(if $(filter no,$(SECCOMP)),%/sandbox_calls.c,%/sandbox_calls_none.c),$(CGI_ALL))
 TOOLS := $(filter-out tools/load/% tools/ship/% $(foreach c,tools/probe/http tools/sink/http_posts,$(c)$(if $(filter no,$(CURL)),,_none).c),$(sort $(shell find tools -name '*.c'))) \
     tools/load/option_table.c tools/ship/option_table.c
 
-include mk/build.mk mk/console.mk mk/documents.mk
+include mk/build.mk mk/sandbox.mk mk/console.mk mk/documents.mk
 
 $(B)/libhookspool.a: $(call obj,$(COMMON))
 $(B)/hookspool.fcgi: $(call obj,$(CGI)) $(WEB_OBJ) $(B)/libhookspool.a
-$(B)/hookspool.fcgi: LIBS = -lfcgi $(LDLIBS_COMMON)
+$(B)/hookspool.fcgi: LIBS = -lfcgi $(SECCOMP_LIBS) $(LDLIBS_COMMON)
 $(B)/hookspool: $(call obj,$(TOOLS)) $(B)/libhookspool.a $(B)/.curl-$(CURL)
 $(B)/hookspool: LIBS = $(if $(filter no,$(CURL)),,-lcurl) $(LDLIBS_COMMON)
 PROGRAMS = $(addprefix $(B)/,hookspool.fcgi hookspool)

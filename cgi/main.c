@@ -80,10 +80,11 @@ static int serve_cgi(void)
 	return hs_serve_cgi(settings, &error);
 }
 
-/* `kind` says where the socket is from. */
-static int serve_fcgi(int fd, char *kind)
+/* `kind` says where the socket is from; `address` is one that hs_listen made, or NULL. */
+static int serve_fcgi(int fd, char *kind, const char *address)
 {
 	char used[PATH_MAX];
+	struct hs_sandbox_needs needs = { used, hs_listen_path(address) };
 	struct hs_settings_error error;
 	struct hs_settings *settings = load_or_tell(used, &error);
 	int code;
@@ -91,7 +92,7 @@ static int serve_fcgi(int fd, char *kind)
 	if (settings == NULL)
 		return EX_CONFIG;
 	log_settings("start", kind, used, settings);
-	code = hs_serve_fcgi(fd, settings, reload, kind);
+	code = hs_serve_fcgi(fd, settings, &needs, reload, kind);
 	hs_log(HS_LOG_INFO, "stop: hookspool " HS_VERSION ", %s", kind);
 	hs_log_flush();
 	return code;
@@ -120,7 +121,7 @@ static int serve_address(const char *address)
 	if (fd < 0)
 		return EX_UNAVAILABLE;
 	snprintf(kind, sizeof kind, "FastCGI at %s", address);
-	code = serve_fcgi(fd, kind);
+	code = serve_fcgi(fd, kind, address);
 	hs_listen_end(address, &file);
 	return code;
 }
@@ -146,9 +147,9 @@ static int serve_inherited(void)
 	int fd = hs_listen_inherited();
 
 	if (fd != -1)
-		return fd < 0 ? EX_UNAVAILABLE : serve_fcgi(fd, from_systemd);
+		return fd < 0 ? EX_UNAVAILABLE : serve_fcgi(fd, from_systemd, NULL);
 	if (hs_listen_is(STDIN_FILENO))
-		return serve_fcgi(STDIN_FILENO, from_server);
+		return serve_fcgi(STDIN_FILENO, from_server, NULL);
 	if (getenv("REQUEST_METHOD") != NULL)
 		return serve_cgi();
 	fputs(USAGE, stderr);

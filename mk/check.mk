@@ -38,7 +38,7 @@ portable:
 	$(Q)$(DEPS) --missing build portable >/dev/null || $(DEPS) build portable
 	$(Q)rm -rf $(BORROWED) && mkdir -p $(BORROWED)/openssl
 	$(Q)ln -s /usr/include/linux /usr/include/asm-generic $(MULTIARCH)/asm \
-	    $(wildcard $(addprefix /usr/include/,lmdb.h libdeflate.h z*.h fcg*.h fastcgi.h sqlite3.h mariadb)) $(BORROWED)
+	    $(wildcard $(addprefix /usr/include/,lmdb.h seccomp*.h libdeflate.h z*.h fcg*.h fastcgi.h sqlite3.h mariadb)) $(BORROWED)
 	$(Q)ln -s $(wildcard /usr/include/openssl/*.h $(MULTIARCH)/openssl/*.h) $(BORROWED)/openssl
 	$(Q)$(MAKE) $(PARALLEL) WERROR=1 CURL=no B=$(B)/portable/musl \
 	    CC='musl-gcc -isystem $(abspath $(BORROWED))' objects

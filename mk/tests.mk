@@ -1,7 +1,7 @@
 # Unit and integration tests.
 
 CGI_PURE := $(sort $(wildcard cgi/http/*.c cgi/http/*/*.c)) cgi/server/sd_notify.c cgi/server/fcgi_records.c
-CGI_TESTED := $(addprefix cgi/server/,accept.c partial_request.c partial_poller.c listen.c runtime.c thread.c)
+CGI_TESTED := $(addprefix cgi/server/,accept.c partial_request.c partial_poller.c listen.c runtime.c sandbox.c thread.c) $(SANDBOX_CALLS)
 TOOLS_PURE := $(addprefix tools/sink/,ack_tracker.c routing_rules.c segment_shape.c) \
     $(addprefix tools/probe/,response_verdict.c sample_events.c sender.c direct_cases.c) \
     $(wildcard tools/schema/*.c) $(addprefix tools/report/,bar_table.c filter.c findings.c projection.c record_head.c terminal.c)
@@ -34,13 +34,13 @@ WRAP = $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
 PROGRAMS += $(UNIT_BIN) $(TEST_BIN)
 $(UNIT_BIN): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(call obj,$(CGI_TESTED) $(CGI_PURE) $(TOOLS_PURE) $(TESTLIB)) $(WEB_OBJ) $(B)/libhookspool.a
 $(UNIT_BIN): LINK_FLAGS = $(LDFLAGS) $(WRAP)
-$(UNIT_BIN): LIBS = -lcmocka -linih -ljson-c $(LDLIBS_COMMON)
+$(UNIT_BIN): LIBS = -lcmocka -linih -ljson-c $(SECCOMP_LIBS) $(LDLIBS_COMMON)
 # The pump, with the test's own sinks.
 $(B)/unit/test_pump: $(call obj,$(addprefix tools/sink/,pump.c pump_input.c keyed_scheduler.c retry_policy.c stop_signals.c event_source.c dead_letter_source.c) tools/report/progress.c tools/command.c)
 # Tests of the loader, over the target in memory of tests/lib.
 LOAD_UNIT := $(addprefix $(B)/unit/test_,loader catalogue fold)
 $(LOAD_UNIT): $(call obj,$(filter-out $(addprefix tools/load/,main.c sink_load.c options.c status.c trial.c dry_run.c retype.c rebuild.c erase_requests.c),$(filter tools/load/%,$(LOAD_SRC))))
-$(LOAD_UNIT): LIBS = -lcmocka -linih -ljson-c $(foreach database,$(LOAD),$(LOAD_LIBS_$(database))) $(LDLIBS_COMMON)
+$(LOAD_UNIT): LIBS = -lcmocka -linih -ljson-c $(SECCOMP_LIBS) $(foreach database,$(LOAD),$(LOAD_LIBS_$(database))) $(LDLIBS_COMMON)
 # Tests of ship; those of the engine talk to servers of their own.
 SHIP_ENGINE_UNIT := $(filter $(B)/unit/test_ship_engine%,$(UNIT_BIN))
 $(filter $(B)/unit/test_ship_%,$(UNIT_BIN)): $(call obj,$(SHIP_PURE))

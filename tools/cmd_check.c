@@ -16,6 +16,7 @@
 #include "tools/probe/check_consumers.h"
 #include "tools/probe/check_loads.h"
 #include "tools/probe/check_program.h"
+#include "tools/probe/check_sandbox.h"
 #include "tools/probe/check_url.h"
 #include "tools/report/bar_table.h"
 #include "tools/report/filter.h"
@@ -245,6 +246,7 @@ static bool check_settings(struct checked *c, const char *path)
 	check_access(r, c->settings);
 	check_console(r, c->settings);
 	check_rules(r, c->settings);
+	hs_check_sandbox(r, c->settings);
 	if (c->settings->doubtful_line != 0)
 		hs_findings_warn(r, "secrets", "correct the line, unless that is what was meant",
 		                 "line %d holds a secret or key: %s", c->settings->doubtful_line, c->settings->doubt);

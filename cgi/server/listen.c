@@ -28,9 +28,9 @@ static int fail(int fd, const char *address, const char *why)
 	return -1;
 }
 
-static const char *unix_path(const char *address)
+const char *hs_listen_path(const char *address)
 {
-	return strncmp(address, "unix:", 5) == 0 ? address + 5 : NULL;
+	return address != NULL && strncmp(address, "unix:", 5) == 0 ? address + 5 : NULL;
 }
 
 /* True for a socket that no process listens on any more. One whose queue is full (EAGAIN) is alive. */
@@ -134,7 +134,7 @@ static int listen_tcp(const char *address)
 
 int hs_listen(const char *address, struct stat *file)
 {
-	const char *path = unix_path(address);
+	const char *path = hs_listen_path(address);
 
 	return path != NULL ? listen_unix(address, path, file) : listen_tcp(address);
 }
@@ -161,7 +161,7 @@ int hs_listen_inherited(void)
 
 void hs_listen_end(const char *address, const struct stat *file)
 {
-	const char *path = unix_path(address);
+	const char *path = hs_listen_path(address);
 	struct stat st;
 
 	if (path != NULL && hs_io_stat(AT_FDCWD, path, &st) == 0 && st.st_dev == file->st_dev &&

@@ -20,6 +20,9 @@ int hs_listen(const char *address, struct stat *file);
  */
 int hs_listen_inherited(void);
 
+/* The path of unix:/path; NULL: the address is another one, or NULL. */
+const char *hs_listen_path(const char *address);
+
 /* Removes the file of a unix socket, unless another program has replaced it. */
 void hs_listen_end(const char *address, const struct stat *file);
 

@@ -3,6 +3,7 @@
 #include "cgi/http/router.h"
 #include "cgi/http/setup_page.h"
 #include "cgi/server/runtime.h"
+#include "cgi/server/sandbox.h"
 #include "cgi/server/thread.h"
 
 #include <signal.h>
@@ -17,6 +18,7 @@ enum {
 struct cgi {
 	struct hs_spool *spool;
 	struct hs_exchange *exchange;
+	const struct hs_sandbox *sandbox;
 	pthread_t watch;
 	bool watched;
 	int64_t begun_ms;      /* when the spool was opened; 0: it was not */
@@ -94,6 +96,7 @@ static enum hs_result begin(struct cgi *cgi)
 		return result;
 	cgi->begun_ms = now;
 	cgi->watched = slow && hs_thread_start(&cgi->watch, STACK_BYTES, watch, cgi);
+	hs_sandbox_end_threads(cgi->sandbox);
 	return HS_OK;
 }
 
@@ -155,9 +158,9 @@ static void ignore_end(void *context)
 	(void)context;
 }
 
-static void serve(struct hs_transport *transport, struct hs_settings *settings)
+static void serve(struct hs_transport *transport, struct hs_settings *settings, const struct hs_sandbox *sandbox)
 {
-	struct cgi cgi = { .exchange = hs_exchange_new(transport, ignore_end, NULL) };
+	struct cgi cgi = { .exchange = hs_exchange_new(transport, ignore_end, NULL), .sandbox = sandbox };
 	struct hs_store_ops store = { .self = &cgi,
 		                      .append = store_append,
 		                      .post = store_post,
@@ -189,6 +192,7 @@ static void serve(struct hs_transport *transport, struct hs_settings *settings)
 int hs_serve_cgi(struct hs_settings *settings, const struct hs_settings_error *error)
 {
 	struct hs_transport *transport = hs_transport_cgi_new();
+	struct hs_sandbox sandbox;
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
@@ -197,10 +201,14 @@ int hs_serve_cgi(struct hs_settings *settings, const struct hs_settings_error *e
 		hs_settings_free(settings);
 		return EX_OSERR;
 	}
-	if (settings == NULL)
+	if (settings == NULL) {
 		answer_unconfigured(transport, error);
-	else
-		serve(transport, settings);
+	} else if (hs_sandbox_enter_cgi(settings, &sandbox)) {
+		serve(transport, settings, &sandbox);
+	} else {
+		answer_failure(transport, HS_E_CONFIG);
+		hs_settings_free(settings);
+	}
 	transport->free(transport);
 	return 0; /* even after an error: the request was answered, and the server must not answer, too */
 }

@@ -63,6 +63,7 @@ struct server {
 	struct hs_semaphore *large;
 	struct hs_semaphore *door;  /* inside: threads that wait for connections */
 	struct hs_sd_notify notify; /* for the thread that ticks */
+	struct hs_sandbox sandbox;
 	pthread_t maintainer;
 	_Atomic bool stopping;
 	_Atomic uint32_t nudge;    /* 1 makes the maintainer stop */
@@ -445,6 +446,10 @@ static void reload_settings(struct server *server, hs_reload *reload, void *cont
 
 	hs_sd_notify_reloading(&server->notify);
 	settings = reload(context);
+	if (settings != NULL && !hs_sandbox_admits(&server->sandbox, server->runtime->settings, settings)) {
+		hs_settings_free(settings);
+		settings = NULL;
+	}
 	hs_spool_note_reload(server->runtime->spool, settings != NULL); /* this thread alone replaces the runtime */
 	if (settings != NULL)
 		replace_runtime(server, settings);
@@ -509,6 +514,7 @@ static struct hs_partial_poller *make_poller(struct server *server)
 	return hs_partial_poller_new(hs_partial_poller_wanted(others), server->workers, runtime_of, server);
 }
 
+/* All but what starts a thread. */
 static bool make_server(struct server *server, int listen_fd, struct hs_settings *settings)
 {
 	*server = (struct server){ .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -523,45 +529,69 @@ static bool make_server(struct server *server, int listen_fd, struct hs_settings
 	if (!hs_transport_fcgi_init())
 		return false;
 	server->requests = hs_request_pool_new(hs_request_pool_wanted(server->workers));
-	server->poller = make_poller(server);
+	hs_sd_notify_open(&server->notify); /* no socket can be connected in the sandbox */
 	return server->runtime != NULL && server->worker != NULL && server->large != NULL && server->door != NULL &&
-	       server->stop_fd >= 0 && server->requests != NULL && server->poller != NULL;
+	       server->stop_fd >= 0 && server->requests != NULL;
 }
 
-int hs_serve_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reload, void *context)
+static bool start_workers(struct server *server)
+{
+	uint64_t seed = hs_io_random();
+
+	while (server->started < server->workers)
+		if (!start_worker(server, seed)) {
+			hs_log(HS_LOG_ERROR,
+			       "start: thread %d of %d could not be started: lower threads, or raise the limits",
+			       server->started + 1, server->workers);
+			break;
+		}
+	return server->started > 0;
+}
+
+static void free_server(struct server *server)
+{
+	hs_runtime_drop(server->runtime);
+	hs_sd_notify_close(&server->notify);
+	hs_semaphore_free(server->large);
+	hs_semaphore_free(server->door);
+	close(server->stop_fd);
+}
+
+static int run(struct server *server, const sigset_t *waited, hs_reload *reload, void *context)
+{
+	bool started = start_workers(server), maintained;
+
+	maintained = started && pthread_create(&server->maintainer, NULL, maintain, server) == 0;
+	if (started) {
+		hs_sd_notify_ready(&server->notify);
+		wait_for_the_end(server, waited, reload, context);
+	}
+	hs_sd_notify_stopping(&server->notify);
+	finish(server);
+	if (maintained)
+		pthread_join(server->maintainer, NULL);
+	free_server(server);
+	return started ? 0 : EX_OSERR;
+}
+
+int hs_serve_fcgi(int listen_fd, struct hs_settings *settings, const struct hs_sandbox_needs *needs, hs_reload *reload,
+                  void *context)
 {
 	struct server server;
-	uint64_t seed = hs_io_random();
 	sigset_t waited;
-	bool ok = true, maintained;
+	bool contained = true;
 
 	tune_malloc();
 	block_signals(&waited);
-	if (!make_server(&server, listen_fd, settings)) {
+	if (make_server(&server, listen_fd, settings)) {
+		log_demand("start", settings);
+		contained = hs_sandbox_enter_server(settings, needs, &server.sandbox);
+		server.poller = contained ? make_poller(&server) : NULL;
+	}
+	if (server.poller != NULL)
+		return run(&server, &waited, reload, context);
+	if (contained)
 		hs_log(HS_LOG_ERROR, "start: out of memory or descriptors");
-		free_all(&server);
-		return EX_OSERR;
-	}
-	log_demand("start", settings);
-	hs_sd_notify_open(&server.notify);
-	while (ok && server.started < server.workers)
-		ok = start_worker(&server, seed);
-	if (!ok)
-		hs_log(HS_LOG_ERROR, "start: thread %d of %d could not be started: lower threads, or raise the limits",
-		       server.started + 1, server.workers);
-	maintained = server.started > 0 && pthread_create(&server.maintainer, NULL, maintain, &server) == 0;
-	if (server.started > 0) {
-		hs_sd_notify_ready(&server.notify);
-		wait_for_the_end(&server, &waited, reload, context);
-	}
-	hs_sd_notify_stopping(&server.notify);
-	finish(&server);
-	if (maintained)
-		pthread_join(server.maintainer, NULL);
-	hs_runtime_drop(server.runtime);
-	hs_sd_notify_close(&server.notify);
-	hs_semaphore_free(server.large);
-	hs_semaphore_free(server.door);
-	close(server.stop_fd);
-	return ok || server.started > 0 ? 0 : EX_OSERR;
+	free_all(&server);
+	return contained ? EX_OSERR : EX_CONFIG;
 }

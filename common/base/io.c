@@ -9,6 +9,7 @@
 #include <linux/magic.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
@@ -119,6 +120,14 @@ int hs_io_open_outside(const char *path)
 	return fd;
 }
 
+int hs_io_open_place(const char *path)
+{
+	int fd;
+
+	RETRY(fd, open(path, O_PATH | O_CLOEXEC));
+	return fd;
+}
+
 int hs_io_make(int at, const char *name, mode_t mode)
 {
 	int fd = open_file(at, name, O_RDWR | O_CREAT | O_EXCL, mode);
@@ -156,6 +165,11 @@ int hs_io_stat(int at, const char *name, struct stat *st)
 int hs_io_stat_outside(const char *path, struct stat *st)
 {
 	return fstatat(AT_FDCWD, path, st, 0);
+}
+
+int hs_io_real_path(const char *path, char to[static PATH_MAX])
+{
+	return realpath(path, to) == NULL ? -1 : 0;
 }
 
 static const char OWN[] = "/proc/self/exe";

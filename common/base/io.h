@@ -13,6 +13,7 @@
 #include "base/result.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -43,12 +44,16 @@ int hs_io_open_read(int at, const char *name);
 int hs_io_open_plain(int at, const char *name);
 /* Opens another program's file to read: follows symbolic links; it may be a pipe. */
 int hs_io_open_outside(const char *path);
+/* Names a place, without a right to read it (O_PATH): follows symbolic links. */
+int hs_io_open_place(const char *path);
 int hs_io_close(int fd);
 
 int hs_io_stat(int at, const char *name, struct stat *st);
 int hs_io_fstat(int fd, struct stat *st);
 /* Like hs_io_stat for another program's file: follows symbolic links. */
 int hs_io_stat_outside(const char *path, struct stat *st);
+/* The path that a path's symbolic links lead to (realpath(3)), of PATH_MAX bytes at most. */
+int hs_io_real_path(const char *path, char to[static PATH_MAX]);
 /* The running program's own file: its path, cut to n - 1 bytes, with a NUL; and its status. */
 int hs_io_own_path(char *path, size_t n);
 int hs_io_own_stat(struct stat *st);

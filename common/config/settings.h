@@ -26,6 +26,7 @@ enum hs_batch_signature { HS_BATCH_SIGNATURE_EITHER, HS_BATCH_SIGNATURE_FIRST, H
 
 enum hs_durability { HS_DURABILITY_FSYNC, HS_DURABILITY_NONE };
 enum hs_ip_policy { HS_IP_KEEP, HS_IP_CUT, HS_IP_DROP };
+enum hs_sandbox_mode { HS_SANDBOX_AUTO, HS_SANDBOX_OFF, HS_SANDBOX_STRICT };
 enum hs_compress { HS_COMPRESS_GZIP, HS_COMPRESS_NONE };
 
 enum {

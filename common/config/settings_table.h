@@ -102,6 +102,8 @@
 	  "hash of the console's password, from hookspool passwd; without it there is no console") \
 	X(CHOICE, console_http, "", "", "no", HS_NO_YES, \
 	  "yes: the console works without HTTPS, where anyone on the way can read the password and the events") \
+	X(CHOICE, sandbox, "", "", "auto", ("auto", "off", "strict"), \
+	  "auto: the handler gives up what it does not need, as far as the kernel can; strict: it does not start otherwise") \
 	X(CHOICE, log_level, "", "", "info", ("error", "warn", "info", "debug"), \
 	  "info: a line for every refusal; debug: a line for every request")
 /* clang-format on */

@@ -24,6 +24,7 @@ build    libdeflate-dev        compresses them
 build    libsqlite3-dev         hookspool load: SQLite
 build    libpq-dev              hookspool load: PostgreSQL
 build    libmariadb-dev         hookspool load: MariaDB
+build    libseccomp-dev         the handler'"'"'s filter of system calls
 build    libcurl4-openssl-dev   hookspool send and check --url speak HTTP
 build    libnats-dev            hookspool ship: NATS
 test     nats-server            a server of its own for the tests of ship

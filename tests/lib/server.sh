@@ -9,6 +9,8 @@
 #	server_stop
 #	done_testing
 #
+# SANDBOX=strict in the environment runs all of a script in that sandbox.
+#
 # Mounts: the six of MOUNTS, apache-htaccess, and "listener", which is the program alone
 # (no HTTP; its socket is S/run/hookspool.sock). They run the shipped configurations; only
 # the variables at their top are given other values. As root the servers drop to www-data.
@@ -198,6 +200,7 @@ settings_write() {
 	{
 		printf 'spool_dir = %s\n' "$S/spool"
 		printf 'secret = %s\n' "$SECRET"
+		[ -z "${SANDBOX-}" ] || printf 'sandbox = %s\n' "$SANDBOX"
 		printf '%s\n' "$@"
 	} >"$S/hookspool.conf.new"
 	chmod 600 "$S/hookspool.conf.new" # it holds secrets

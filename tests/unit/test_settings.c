@@ -41,6 +41,7 @@ static int64_t number_called(const struct test_case *c, const struct hs_settings
 		{ "spool_mode", s->spool_mode },
 		{ "threads", s->threads },
 		{ "allow_nfs", s->allow_nfs },
+		{ "sandbox", s->sandbox },
 		{ "log_level", s->log_level },
 	};
 
@@ -183,6 +184,7 @@ TEST(every_default_can_be_written)
 	assert_int_equal(written->dedup_window, left_out->dedup_window);
 	assert_int_equal(written->spool_mode, left_out->spool_mode);
 	assert_int_equal(written->threads, left_out->threads);
+	assert_int_equal(written->sandbox, left_out->sandbox);
 	assert_int_equal(written->log_level, left_out->log_level);
 	hs_settings_free(written);
 	hs_settings_free(left_out);

@@ -151,6 +151,20 @@ static enum hs_result open_dirs(struct hs_opened_spool *o, const struct hs_setti
 	return result;
 }
 
+bool hs_spool_dir_make(const struct hs_settings *settings)
+{
+	struct hs_spool_dir dir = { .fd = -1, .settings = settings };
+	struct stat st;
+
+	if (hs_io_stat(AT_FDCWD, settings->spool_dir, &st) == 0)
+		return true;
+	(void)open_spool_dir(&dir, true); /* whether it can be used is found out when it is opened to be used */
+	if (dir.fd < 0)
+		return false;
+	hs_io_close(dir.fd);
+	return true;
+}
+
 int hs_spool_dir_open_run(const char *spool_dir)
 {
 	const char *const name[] = { spool_dir, PRIVATE, RUN };

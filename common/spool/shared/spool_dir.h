@@ -49,6 +49,9 @@ enum hs_result hs_spool_dir_open_to_read(struct hs_opened_spool *o, const struct
 /* The mode of a directory of the spool, by spool_mode: 0700 or 0750. */
 mode_t hs_spool_dir_mode(const struct hs_settings *settings);
 
+/* Makes spool_dir if nothing has that name. False: it cannot be made; the error is logged. */
+bool hs_spool_dir_make(const struct hs_settings *settings);
+
 /* Opens .hookspool/run of a spool that this user owns; hs_io_close closes it. -1: there is none. */
 int hs_spool_dir_open_run(const char *spool_dir);
 
