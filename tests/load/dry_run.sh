@@ -1,3 +1,4 @@
+#!/bin/bash
 # hookspool load --dry-run, --status and hookspool check with servers of PostgreSQL and MariaDB.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/consume.sh"

@@ -47,9 +47,9 @@ shown() { (export PATH=$S/shims:$PATH HOOKSPOOL_CONF=$S/hookspool.conf; as_serve
 while IFS= read -r command; do
 	shown "$command" >"$T/out" 2>"$T/said" </dev/null
 	code=$?
-	# check may warn of what a test's host is like; what it says of ship is to be fine
+	# check may warn of what a test's host is like; what it says of ship is to be fine, but for Debian's old server
 	case $command in
-	'hookspool check') is "$command" "$(grep -ciE 'fail.*ship|ship.*fail' "$T/out")" 0 ;;
+	'hookspool check') is "$command" "$(grep -iE '^ *fail.*ship' "$T/out" | grep -v 'the server is older')" '' ;;
 	*) if [ $code -eq 0 ]; then ok "$command"; else not_ok "$command" "exit $code" "$(cat "$T/out" "$T/said")"; fi ;;
 	esac
 done <"$T/commands"
