@@ -1,6 +1,6 @@
 #!/bin/sh
 # report.sh BUILD: lines and branches that the tests of a coverage build have run, for each room and in all.
-# What was not is in BUILD/uncovered.txt, without the lines that excluded.txt names.
+# The lines that no test reached are in BUILD/uncovered.txt, without the lines that excluded.txt names.
 set -eu
 build=$1
 here=$(cd "$(dirname "$0")" && pwd)

@@ -216,7 +216,7 @@ uint64_t hs_metrics_value(const struct hs_metrics_figures *f, enum hs_metric met
 /* Refusals for this reason. */
 uint64_t hs_metrics_refused(const struct hs_metrics_figures *f, enum hs_result reason);
 /*
- * What was last refused, and when (to the second): by a failure of ours for HS_METRIC_LAST_FAILURE, through the
+ * The last refusal, and its time in seconds: by a failure of ours for HS_METRIC_LAST_FAILURE, through the
  * sender's fault for HS_METRIC_LAST_REFUSAL. False: nothing, or for a reason that only another build knows.
  */
 bool hs_metrics_last(const struct hs_metrics_figures *f, enum hs_metric row, enum hs_result *reason, int64_t *at_ms);
