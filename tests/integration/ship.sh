@@ -70,7 +70,8 @@ has() { [ "$(whole)" = "$1" ]; }
 hs_follow
 fill c 1 400
 check 'a follower sends what comes' wait_for 30 has '750 750'
-FOLLOWED=$(pgrep -P "$FOLLOWER" -x hookspool-ship || echo "$FOLLOWER")
+FOLLOWED=$(sed -n 's/ .*//p' "/proc/$FOLLOWER/task/$FOLLOWER/children" 2>/dev/null)
+FOLLOWED=${FOLLOWED:-$FOLLOWER}
 ship
 is 'two ships of one spool: the second one ends' "$CODE $(said 'in use by process' && echo why)" '75 why'
 kill -KILL "$FOLLOWED"
@@ -121,7 +122,8 @@ is 'a stream that others take the subjects of' "$CODE" 78
 cp "$S/hookspool.conf" "$T/conf"
 printf '[ship]\nto = %s\n' "$TO" >>"$S/hookspool.conf"
 hs check
-is 'check refuses an old server' "$(grep -c 'the server is older than 2.10.23' <<<"$OUT")" 1
+old=$(nats-server --version | awk '{ split(substr($2, 2), v, "."); print (v[1] * 1000000 + v[2] * 1000 + v[3] < 2010023) }') # Debian 12's
+is 'check refuses an old server' "$(grep -c 'the server is older than 2.10.23' <<<"$OUT")" "$old"
 cat "$T/conf" >"$S/hookspool.conf"
 
 # --- a stream made anew

@@ -26,6 +26,12 @@ int spooldir_open(const struct spooldir *d);
 
 /* --- files ----------------------------------------------------------------------- */
 
+/*
+ * Waits until a change to a file gets another time than one made before: before Linux 6.13, and on some file
+ * systems, all changes within a tick of the kernel's clock have one.
+ */
+void file_time_passes(void);
+
 /* The path of a file of the spool, in one of four static buffers in turn. */
 const char *spooldir_path(const struct spooldir *d, const char *name);
 void spooldir_mkdir(const struct spooldir *d, const char *name);

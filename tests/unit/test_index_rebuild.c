@@ -155,6 +155,7 @@ static int use_harmed(void *context)
 	for (size_t i = 0; i < sizeof harms / sizeof *harms; i++) {
 		if (harms[i] == boot || harms[i] == lose_state) /* never while it is in use */
 			continue;
+		file_time_passes();
 		harms[i]();
 		for (int j = 0; j < 3; j++)
 			if (events_append(s.spool, many("m", 300 * j, 300 * j + 300), &duplicate) != HS_OK ||

@@ -154,6 +154,7 @@ TEST_WITH(a_changed_summary_is_found_between_idle_passes, begin, finish)
 
 	settle(60000);
 	own.p[100] ^= 1; /* in the head */
+	file_time_passes();
 	spooldir_write(&d, SUMMARY "events-1", hs_buf_slice(&own));
 	maintain();
 	assert_int_equal(done.summaries, 1);
