@@ -46,14 +46,16 @@ program_restart() {
 	wait_for 10 healthy
 }
 
-# kill_handlers PID: kills every handler with SIGKILL now and then, for as long as that process runs.
+# kill_handlers PID: kills every handler with SIGKILL now and then, for as long as that process runs; afterwards one is
+# at work. A killed process is alive for a moment more, so the next listener waits until it is gone.
 kill_handlers() {
 	local pid
 	while alive "$1"; do
 		sleep "0.$((RANDOM % 8 + 2))"
 		for pid in $(workers); do kill -9 "$pid" 2>/dev/null && KILLED=$((KILLED + 1)); done
-		[ -z "${PROGRAM_PID:-}" ] || alive "$PROGRAM_PID" || listener_start
+		[ -z "${PROGRAM_PID:-}" ] || { wait_for 10 gone "$PROGRAM_PID" && listener_start; }
 	done
+	wait_for 10 healthy
 }
 
 all_lines() { cat "$S"/spool/events-*.jsonl "$S"/spool/events.jsonl 2>/dev/null; }
