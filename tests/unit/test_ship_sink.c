@@ -657,7 +657,7 @@ TEST(test_a_kill_after_a_loss_that_the_connection_did_not_show)
 		kill_after_unseen_loss(12 + sends % 20, sends, sends % 8);
 }
 
-/* What was sent before an answer showed the loss goes on claiming too much, until a later message is stored. */
+/* Messages that were sent before an answer showed the loss go on claiming too much, until a later message is stored. */
 TEST(test_a_kill_while_a_loss_is_repaired_that_the_connection_did_not_show)
 {
 	for (size_t sends = 49; sends < 60; sends++)
