@@ -42,11 +42,11 @@ demo-cluster:
 	$(Q)$(MAKE) $(PARALLEL) -s $(B)/hookspool.fcgi $(B)/hookspool $(B)/hookspool-ship
 	$(Q)HS_BUILD=$(B) bash tests/ship/demo.sh
 
-## make bench-ship  hookspool ship beside the least publisher to the same servers: ROUNDS, RECORDS
+## make bench-ship  hookspool ship beside the least publisher to the same servers, and intake beside ship: ROUNDS, RECORDS
 .PHONY: bench-ship
 PROGRAMS += $(B)/bench/publish
 $(B)/bench/publish: $(B)/obj/tests/bench/publish.o
 bench-ship:
 	$(Q)$(DEPS) --missing build test >/dev/null || $(DEPS) build test
-	$(Q)$(MAKE) $(PARALLEL) -s $(B)/hookspool.fcgi $(B)/hookspool $(B)/hookspool-ship $(B)/bench/publish
+	$(Q)$(MAKE) $(PARALLEL) -s $(B)/hookspool.fcgi $(B)/hookspool $(B)/hookspool-ship $(B)/bench/publish $(B)/bench/load
 	$(Q)HS_BUILD=$(B) bash tests/bench/ship.sh
