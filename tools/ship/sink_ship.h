@@ -39,8 +39,8 @@
  * word can be trusted (walk_back.h), and the cursor's file says where that ends ("back") until a later message is
  * stored: a kill before that changes nothing.
  *
- * What is left: a loss that the connection does not show, ship killed before an answer shows it, and no fewer
- * messages stored between the two than were lost.
+ * What is left: a loss that the connection does not show, if no fewer messages are stored after it than were lost,
+ * by others, or by a ship that is killed before an answer shows it.
  */
 #ifndef HS_SINK_SHIP_H
 #define HS_SINK_SHIP_H
