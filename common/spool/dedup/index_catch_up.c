@@ -101,7 +101,7 @@ static int index_ids(struct hs_index_catch_up *c, struct hs_sealed_merge *ids, c
 	return hs_index_write_end(c->store, &w, code);
 }
 
-/* The same, until the time is up. */
+/* Puts the ids of a group from its mark on, until they end or the time is up. */
 static int index_group(struct hs_index_catch_up *c, const struct hs_sealed_run *run, size_t n,
                        const struct hs_index_mark *group, bool *more)
 {

@@ -16,7 +16,7 @@
 struct hs_index_mark {
 	uint64_t format, number, offset;
 	uint64_t erased; /* bytes of the tombstones' file */
-	/* Of the summaries of segments from `number` to below `until` the ids up to this first half were read. */
+	/* Ids of the summaries from `number` to below `until` were read up to this first half. */
 	uint64_t after, until;
 	struct hs_id_lsm levels;
 };
