@@ -89,7 +89,7 @@ static struct scene {
 	struct spooldir d;
 	struct hs_spool *spool;
 	char config[PATH_MAX];
-	struct hs_ship_counts counts;
+	struct hs_ship_figures counts;
 	uint64_t went_back;
 	struct hs_sink_ship_options options;
 	struct hs_engine engine;
@@ -501,7 +501,7 @@ TEST(test_sequence_zero_is_no_answer)
 	assert_int_equal(run(), 0);
 	assert_stored(TEN);
 	assert_int_equal(w->sends, 12);
-	assert_int_equal(s.counts.zero, 2);
+	assert_int_equal(s.counts.sequence_zero, 2);
 	finish();
 }
 
