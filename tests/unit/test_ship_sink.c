@@ -310,11 +310,12 @@ bool hs_engine_asked(struct hs_engine *e, struct hs_engine_asked *asked)
 	return true;
 }
 
-int hs_engine_walk(struct hs_engine *e, uint64_t from, int64_t since_ms,
+int hs_engine_walk(struct hs_engine *e, enum hs_walk of, uint64_t from, int64_t since_ms,
                    bool (*each)(void *context, uint64_t sequence, const struct hs_places *places, struct hs_slice id),
                    void *context, struct hs_engine_failure *failure)
 {
 	(void)e;
+	(void)of;
 	(void)since_ms;
 	(void)failure;
 	for (size_t i = 0; i < w->count; i++)
