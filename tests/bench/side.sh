@@ -18,6 +18,9 @@
 #	BACKLOG=N       count the sealed segments that wait to be compressed, each second after the
 #	                first N: the most of them, and their mean bytes, in each third of that time
 #	OWN=1           ask now and then for the memory that is the handler's own, not a file's
+#	CONSOLES=1      three consoles and a monitor ask each second meanwhile (consoles.py); CONSOLES=0:
+#	                the same settings, and nobody asks
+#	METRICS=off     nothing is counted: a folder is where the file of the figures would be
 #	BESIDE=COMMAND  runs beside the load; $http_port is the server's
 #	PERF=FILE       record with perf(1) what the handlers do under load
 #	BENCH_BIN=…     where load and the empty responders are
@@ -39,6 +42,13 @@ PEER_PID=
 # Nothing is compressed, as a rule: the peers do not compress either.
 SETTINGS="compress = ${COMPRESS:-none}
 ${MORE:-}"
+if [ -n "${CONSOLES-}" ]; then
+	PASSWORD='correct horse battery staple' TOKEN=0123456789-token-of-a-monitor
+	SETTINGS="console_http = yes
+metrics_token = $TOKEN
+$(printf '%s\n' "$PASSWORD" | "$PROGRAMS/hookspool" passwd)
+$SETTINGS"
+fi
 as_peer() { (cd "$T/peer" && as_server_user "$@") </dev/null >"$T/peer/log" 2>&1 & }
 
 # The shipped lighttpd configuration with another backend in the mount: "MODULE" of
@@ -109,6 +119,25 @@ big_make() {
 }
 big_fill() { (as_server_user "$BENCH_BIN/fill" "$@") || give_up "$1 cannot be filled"; }
 
+# Makes the program count nothing. There is no setting for that: counting costs too little.
+metrics_off() {
+	local figures=$S/spool/.hookspool/run/metrics
+	rm -f "$figures" && mkdir "$figures" && : >"$figures/in-the-way" &&
+		wait_for 20 grep -rqF 'are not counted' "$S/log" || give_up 'the program goes on counting'
+}
+
+# consoles_start: they have logged in, which takes longer than all that they ask. CONSOLES_PID.
+consoles_start() {
+	python3 "$HERE/consoles.py" "$http_port" "$PASSWORD" "$TOKEN" >"$T/consoles" &
+	CONSOLES_PID=$!
+	wait_for 20 grep -q ready "$T/consoles" || give_up 'the consoles do not log in'
+}
+# consoles_stop: false if they were refused, or did not ask.
+consoles_stop() {
+	kill "$CONSOLES_PID" && wait "$CONSOLES_PID" && jq -e '.polls > 3 and .scrapes > 1' <(sed 1d "$T/consoles") >/dev/null ||
+		{ echo "the consoles: $(cat "$T/consoles")" >&2; return 1; }
+}
+
 start() {
 	[ -z "$BIG" ] || big_make
 	case $HANDLER@$MOUNT in
@@ -138,6 +167,8 @@ start() {
 		KEPT=$SPOOL
 		;;
 	esac
+	[ "${METRICS-}" != off ] || metrics_off
+	[ "${CONSOLES-0}" -eq 0 ] || consoles_start
 }
 
 # family PID...: these processes and their children.
@@ -237,6 +268,7 @@ measure() {
 	"$BENCH_BIN/load" --port "$http_port" --secret "$SECRET" "$@" "$EVENT" >"$T/result"
 	result=$?
 	[ -z "$beside" ] || wait "$beside"
+	[ "${CONSOLES-0}" -eq 0 ] || consoles_stop || result=1
 	[ -z "$watch" ] || { kill "$watch" && wait "$watch"; } 2>/dev/null
 	handler=$(($(handler_ticks) - handler)) server=$(($(server_ticks) - server))
 	jq -c --arg side "$HANDLER@$MOUNT" --argjson peak "$(peak | grep . || echo 0)" \
