@@ -192,12 +192,13 @@ ticks() {
 	echo "$sum"
 }
 
-# Of the handlers; and of the web server without them. (Apache does not wait for its CGI
-# programs, so nobody counts what they use: 0.)
-handler_ticks() {
+# Microseconds of the handlers' processor time: of their threads, which last as long as they do, in nanoseconds
+# (sched-stats.rst of Linux), since clock ticks are a hundredth of what a few seconds use; of CGI in ticks. (Apache does
+# not wait for its CGI programs, so nobody counts what they use: 0.)
+handler_us() {
 	case $MOUNT in
-	*-cgi) ticks 16 $(family "$SERVER_PID") ;;
-	*) ticks 14 $(handlers) ;;
+	*-cgi) echo $(($(ticks 16 $(family "$SERVER_PID")) * 1000000 / $(getconf CLK_TCK))) ;;
+	*) handlers | while read -r pid; do cat "/proc/$pid/task/"[0-9]*/schedstat; done | awk '{ ns += $1 } END { printf "%.0f\n", ns / 1000 }' ;;
 	esac
 }
 server_ticks() {
@@ -255,7 +256,7 @@ measure() {
 		own_watch &
 		watch=$!
 	fi
-	handler=$(handler_ticks) server=$(server_ticks)
+	handler=$(handler_us) server=$(server_ticks)
 	if [ -n "${PERF-}" ]; then
 		perf record -q -e cpu-clock -F 2000 --call-graph fp -o "$PERF" \
 			-p "$(handlers | paste -sd ,)" -- sleep 3 >&2 &
@@ -270,7 +271,7 @@ measure() {
 	[ -z "$beside" ] || wait "$beside"
 	[ "${CONSOLES-0}" -eq 0 ] || consoles_stop || result=1
 	[ -z "$watch" ] || { kill "$watch" && wait "$watch"; } 2>/dev/null
-	handler=$(($(handler_ticks) - handler)) server=$(($(server_ticks) - server))
+	handler=$(($(handler_us) - handler)) server=$(($(server_ticks) - server))
 	jq -c --arg side "$HANDLER@$MOUNT" --argjson peak "$(peak | grep . || echo 0)" \
 		--argjson backlog "$(jq -nRc '[inputs | split(" ") | map(tonumber)] | length as $n |
 			[range(3) as $i | .[$n * $i / 3 | floor:$n * ($i + 1) / 3 | floor] |
@@ -279,8 +280,8 @@ measure() {
 		--argjson handler "$handler" --argjson server "$server" \
 		--argjson us $((${EPOCHREALTIME/./} - begin)) --argjson hertz "$(getconf CLK_TCK)" \
 		'{side: $side} + . + {
-			handler_cpu_share: ($handler * 1000000 / $hertz / $us),
-			handler_us_event: ($handler * 1000000 / $hertz / .acknowledged_events),
+			handler_cpu_share: ($handler / $us),
+			handler_us_event: ($handler / .acknowledged_events),
 			server_cpu_share: ($server * 1000000 / $hertz / $us), peak_rss_kb: $peak, own_rss_kb: $own}
 			+ if $backlog[0].bytes then {backlog: $backlog} else {} end' "$T/result"
 	return "$result"
