@@ -26,8 +26,8 @@
  *    R's floor. Messages of an earlier run at D or after are in the set that the first ask returned, so they are
  *    above the S' of that ask; up to the last place of the set, the floor of every record is S'. Messages of an
  *    earlier run that are not in the set are not in the stream: that is the barrier. Sending again does not change a
- *    floor, and an answer with a sequence that is not above the floor proves that the stream went back: then it is
- *    asked, and the run begins anew.
+ *    floor. An answer whose sequence is not above the highest one that was known when its message was sent proves that
+ *    the stream went back: then it is asked, and the run begins anew.
  * 4. A stream that forgot its end has lost the messages after some sequence, all of them. The last message of this
  *    receiver that is left was sent when everything before its D was acknowledged, and those messages are before it:
  *    they are there. So the cursor goes back to D, is saved there, and what the set has is not sent again.
@@ -40,7 +40,7 @@
  * stored: a kill before that changes nothing.
  *
  * What is left: a loss that the connection does not show, if no fewer messages are stored after it than were lost,
- * by others, or by a ship that is killed before an answer shows it.
+ * by others, or by a ship that is killed before an answer shows it; and several such losses, with kills between them.
  */
 #ifndef HS_SINK_SHIP_H
 #define HS_SINK_SHIP_H
