@@ -39,7 +39,7 @@
 #ifndef HS_SINK_SHIP_H
 #define HS_SINK_SHIP_H
 
-#include "tools/ship/counts.h"
+#include "spool/figures/ship_figures.h"
 #include "tools/ship/engine.h"
 #include "tools/sink/sink.h"
 
@@ -53,7 +53,7 @@ struct hs_sink_ship_options {
 	bool aside;                     /* a record that is too long is a dead letter; otherwise it ends the run */
 	bool from_start, from_now;      /* what to do with a stream that was made anew, or forgot everything */
 	bool quiet;                     /* errors alone */
-	struct hs_ship_counts *counts;  /* of all runs … */
+	struct hs_ship_figures *counts; /* of all runs … */
 	uint64_t *went_back; /* … and the first sequence after the stream went back unnoticed; 0: it did not */
 };
 

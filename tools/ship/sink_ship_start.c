@@ -300,6 +300,7 @@ int ship_open(struct hs_sink *sink, struct hs_sink_start *start)
 		code = walk_back(s, &asked);
 	if (code != 0)
 		return code;
+	ship_note_leader(s, &asked);
 	drop_answers(s->engine);
 	recall(s);
 	s->pace.good_ms = hs_io_now_monotonic();

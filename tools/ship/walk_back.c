@@ -35,7 +35,7 @@ static int walk_from(struct hs_engine *engine, uint64_t from, struct walk *w, st
 	int code;
 
 	w->count = 0;
-	code = hs_engine_walk(engine, from, 0, note, w, failure);
+	code = hs_engine_walk(engine, HS_WALK_OWN, from, 0, note, w, failure);
 	if (code == 0 && w->no_memory) {
 		snprintf(failure->why, sizeof failure->why, "out of memory");
 		code = failure->code = EX_OSERR;

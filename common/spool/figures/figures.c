@@ -154,6 +154,7 @@ static enum hs_result collect(struct collection *c, struct hs_reader *reader)
 
 	c->dir = hs_reader_dir(reader);
 	c->figures->metrics = hs_metrics_read(c->dir->run_dir);
+	hs_ship_figures_read(&c->figures->ship, c->dir->private_dir);
 	add_space(c);
 	result = hs_reader_end(reader, &c->end);
 	if (result == HS_OK)
