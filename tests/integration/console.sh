@@ -174,7 +174,7 @@ spooled | jq -r .message_id | tac >"$T/all"
 check 'going back finds each event once, the newest first, through compressed segments' cmp "$T/pages" "$T/all"
 is 'all of them' "$(wc -l <"$T/pages")" 272
 
-# As long as an erase takes: whatever it holds, only what it rewrites has to wait.
+# An erase holds this lock while it replaces a segment.
 ask /feed
 before=$(sed 1q "$T/answer.body" | jq -r .oldest)
 {
@@ -214,8 +214,8 @@ safe 'too many'
 COOKIE=$mine
 ask /overview
 is 'a session is not locked out' "$STATUS" 200
-### Slow requests do not keep events waiting: each of these waits a second for the file of the sessions, and would do so
-### in the one thread in two cores that accepts connections
+### Slow requests. Each of these waits a second for the file of sessions. Were that in a thread that accepts
+### connections, of which there is one for two cores, an event would wait for one after the other
 exec 9<>"$S/spool/.hookspool/run/console"
 flock 9
 slow=$(($(nproc) < 10 ? 6 * $(nproc) + 6 : 60))

@@ -15,7 +15,7 @@ function make(tag, properties, ...children) {
 const text = (tag, value, className) => make(tag, { className: className || '' }, value);
 function fill(parent, ...children) { parent.replaceChildren(...children); }
 // The name of a field, which may be broken after each underscore.
-const nameOf = (tag, name, properties) => make(tag, { className: 'field', ...properties }, ...name.split(/(?<=_)/).flatMap((part) => [part, make('wbr')]));
+const nameOf = (tag, name, properties) => make(tag, { className: 'field', ...properties }, ...(name.match(/[^_]*_|[^_]+/g) || []).flatMap((part) => [part, make('wbr')]));
 
 class Refused extends Error {
 	constructor(status, answer) { super(answer.message || 'status ' + status); this.status = status; this.remedy = answer.remedy || ''; }
@@ -332,7 +332,7 @@ function daysLeft(o) {
 	const days = o.free / (o.recent_bytes / time) / 86400000;
 	return days > 3650 ? 'years' : days < 2 ? (days * 24).toFixed(1) + ' h' : Math.floor(days) + ' d';
 }
-// A head that begins with # is that of numbers.
+// A head that begins with # belongs to a column of numbers.
 const tableOf = (name, heads, rows) => make('div', { className: 'scroll', tabIndex: 0, role: 'region', 'aria-label': name }, make('table', {},
 	make('thead', {}, make('tr', {}, ...heads.map((head) => make('th', { scope: 'col', className: head[0] === '#' ? 'num' : '' }, head.replace('#', ''))))), make('tbody', {}, ...rows.map((cells) => make('tr', {}, ...cells)))));
 function cursorsOf(o) {
