@@ -136,6 +136,8 @@ bool hs_row_values_make(struct hs_row_values *v, const struct hs_batch *b, struc
 		fill_row(v, b, &b->row[row[i]], numbers, v->value + i * v->columns);
 	if (!hs_buf_ok(&v->text) || !hs_buf_ok(&v->one) || !hs_buf_ok(&v->more))
 		return false;
+	hs_buf_shrink(&v->one, HS_ROW_VALUES_KEEP);
+	hs_buf_shrink(&v->more, HS_ROW_VALUES_KEEP);
 	for (size_t i = 0; i < n * v->columns; i++)
 		if (v->value[i].p != NULL)
 			v->value[i].p = v->text.p + ((uintptr_t)v->value[i].p - 1);

@@ -7,6 +7,9 @@
 
 #include "tools/load/misfits.h"
 
+/* Buffers for values that are larger than this, because of a large record, are freed after use. */
+enum { HS_ROW_VALUES_KEEP = 8 << 20 };
+
 /* Working memory; a zeroed struct is empty. */
 struct hs_row_values {
 	struct hs_buf text;      /* of the values … */
