@@ -616,10 +616,13 @@ spool_is_whole() {
 	[ "$(jq -c 'objects | 1' "$file" | wc -l)" = "$(lines "$file")" ] || { echo "not JSON"; return 1; }
 }
 
+# ids_of: the message ids of the records on standard input. sed would take ten times as long.
+ids_of() { grep -ao '"message_id":"[^"]*"' | cut -d '"' -f 4; }
+
 # ids [FILE]...: the message ids in the spool, sealed segments included; sorted.
 ids() {
 	[ $# -gt 0 ] || set -- "$S"/spool/events*.jsonl
-	cat "$@" 2>/dev/null | sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p' | sort
+	cat "$@" 2>/dev/null | ids_of | sort
 }
 
 # cgi NAME=VALUE...: the program as a CGI server runs it; body on standard input.
