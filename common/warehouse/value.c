@@ -1,5 +1,6 @@
 #include "warehouse/value.h"
 #include "base/array.h"
+#include "base/byte_scan.h"
 #include "event/id_text.h"
 #include "event/json.h"
 
@@ -283,12 +284,31 @@ static bool put_time(struct moment at, struct hs_buf *out)
 
 /* --- texts ---------------------------------------------------------------------- */
 
+/* True if all is ASCII without control characters, which every text column takes. */
+static bool is_plain(struct hs_slice text)
+{
+	size_t i = 0;
+
+	for (; text.n - i >= 16; i += 16)
+		if (hs_scan16_strange(text.p + i) != 0)
+			return false;
+	for (; text.n - i >= 8; i += 8)
+		if ((hs_scan8_strange(hs_scan8(text.p + i)) & HS_EACH(0x80)) != 0)
+			return false;
+	for (; i < text.n; i++)
+		if ((unsigned char)text.p[i] < ' ' || (unsigned char)text.p[i] >= 0x80)
+			return false;
+	return true;
+}
+
 /* Half a surrogate pair is decoded to ED A0..BF xx (json.h), which no UTF-8 has. */
 static bool is_storable(struct hs_slice text)
 {
 	const char *p = text.p, *end = text.p + text.n;
 
-	if (text.n > 0 && memchr(text.p, '\0', text.n) != NULL)
+	if (is_plain(text))
+		return true;
+	if (memchr(text.p, '\0', text.n) != NULL)
 		return false;
 	while (p < end && (p = memchr(p, 0xED, (size_t)(end - p))) != NULL && ++p < end)
 		if ((unsigned char)*p >= 0xA0)

@@ -3,7 +3,7 @@
 # Each recipe comes twice: as docs/recipes.md has it, five columns of one table, and with the rows that load writes.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/databases.sh"
-EVENTS=${1:-30000}
+EVENTS=${1:-100000}
 ROUNDS=${2:-3}
 
 # Track events of 860 bytes, as the other figures' event; each is another person's order of another sum.
