@@ -71,7 +71,7 @@ static enum hs_target_result connect_to(struct hs_target *t)
 		sqlite3_busy_timeout(s->db, HS_TARGET_LOCK_MS);
 		result =
 		    hs_sqlite_run(s, "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; "
-		                     "PRAGMA cache_size = -16384");
+		                     "PRAGMA cache_size = -10240");
 	}
 	if (result == HS_TARGET_OK)
 		result = make_own_tables(s);
