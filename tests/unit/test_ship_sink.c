@@ -773,16 +773,12 @@ TEST(test_anything_may_happen_at_any_time)
 		w->kill_after = 1 + dice(30);
 		w->cut_after = dice(2) == 0 ? 0 : 1 + dice(30);
 		w->cut_lost = dice(3) == 0 ? dice(10) : 0;
-		w->cut_unseen = round == 40;
-		if (w->cut_unseen) /* more than is in flight */
-			w->cut_lost = 30 + dice(10);
 		if (dice(4) == 0)
 			forget(dice(12));
 		run_apart();
 	}
 	reset_script();
 	assert_int_equal(run(), 0);
-	w->false_claim = false; /* between the loss that the connection did not show and what showed it */
 	assert_stored(many("m", 0, 400));
 	finish();
 }
