@@ -172,7 +172,7 @@ TEST(it_is_not_known_where_the_stream_went_back)
 	assert_int_equal(asked.done.own.offset, 400);
 	assert_int_equal(asked.sequence, 8);
 	assert_int_equal(asked.count, 4); /* all after the fourth */
-	before = 8; /* now it is known: the place does not matter */
+	before = 8;                       /* now it is known: the place does not matter */
 	assert_int_equal(hs_walk_back(e, &passed, &before, &asked, &failure), 0);
 	assert_int_equal(asked.done.own.offset, 500);
 	before = 1;
