@@ -104,8 +104,8 @@ forget() {
 
 # judged WHAT: the judge can find fault.
 judged() {
-	python3 "$ROOT/tests/ship/judge.py" "$T/other" "$T"/nats-{a,b,c}/store >"$T/verdict"
-	is "the judge finds what is $1" "$(grep -c "$1 1\b" "$T/verdict")" 3
+	python3 "$ROOT/tests/ship/judge.py" "$T/other" "$T/nats-a/store" >"$T/verdict"
+	is "the judge finds what is $1" "$(grep -c "$1 1\b" "$T/verdict")" 1
 }
 
 nats_cluster "${NODES[@]}" || give_up 'the cluster starts'

@@ -13,7 +13,6 @@
 #include "tools/command.h"
 #include "tools/ship/sink_ship.h"
 #include "tools/ship/subject.h"
-#include "tools/ship/walk_back.h"
 #include "tools/sink/pump.h"
 
 #include <stdio.h>
@@ -663,43 +662,6 @@ TEST(test_a_kill_while_a_loss_is_repaired_that_the_connection_did_not_show)
 {
 	for (size_t sends = 49; sends < 60; sends++)
 		kill_after_unseen_loss(3, sends, 7);
-}
-
-static void has_stored(uint64_t own, uint64_t done, uint64_t stored_at)
-{
-	struct stored m = { .places = { .own = { 1, own, 0 }, .stored = { 1, done, 0 }, .stored_at = stored_at } };
-
-	store(&m);
-}
-
-/* Messages at 1 to 9; the stream went back after the fifth, when the ninth was known. */
-TEST(test_whose_word_is_trusted)
-{
-	const struct hs_place passed = { 1, 500, 0 };
-	struct hs_engine_failure failure;
-	struct hs_engine_asked asked = { .any = true, .sequence = 8 };
-	uint64_t before = 0;
-
-	make("a");
-	for (uint64_t i = 1; i <= 5; i++)
-		has_stored(100 * (i - 1), 100 * (i - 1), i - 1);
-	has_stored(500, 500, 4); /* says no sequence that is too high, but was sent after the loss, perhaps */
-	has_stored(900, 900, 9);
-	has_stored(600, 500, 4);
-	assert_int_equal(hs_walk_back(&s.engine, &passed, &before, &asked, &failure), 0);
-	assert_int_equal(before, 6);
-	assert_int_equal(asked.done.own.offset, 400);
-	assert_int_equal(asked.sequence, 8);
-	assert_int_equal(asked.count, 4); /* all after the fourth */
-	before = 8;                       /* it is known where: the place does not matter */
-	assert_int_equal(hs_walk_back(&s.engine, &passed, &before, &asked, &failure), 0);
-	assert_int_equal(asked.done.own.offset, 500);
-	before = 1;
-	assert_int_equal(hs_walk_back(&s.engine, &passed, &before, &asked, &failure), 0);
-	assert_false(asked.any);
-	assert_int_equal(asked.count, 8);
-	hs_engine_asked_free(&asked);
-	finish();
 }
 
 /* The cursor is after what is lost, and the messages since then do not show it. */
