@@ -2,12 +2,8 @@
  * summary: names, limits and heads of summaries. A damaged head, or one of another file, says nothing.
  */
 #include "base/io.h"
-#include "base/timestamp.h"
-#include "event/dedup_key.h"
 #include "event/top_counts.h"
-#include "spool/file/gzip.h"
 #include "spool/summary/summary_builder.h"
-#include "tests/lib/random.h"
 #include "tests/lib/summary_lines.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
