@@ -56,40 +56,44 @@ expect() {
 }
 difference() { diff "$T/expected" <("dump_$KIND") | head -n 6; }
 
-# feed: 200 more events, some of which need tables and columns that are not there.
+# feed: 200 more events. Some need tables and columns that are not there, but not in MariaDB, where a crash in a
+# change of tables tests the server's own log of such changes.
 FEEDS=0
 feed() {
 	local i
 	FEEDS=$((FEEDS + 1))
-	{
-		load_events 200 "$FEEDS"
-		for ((i = 0; i < 10; i++)); do
+	load_events 200 "$FEEDS" | grep -v rare_ >"$T/feed.jsonl"
+	for ((i = 0; i < 10; i++)); do
+		[ "$KIND" = mariadb ] ||
 			printf '{"type":"track","messageId":"new-%s-%s","userId":"u-1","event":"New %s","properties":{"c%s":"x"}}\n' \
-				$FEEDS $i $((FEEDS * 2 + i % 2)) $i
-		done
-	} >"$T/feed.jsonl"
+				$FEEDS $i $((FEEDS * 2 + i % 2)) $i >>"$T/feed.jsonl"
+	done
 	take "$T/feed.jsonl"
 }
 
 ### The server crashes ##################################################
 crashes() { # CRASH RUN: commands
-	local crash struck=0 within=400
+	local crash before struck=0
 	spool_make
 	"fresh_$KIND"
 	feed
 	behind --batch 5 --every 10
+	wait_for 60 are_loaded load
 	for ((crash = 0; crash < CRASHES; crash++)); do
-		sleep "$(printf '0.%03d' $((RANDOM % within)))"
+		! are_loaded load || feed
+		before=$(records load)
+		wait_for 60 eval '[ "$(records load)" -gt '"$before ]"
+		sleep "0.$((RANDOM % 3))$((RANDOM % 10))"
 		"$1"
-		"$2" || { not_ok "$KIND: the server starts again"; break; }
-		if are_loaded load; then # it was idle when the server crashed
-			within=$((within / 2 + 1))
-			feed
-		else
-			struck=$((struck + 1)) within=$((within * 5 / 4 < 999 ? within * 5 / 4 : 999))
-		fi
+		"$2" || { not_ok "$KIND: the server starts again" "$(tail -n 30 "$T/$KIND.log")"; break; }
+		are_loaded load || struck=$((struck + 1))
 	done
-	check "$KIND: after $CRASHES crashes of the server the loader goes on" wait_for 90 are_loaded load
+	if wait_for 90 are_loaded load; then
+		ok "$KIND: after $CRASHES crashes of the server the loader goes on"
+	else
+		not_ok "$KIND: after $CRASHES crashes of the server the loader goes on" "$(alive "$LOADER" || echo 'it has ended')" \
+			"$(tail -n 20 "$T/behind.err")"
+	fi
 	end_process "$LOADER"
 	expect
 	is "$KIND: nothing is lost or doubled" "$(difference)" ''
