@@ -356,8 +356,8 @@ static bool time_text(const struct hs_value *v, struct hs_buf *out, struct hs_sl
 	return true;
 }
 
-bool hs_value_text(const struct hs_value *v, enum hs_column_type type, enum hs_number_range numbers,
-                   struct hs_buf *out, struct hs_slice *text)
+bool hs_value_text(const struct hs_value *v, enum hs_column_type type, enum hs_number_range numbers, struct hs_buf *out,
+                   struct hs_slice *text)
 {
 	size_t start = out->n;
 

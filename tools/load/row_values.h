@@ -14,12 +14,12 @@ struct hs_made_value {
 
 /* Working memory; a zeroed struct is empty. */
 struct hs_row_values {
-	struct hs_buf text; /* of the values that are not in the batch's lines as the database gets them … */
-	struct hs_buf more; /* … scratch for a row's _rest */
+	struct hs_buf text;         /* of the values that are not in the batch's lines as the database gets them … */
+	struct hs_buf more;         /* … scratch for a row's _rest */
 	struct hs_made_value *made; /* those values; their slices are set at the end, since `text` moves */
 	size_t mades, made_cap;
-	size_t *column;          /* of the table, in the order of the call */
-	uint32_t *place;         /* of a column of the table: 1 + its index in the call; 0: not in the call */
+	size_t *column;  /* of the table, in the order of the call */
+	uint32_t *place; /* of a column of the table: 1 + its index in the call; 0: not in the call */
 	size_t columns, columns_cap;
 	struct hs_slice *value;
 	size_t values_cap;
