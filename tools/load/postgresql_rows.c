@@ -1,5 +1,6 @@
 #include "tools/load/postgresql_rows.h"
 #include "base/byte_scan.h"
+#include "tools/load/row_values.h"
 #include "tools/load/sql_text.h"
 
 #include <stdlib.h>
@@ -67,6 +68,7 @@ static enum hs_target_result copy(struct hs_postgresql *s, const struct hs_targe
 	for (size_t at = 0; at < s->data.n; at += CHUNK)
 		if (PQputCopyData(s->db, s->data.p + at, s->data.n - at < CHUNK ? (int)(s->data.n - at) : CHUNK) != 1)
 			break; /* PQgetResult tells why */
+	hs_buf_shrink(&s->data, HS_ROW_VALUES_KEEP);
 	PQputCopyEnd(s->db, NULL);
 	while ((answer = PQgetResult(s->db)) != NULL) {
 		s->target.inserted = strtoull(PQcmdTuples(answer), NULL, 10);

@@ -174,6 +174,7 @@ bool hs_row_values_make(struct hs_row_values *v, const struct hs_batch *b, struc
 			return false;
 	if (!hs_buf_ok(&v->text) || !hs_buf_ok(&v->more))
 		return false;
+	hs_buf_shrink(&v->more, HS_ROW_VALUES_KEEP);
 	set_made(v);
 	*rows = (struct hs_target_rows){
 		.table = &t->table, .column = v->column, .columns = v->columns, .rows = n, .value = v->value

@@ -7,6 +7,9 @@
 
 #include "tools/load/misfits.h"
 
+/* Buffers for values that are larger than this, because of a large record, are freed after use. */
+enum { HS_ROW_VALUES_KEEP = 8 << 20 };
+
 struct hs_made_value {
 	size_t value; /* its index */
 	size_t start; /* in the text */
