@@ -51,11 +51,21 @@ lacks() {
 	exit 1
 }
 
-# compare WHAT OURS OTHER TARGET: how much more the other takes.
+# compare WHAT OURS OTHER TARGET: how much more the other takes; medians tells.
 compare() {
-	awk -v what="$1" -v ours="$2" -v other="$3" -v target="$4" \
-		'BEGIN { printf "%-34s %6.2f, target %s: %s\n", what, other / ours, target, other / ours >= target ? "reached" : "missed" }'
+	printf '%s\t%s\t%s\n' "$1" "$4" "$(awk -v ours="$2" -v other="$3" 'BEGIN { print other / ours }')" >>"$T/ratios"
 }
+
+# medians: of the ratios of each comparison, with the least and the greatest.
+medians() {
+	sort -t $'\t' -k 1,1 -k 3,3g "$T/ratios" | awk -F '\t' '
+		function tell(median) { median = (ratio[int((n + 1) / 2)] + ratio[int(n / 2) + 1]) / 2
+			if (n > 0) printf "%-34s %6.2f (%.2f-%.2f), target %s: %s\n", what, median, ratio[1], ratio[n], target, median >= target ? "reached" : "missed" }
+		$1 != what { tell(); n = 0 }
+		{ what = $1; target = $2; ratio[++n] = $3 }
+		END { tell() }'
+}
+
 # The recipes of docs/recipes.md, as they are there: five columns of one table.
 recipe() {
 	sqlite3 -bail "$1" <<'END'
@@ -142,7 +152,8 @@ mariadb_round() {
 }
 
 KINDS=(sqlite_round)
-if postgresql_start; then KINDS+=(postgresql_round); else echo 'PostgreSQL: left out, no server'; fi
+# autovacuum would work now for one, now for another
+if postgresql_start -c autovacuum=off; then KINDS+=(postgresql_round); else echo 'PostgreSQL: left out, no server'; fi
 if mariadb_start; then KINDS+=(mariadb_round); else echo 'MariaDB: left out, no server'; fi
 echo "load of the machine: $(cut -d ' ' -f 1-3 /proc/loadavg), $(nproc) processors"
 for ((round = 1; round <= ROUNDS; round++)); do
@@ -152,3 +163,4 @@ for ((round = 1; round <= ROUNDS; round++)); do
 done
 [ -z "$POSTGRESQL" ] || postgresql_stop
 [ -z "$MARIADB_PID" ] || mariadb_stop
+medians
