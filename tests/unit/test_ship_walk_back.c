@@ -61,18 +61,20 @@ static void store(uint64_t sequence, uint64_t record, uint64_t done, uint64_t st
 	e->message[e->count++].places = (struct hs_places){ { 1, record, 0 }, { 1, done, 0 }, stored_at };
 }
 
-/* Walks back; the result must have this last sequence (0: none) and a set of so many places. */
+/* Walks back; the result must have the message with this last sequence (0: none) and a set of so many places. */
 static struct hs_engine_asked walk(uint64_t before, uint64_t last, size_t count)
 {
-	struct hs_engine_asked asked = {
-		.any = true, .sequence = 999, .set = calloc(1, sizeof *asked.set), .count = 1
-	};
+	struct hs_engine_asked asked = { .set = calloc(1, sizeof *asked.set), .count = 1 };
 	struct hs_engine_failure failure;
+	const struct hs_place passed = { 0 };
+	uint64_t there = before;
 
-	assert_int_equal(hs_walk_back(e, before, &asked, &failure), 0);
+	assert_int_equal(hs_walk_back(e, &passed, &there, &asked, &failure), 0);
+	assert_int_equal(there, before);
 	assert_int_equal(asked.any, last > 0);
-	if (last > 0)
-		assert_int_equal(asked.sequence, last);
+	for (size_t i = 0; i < e->count && last > 0; i++)
+		if (e->message[i].sequence == last)
+			assert_memory_equal(&asked.done, &e->message[i].places, sizeof asked.done);
 	assert_int_equal(asked.count, count);
 	return asked;
 }
@@ -137,13 +139,15 @@ TEST(a_failure_leaves_what_was_asked)
 {
 	struct hs_engine_failure failure = { 0 };
 	struct hs_place place = { 7, 7, 7 };
+	const struct hs_place passed = { 0 };
 	struct hs_engine_asked asked = { .any = true, .sequence = 999, .set = &place, .count = 1 };
+	uint64_t before = 20000;
 
 	for (uint64_t i = 0; i < 20000; i++)
 		store(1 + i, i, 0, 0);
 	for (unsigned nth = 1; nth <= 2; nth++) {
 		e->failing = nth;
-		assert_int_equal(hs_walk_back(e, 20000, &asked, &failure), EX_TEMPFAIL);
+		assert_int_equal(hs_walk_back(e, &passed, &before, &asked, &failure), EX_TEMPFAIL);
 		assert_string_equal(failure.why, "the leader changed");
 		assert_ptr_equal(asked.set, &place);
 		assert_int_equal(asked.sequence, 999);

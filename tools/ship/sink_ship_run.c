@@ -258,7 +258,7 @@ static bool offer(struct hs_sink *sink, const struct hs_offered *offered)
 static void is_stored(struct ship *s, struct hs_in_flight_record *record, const struct hs_answer *answer, int64_t now)
 {
 	if (!answer->duplicate && answer->sequence <= record->floor) { /* the stream went back */
-		*s->options.went_back = answer->sequence;
+		s->memory.back = answer->sequence;
 		s->sink.code = HS_SHIP_RESTART;
 		return;
 	}
