@@ -54,7 +54,7 @@ enum hs_column_type hs_column_type_join(enum hs_column_type a, enum hs_column_ty
 bool hs_value_text(const struct hs_value *value, enum hs_column_type type, enum hs_number_range numbers,
                    struct hs_buf *out, struct hs_slice *text);
 
-/* The same, with the text in `out` alone, which is reset first. */
+/* As above, with the text in `out` alone, which is reset first. */
 bool hs_value_fits(const struct hs_value *value, enum hs_column_type type, enum hs_number_range numbers,
                    struct hs_buf *out);
 
