@@ -6,7 +6,7 @@ endif
 
 # What speaks to NATS, and what needs neither a connection nor a spool.
 SHIP_NATS := $(sort $(wildcard tools/ship/engine_nats*.c tools/ship/nkey.c))
-SHIP_PURE := $(wildcard $(addprefix tools/ship/,answer.c members.c place.c place_set.c in_flight.c lacking.c subject.c kept_place.c stream_memory.c stream_rules.c))
+SHIP_PURE := $(wildcard $(addprefix tools/ship/,answer.c place.c place_set.c in_flight.c lacking.c subject.c kept_place.c stream_memory.c stream_rules.c))
 $(call obj,$(SHIP_NATS)): MORE_CFLAGS = $(shell pkg-config --cflags libnats)
 
 SHIP_CORE := $(filter-out $(SHIP_NATS),$(sort $(wildcard tools/ship/*.c)))

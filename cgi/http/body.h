@@ -8,8 +8,8 @@
 
 /*
  * Reads the body into scratch->body, inflated if it came as gzip. From the last byte on the answer has a
- * time limit, and a large body waits for the semaphore: before it is inflated, if it says that it will be
- * large. A body without a length ends with the request, which plain CGI does not show (RFC 3875, 4.2): so
+ * time limit, and a large body waits for the semaphore: before it is inflated, if its declared length
+ * is large. A body without a length ends with the request, which plain CGI does not show (RFC 3875, 4.2): so
  * a chunked request fails under Apache's CGI. The other web servers, as shipped, pass its length, which they
  * know once they have read it; nginx passes none with fastcgi_request_buffering off.
  *

@@ -1,8 +1,8 @@
 /*
  * direct_answer: the response to Segment's libraries that reports an outcome. Pure.
  *
- * A success is 200 and an object, whatever became of each event, since some libraries repeat anything
- * else for ever. What is final is 400 with code, message and error: some libraries repeat what is
+ * A success is 200 and an object, whatever happened to each event, since some libraries repeat anything
+ * else for ever. A final refusal is 400 with code, message and error: some libraries repeat statuses that are
  * final for a webhook (401, 413, 501), and others any error without these members.
  */
 #ifndef HS_DIRECT_ANSWER_H

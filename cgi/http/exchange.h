@@ -45,7 +45,7 @@ struct hs_store_ops {
 	int64_t (*now_monotonic)(void);
 	struct hs_semaphore *large;        /* before a large body is parsed; NULL: no limit */
 	struct hs_hash_budget *unverified; /* for hashing large bodies that match no secret; NULL: no limit */
-	/* The thread will work or wait for long: lets another one serve what arrives. NULL: there is no other. */
+	/* The thread will work or wait for long: lets another thread serve new requests. NULL: there is no other. */
 	void (*step_aside)(void *self);
 	/* The limits of direct intake, which alone asks for them (rates.h). NULL, or it returns NULL: no limits. */
 	struct hs_rates *(*rates)(void *self);
@@ -80,7 +80,7 @@ struct hs_scratch {
 	struct hs_buf inflated;       /* becomes `body` */
 	struct hs_gunzip *gunzip;     /* NULL until a body is gzip */
 	struct hs_buf key, settings_text, message;
-	struct hs_batch_frame frame; /* direct intake: what stands beside a batch … */
+	struct hs_batch_frame frame; /* direct intake: the members beside a batch … */
 	struct hs_direct direct;     /* … and what is known of each event */
 	bool inside;                 /* inside the semaphore for large bodies */
 };

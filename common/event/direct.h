@@ -45,7 +45,7 @@ struct hs_direct_record {
  * Fills the record; it points into itself, the event and `direct`.
  *
  *	timestamp           the one sent; corrected by the sender's clock where the difference of sentAt cannot
- *	                    be delay: sentAt is in the future, or the library makes it anew for each attempt.
+ *	                    be delay: sentAt is in the future, or the library sets it again for each attempt.
  *	                    The time of arrival if none was sent, it does not parse, or is more than a day
  *	                    in the future
  *	original_timestamp  the one sent

@@ -18,7 +18,7 @@
  * An attacker who aliases a victim's id to his own therefore gains nothing: rule 2 covers a user
  * id, and rule 3 an anonymous id that the victim has used while identified. At most, a forged link
  * keeps records that should go, and erase reports that. One attack is beyond any rule: an anonymous
- * id is a secret of its browser, so whoever learns the id of a visitor who was never identified can
+ * id is a secret of its browser, so anyone who learns the id of a visitor who was never identified can
  * claim it first.
  *
  *	hs_links_init(&links, &subjects, seed);

@@ -23,7 +23,7 @@
  *	3. Erase gives the file a new serial number after it has removed records. A process that has read one
  *	   of them loaded the file before that, and is refused.
  *
- * A file that is damaged, or of another history of the spool, is made anew from the records that are there.
+ * A file that is damaged, or of another history of the spool, is rebuilt from the records that are there.
  */
 #ifndef HS_SCHEMA_FILE_H
 #define HS_SCHEMA_FILE_H

@@ -37,6 +37,20 @@ unmount() {
 	umount "$DISK" && MOUNTED= && losetup -d "$LOOP" && LOOP=
 }
 
+# image_check OFFSET WHAT: mounts $T/image, in which all up to that offset of the log is safe, and calls the
+# script's `judge OFFSET WHAT`. Counts in `images`, or in `unmountable`.
+image_check() {
+	if ! mount_image "$T/image" 2>>"$T/mount.log"; then
+		unmountable=$((unmountable + 1))
+		[ -z "$LOOP" ] || losetup -d "$LOOP"
+		LOOP=
+		return
+	fi
+	images=$((images + 1))
+	judge "$1" "$2"
+	unmount
+}
+
 # base_make FILESYSTEM [SETTING]...: $T/base, an image with an empty spool directory.
 base_make() {
 	local filesystem=$1

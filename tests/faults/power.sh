@@ -47,17 +47,10 @@ work() {
 	[ "$STATUS" = 400 ] || not_ok "$FS: a request to be rejected" "$STATUS"
 }
 
-# image_check OFFSET WHAT: $T/image, in which all up to that offset of the log is safe.
-image_check() {
+# judge OFFSET WHAT: the disk is mounted.
+judge() {
 	local said
 	awk -v o="$1" '$1 <= o { print $2 }' "$T/ledger.log" >"$T/ledger"
-	if ! mount_image "$T/image" 2>>"$T/mount.log"; then
-		unmountable=$((unmountable + 1))
-		[ -z "$LOOP" ] || losetup -d "$LOOP"
-		LOOP=
-		return
-	fi
-	images=$((images + 1))
 	one 1
 	if [ "$STATUS" != 200 ]; then
 		bad=$((bad + 1))
@@ -68,7 +61,6 @@ image_check() {
 		printf '# %s, %s: %s\n' "$FS" "$2" "$said"
 	fi
 	lost=$((lost + $(number lost "$said")))
-	unmount
 }
 
 on() { # FILESYSTEM

@@ -113,19 +113,6 @@ judge() {
 	said=$(tool verify 2>&1) || wrong "$2: verify: $(tail -n 3 <<<"$said")"
 }
 
-# image_check OFFSET WHAT: $T/image, in which all up to that offset of the log is safe.
-image_check() {
-	if ! mount_image "$T/image" 2>>"$T/mount.log"; then
-		unmountable=$((unmountable + 1))
-		[ -z "$LOOP" ] || losetup -d "$LOOP"
-		LOOP=
-		return
-	fi
-	images=$((images + 1))
-	judge "$1" "$2"
-	unmount
-}
-
 # second_cut OFFSET WHAT: power goes again during what image_check does, at three of the flushes.
 second_cut() {
 	local entry offset

@@ -108,15 +108,16 @@ in_time() { [ "$1" -lt "$2" ] || [ "$1" -lt $(($2 * $(slowness))) ]; }
 # since START: milliseconds since that value of EPOCHREALTIME.
 since() { echo $(((${EPOCHREALTIME/./} - ${1/./}) / 1000)); }
 
-# wait_for SECONDS COMMAND...: until the command succeeds. Fails when it has not for as many seconds of
-# an idle machine.
+# wait_for SECONDS COMMAND...: until the command succeeds; tries less and less often, for a command can
+# cost more than what it waits for. Fails when it has not for as many seconds of an idle machine.
 wait_for() {
-	local start=${EPOCHREALTIME/./} seconds=$1
+	local start=${EPOCHREALTIME/./} seconds=$1 pause=20
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ $((${EPOCHREALTIME/./} - start)) -lt $((seconds * 1000000)) ] ||
 			in_time "$(since "$start")" $((seconds * 1000)) || return 1
-		sleep 0.02
+		sleep "0.0$pause"
+		pause=$((pause < 80 ? pause + 10 : 90))
 	done
 }
 

@@ -54,7 +54,7 @@ void hs_batch_free(struct hs_batch *batch);
 /* Empties it. */
 void hs_batch_reset(struct hs_batch *batch);
 
-/* Forgets which rows and records were refused, before the batch is tried again; what was told stays told. */
+/* Forgets which rows and records were refused, before the batch is tried again. No message is repeated. */
 void hs_batch_forget_refusals(struct hs_batch *batch);
 
 /* True if a line of n bytes fits, whatever its record becomes. An empty batch makes room for any. */

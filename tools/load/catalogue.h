@@ -1,6 +1,6 @@
 /*
  * catalogue: the tables and columns of a database as the loader knows them, with those that it is about to
- * make. A table and a column that are there are taken as they are, whoever made them.
+ * make. A table and a column that already exist are used as they are.
  */
 #ifndef HS_CATALOGUE_H
 #define HS_CATALOGUE_H
@@ -39,7 +39,7 @@ struct hs_catalogue {
 	size_t columns_max;               /* the database's own */
 	struct hs_buf name;               /* scratch */
 	uint64_t new_tables, new_columns; /* made so far */
-	struct hs_buf news;               /* what was made, as text, until somebody resets it; may be cut */
+	struct hs_buf news;               /* what was made, as text, until the caller resets it; may be cut */
 };
 
 void hs_catalogue_free(struct hs_catalogue *catalogue);

@@ -1,5 +1,5 @@
 /*
- * misfits: the columns whose values did not fit and went to _rest, for the summary and for whoever watches.
+ * misfits: the columns whose values did not fit and went to _rest, for the summary and for a user who watches.
  *
  * A count becomes final in three steps, because rows are made again when they are halved, and written again when
  * a transaction fails: noted while rows are made, taken when the database has taken them, kept after the commit.

@@ -5,7 +5,7 @@
  * A person's row is the fold of all their rows in identifies (groups) in the order of their keys: what a row
  * gives overwrites, what it lacks stays. The key is the lesser of timestamp and received_at, since a phone that
  * lives in 2031 must not win for ever, and then the id: nothing that depends on the order of arrival. So
- * the row is made anew from those rows, in the transaction that adds to them, whenever they change.
+ * the row is rebuilt from those rows, in the transaction that adds to them, whenever they change.
  */
 #ifndef HS_PEOPLE_H
 #define HS_PEOPLE_H

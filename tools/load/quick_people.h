@@ -2,7 +2,7 @@
  * quick_people: the rows of people made from a batch alone, for many of them in a few calls of the target.
  *
  * That is right if a person's row is older than all their rows in the batch, or if the batch has all their rows; and
- * if no value of theirs is in a _rest. Everybody else is left to the caller, to be made anew from all their rows.
+ * if no value of theirs is in a _rest. Other people are left to the caller, who rebuilds them from all their rows.
  */
 #ifndef HS_QUICK_PEOPLE_H
 #define HS_QUICK_PEOPLE_H

@@ -31,7 +31,7 @@ struct hs_target_column {
 	char *name;
 	enum hs_column_type type;
 	size_t max;                   /* bytes of a text that always fit: VARCHAR(40), say; 0: any */
-	enum hs_number_range numbers; /* a number's; AS_DATABASE unless somebody else made the column */
+	enum hs_number_range numbers; /* a number's; AS_DATABASE unless another program made the column */
 	char *path;                   /* the whole name of a new column, if it was cut; else NULL */
 };
 
@@ -98,7 +98,7 @@ struct hs_target_ops {
 	/*
 	 * Makes the table with these columns, `id` its key; or adds them to it. The type of `_rest` is the
 	 * database's choice. A column that the table cannot have becomes FOREIGN: its values go to _rest.
-	 * CATALOGUE: somebody else has made the table or a column meanwhile, perhaps of another type.
+	 * CATALOGUE: another program has made the table or a column meanwhile, perhaps of another type.
 	 */
 	enum hs_target_result (*make_table)(struct hs_target *t, struct hs_target_table *table);
 	enum hs_target_result (*add_columns)(struct hs_target *t, const char *table, struct hs_target_column *column,
@@ -129,7 +129,7 @@ struct hs_target_ops {
 	enum hs_target_result (*erase)(struct hs_target *t, const struct hs_target_table *table, const char *key,
 	                               struct hs_slice value, const struct hs_target_limits *limits, uint64_t *gone);
 	/*
-	 * For --retype. retype_begin begins a transaction in which nobody else writes the table, as far as the database
+	 * For --retype. retype_begin begins a transaction in which no other session writes the table, as far as the database
 	 * can see to that, and adds the column `_retype` of the new type unless it is there. `update` overwrites the
 	 * given columns, NULL too, of the row whose id is the first of them. retype_end gives the column of this name
 	 * type and values of `_retype`, which goes, and commits. After an error the caller calls rollback.

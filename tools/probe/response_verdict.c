@@ -1,76 +1,30 @@
 #include "tools/probe/response_verdict.h"
-#include "base/utf8.h"
-#include "event/json.h"
+#include "event/json_members.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Copies the text with '?' for unprintable characters; truncates between characters. */
-static void copy_text(char *to, size_t size, struct hs_slice text)
+/* True if the member is a count below the limit, so that the sum of three fits. */
+static bool read_count(const struct hs_json *json, const char *name, uint64_t *count)
 {
-	size_t n = 0;
+	const uint64_t limit = 1000000000000000000;
+	uint64_t n = hs_member_uint(json, 0, name, limit);
 
-	for (size_t at = 0, length; at < text.n; at += length) {
-		bool bad = hs_utf8_unprintable(text.p + at, text.n - at, &length);
-
-		if (n + (bad ? 1 : length) >= size)
-			break;
-		memcpy(to + n, bad ? "?" : text.p + at, bad ? 1 : length);
-		n += bad ? 1 : length;
-	}
-	to[n] = '\0';
-}
-
-static void read_text(const struct hs_json *json, uint32_t value, char *to, size_t size)
-{
-	struct hs_buf text = { 0 };
-
-	if (json->tok[value].kind != HS_JSON_STRING)
-		return;
-	hs_json_unescape(hs_json_inner(json, value), &text);
-	if (hs_buf_ok(&text))
-		copy_text(to, size, hs_buf_slice(&text));
-	hs_buf_free(&text);
-}
-
-static bool read_count(const struct hs_json *json, uint32_t value, uint64_t *count)
-{
-	struct hs_slice text = hs_json_raw(json, value);
-	uint64_t n = 0;
-
-	if (json->tok[value].kind != HS_JSON_NUMBER || text.n > 18)
+	if (n >= limit)
 		return false;
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] < '0' || text.p[i] > '9')
-			return false;
-		n = n * 10 + (uint64_t)(text.p[i] - '0');
-	}
 	*count = n;
 	return true;
 }
 
 static void read_object(struct hs_response_verdict *a, const struct hs_json *json)
 {
-	int counts = 0;
+	int counts = read_count(json, "accepted", &a->accepted) + read_count(json, "duplicate", &a->duplicate) +
+	             read_count(json, "rejected", &a->rejected);
 
-	for (uint32_t key = 1; key < json->tok[0].next; key = json->tok[key + 1].next) {
-		struct hs_slice name = hs_json_inner(json, key);
-
-		if (hs_slice_eq(name, HS_SLICE("message")))
-			read_text(json, key + 1, a->message, sizeof a->message);
-		else if (hs_slice_eq(name, HS_SLICE("code")))
-			read_text(json, key + 1, a->code, sizeof a->code);
-		else if (hs_slice_eq(name, HS_SLICE("error")))
-			a->error = json->tok[key + 1].kind == HS_JSON_STRING;
-		else if (hs_slice_eq(name, HS_SLICE("success")))
-			a->success = hs_slice_eq(hs_json_raw(json, key + 1), HS_SLICE("true"));
-		else if (hs_slice_eq(name, HS_SLICE("accepted")))
-			counts += read_count(json, key + 1, &a->accepted);
-		else if (hs_slice_eq(name, HS_SLICE("duplicate")))
-			counts += read_count(json, key + 1, &a->duplicate);
-		else if (hs_slice_eq(name, HS_SLICE("rejected")))
-			counts += read_count(json, key + 1, &a->rejected);
-	}
+	hs_member_text(json, 0, "message", a->message, sizeof a->message);
+	hs_member_text(json, 0, "code", a->code, sizeof a->code);
+	a->error = hs_member_raw(json, 0, "error").p != NULL;
+	a->success = hs_member_is_true(json, 0, "success");
 	a->counted = counts == 3;
 }
 

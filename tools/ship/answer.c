@@ -1,6 +1,6 @@
 /* Reads the answer to a published message (JSPubAckResponse in nats-server's stream.go). */
+#include "event/json_members.h"
 #include "tools/ship/engine.h"
-#include "tools/ship/members.h"
 
 /* err_code, as in nats-server's errors.json. */
 enum {

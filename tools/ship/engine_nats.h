@@ -22,8 +22,8 @@
 #ifndef HS_ENGINE_NATS_H
 #define HS_ENGINE_NATS_H
 
+#include "event/json_members.h"
 #include "tools/ship/engine.h"
-#include "tools/ship/members.h"
 
 #include <nats/nats.h>
 #include <pthread.h>

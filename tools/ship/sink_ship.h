@@ -57,7 +57,7 @@ struct hs_sink_ship_options {
 	int64_t ack_wait_ms, hold_ms;   /* hold: how long segments are kept after the cursor has passed them */
 	bool once;                      /* end with an error where it would wait for long */
 	bool aside;                     /* a record that is too long is a dead letter; otherwise it ends the run */
-	bool from_start, from_now;      /* what to do with a stream that was made anew, or forgot everything */
+	bool from_start, from_now;      /* what to do with a stream that was recreated, or lost everything */
 	bool quiet;                     /* errors alone */
 	struct hs_ship_figures *counts; /* of all runs */
 };

@@ -18,7 +18,7 @@ struct hs_stream_memory {
 enum hs_stream_change {
 	HS_STREAM_SAME,
 	HS_STREAM_FORGOT,  /* messages that it had acknowledged are gone from its end, or were, and `back` is not 0 */
-	HS_STREAM_ANOTHER, /* it was deleted and made anew */
+	HS_STREAM_ANOTHER, /* it was deleted and recreated */
 };
 
 /*

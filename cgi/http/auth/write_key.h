@@ -23,7 +23,7 @@ enum hs_result hs_write_key_check(const struct hs_settings *s, const struct hs_c
                                   const struct hs_envelope *envelope, struct hs_buf *scratch,
                                   const struct hs_source **source);
 
-/* Finds the source of one key, however revoked. HS_OK, and *source may be NULL; or HS_E_MEMORY. */
+/* Finds the source of one key, revoked or not. HS_OK, and *source may be NULL; or HS_E_MEMORY. */
 enum hs_result hs_write_key_find(const struct hs_settings *s, struct hs_slice key, const struct hs_source **source);
 
 /*

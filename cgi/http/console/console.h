@@ -9,7 +9,7 @@ struct hs_slice hs_console_query(const struct hs_exchange *exchange);
 
 /*
  * From now on the request may take long: its answer has a time limit, as the disk may hang, and another thread
- * serves what arrives. Empties page_text.
+ * serves new requests. Empties page_text.
  */
 void hs_console_hand_over(struct hs_exchange *exchange);
 

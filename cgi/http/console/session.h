@@ -1,5 +1,5 @@
 /*
- * session: who has logged in to the console.
+ * session: logins to the console, kept in a signed cookie.
  *
  *	hookspool_console=EXPIRES ID MAC
  *

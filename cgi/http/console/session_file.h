@@ -1,12 +1,12 @@
 /*
- * session_file: what the console must remember over processes: .hookspool/run/console, mode 0600.
+ * session_file: the state that all processes of the console share: .hookspool/run/console, mode 0600.
  *
  *	magic, key       the key of all session cookies; a SHA-256 shows that it is whole
  *	tries            for each address: passwords tried in the current minute
  *	ended            sessions that were logged out, until they would have ended
  *
- * No backup has run/, so none has the key. A file that is missing or damaged is made anew, with another key:
- * everybody has to log in again. Each process reads and writes it under flock(2); two more locks, on files that
+ * No backup has run/, so none has the key. A file that is missing or damaged is rebuilt, with another key:
+ * all users have to log in again. Each process reads and writes it under flock(2); two more locks, on files that
  * are empty, let two passwords be compared at once.
  */
 #ifndef HS_SESSION_FILE_H
@@ -42,7 +42,7 @@ enum hs_result hs_session_file_try(struct hs_session_file *file, struct hs_slice
 /* Forgets the tries of an address that had the right password. */
 enum hs_result hs_session_file_forgive(struct hs_session_file *file, struct hs_slice address);
 
-/* Takes one of the two locks for comparing; hs_io_close gives it back. -1: both are taken, or none can be had. */
+/* Takes one of the two locks for comparing; hs_io_close releases it. -1: both are taken, or opening failed. */
 int hs_session_file_work(const char *spool_dir);
 
 #endif

@@ -14,7 +14,7 @@
  *	…
  *	{"check":"9f86d081884c7d65"}
  *
- * "check" is a hash of the lines before it, for a plan that is damaged would erase somebody else. A copy
+ * "check" is a hash of the lines before it, for a plan that is damaged would erase another person. A copy
  * of the plan tells each database (erase_requests.h): the events before segment "next" were spooled up to
  * "sealed_ms". "name" is random.
  *

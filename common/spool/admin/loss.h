@@ -1,5 +1,5 @@
 /*
- * loss: finds files of .hookspool that are missing and cannot be made anew. The receipts
+ * loss: finds files of .hookspool that are missing and cannot be rebuilt. The receipts
  * (erased.jsonl, beside the events) and the spool's own id tell that they existed.
  *
  * `hookspool adopt --accept-loss` puts an empty file in place of a lost one, so an empty file is not

@@ -4,7 +4,7 @@
  * It checks that every line is one JSON object, strictly; that no event is there twice within
  * dedup_window; that the numbers of sealed segments have no gap (the oldest may be deleted); that
  * the index knows every event; that no erase is unfinished; and that no file is lost that cannot
- * be made anew (loss.h). Handlers may be at work meanwhile. Events that are there twice, were
+ * be rebuilt (loss.h). Handlers may be at work meanwhile. Events that are there twice, were
  * erased, or are not in the index are reported after the other problems of their stream.
  */
 #ifndef HS_VERIFY_H
@@ -25,7 +25,7 @@ enum hs_problem {
 	HS_PROBLEM_BEGUN,      /* an erase has left a plan, or a "begun" without a "done" */
 	HS_PROBLEM_GAP,        /* a number is missing */
 	HS_PROBLEM_INDEX,      /* the index does not know an event */
-	HS_PROBLEM_LOST,       /* a file that cannot be made anew is lost */
+	HS_PROBLEM_LOST,       /* a file that cannot be rebuilt is lost */
 	HS_PROBLEM_STRANGE,    /* a directory, symbolic link, FIFO … has a segment's name */
 	HS_PROBLEM_UNREADABLE, /* this user may not read a segment */
 	HS_PROBLEM_SUMMARY,    /* a summary that says something else than its segment */

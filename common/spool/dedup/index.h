@@ -109,7 +109,7 @@
  *
  * After a power cut, or if another program touched the file, its inode, size or time differs from
  * what the shared state has noted, or nothing is noted because the state is of another boot.
- * Then the index is made anew from the sealed segments; so it never syncs (MDB_NOSYNC).
+ * Then the index is rebuilt from the sealed segments; so it never syncs (MDB_NOSYNC).
  * A SIGBUS (the file was cut) abandons LMDB's environment and makes the index anew, too.
  */
 #ifndef HS_INDEX_H
@@ -170,10 +170,10 @@ void hs_index_rest(struct hs_index *ix);
  */
 bool hs_index_is_behind(const struct hs_index *ix);
 
-/* Removes the file; the next hs_index_follow makes it anew. HS_OK, or as hs_io_result. */
+/* Removes the file; the next hs_index_follow rebuilds it. HS_OK, or as hs_io_result. */
 enum hs_result hs_index_discard(struct hs_index *ix);
 
-/* True if the file is as this boot's processes left it; otherwise the next hs_index_follow makes it anew. */
+/* True if the file is as this boot's processes left it; otherwise the next hs_index_follow rebuilds it. */
 bool hs_index_is_trusted(const struct hs_index *ix);
 
 /* Counts the ids that it holds, for people. HS_OK or HS_E_IO. */

@@ -2,7 +2,7 @@
  * tombstones: the ids of erased events, in .hookspool/erased-ids.
  *
  * A retry of an erased event must not bring it back, so its id (a hash, which tells nothing of the
- * event) stays known after its line is gone. An index that is made anew reads these ids, too.
+ * event) stays known after its line is gone. An index that is rebuilt reads these ids, too.
  *
  * An entry has HS_TOMBSTONES_ENTRY bytes: the id, and the second since 1970 at which the event was
  * spooled, little-endian. It is appended and synced before the line goes. A partial entry at the
@@ -11,7 +11,7 @@
  * No entry is ever removed. The index needs it for dedup_window, which can be set to ten years at
  * any time, and verify reports by it an erased event that came back with a segment from a
  * backup or a mirror. A million entries are 20 MB: on a machine of 2026 they take a second when
- * the index is made anew. verify notes them as it does lines. Intake does not read them.
+ * the index is rebuilt. verify notes them as it does lines. Intake does not read them.
  */
 #ifndef HS_TOMBSTONES_H
 #define HS_TOMBSTONES_H

@@ -15,7 +15,7 @@
  *
  *	"stream":{"created":"2026-11-29T04:00:00Z","receiver":"kodabuzi","sequence":998,"own":990,"back":0},"kept":[41,500,0]
  *
- * so that it notices a log that was made anew, or that forgot its end. Retention keeps the segments from "kept"
+ * so that it notices a log that was recreated, or that lost its end. Retention keeps the segments from "kept"
  * on, where the cursor was some time ago, so that they can be sent again.
  *
  * The file is replaced as a whole (file_replace.h), so it is never older than the last save that

@@ -3,7 +3,7 @@
  *
  * A process that rewrites or compresses a segment writes its summary for the new file before the new
  * file gets its name, so a summary fits at every moment, but for a kill between the two; then maintenance
- * makes it anew.
+ * rebuilds it.
  */
 #ifndef HS_SUMMARY_FILE_H
 #define HS_SUMMARY_FILE_H
@@ -36,7 +36,7 @@ struct hs_summary_reader {
 /*
  * Opens the summary of the segment whose file is `segment`. False, and fd is -1: there is none, or it
  * is not to be believed. That is logged the first time; what is damaged or of another spool is removed
- * if we may, so that maintenance makes it anew. Opening another one closes the first.
+ * if we may, so that maintenance rebuilds it. Opening another one closes the first.
  */
 bool hs_summary_open(struct hs_summary_reader *r, const struct hs_spool_dir *dir, bool rejected, uint64_t number,
                      const struct stat *segment);
@@ -61,7 +61,7 @@ enum hs_result hs_summary_write(const struct hs_spool_dir *dir, struct hs_summar
 /*
  * Compares the summary of the segment whose file is `segment` with what the builder made of its lines.
  * False: it fits the file, but is damaged or says something else. A missing one, or one of another file,
- * is true: nobody believes it.
+ * is true: no reader uses it.
  */
 bool hs_summary_agrees(const struct hs_spool_dir *dir, struct hs_summary_builder *b, bool rejected, uint64_t number,
                        const struct stat *segment);

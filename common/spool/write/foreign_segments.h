@@ -22,10 +22,10 @@
  * path may not know of news. A reader, and the first process to open the spool, look at once.
  *
  * To list a large directory takes long. So a rotation lists nothing if the directory has not changed since the
- * last look: it only changes the directory itself. The process looks again when it has let go of the lock;
+ * last look: it only changes the directory itself. The process looks again once it has dropped the lock;
  * if it is killed before, the append path does, LATER_MS after the rotation.
  *
- * A number below that no other segment has (somebody puts back what retention has deleted) is not
+ * A number below that no other segment has (an administrator restores a segment that retention has deleted) is not
  * news: consumers have passed it. `hookspool repair` teaches the index its events.
  *
  * All functions but hs_foreign_segments_list need the stream's append lock.

@@ -1,4 +1,4 @@
-#include "tools/ship/members.h"
+#include "event/json_members.h"
 #include "base/utf8.h"
 
 uint32_t hs_member(const struct hs_json *json, uint32_t object, const char *name)

@@ -1,6 +1,6 @@
-/* members: what a server's JSON says, by name; numbers that do not fit, other kinds, words that a terminal would obey. */
+/* json_members: look-up by name; numbers that do not fit, other kinds, words that a terminal would obey. */
+#include "event/json_members.h"
 #include "tests/lib/unit.h"
-#include "tools/ship/members.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,4 +146,4 @@ TEST(a_copy_is_cut_between_characters)
 	}
 }
 
-TESTS("ship_members", begin, finish)
+TESTS("json_members", begin, finish)
