@@ -78,7 +78,7 @@ TEST(a_tag_is_of_one_attempt)
 	hs_in_flight_free(ring);
 }
 
-/* What has left is a gapless beginning, whatever the order of the answers. */
+/* Records leave without a gap, whatever the order of the answers. */
 TEST(any_order_of_answers)
 {
 	enum { RECORDS = 20000, ROOM = 32 };
