@@ -82,7 +82,9 @@ static int refused(natsStatus status, struct hs_engine_failure *failure)
 	snprintf(text, sizeof text, "%s", words != NULL && words[0] != '\0' ? words : natsStatus_GetText(status));
 	switch (status) {
 	case NATS_CONNECTION_AUTH_FAILED:
-		return hs_engine_fail(failure, EX_CONFIG, "the server refuses these credentials: %s", text);
+		return hs_engine_fail(
+		    failure, EX_CONFIG,
+		    "the server refuses these credentials (%s): correct creds, nkey, or user and password", text);
 	case NATS_SECURE_CONNECTION_WANTED:
 		return hs_engine_fail(failure, EX_CONFIG, "tls:// was asked for, and the server has no TLS");
 	case NATS_SSL_ERROR:

@@ -46,8 +46,8 @@ struct ship {
 	struct hs_kept_place kept;
 	struct ship_asking asking;
 	struct ship_pace pace;
-	uint64_t generation; /* of the link whose messages may still be answered */
-	bool up, unflushed, stopping;
+	uint64_t generation;                   /* of the link whose messages may still be answered */
+	bool up, refused, unflushed, stopping; /* refused: HS_LINK_REFUSED, after a record was stored */
 	int64_t said_ms[SHIP_TOPICS];
 	int64_t counts_ms; /* when the figures were written; 0: not in this run */
 	uint64_t counted;  /* records stored by then */
@@ -80,6 +80,9 @@ enum hs_result ship_save(struct hs_sink *sink, struct hs_position position, cons
 
 /* Notices that the connection went or came. */
 void ship_look_at_link(struct ship *s);
+
+/* What to do about credentials or rights that a server refuses. */
+#define SHIP_REFUSED_REMEDY "correct the credentials, or the rights of this user: hookspool check"
 
 /* Begins to ask if that is due, and takes what an ask has found. */
 void ship_ask(struct ship *s);

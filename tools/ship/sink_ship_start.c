@@ -43,7 +43,7 @@ static void ask(struct ship *s, struct hs_engine_asked *asked)
 	if (link.state == HS_LINK_REFUSED) {
 		asked->failed = true;
 		asked->failure.code = EX_CONFIG;
-		snprintf(asked->failure.why, sizeof asked->failure.why, "%s", link.why);
+		snprintf(asked->failure.why, sizeof asked->failure.why, "%s: " SHIP_REFUSED_REMEDY, link.why);
 	}
 	if (!asked->failed && link.generation != s->generation) {
 		asked->failed = true;
