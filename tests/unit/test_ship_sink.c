@@ -303,6 +303,7 @@ bool hs_engine_asked(struct hs_engine *e, struct hs_engine_asked *asked)
 		asked->any = !w->stored[i].mark;
 		asked->done = w->stored[i].places;
 		asked->sequence = w->stored[i].sequence;
+		snprintf(asked->id, sizeof asked->id, "%s", asked->any ? w->stored[i].id : "");
 	}
 	for (size_t i = 0; i < w->count && asked->any; i++)
 		if (!w->stored[i].mark && w->stored[i].sequence > asked->done.stored_at)
@@ -699,6 +700,37 @@ TEST(test_a_spool_that_went_back)
 	for (size_t i = 0; i < w->count; i++)
 		w->stored[i].places.own.number += 5, w->stored[i].places.stored.number += 5;
 	assert_int_equal(run(), EX_CONFIG);
+	finish();
+}
+
+/* Ship was killed with records in flight, and the spool came back without them: D is no later than its end. */
+TEST(test_a_spool_that_lacks_what_was_in_flight)
+{
+	struct hs_places *last;
+
+	make(TEN);
+	assert_int_equal(run(), 0);
+	last = &w->stored[w->count - 1].places;
+	assert_true(last->own.number > 0);
+	last->stored = w->stored[1].places.own;
+	last->own.offset += 100000;
+	assert_int_equal(run(), EX_CONFIG);
+	finish();
+}
+
+/* … and has others in their places by now. */
+TEST(test_a_spool_that_has_another_record_in_a_sent_one_s_place)
+{
+	struct stored *last;
+
+	make(TEN);
+	assert_int_equal(run(), 0);
+	last = &w->stored[w->count - 1];
+	assert_string_equal(last->id, "/j");
+	snprintf(last->id, sizeof last->id, "/lost");
+	assert_int_equal(run(), EX_CONFIG);
+	snprintf(last->id, sizeof last->id, ":kodabuzi/1:0:0"); /* it had no message id: nobody can tell */
+	assert_int_equal(run(), 0);
 	finish();
 }
 

@@ -41,11 +41,11 @@ static void is_another(struct ship *s, uint64_t generation)
 static void is_refused(struct ship *s, const char *why)
 {
 	if (s->options.counts->stored == 0) {
-		ship_tell(s, "%s: " SHIP_REFUSED_REMEDY, why);
+		ship_tell(s, "%s", why);
 		s->sink.code = EX_CONFIG;
 		return;
 	}
-	ship_say(s, SHIP_LINK, "%s: " SHIP_REFUSED_REMEDY ": it waits, and the spool keeps what is not sent", why);
+	ship_say(s, SHIP_LINK, "%s: it waits, and the spool keeps what is not sent", why);
 	if (!s->refused) {
 		s->asking.needed = true;
 		s->asking.next_ms =

@@ -81,9 +81,6 @@ enum hs_result ship_save(struct hs_sink *sink, struct hs_position position, cons
 /* Notices that the connection went or came. */
 void ship_look_at_link(struct ship *s);
 
-/* What to do about credentials or rights that a server refuses. */
-#define SHIP_REFUSED_REMEDY "correct the credentials, or the rights of this user: hookspool check"
-
 /* Begins to ask if that is due, and takes what an ask has found. */
 void ship_ask(struct ship *s);
 

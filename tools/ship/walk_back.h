@@ -5,7 +5,7 @@
 #include "tools/ship/engine.h"
 
 /*
- * Replaces any, done, sequence and set of *asked: done and sequence are those of the receiver's last message before
+ * Replaces any, done, sequence and set of *asked, and clears its id: done and sequence are those of the receiver's last message before
  * this sequence, and the set is of all its messages after done.stored_at. 0, or failure->code; then *asked is as it
  * was. The end of the stream is read first, and more of it only if needed.
  */
