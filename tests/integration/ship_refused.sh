@@ -102,7 +102,7 @@ refused 'a user whose time is over' 78 "$CREDENTIALS" --creds "$(creds expired)"
 refused 'a user whom another key has signed' 78 "$CREDENTIALS" --creds "$(creds forged)"
 refused "another user's seed" 78 "$CREDENTIALS" --creds "$(creds mixed)"
 head -c 300 "$T/jwt/good.creds" | secret cut.creds >"$T/path"
-refused 'half a file' 78 "$S/cut.creds" --creds "$(creds cut)"
+refused 'half a file' 78 'cut.creds: not a JWT and a seed, as nsc makes them' --creds "$(creds cut)"
 
 ### TLS #################################################################
 
