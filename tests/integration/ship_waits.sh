@@ -42,6 +42,23 @@ admin update events "$(config "{max_msgs: $(admin events | wc -l)}")"
 refused 'a full stream and --once' 75 'the stream stores no mark: maximum messages exceeded' --ack-wait 1s
 admin update events "$(config '{}')"
 
+### A stream that goes while ship runs ##################################
+
+ship_start --ack-wait 2s
+shipped() { hs stats --json && jq -e '[.cursors[] | select(.name == "ship").records] == [0]' <<<"$OUT"; }
+wait_for 60 shipped
+admin delete events
+add 1
+check 'a stream that is deleted is missed' wait_for 60 grep -q 'there is no stream events: --create makes it: it tries again' "$T/follow.err"
+check 'it may come back' alive "$SHIP"
+refused 'the stream is made anew' 75 'in use by process' --create --replicas 1
+check 'then the choice is not made by guess' wait_for 60 gone "$SHIP"
+wait "$SHIP"
+is 'ship ends with the choice' "$? $(tail -n 5 "$T/follow.err" | grep -c 'the stream was deleted and made anew at .*--from-start')" '78 1'
+refused 'also the next time' 78 'made anew at .*: --from-start sends the whole spool, --from-now goes on at the cursor'
+ship --once --from-start
+is 'from the start' "$CODE $(messages)" "0 $EVENTS $EVENTS"
+
 ### Subjects ############################################################
 
 cat >"$T/add.jsonl" <<'END'

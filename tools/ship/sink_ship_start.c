@@ -259,6 +259,16 @@ static int go_on_anew(struct ship *s, const struct hs_engine_asked *asked, const
 	return 0;
 }
 
+/* The stream's limits may have deleted what tells where ship was. */
+static void tell_of_limits(struct ship *s, const struct hs_engine_asked *asked)
+{
+	if (!s->options.quiet && !asked->any && s->memory.own > 0 && asked->stream.first > s->memory.own)
+		ship_tell(s,
+		          "the limits of the stream have deleted the last message of receiver %s, %" PRIu64
+		          ": only its duplicate window tells now what was in flight at a kill",
+		          s->options.receiver, s->memory.own);
+}
+
 /* Most often the cursor is right, or was saved a moment before the last records were stored. */
 static int decide(struct ship *s, const struct hs_engine_asked *asked, struct hs_sink_start *start)
 {
@@ -286,6 +296,7 @@ static int decide(struct ship *s, const struct hs_engine_asked *asked, struct hs
 	}
 	if (*s->options.went_back != 0)
 		return go_back(s, asked, &at, start);
+	tell_of_limits(s, asked);
 	if (at.done.number > 0 && is_before(&at.cursor, &at.done))
 		go_to(start, at.done);
 	return 0;
