@@ -106,6 +106,7 @@ refused 'half a file' 78 'cut.creds: not a JWT and a seed, as nsc makes them' --
 
 ### TLS #################################################################
 
+TRUST='no trust in the server.s TLS (ca, its name, the clock)'
 # certificate NAME DNS: NAME.pem and NAME.key, its own authority.
 certificate() {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=$2" \
@@ -114,10 +115,20 @@ certificate() {
 }
 certificate server localhost
 certificate other localhost
+# A certificate whose time is over, with the key of the first one.
+printf '%s\n' '[ca]' 'default_ca = c' '[c]' "database = $T/index" "serial = $T/serial" "new_certs_dir = $T" 'default_md = sha256' \
+	'copy_extensions = copy' 'policy = p' '[p]' 'commonName = supplied' >"$T/ca.conf"
+: >"$T/index" && echo 01 >"$T/serial"
+openssl req -new -key "$T/server.key" -subj /CN=localhost -addext subjectAltName=DNS:localhost -out "$T/request.pem" 2>/dev/null
+openssl ca -batch -selfsign -notext -config "$T/ca.conf" -keyfile "$T/server.key" -in "$T/request.pem" -startdate 20200101000000Z \
+	-enddate 20200102000000Z -out "$T/over.pem" 2>/dev/null
+secret over.pem <"$T/over.pem" >"$T/path"
+only three "tls { cert_file: \"$T/over.pem\", key_file: \"$T/server.key\" }"
+NATS_URL[three]=tls://localhost:${NATS_URL[three]##*:}
+refused 'a certificate whose time is over, or a clock that is off' 78 "$TRUST" --ca "$S/over.pem"
 only three "tls { cert_file: \"$T/server.pem\", key_file: \"$T/server.key\" }"
 PLAIN=${NATS_URL[three]}
 NATS_URL[three]=tls://localhost:${PLAIN##*:}
-TRUST='no trust in the server.s TLS (ca, its name, the clock)'
 ship --once --ca "$S/server.pem" --create --replicas 1
 is 'a certificate of this name and authority' "$CODE" 0
 refused 'another authority' 78 "$TRUST" --ca "$S/other.pem"

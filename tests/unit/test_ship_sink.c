@@ -777,6 +777,18 @@ TEST(test_a_full_stream_is_said_once_a_minute)
 	finish();
 }
 
+TEST(test_the_figures_are_said_once_a_minute)
+{
+	make(TEN);
+	for (size_t i = 0; i < 64; i++)
+		w->script[i] = FULL;
+	w->scripted = 64;
+	w->hurry_ms = 500;
+	s.options.once = s.options.quiet = false;
+	assert_in_range(says("hookspool ship: 0.0 stored/s, 8 in flight, the oldest for ", 0), 1, 3);
+	finish();
+}
+
 TEST(test_no_stream_for_a_minute_is_said)
 {
 	make(TEN);
