@@ -74,6 +74,8 @@ done
 
 ### Without a session
 COOKIE=
+SETTINGS="$SETTINGS
+threads = 64"
 server_start nginx
 send_event a-1
 many '' '' /feed /rejected /overview /schema '/feed?type=track'
@@ -182,6 +184,23 @@ safe 'too many'
 COOKIE=$mine
 ask /overview
 is 'a session is not locked out' "$STATUS" 200
+### Slow requests do not keep events waiting: each of these waits a second for the file of the sessions, and would do so
+### in the one thread in two cores that accepts connections
+exec 9<>"$S/spool/.hookspool/run/console"
+flock 9
+slow=$(($(nproc) < 10 ? 6 * $(nproc) + 6 : 60))
+for _ in $(seq $slow); do
+	printf 'url = "%s/hookspool/console/overview"\noutput = /dev/null\nheader = "Cookie: %s"\ncacert = "%s/tls/ca.pem"\nnext\n' "$HTTPS" "$COOKIE" "$T"
+done | sed '$d' >"$T/config"
+curl -s -Z --parallel-max $slow --parallel-immediate -K "$T/config" 2>/dev/null &
+slow_pid=$!
+wait_for 5 has_connections "unix:$S/run/hookspool.sock" $((slow / 2))
+event between-slow-ones >"$T/body"
+MAX_TIME=6 URL=$HTTP/hookspool signed "$T/body"
+took 1 0 'an event does not wait for the requests of consoles'
+flock -u 9
+exec 9>&-
+wait $slow_pid
 printf 'not json' >"$T/body"
 (URL=$HTTP/hookspool && signed "$T/body")
 ask /rejected

@@ -2,10 +2,10 @@
 # databases.sh: database servers of our own, for the integration scripts. Source it after server.sh.
 #
 #	postgresql_start || …       # PG has the URL; psql talks to it; false if it is not installed
-#	postgresql_stop; postgresql_restart
+#	postgresql_stop; postgresql_crash; postgresql_run
 #	pg 'SELECT 1'               # as the superuser; rows without decoration
 #	mariadb_start || …          # the same for MariaDB, with the database segment; MARIADB has the URL
-#	mariadb_stop; mariadb_kill; mariadb_restart
+#	mariadb_stop; mariadb_end KILL; mariadb_run
 #	sql 'SELECT 1'
 #
 # Everything is in the temporary directory T; no server listens to TCP.
@@ -38,6 +38,14 @@ postgresql_start() {
 postgresql_stop() {
 	kill "-${1:-INT}" "$POSTGRESQL" && wait "$POSTGRESQL" 2>/dev/null
 	POSTGRESQL=
+}
+
+# postgresql_crash: kill -9 of the postmaster. Its children end by themselves; until then no server starts on their data.
+postgresql_crash() {
+	local children
+	children=$(awk -v parent="$POSTGRESQL" '$4 == parent { print $1 }' /proc/[0-9]*/stat 2>/dev/null)
+	postgresql_stop KILL
+	for child in $children; do wait_for 30 eval "! kill -0 $child || grep -q '^State:.Z' /proc/$child/status"; done
 }
 
 pg() { PGOPTIONS='-c client_min_messages=warning' psql -XAtq -v ON_ERROR_STOP=1 -c "$1"; }

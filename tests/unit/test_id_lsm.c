@@ -198,6 +198,54 @@ TEST(neighbours_are_found)
 	assert_int_equal(found(e, N, 0), N);
 }
 
+/* Puts ids in their order, as from summaries that are merged. */
+static void put_many(struct hs_id_block_entry *e, size_t n)
+{
+	hs_id_block_sort(e, n);
+	for (; n > 0; e += BATCH, n -= n < BATCH ? n : BATCH)
+		assert_int_equal(hs_id_lsm_put_many(s.c, &s.levels, 0, e, n < BATCH ? n : BATCH), 0);
+}
+
+TEST(ids_in_their_order_go_to_the_last_level_at_once)
+{
+	enum { N = 200000 };
+	struct hs_id_block_entry *e = calloc(N, sizeof *e);
+	MDB_stat st;
+
+	assert_non_null(e);
+	for (size_t i = 0; i < N; i++)
+		e[i] = numbered(i, 1);
+	put_many(e, N);
+	free(e);
+	assert_int_equal(s.levels.count[HS_ID_LSM - 1], N);
+	assert_int_equal(count(), N);
+	assert_int_equal(found_numbers(0, N, 0), N);
+	assert_int_equal(found_numbers(N, 2 * N, 0), 0);
+	/* the blocks are at least half full */
+	assert_int_equal(mdb_stat(s.txn, s.records, &st), 0);
+	assert_in_range(st.ms_entries, N / HS_ID_BLOCK_ENTRIES, 2 * N / HS_ID_BLOCK_ENTRIES);
+}
+
+/* Among many that are there already, few go the usual way, and each is there once. */
+TEST(ids_far_apart_go_the_usual_way)
+{
+	enum { MANY = 400000, FEW = 2000 };
+	struct hs_id_block_entry *e = calloc(MANY, sizeof *e);
+
+	assert_non_null(e);
+	for (size_t i = 0; i < MANY; i++)
+		e[i] = numbered(i, 1);
+	put_many(e, MANY);
+	for (size_t i = 0; i < FEW; i++)
+		e[i] = numbered(MANY - FEW / 2 + i, 1);
+	put_many(e, FEW);
+	free(e);
+	assert_int_equal(s.levels.count[HS_ID_LSM - 1], MANY);
+	assert_int_equal(s.levels.count[0], FEW);
+	assert_int_equal(found_numbers(0, MANY + FEW / 2, 0), MANY + FEW / 2);
+	assert_int_equal(found_numbers(MANY + FEW / 2, MANY + FEW, 0), 0);
+}
+
 TEST(the_lowest_and_the_highest_id)
 {
 	struct hs_id_block_entry e[] = {

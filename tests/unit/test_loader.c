@@ -280,6 +280,50 @@ TEST_WITH(only_once_is_a_denial_final, make, end)
 	assert_int_equal(start(f), EX_NOPERM);
 }
 
+static bool asked_to_stop(void *context)
+{
+	(void)context;
+	return true;
+}
+
+static void stop_after_failure(const char *expected, enum memory_call call, enum hs_target_result with)
+{
+	void *state = NULL;
+	struct fixture *f;
+	char *dump;
+	int code;
+
+	make(&state);
+	f = state;
+	f->options.stop = asked_to_stop;
+	f->m->fail = call;
+	f->m->fail_in = 1;
+	f->m->fail_with = with;
+	code = start(f);
+	if (code == 0)
+		code = add_all(f, ALL);
+	assert_int_equal(code, HS_LOADER_STOPPED);
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add_all(f, ALL), 0);
+	dump = memory_target_dump(f->m);
+	assert_string_equal(dump, expected);
+	free(dump);
+	end(&state);
+}
+
+TEST(stop_ends_a_wait_for_the_database_and_loses_nothing)
+{
+	static const enum hs_target_result with[] = { HS_TARGET_AWAY, HS_TARGET_AGAIN, HS_TARGET_FULL,
+		                                      HS_TARGET_DENIED };
+	static const enum memory_call calls[] = { MEMORY_CONNECT, MEMORY_BEGIN, MEMORY_INSERT, MEMORY_COMMIT };
+	char *expected = undisturbed();
+
+	for (size_t i = 0; i < sizeof with / sizeof *with; i++)
+		for (size_t call = 0; call < sizeof calls / sizeof *calls; call++)
+			stop_after_failure(expected, calls[call], with[i]);
+	free(expected);
+}
+
 /* --- rows that are refused ---------------------------------------------------------- */
 
 TEST_WITH(refused_row_among_thousands_is_found, make, end)

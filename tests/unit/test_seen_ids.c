@@ -19,17 +19,17 @@ enum {
 static struct hs_opened_spool opened;
 static struct hs_seen_ids seen;
 static struct {
-	bool erased;
+	enum hs_id_fault fault;
 	uint32_t file;
 	uint64_t line;
 } found[FOUND_MOST];
 static size_t count;
 
-static void keep(void *context, bool erased, uint32_t file, uint64_t line)
+static void keep(void *context, enum hs_id_fault fault, uint32_t file, uint64_t line)
 {
-	assert_null(context);
+	assert_ptr_equal(context, &seen);
 	assert_true(count < FOUND_MOST);
-	found[count].erased = erased;
+	found[count].fault = fault;
 	found[count].file = file;
 	found[count++].line = line;
 }
@@ -53,17 +53,24 @@ static void note(uint64_t high, uint64_t low, uint32_t spooled_s, uint32_t file,
 	assert_int_equal(hs_seen_ids_note(&seen, &id, file, line), HS_OK);
 }
 
-static void compare(void)
+static void compare_with(enum hs_result (*ask)(void *, const struct hs_seen_id *, size_t, bool *))
 {
-	assert_int_equal(hs_seen_ids_each(&seen, keep, NULL), HS_OK);
+	struct hs_seen_check check = { &seen, ask, keep };
+
+	assert_int_equal(hs_seen_ids_check(&seen, &check), HS_OK);
 	hs_seen_ids_close(&seen);
 	hs_spool_dir_close(&opened);
 }
 
-static void assert_found(size_t nth, bool erased, uint32_t file, uint64_t line)
+static void compare(void)
+{
+	compare_with(NULL);
+}
+
+static void assert_found(size_t nth, enum hs_id_fault fault, uint32_t file, uint64_t line)
 {
 	assert_true(nth < count);
-	assert_int_equal(found[nth].erased, erased);
+	assert_int_equal(found[nth].fault, fault);
 	assert_int_equal(found[nth].file, file);
 	assert_int_equal(found[nth].line, line);
 }
@@ -81,9 +88,9 @@ TEST(a_line_that_comes_again)
 	note(2, 1, 5000, 2, 9);
 	compare();
 	assert_int_equal(count, 3);
-	assert_found(0, false, 1, 5);
-	assert_found(1, false, 2, 9);
-	assert_found(2, false, 3, 1);
+	assert_found(0, HS_ID_TWICE, 1, 5);
+	assert_found(1, HS_ID_TWICE, 2, 9);
+	assert_found(2, HS_ID_TWICE, 3, 1);
 }
 
 TEST(a_line_that_comes_again_after_the_window)
@@ -96,8 +103,8 @@ TEST(a_line_that_comes_again_after_the_window)
 	note(1, 1, 5000, 1, 4);                    /* clocks may jump */
 	compare();
 	assert_int_equal(count, 2);
-	assert_found(0, false, 1, 3);
-	assert_found(1, false, 1, 4);
+	assert_found(0, HS_ID_TWICE, 1, 3);
+	assert_found(1, HS_ID_TWICE, 1, 4);
 }
 
 TEST(an_erased_line)
@@ -115,8 +122,8 @@ TEST(an_erased_line)
 	note(UINT64_MAX, UINT64_MAX, 5000 + WINDOW_S + 1, 1, 3);
 	compare();
 	assert_int_equal(count, 2);
-	assert_found(0, true, 1, 1);
-	assert_found(1, false, 1, 2);
+	assert_found(0, HS_ID_ERASED, 1, 1);
+	assert_found(1, HS_ID_TWICE, 1, 2);
 }
 
 TEST(more_than_are_compared_at_a_time)
@@ -132,7 +139,62 @@ TEST(more_than_are_compared_at_a_time)
 	compare();
 	assert_int_equal(count, MANY / EVERY);
 	for (size_t i = 0; i < count; i++)
-		assert_found(i, false, 2, i * EVERY + 1);
+		assert_found(i, HS_ID_TWICE, 2, i * EVERY + 1);
+}
+
+static uint64_t asked, asked_last; /* the first half of the last id */
+
+/* Knows ids whose second half is even. */
+static enum hs_result ask_even(void *context, const struct hs_seen_id *id, size_t n, bool *known)
+{
+	assert_ptr_equal(context, &seen);
+	assert_in_range(n, 1, HS_SEEN_ASKED);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_not_equal(id[i].file, 0);
+		assert_true(id[i].high >= asked_last);
+		asked_last = id[i].high;
+		known[i] = id[i].low % 2 == 0;
+	}
+	asked += n;
+	return HS_OK;
+}
+
+/* It is asked for each line once, in the order of ids over all files, and so need not be read more than once. */
+TEST(an_index_is_asked_in_its_order)
+{
+	struct hs_tombstone t = { .spooled_s = 5000 };
+
+	start();
+	memset(t.id.bytes, 7, sizeof t.id.bytes);
+	assert_int_equal(hs_tombstones_put(opened.dir.private_dir, &t, 1), HS_OK);
+	open_seen();
+	for (uint64_t i = 0; i < MANY; i++)
+		note(i * 11400714819323198485U, 2 * i + (i % EVERY == 5), 5000, 1 + (uint32_t)(i / EVERY), i + 1);
+	assert_true(seen.fd >= 0);
+	asked = asked_last = 0;
+	compare_with(ask_even);
+	assert_int_equal(asked, MANY);
+	assert_int_equal(count, MANY / EVERY);
+	for (size_t i = 0; i < count; i++)
+		assert_found(i, HS_ID_UNKNOWN, 1 + (uint32_t)i, i * EVERY + 6);
+}
+
+static enum hs_result refuse(void *context, const struct hs_seen_id *id, size_t n, bool *known)
+{
+	(void)context, (void)id, (void)n, (void)known;
+	return HS_E_LOCKED;
+}
+
+TEST(an_index_that_cannot_be_asked)
+{
+	struct hs_seen_check check = { &seen, refuse, keep };
+
+	start();
+	open_seen();
+	note(1, 1, 5000, 1, 1);
+	assert_int_equal(hs_seen_ids_check(&seen, &check), HS_E_LOCKED);
+	hs_seen_ids_close(&seen);
+	hs_spool_dir_close(&opened);
 }
 
 TEST(a_file_that_cannot_be_written)

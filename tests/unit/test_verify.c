@@ -421,8 +421,8 @@ int mdb_cursor_get(MDB_cursor *cursor, MDB_val *key, MDB_val *value, MDB_cursor_
 	return real(cursor, key, value, op);
 }
 
-/* A block has 102 ids or more; the ids of a segment are looked up by 512, in the order of blocks. */
-TEST(each_block_of_the_index_is_read_once_a_segment)
+/* A block has 102 ids or more; the ids of all segments are looked up by 512, in the order of blocks. */
+TEST(each_block_of_the_index_is_read_once)
 {
 	enum { EVENTS = 3000 };
 

@@ -102,7 +102,8 @@ static bool passes(struct feed *feed, struct hs_slice line)
 
 	if (f->text.n > 0 && !contains(line, text_of(&f->text)))
 		return false;
-	while (!(found[0] && found[1] && found[2] && found[3]) && hs_record_field_next(&walk, &field))
+	while (!(found[0] && found[1] && found[2] && found[3]) && hs_record_field_next(&walk, &field) &&
+	       !hs_slice_eq(field.name, HS_SLICE("spooled_at"))) /* the last of the fixed names */
 		match(feed, &field, found);
 	return found[0] && found[1] && found[2] && found[3];
 }
@@ -240,7 +241,7 @@ static void put_answer(const struct feed *feed, struct hs_buf *out)
 
 static enum hs_result read_feed(struct feed *feed, const struct hs_settings *settings)
 {
-	enum hs_result result = hs_reader_open(settings, &feed->reader);
+	enum hs_result result = hs_reader_open_quietly(settings, &feed->reader);
 
 	feed->until_ms = hs_io_now_monotonic() + READ_MS;
 	if (result == HS_OK)

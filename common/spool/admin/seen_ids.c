@@ -15,7 +15,7 @@ enum {
 	CHUNK_BYTES = CHUNK * sizeof(struct hs_seen_id),
 	STEP_CHUNKS = 16,      /* handed to the disk at a time */
 	AT_ONCE = 1 << 18,     /* ids in memory at the end, about */
-	REPEATS_MOST = 1 << 16 /* sorted together */
+	FAULTS_MOST = 1 << 16, /* sorted together */
 };
 
 static enum hs_result scratch_result(int code, int error)
@@ -110,10 +110,10 @@ void hs_seen_ids_close(struct hs_seen_ids *s)
 
 /* --- comparing --------------------------------------------------------------------------- */
 
-struct repeat {
+struct fault {
 	uint64_t line;
 	uint32_t file;
-	bool erased;
+	enum hs_id_fault fault;
 };
 
 /* Ids that are compared together, and what was found. */
@@ -121,11 +121,10 @@ struct comparison {
 	struct hs_seen_id *id;
 	size_t count, cap;
 	unsigned round, rounds; /* ids of a part are divided by their bits after the first byte */
-	struct repeat *repeat;
-	size_t repeats, repeat_cap;
+	struct fault *fault;
+	size_t faults, fault_cap;
 	int64_t window_s;
-	void (*each)(void *context, bool erased, uint32_t file, uint64_t line);
-	void *context;
+	const struct hs_seen_check *check;
 };
 
 static int in_order(uint64_t a, uint64_t b)
@@ -133,12 +132,14 @@ static int in_order(uint64_t a, uint64_t b)
 	return (a > b) - (a < b);
 }
 
-static int compare_repeats(const void *a, const void *b)
+static int compare_faults(const void *a, const void *b)
 {
-	const struct repeat *p = a, *q = b;
-	int files = in_order(p->file, q->file);
+	const struct fault *p = a, *q = b;
+	int c = in_order(p->file, q->file);
 
-	return files != 0 ? files : in_order(p->line, q->line);
+	if (c == 0)
+		c = in_order(p->line, q->line);
+	return c != 0 ? c : in_order(p->fault, q->fault);
 }
 
 /* By id, and in the order of the spool; tombstones come first. */
@@ -156,20 +157,20 @@ static int compare_ids(const void *a, const void *b)
 
 static void tell(struct comparison *c)
 {
-	if (c->repeats > 0)
-		qsort(c->repeat, c->repeats, sizeof *c->repeat, compare_repeats);
-	for (size_t i = 0; i < c->repeats; i++)
-		c->each(c->context, c->repeat[i].erased, c->repeat[i].file, c->repeat[i].line);
-	c->repeats = 0;
+	if (c->faults > 0)
+		qsort(c->fault, c->faults, sizeof *c->fault, compare_faults);
+	for (size_t i = 0; i < c->faults; i++)
+		c->check->tell(c->check->context, c->fault[i].fault, c->fault[i].file, c->fault[i].line);
+	c->faults = 0;
 }
 
-static enum hs_result keep_repeat(struct comparison *c, const struct hs_seen_id *id, bool erased)
+static enum hs_result keep_fault(struct comparison *c, const struct hs_seen_id *id, enum hs_id_fault fault)
 {
-	if (c->repeats == REPEATS_MOST)
+	if (c->faults == FAULTS_MOST)
 		tell(c);
-	if (!HS_ARRAY_ROOM(&c->repeat, c->repeats, &c->repeat_cap))
+	if (!HS_ARRAY_ROOM(&c->fault, c->faults, &c->fault_cap))
 		return HS_E_MEMORY;
-	c->repeat[c->repeats++] = (struct repeat){ id->line, id->file, erased };
+	c->fault[c->faults++] = (struct fault){ id->line, id->file, fault };
 	return HS_OK;
 }
 
@@ -178,7 +179,7 @@ static int64_t later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-/* Looks for repeats among the ids, which it sorts. */
+/* Looks for ids that are there twice or were erased, and sorts them. */
 static enum hs_result compare(struct comparison *c)
 {
 	int64_t line_s = -1, erased_s = -1; /* latest so far; -1: none */
@@ -195,10 +196,38 @@ static enum hs_result compare(struct comparison *c)
 		if (id->file == 0)
 			erased_s = later(erased_s, id->spooled_s);
 		else if (line_s >= since || erased_s >= since)
-			r = keep_repeat(c, id, line_s < since);
+			r = keep_fault(c, id, line_s < since ? HS_ID_ERASED : HS_ID_TWICE);
 		if (id->file > 0)
 			line_s = later(line_s, id->spooled_s);
 	}
+	return r;
+}
+
+/* Asks for lines' ids among the next ones; *at moves on. */
+static enum hs_result ask_some(struct comparison *c, size_t *at)
+{
+	struct hs_seen_id id[HS_SEEN_ASKED];
+	bool known[HS_SEEN_ASKED];
+	size_t n = 0;
+	enum hs_result r;
+
+	for (; *at < c->count && n < HS_SEEN_ASKED; ++*at)
+		if (c->id[*at].file > 0)
+			id[n++] = c->id[*at];
+	r = n > 0 ? c->check->ask(c->check->context, id, n, known) : HS_OK;
+	for (size_t i = 0; i < n && r == HS_OK; i++)
+		if (!known[i])
+			r = keep_fault(c, &id[i], HS_ID_UNKNOWN);
+	return r;
+}
+
+/* Asks for all lines' ids; they are sorted. */
+static enum hs_result ask(struct comparison *c)
+{
+	enum hs_result r = HS_OK;
+
+	for (size_t at = 0; c->check->ask != NULL && at < c->count && r == HS_OK;)
+		r = ask_some(c, &at);
 	return r;
 }
 
@@ -235,24 +264,50 @@ static enum hs_result collect_part(struct hs_seen_ids *s, size_t number, struct 
 	return r;
 }
 
-enum hs_result hs_seen_ids_each(struct hs_seen_ids *s,
-                                void (*each)(void *context, bool erased, uint32_t file, uint64_t line), void *context)
+/* The ids of a part. */
+static uint64_t part_count(const struct hs_seen_ids *s, size_t number)
 {
-	struct comparison c = { .window_s = s->window_s, .each = each, .context = context };
+	return number < HS_SEEN_PARTS ? s->part[number].stored + s->part[number].count : UINT64_MAX;
+}
+
+/* Checks the ids that were collected. */
+static enum hs_result check_collected(struct comparison *c)
+{
+	enum hs_result r = compare(c);
+
+	if (r == HS_OK)
+		r = ask(c);
+	c->count = 0;
+	return r;
+}
+
+/* Checks a part, in several rounds if it is large; `more`: keeps its ids, to be checked with those of the next part. */
+static enum hs_result check_part(struct hs_seen_ids *s, size_t number, bool more, struct comparison *c)
+{
+	enum hs_result r = HS_OK;
+
+	for (c->rounds = 1; part_count(s, number) / c->rounds > AT_ONCE;)
+		c->rounds *= 2;
+	for (c->round = 0; c->round < c->rounds && r == HS_OK; c->round++) {
+		r = collect_part(s, number, c);
+		if (r == HS_OK && !more)
+			r = check_collected(c);
+	}
+	return r;
+}
+
+enum hs_result hs_seen_ids_check(struct hs_seen_ids *s, const struct hs_seen_check *check)
+{
+	struct comparison c = { .window_s = s->window_s, .check = check };
 	enum hs_result r = HS_OK;
 
 	for (size_t i = 0; i < HS_SEEN_PARTS && r == HS_OK; i++) {
-		for (c.rounds = 1; s->part[i].stored / c.rounds > AT_ONCE;)
-			c.rounds *= 2;
-		for (c.round = 0; c.round < c.rounds && r == HS_OK; c.round++) {
-			c.count = 0;
-			r = collect_part(s, i, &c);
-			if (r == HS_OK)
-				r = compare(&c);
-		}
+		uint64_t next = part_count(s, i + 1);
+
+		r = check_part(s, i, next <= AT_ONCE && c.count + part_count(s, i) <= AT_ONCE - next, &c);
 	}
 	tell(&c);
 	free(c.id);
-	free(c.repeat);
+	free(c.fault);
 	return r;
 }

@@ -1,12 +1,13 @@
 /*
- * seen_ids: the ids that a run of verify has met, and which of them are there twice.
+ * seen_ids: the ids that a run of verify has met; which of them are there twice, and which the index does not know.
  *
  * They may exceed memory, so they go to a scratch file, and are compared at the end:
  *
  *	id --first byte--> one of 256 parts --when it has a chunk of ids--> appended to the file
- *	end: part after part is read, sorted and compared
+ *	end: part after part is read, sorted and compared, and the index is asked for its ids
  *
- * Ids are hashes, so the parts have about the same size. The file is written once, from start to end,
+ * In that order the index is read once, from start to end, however large it is. Ids are hashes, so the parts have
+ * about the same size. The file is written once, from start to end,
  * and goes to the disk in small steps. Otherwise the kernel would write much of it at once, and a sync
  * of intake, which shares the file system's journal, would have to wait.
  */
@@ -16,7 +17,10 @@
 #include "spool/dedup/id_block.h"
 #include "spool/shared/spool_dir.h"
 
-enum { HS_SEEN_PARTS = 256 };
+enum {
+	HS_SEEN_PARTS = 256,
+	HS_SEEN_ASKED = 512, /* ids that the index is asked for at a time, at most */
+};
 
 /* The id of a line or of a tombstone, as it is in memory and in the file. */
 struct hs_seen_id {
@@ -57,12 +61,22 @@ void hs_seen_ids_close(struct hs_seen_ids *s);
 enum hs_result hs_seen_ids_note(struct hs_seen_ids *s, const struct hs_id_block_entry *id, uint32_t file,
                                 uint64_t line);
 
-/*
- * Calls each() for every line whose id was spooled within dedup_window before it: in an earlier line, or
- * else (`erased`) in one that has left a tombstone. The first 65,536 calls are in the order of files and
- * lines, and so are the next ones. HS_OK, HS_E_MEMORY, or as hs_io_result.
- */
-enum hs_result hs_seen_ids_each(struct hs_seen_ids *s,
-                                void (*each)(void *context, bool erased, uint32_t file, uint64_t line), void *context);
+/* Why a line's id is at fault. */
+enum hs_id_fault {
+	HS_ID_TWICE,   /* an earlier line has it, spooled within dedup_window before */
+	HS_ID_ERASED,  /* or else an erased one, which has left a tombstone */
+	HS_ID_UNKNOWN, /* ask() does not know it */
+};
+
+struct hs_seen_check {
+	void *context;
+	/* Sets known[n] for ids of lines, which ascend; NULL: all are known. */
+	enum hs_result (*ask)(void *context, const struct hs_seen_id *id, size_t n, bool *known);
+	/* Called for each fault. The first 65,536 calls are in the order of files and lines, and so are the next ones. */
+	void (*tell)(void *context, enum hs_id_fault fault, uint32_t file, uint64_t line);
+};
+
+/* Checks all ids. HS_OK, HS_E_MEMORY, as hs_io_result, or as ask(). */
+enum hs_result hs_seen_ids_check(struct hs_seen_ids *s, const struct hs_seen_check *check);
 
 #endif

@@ -5,7 +5,6 @@
 #include "spool/admin/erasure_log.h"
 #include "spool/admin/loss.h"
 #include "spool/admin/seen_ids.h"
-#include "spool/admin/unknown_ids.h"
 #include "spool/file/line_reader.h"
 #include "spool/position/rewrite_copy.h"
 #include "spool/shared/clock.h"
@@ -19,6 +18,7 @@
 
 enum {
 	LOCK_MS = 60000, /* no sender waits for it */
+	GRACE_S = 60,    /* an event may just be leaving the window */
 	PROGRESS_LINES = 4096,
 	BROKEN_MOST = 99, /* originals of one segment; a further one replaces the last */
 };
@@ -46,8 +46,7 @@ struct verify {
 		uint64_t done, all; /* bytes */
 	} progress;
 
-	struct hs_seen_ids seen;       /* so far */
-	struct hs_unknown_ids unknown; /* of the current file, to be looked up in the index */
+	struct hs_seen_ids seen; /* so far */
 	struct hs_dedup_key_maker key_maker;
 	struct hs_json json;
 };
@@ -69,16 +68,6 @@ static void name_file(struct verify *x, size_t nth)
 		snprintf(x->current.name, sizeof x->current.name, "%s.jsonl", x->segment->name);
 }
 
-/* --- events seen before ------------------------------------------------------ */
-
-static void report_seen(void *context, bool erased, uint32_t file, uint64_t line)
-{
-	struct verify *x = context;
-
-	name_file(x, file);
-	report(x, erased ? HS_PROBLEM_ERASED : HS_PROBLEM_TWICE, line);
-}
-
 /* --- the live index ------------------------------------------------------------ */
 
 /* After HS_OK the append lock is held. `anew`: makes the index from the files alone. */
@@ -95,27 +84,46 @@ static enum hs_result lock_and_follow(struct verify *x, struct hs_segment *event
 	return r == HS_OK ? hs_index_begin(x->index, events, LOCK_MS) : r;
 }
 
-static void report_unknown(void *context, uint64_t line)
+/* Says of some ids whether the index knows them, or need not any more. */
+static enum hs_result ask_index(void *context, const struct hs_seen_id *seen, size_t n, bool *known)
 {
-	report(context, HS_PROBLEM_INDEX, line);
+	struct verify *x = context;
+	int64_t since_s = (hs_io_now() - x->dir->settings->dedup_window) / 1000 + GRACE_S;
+	struct hs_dedup_key key[HS_SEEN_ASKED];
+	const struct hs_dedup_key *id[HS_SEEN_ASKED];
+	enum hs_result r = hs_index_begin(x->index, x->segment, LOCK_MS);
+
+	if (r != HS_OK)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		key[i] = hs_id_block_key(seen[i].high, seen[i].low);
+		id[i] = &key[i];
+	}
+	r = hs_index_look(x->index, id, n, known);
+	for (size_t i = 0; i < n && r == HS_OK; i++)
+		known[i] = hs_index_seen(x->index, id[i], known[i]) != HS_SEEN_NEVER || seen[i].spooled_s <= since_s;
+	hs_index_rest(x->index);
+	hs_segment_end(x->segment);
+	return r;
 }
 
-/* Reports the collected events that the index does not know. */
-static enum hs_result ask_index(struct verify *x)
+static void report_id(void *context, enum hs_id_fault fault, uint32_t file, uint64_t line)
 {
-	return hs_unknown_ids_ask(&x->unknown, x->index, x->segment, LOCK_MS, report_unknown, x);
+	static const enum hs_problem problem[] = {
+		[HS_ID_TWICE] = HS_PROBLEM_TWICE,
+		[HS_ID_ERASED] = HS_PROBLEM_ERASED,
+		[HS_ID_UNKNOWN] = HS_PROBLEM_INDEX,
+	};
+	struct verify *x = context;
+
+	name_file(x, file);
+	report(x, problem[fault], line);
 }
 
-/* Notes an event, to be compared with all others and looked up in the index. */
-static enum hs_result note(struct verify *x, const struct hs_unknown_id *event)
+/* Compares the ids of all lines with each other, with those that were erased, and with the index. */
+static enum hs_result check_ids(struct verify *x)
 {
-	struct hs_id_block_entry id = hs_id_block_entry(&event->id, event->spooled_s);
-	bool full = false;
-	enum hs_result r = hs_seen_ids_note(&x->seen, &id, x->current.nth, event->line);
-
-	if (r == HS_OK)
-		r = hs_unknown_ids_add(&x->unknown, event, &full);
-	return r == HS_OK && full ? ask_index(x) : r;
+	return hs_seen_ids_check(&x->seen, &(struct hs_seen_check){ x, ask_index, report_id });
 }
 
 /* --- lines --------------------------------------------------------------------- */
@@ -142,13 +150,14 @@ static enum hs_result omit_rest(struct verify *x)
 
 static enum hs_result check_line(struct verify *x, struct hs_slice line, uint64_t number)
 {
-	struct hs_unknown_id event = { .line = number };
+	struct hs_dedup_key key;
+	struct hs_id_block_entry id;
 	bool identified = false;
 	int64_t ms = 0;
 	enum hs_result r;
 
 	if (x->index != NULL)
-		r = hs_dedup_key_of_line(&x->key_maker, &x->json, line, &identified, &event.id, &ms);
+		r = hs_dedup_key_of_line(&x->key_maker, &x->json, line, &identified, &key, &ms);
 	else
 		r = hs_line_check(&x->json, line);
 	if (r == HS_E_MEMORY)
@@ -163,8 +172,8 @@ static enum hs_result check_line(struct verify *x, struct hs_slice line, uint64_
 	r = x->copy.file.fd < 0 ? HS_OK : hs_rewrite_copy_keep(&x->copy, line, true);
 	if (r != HS_OK || !identified)
 		return r;
-	event.spooled_s = (uint32_t)(ms / 1000);
-	return note(x, &event);
+	id = hs_id_block_entry(&key, (uint32_t)(ms / 1000));
+	return hs_seen_ids_note(&x->seen, &id, x->current.nth, number);
 }
 
 static void show_progress(const struct verify *x, uint64_t of_file)
@@ -201,7 +210,7 @@ static enum hs_result check_lines(struct verify *x, bool sealed)
 		hs_summary_builder_damage(x->summary);
 		r = omit_rest(x);
 	}
-	return r == HS_OK && x->index != NULL ? ask_index(x) : r;
+	return r;
 }
 
 /* --- repair ------------------------------------------------------------------- */
@@ -435,7 +444,7 @@ static enum hs_result check_stream(struct verify *x)
 	if (r == HS_OK)
 		r = check_open(x);
 	if (r == HS_OK && x->index != NULL)
-		r = hs_seen_ids_each(&x->seen, report_seen, x);
+		r = check_ids(x);
 	free(x->sealed);
 	x->sealed = NULL;
 	x->sealed_count = 0;
@@ -552,7 +561,6 @@ enum hs_result hs_verify(struct hs_segment *segments, struct hs_index *index, co
 	if (lock >= 0)
 		hs_io_close(lock);
 	hs_seen_ids_close(&x->seen);
-	hs_unknown_ids_free(&x->unknown);
 	hs_dedup_key_maker_free(&x->key_maker);
 	hs_json_free(&x->json);
 	hs_line_reader_free(&x->lines);

@@ -4,8 +4,8 @@
  * It checks that every line is one JSON object, strictly; that no event is there twice within
  * dedup_window; that the numbers of sealed segments have no gap (the oldest may be deleted); that
  * the index knows every event; that no erase is unfinished; and that no file is lost that cannot
- * be made anew (loss.h). Handlers may be at work meanwhile. Events that are there twice, or were
- * erased, are reported after the other problems of their stream.
+ * be made anew (loss.h). Handlers may be at work meanwhile. Events that are there twice, were
+ * erased, or are not in the index are reported after the other problems of their stream.
  */
 #ifndef HS_VERIFY_H
 #define HS_VERIFY_H

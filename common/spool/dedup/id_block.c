@@ -20,6 +20,17 @@ struct hs_id_block_entry hs_id_block_entry(const struct hs_dedup_key *id, uint32
 	return (struct hs_id_block_entry){ half(id->bytes), half(id->bytes + 8), spooled_s };
 }
 
+struct hs_dedup_key hs_id_block_key(uint64_t high, uint64_t low)
+{
+	struct hs_dedup_key id;
+
+	for (int i = 8; i-- > 0; high >>= 8, low >>= 8) {
+		id.bytes[i] = (uint8_t)high;
+		id.bytes[8 + i] = (uint8_t)low;
+	}
+	return id;
+}
+
 static bool is_before(const struct hs_id_block_entry *a, const struct hs_id_block_entry *b)
 {
 	return a->high < b->high || (a->high == b->high && a->low < b->low);

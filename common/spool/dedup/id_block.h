@@ -27,6 +27,7 @@ struct hs_id_block {
 };
 
 struct hs_id_block_entry hs_id_block_entry(const struct hs_dedup_key *id, uint32_t spooled_s);
+struct hs_dedup_key hs_id_block_key(uint64_t high, uint64_t low); /* the id of these halves */
 
 /* Sorts by id, ascending; an id may occur several times. */
 void hs_id_block_sort(struct hs_id_block_entry *e, size_t n);

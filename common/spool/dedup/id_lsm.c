@@ -1,6 +1,7 @@
 #include "spool/dedup/id_lsm.h"
 
 #include <endian.h>
+#include <string.h>
 
 enum {
 	LEVEL_BITS = 4, /* of a key; the others are the first bits of the id */
@@ -8,6 +9,7 @@ enum {
 	SHARE = 16,     /* a level holds this part of the next one, … */
 	MOVE = 512,     /* ids moved at a time, and up to a block more */
 	TEND = 2,       /* ids moved for each id put, at most */
+	DENSE = 16,     /* ids that are put into a block of the last level without passing the others */
 };
 
 /* … or this many ids, if that is more: an empty next level costs no look-up. */
@@ -177,22 +179,26 @@ static int put_block(MDB_cursor *c, int level, uint64_t key, const struct hs_id_
 	return code;
 }
 
-/* Puts the first ids that belong to one block; *batch is their number. */
-static int put_some(MDB_cursor *c, struct hs_id_lsm *l, int level, uint32_t since_s, const struct hs_id_block_entry *e,
-                    size_t n, size_t *batch)
+/* Finds the block of the first id, and how many ids belong to it. */
+static int find_batch(MDB_cursor *c, int level, const struct hs_id_block_entry *e, size_t n, struct place *p,
+                      size_t *batch)
+{
+	int code = find_place(c, level, e->high, p);
+
+	*batch = 0;
+	while (code == 0 && *batch < n && *batch < HS_ID_BLOCK_ADDED && key_of(level, e[*batch].high) <= p->key)
+		++*batch;
+	return code;
+}
+
+static int put_batch(MDB_cursor *c, struct hs_id_lsm *l, int level, uint32_t since_s, const struct place *p,
+                     const struct hs_id_block_entry *e, size_t batch)
 {
 	struct hs_id_block block;
-	struct place p;
-	int code = find_place(c, level, e->high, &p);
 
-	if (code != 0)
-		return code;
-	*batch = 0;
-	while (*batch < n && *batch < HS_ID_BLOCK_ADDED && key_of(level, e[*batch].high) <= p.key)
-		++*batch;
-	hs_id_block_merge(&block, p.packed, since_s, e, *batch);
-	l->count[level] += block.n - p.packed.n / HS_ID_BLOCK_ENTRY;
-	return put_block(c, level, p.key, &block);
+	hs_id_block_merge(&block, p->packed, since_s, e, batch);
+	l->count[level] += block.n - p->packed.n / HS_ID_BLOCK_ENTRY;
+	return put_block(c, level, p->key, &block);
 }
 
 static int put(MDB_cursor *c, struct hs_id_lsm *l, int level, uint32_t since_s, const struct hs_id_block_entry *e,
@@ -201,8 +207,13 @@ static int put(MDB_cursor *c, struct hs_id_lsm *l, int level, uint32_t since_s, 
 	size_t batch;
 	int code = 0;
 
-	for (; n > 0 && code == 0; e += batch, n -= batch)
-		code = put_some(c, l, level, since_s, e, n, &batch);
+	for (; n > 0 && code == 0; e += batch, n -= batch) {
+		struct place p;
+
+		code = find_batch(c, level, e, n, &p, &batch);
+		if (code == 0)
+			code = put_batch(c, l, level, since_s, &p, e, batch);
+	}
 	return code;
 }
 
@@ -260,4 +271,24 @@ int hs_id_lsm_put(MDB_cursor *c, struct hs_id_lsm *l, uint32_t since_s, const st
 		}
 	}
 	return code;
+}
+
+int hs_id_lsm_put_many(MDB_cursor *c, struct hs_id_lsm *l, uint32_t since_s, struct hs_id_block_entry *e, size_t n)
+{
+	const int last = HS_ID_LSM - 1;
+	size_t batch, left = 0;
+	int code = 0;
+
+	for (size_t i = 0; i < n && code == 0; i += batch) {
+		struct place p;
+
+		code = find_batch(c, last, &e[i], n - i, &p, &batch);
+		if (code == 0 && batch >= DENSE) {
+			code = put_batch(c, l, last, since_s, &p, &e[i], batch);
+		} else if (code == 0) {
+			memmove(&e[left], &e[i], batch * sizeof *e);
+			left += batch;
+		}
+	}
+	return code == 0 ? hs_id_lsm_put(c, l, since_s, e, left) : code;
 }

@@ -33,4 +33,10 @@ int hs_id_lsm_find(MDB_cursor *c, const struct hs_id_block_entry *e, size_t n, u
 /* Adds sorted ids, in a transaction that writes. After an error *l is undefined. */
 int hs_id_lsm_put(MDB_cursor *c, struct hs_id_lsm *l, uint32_t since_s, const struct hs_id_block_entry *e, size_t n);
 
+/*
+ * The same for ids that lie close together: what is worth a block's rewriting goes into the last level at once.
+ * Changes e[].
+ */
+int hs_id_lsm_put_many(MDB_cursor *c, struct hs_id_lsm *l, uint32_t since_s, struct hs_id_block_entry *e, size_t n);
+
 #endif

@@ -99,7 +99,7 @@ static int flush_once(struct hs_index *ix, uint64_t number, uint64_t synced)
 	}
 	w.mark.number = number;
 	w.mark.offset = synced > there ? synced : there;
-	w.mark.after = 0; /* it was of a segment that has gone since */
+	w.mark.after = w.mark.until = 0; /* they were of segments that have gone since */
 	return hs_index_write_end(&ix->store, &w, code);
 }
 
@@ -257,6 +257,7 @@ static void note_progress(struct hs_index *ix, uint64_t number, enum hs_result r
 {
 	const struct hs_index_mark *mark = &ix->store.mark;
 	struct hs_index_print *print = ix->store.print;
+	uint64_t until = mark->until > mark->number ? mark->until : mark->number + 1;
 	double done;
 
 	if (r != HS_E_INDEXING && !ix->behind) {
@@ -267,8 +268,9 @@ static void note_progress(struct hs_index *ix, uint64_t number, enum hs_result r
 		print->behind_since_ms = hs_io_now_monotonic();
 		print->behind_from = first_unread(ix, number);
 	}
-	/* ids of a summary are read in their order, and are evenly spread */
-	done = (double)mark->number - (double)print->behind_from + (double)mark->after / 0x1p64;
+	/* ids of summaries are read in their order, and are evenly spread */
+	done = (double)mark->number - (double)print->behind_from +
+	       (double)(until - mark->number) * ((double)mark->after / 0x1p64);
 	print->behind_permille = done > 0 ? (uint32_t)(1000 * done / ((double)number - (double)print->behind_from)) : 0;
 }
 
@@ -304,6 +306,11 @@ static enum hs_result catch_up_on(struct hs_index *ix, uint64_t number)
 	return r;
 }
 
+static bool is_ahead(const struct hs_index_mark *mark, uint64_t number)
+{
+	return mark->number > number || mark->until > number;
+}
+
 /* Opens or makes the index; at HS_OK it has read the sealed segments, or their summaries answer for it. */
 static enum hs_result get_ready(struct hs_index *ix, const struct hs_stream *f, uint64_t written)
 {
@@ -321,7 +328,7 @@ static enum hs_result get_ready(struct hs_index *ix, const struct hs_stream *f, 
 		r = turn_to(ix, f);
 	else if (r == HS_OK && ix->behind)
 		r = catch_up_on(ix, f->number);
-	if (r == HS_OK && (ix->seen > written || ix->store.mark.number > f->number)) {
+	if (r == HS_OK && (ix->seen > written || is_ahead(&ix->store.mark, f->number))) {
 		/* ahead of the files: it has read other files */
 		r = hs_index_discard(ix);
 		if (r == HS_OK)

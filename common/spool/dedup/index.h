@@ -44,7 +44,8 @@
  *	2 | highest id of the block >> 4      block    level 2: all others
  *	^ 4 bits: the level                   ...
  *	0xffffffffffffffff                    mark: format, segment number, offset, bytes of the
- *	                                      tombstones that were read; for each level the number
+ *	                                      tombstones that were read; the group of summaries that
+ *	                                      are read together, and how far; for each level the number
  *	                                      of ids and the hand (see Move)
  *
  *	block of n ids, at most 204, so that it fills an LMDB page:
@@ -83,6 +84,12 @@
  * hand goes on in the order of ids and starts anew at the end, so each block that it meets takes
  * many ids. About twice as many ids are moved as were put, at most: no insert pauses, yet the
  * levels keep up.
+ *
+ * Rebuild: the summaries of up to 256 segments are merged (sealed_merge), so that ids come in ascending order. What
+ * is at least 16 ids of one block of level 2 goes there at once, for then to rewrite that block is cheaper than to
+ * move the ids through the levels; the rest is inserted as always. The mark has the segments of the group and the
+ * first half up to which all of them are read. From an empty file each block is so written once: 40 bytes an id,
+ * where insertion in the order of segments writes some 370.
  *
  * Forget: a merge drops ids that are out of every process's window.
  *

@@ -12,6 +12,7 @@
 enum {
 	CATCH_UP_IDS = 20000, /* lines of sealed segments read in one transaction, … */
 	SUMMARY_IDS = 4096,   /* … and ids of summaries, while appends wait */
+	GROUP_MOST = 256,     /* summaries whose ids are put together */
 	APART_MOST = 3,       /* segments read out of turn: those that were sealed just before a reboot */
 };
 
@@ -61,7 +62,7 @@ static int index_lines(struct hs_index_catch_up *c, uint64_t number, bool apart,
 	if (!apart) {
 		w.mark.number = *more ? number : number + 1;
 		w.mark.offset = *more ? c->lines.at : 0;
-		w.mark.after = 0;
+		w.mark.after = w.mark.until = 0;
 	}
 	code = hs_index_write_end(c->store, &w, code);
 	if (apart && code == 0)
@@ -69,47 +70,75 @@ static int index_lines(struct hs_index_catch_up *c, uint64_t number, bool apart,
 	return code;
 }
 
-/* Indexes ids of a summary in one transaction. *more is false at its end. */
-static int index_ids(struct hs_index_catch_up *c, const struct hs_sealed_run *run, bool *more)
+/*
+ * Indexes ids of several summaries in one transaction; the mark has them as its group. *more is false at their
+ * end.
+ */
+static int index_ids(struct hs_index_catch_up *c, struct hs_sealed_merge *ids, const struct hs_index_mark *group,
+                     bool *more)
 {
 	struct hs_index_write w;
+	struct hs_id_block_entry e;
 	int code = hs_index_write_begin(c->store, &w);
-	size_t count = hs_sealed_run_count(run), from, i;
 
 	if (code != 0)
 		return code;
-	from = w.mark.number == run->number ? hs_sealed_run_from(run, w.mark.after) : 0;
-	for (i = from; code == 0 && i < count && i - from < SUMMARY_IDS; i++) {
-		struct hs_id_block_entry e = hs_sealed_run_at(run, i);
-
+	w.many = true;
+	w.mark.number = group->number;
+	w.mark.until = group->until;
+	for (int i = 0; code == 0 && i < SUMMARY_IDS && (*more = hs_sealed_merge_next(ids, &e)); i++) {
 		w.mark.after = e.high;
 		if (e.spooled_s == 0)
 			e.spooled_s = c->store->wall_s;
 		if (hs_index_store_keeps(c->store, e.spooled_s))
 			code = hs_index_write_put_entry(&w, &e);
 	}
-	*more = i < count;
-	w.mark.number = *more ? run->number : run->number + 1;
 	w.mark.offset = 0;
-	if (!*more)
-		w.mark.after = 0;
+	if (!*more) {
+		w.mark.number = group->until;
+		w.mark.after = w.mark.until = 0;
+	}
 	return hs_index_write_end(c->store, &w, code);
 }
 
-/* Indexes a segment by its summary from the mark on. */
-static enum hs_result index_run(struct hs_index_catch_up *c, const struct hs_sealed_run *run)
+/* Puts the ids of a group from its mark on, until they end or the time is up. */
+static int index_group(struct hs_index_catch_up *c, const struct hs_sealed_run *run, size_t n,
+                       const struct hs_index_mark *group, bool *more)
+{
+	struct hs_sealed_merge ids;
+	int code = hs_sealed_merge_open(&ids, run, n, group->after) ? 0 : ENOMEM;
+
+	*more = true;
+	while (code == 0 && *more) {
+		code = index_ids(c, &ids, group, more);
+		if (hs_io_now_monotonic() >= c->stop_ms)
+			break;
+	}
+	hs_sealed_merge_close(&ids);
+	return code;
+}
+
+/*
+ * Indexes runs[n], which have the numbers from the mark's to below `until`: in the order of ids, so that neighbours
+ * come together and each block of the index is written once.
+ */
+static enum hs_result index_runs(struct hs_index_catch_up *c, const struct hs_sealed_run *runs, size_t n,
+                                 uint64_t until)
 {
 	bool more = true;
-	int code = 0;
+	int code;
 
 	do {
-		code = index_ids(c, run, &more);
+		const struct hs_index_mark *mark = &c->store->mark;
+		struct hs_index_mark group = { .number = mark->number, .until = until, .after = mark->after };
+
+		code = index_group(c, runs, n, &group, &more);
 		if (code == MDB_MAP_FULL) { /* the map has grown: put the same ids again */
 			more = true;
 			code = 0;
 		}
 	} while (more && code == 0 && hs_io_now_monotonic() < c->stop_ms);
-	return code == 0 && more ? HS_E_INDEXING : hs_index_store_result(c->store, code, "take in a summary");
+	return code == 0 && more ? HS_E_INDEXING : hs_index_store_result(c->store, code, "take in summaries");
 }
 
 /* Opens a segment; *fd is -1 at HS_OK if there is nothing to read, now or later. */
@@ -189,20 +218,34 @@ static bool is_wanted(const struct hs_index_catch_up *c, const struct hs_sealed 
 	       hs_index_store_keeps(c->store, (uint32_t)(list[i].sealed_ms / 1000));
 }
 
+/* Passes what is missing before a segment. */
+static void turn_to(struct hs_index_catch_up *c, uint64_t number)
+{
+	struct hs_index_mark *mark = &c->store->mark;
+
+	if (mark->number < number)
+		mark->after = mark->until = 0;
+	if (mark->number < number)
+		mark->number = number;
+}
+
 /* By its summary if that is open, else line by line. */
 static enum hs_result index_segment(struct hs_index_catch_up *c, struct hs_sealed *sealed, bool *stepped)
 {
 	const struct hs_sealed_run *run = hs_sealed_ids_of(&c->sealed, sealed->number);
 
 	*stepped = true;
-	return run != NULL ? index_run(c, run) : index_sealed(c, sealed, false);
+	if (run == NULL)
+		return index_sealed(c, sealed, false);
+	turn_to(c, sealed->number);
+	return index_runs(c, run, 1, sealed->number + 1);
 }
 
 /* All sealed segments are in the index. */
 static void end_at(struct hs_index_catch_up *c, uint64_t open_number)
 {
 	c->store->mark.number = open_number;
-	c->store->mark.offset = c->store->mark.after = 0;
+	c->store->mark.offset = c->store->mark.after = c->store->mark.until = 0;
 }
 
 /* Ends there, too, and stores the mark, which may be before segments that were read out of turn. */
@@ -216,7 +259,7 @@ static enum hs_result store_end(struct hs_index_catch_up *c, uint64_t open_numbe
 		if (code != 0)
 			break;
 		w.mark.number = open_number;
-		w.mark.offset = w.mark.after = 0;
+		w.mark.offset = w.mark.after = w.mark.until = 0;
 		code = hs_index_write_end(c->store, &w, 0);
 	} while (code == MDB_MAP_FULL);
 	return hs_index_store_result(c->store, code, "write");
@@ -292,22 +335,48 @@ void hs_index_catch_up_forget(struct hs_index_catch_up *c)
 	memset(&c->apart, 0, sizeof c->apart);
 }
 
+/*
+ * Finds the runs that are indexed together, from the mark on, and the number that ends them: those of the mark's
+ * group, or of a new one, to whose begin the mark moves. NULL: there is none.
+ */
+static const struct hs_sealed_run *next_group(struct hs_index_catch_up *c, size_t *n, uint64_t *until)
+{
+	const struct hs_sealed_ids *s = &c->sealed;
+	const struct hs_index_mark *mark = &c->store->mark;
+	size_t first = hs_array_from(s->run, s->count, sizeof *s->run, mark->number), end;
+
+	*until = mark->until;
+	if (mark->until <= mark->number && first < s->count) {
+		end = s->count - first > GROUP_MOST ? first + GROUP_MOST : s->count;
+		*until = s->run[end - 1].number + 1;
+		turn_to(c, s->run[first].number);
+	} else {
+		end = hs_array_from(s->run, s->count, sizeof *s->run, mark->until);
+	}
+	*n = end > first ? end - first : 0;
+	return *n > 0 ? &s->run[first] : NULL;
+}
+
 enum hs_result hs_index_catch_up_by_summaries(struct hs_index_catch_up *c, uint64_t open_number)
 {
 	enum hs_result r = HS_OK;
 	bool stepped = false;
 
-	if (c->store->mark.number >= open_number) /* another process has caught up, and more */
-		return HS_OK;
-	for (size_t i = 0; i < c->sealed.count && r == HS_OK; i++) {
-		const struct hs_sealed_run *run = &c->sealed.run[i];
+	while (r == HS_OK && c->store->mark.number < open_number) {
+		uint64_t until;
+		size_t n;
+		const struct hs_sealed_run *runs = next_group(c, &n, &until);
 
-		if (run->number < c->store->mark.number)
-			continue;
-		r = hs_io_now_monotonic() < c->stop_ms || !stepped ? index_run(c, run) : HS_E_INDEXING;
+		if (runs == NULL && (until <= c->store->mark.number || until >= open_number)) /* none is left */
+			return store_end(c, open_number);
+		if (runs == NULL) /* the group's segments have gone */
+			turn_to(c, until);
+		else
+			r = hs_io_now_monotonic() < c->stop_ms || !stepped ? index_runs(c, runs, n, until)
+			                                                   : HS_E_INDEXING;
 		stepped = true;
 	}
-	return r == HS_OK ? store_end(c, open_number) : r;
+	return r;
 }
 
 /* --- tombstones ----------------------------------------------------------------- */
@@ -339,6 +408,7 @@ static int learn_once(struct hs_index_catch_up *c, uint64_t known)
 	l.writing.mark.number = c->store->mark.number; /* it has caught up */
 	l.writing.mark.offset = c->store->mark.offset;
 	l.writing.mark.after = c->store->mark.after;
+	l.writing.mark.until = c->store->mark.until;
 	r = hs_tombstones_each(c->store->dir->private_dir, &known, learn_one, &l);
 	if (r != HS_OK)
 		l.code = r == HS_E_MEMORY ? ENOMEM : EIO;

@@ -6,7 +6,7 @@
 #define HS_INDEX_CATCH_UP_H
 
 #include "spool/dedup/index_store.h"
-#include "spool/dedup/sealed_ids.h"
+#include "spool/dedup/sealed_merge.h"
 #include "spool/file/line_reader.h"
 
 struct hs_index_catch_up {

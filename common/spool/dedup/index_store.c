@@ -12,7 +12,7 @@ enum {
 	BATCH_IDS = 1 << 14,  /* ids sorted and put at a time */
 	MAP_FIRST = 16 << 20, /* bytes; four times as many when they are full */
 	AHEAD_S = 3600,       /* a clock that was further ahead made the index forget too much */
-	FORMAT = 4,
+	FORMAT = 5,
 };
 
 static const char INDEX[] = HS_INDEX_FILE;
@@ -20,7 +20,7 @@ static const char INDEX[] = HS_INDEX_FILE;
 /* The mark's key is the same in every byte order. */
 static const uint64_t mark_key = UINT64_MAX;
 
-static_assert(sizeof(struct hs_index_mark) == 5 * sizeof(uint64_t) + sizeof(struct hs_id_lsm),
+static_assert(sizeof(struct hs_index_mark) == 6 * sizeof(uint64_t) + sizeof(struct hs_id_lsm),
               "stored as it lies in memory, in this machine's byte order: no padding");
 
 enum hs_result hs_index_result(int code)
@@ -251,7 +251,8 @@ static int put_batch(struct hs_index_write *w)
 
 	w->n = 0;
 	hs_id_block_sort(w->batch, n);
-	return hs_id_lsm_put(w->records, &w->mark.levels, w->since_s, w->batch, n);
+	return w->many ? hs_id_lsm_put_many(w->records, &w->mark.levels, w->since_s, w->batch, n)
+	               : hs_id_lsm_put(w->records, &w->mark.levels, w->since_s, w->batch, n);
 }
 
 int hs_index_write_put_entry(struct hs_index_write *w, const struct hs_id_block_entry *e)

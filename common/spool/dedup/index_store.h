@@ -16,7 +16,8 @@
 struct hs_index_mark {
 	uint64_t format, number, offset;
 	uint64_t erased; /* bytes of the tombstones' file */
-	uint64_t after;  /* of this segment's summary the ids up to this first half were read */
+	/* Ids of the summaries from `number` to below `until` were read up to this first half. */
+	uint64_t after, until;
 	struct hs_id_lsm levels;
 };
 
@@ -108,6 +109,7 @@ struct hs_index_write {
 	uint32_t since_s;
 	struct hs_id_block_entry *batch; /* not put yet */
 	size_t n;
+	bool many; /* the ids of many summaries in their order: see hs_id_lsm_put_many */
 };
 
 /* Begins a transaction; unless it fails, hs_index_write_end must follow. */

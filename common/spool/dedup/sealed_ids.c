@@ -158,7 +158,7 @@ enum hs_result hs_sealed_ids_open(struct hs_sealed_ids *s, const struct hs_spool
 
 /* --- looking up --------------------------------------------------------------------- */
 
-static uint64_t high_at(const struct hs_sealed_run *run, size_t i)
+uint64_t hs_sealed_run_high(const struct hs_sealed_run *run, size_t i)
 {
 	uint64_t high;
 
@@ -178,7 +178,7 @@ size_t hs_sealed_run_from(const struct hs_sealed_run *run, uint64_t high)
 	while (low < top) {
 		size_t middle = low + (top - low) / 2;
 
-		if (high_at(run, middle) < high)
+		if (hs_sealed_run_high(run, middle) < high)
 			low = middle + 1;
 		else
 			top = middle;

@@ -49,6 +49,8 @@ static inline size_t hs_sealed_run_count(const struct hs_sealed_run *run)
 	return run->packed.n / HS_ID_BLOCK_ENTRY;
 }
 struct hs_id_block_entry hs_sealed_run_at(const struct hs_sealed_run *run, size_t i);
+/* The first half of the id at position i. */
+uint64_t hs_sealed_run_high(const struct hs_sealed_run *run, size_t i);
 /* The position of the first id whose first half is at least `high`. */
 size_t hs_sealed_run_from(const struct hs_sealed_run *run, uint64_t high);
 

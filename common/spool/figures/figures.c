@@ -185,7 +185,7 @@ void hs_figures_collect(const struct hs_settings *settings, struct hs_figures *f
 	struct hs_reader *reader;
 
 	*figures = (struct hs_figures){ .now_ms = hs_io_now() };
-	figures->result = hs_reader_open(settings, &reader);
+	figures->result = hs_reader_open_quietly(settings, &reader);
 	if (figures->result != HS_OK) {
 		figures->metrics = read_metrics(settings);
 		return;
