@@ -65,8 +65,8 @@ refused 'an unknown nkey' 78 "$CREDENTIALS" --nkey "$(cat "$T/path")"
 
 RIGHT_MISSING="Permissions Violation.*$REMEDY"
 add 20
-refused 'a user who may not send' 78 "$RIGHT_MISSING" --user mute --password "@$right" --ack-wait 2s
-refused 'a user who may not look' 78 "$RIGHT_MISSING" --user deaf --password "@$right" --ack-wait 2s
+refused 'a user who may not send' 78 "$RIGHT_MISSING" --user mute --password "@$right" --ack-wait 4s
+refused 'a user who may not look' 78 "$RIGHT_MISSING" --user deaf --password "@$right" --ack-wait 4s
 ship_start --user ship --password "@$right" --ack-wait 2s
 shipped() { hs stats --json && jq -e '[.cursors[] | select(.name == "ship") | .records] == [0]' <<<"$OUT"; }
 check 'a user who may' wait_for 60 shipped
