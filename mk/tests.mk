@@ -66,7 +66,8 @@ $(REPLAY): $(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(call obj,tests/fuzz/replay.c
 $(REPLAY): LIBS = -ljson-c $(LDLIBS_COMMON)
 
 ## make scalar     the tests of what uses vector instructions, without them
-SCALAR := $(addprefix $(B)/scalar/unit/test_,timestamp event flatten dedup_key json record_fields ingest byte_scan)
+SCALAR := $(addprefix $(B)/scalar/unit/test_,timestamp event flatten dedup_key json json_elements json_strings record_fields \
+	ingest ingest_auth ingest_batch ingest_many byte_scan summary_line)
 .PHONY: scalar
 scalar:
 	$(Q)$(MAKE) $(PARALLEL) B=$(B)/scalar CPPFLAGS=-DHS_SCALAR $(SCALAR)

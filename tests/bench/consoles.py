@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """consoles.py PORT PASSWORD TOKEN: three open consoles and a monitor, as the console's script asks.
 
-Logs in, prints "ready", and asks each second until SIGTERM: the consoles for what is new, one of them for a user who
+Logs in, prints "ready", and asks each second until SIGTERM: the consoles for what is new, one of them for a user that
 sends nothing, and the monitor for the figures. Then prints one JSON object. Exit code 1 if an answer was not 200.
 """
 import http.client

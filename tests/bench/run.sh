@@ -165,16 +165,15 @@ pairs cgi-lighttpd-keep p50_us - 'the empty program, if it appends the body and 
 pairs cgi-apache-keep p50_us - 'the empty program, if it appends the body and syncs, Apache / empty program' \
 	"side keep-cgi@apache-cgi $one" "side empty-cgi@apache-cgi $one"
 
-# What the handlers' processor time an event, which other work on the machine changes less than a rate, becomes …
-beside() { # NAME WHAT A B: ROUNDS=15 tells a hundredth
+# cost NAME WHAT A B: compares the handlers' processor time an event, which other work on the machine changes less than
+# it changes a rate. ROUNDS=15 shows a hundredth.
+cost() {
 	pairs "$1-single" handler_us_event '<= 1.02' "single events, lighttpd, 64 clients, $2" "$3 side $here $single" "$4 side $here $single"
 	pairs "$1-batch" handler_us_event '<= 1.02' "batches of 1000, lighttpd, 8 clients, $2" "$3 side $here $batch" "$4 side $here $batch"
 }
-# … with three consoles and a monitor that ask each second, their requests included; with the figures for stats and
-# monitors counted; in the sandbox.
-beside console 'three consoles and a monitor / nobody who looks' CONSOLES=1 CONSOLES=0
-beside metrics 'figures counted / not' METRICS=on METRICS=off
-beside sandbox 'sandbox = strict / off' "MORE='sandbox = strict'" "MORE='sandbox = off'"
+cost console 'three consoles and a monitor, whose requests count / none' CONSOLES=1 CONSOLES=0
+cost metrics 'figures counted / not' METRICS=on METRICS=off
+cost sandbox 'sandbox = strict / off' "MORE='sandbox = strict'" "MORE='sandbox = off'"
 
 # program FILE: microseconds a start (of a hundred), and bytes without debugging symbols.
 program() {

@@ -18,9 +18,9 @@
 #	BACKLOG=N       count the sealed segments that wait to be compressed, each second after the
 #	                first N: the most of them, and their mean bytes, in each third of that time
 #	OWN=1           ask now and then for the memory that is the handler's own, not a file's
-#	CONSOLES=1      three consoles and a monitor ask each second meanwhile (consoles.py); CONSOLES=0:
-#	                the same settings, and nobody asks
-#	METRICS=off     nothing is counted: a folder is where the file of the figures would be
+#	CONSOLES=1      three consoles and a monitor ask each second meanwhile (consoles.py)
+#	CONSOLES=0      the same settings without them
+#	METRICS=off     the program counts no figures
 #	BESIDE=COMMAND  runs beside the load; $http_port is the server's
 #	PERF=FILE       record with perf(1) what the handlers do under load
 #	BENCH_BIN=…     where load and the empty responders are
@@ -119,20 +119,20 @@ big_make() {
 }
 big_fill() { (as_server_user "$BENCH_BIN/fill" "$@") || give_up "$1 cannot be filled"; }
 
-# Makes the program count nothing. There is no setting for that: counting costs too little.
+# Makes the program count no figures, by a folder in the place of their file: it has no setting for that.
 metrics_off() {
 	local figures=$S/spool/.hookspool/run/metrics
 	rm -f "$figures" && mkdir "$figures" && : >"$figures/in-the-way" &&
 		wait_for 20 grep -rqF 'are not counted' "$S/log" || give_up 'the program goes on counting'
 }
 
-# consoles_start: they have logged in, which takes longer than all that they ask. CONSOLES_PID.
+# consoles_start: returns after the log-in, which takes longer than all that they ask. Sets CONSOLES_PID.
 consoles_start() {
 	python3 "$HERE/consoles.py" "$http_port" "$PASSWORD" "$TOKEN" >"$T/consoles" &
 	CONSOLES_PID=$!
 	wait_for 20 grep -q ready "$T/consoles" || give_up 'the consoles do not log in'
 }
-# consoles_stop: false if they were refused, or did not ask.
+# consoles_stop: false if an answer was not 200, or if they have not asked.
 consoles_stop() {
 	kill "$CONSOLES_PID" && wait "$CONSOLES_PID" && jq -e '.polls > 3 and .scrapes > 1' <(sed 1d "$T/consoles") >/dev/null ||
 		{ echo "the consoles: $(cat "$T/consoles")" >&2; return 1; }
@@ -192,9 +192,9 @@ ticks() {
 	echo "$sum"
 }
 
-# Microseconds of the handlers' processor time: of their threads, which last as long as they do, in nanoseconds
-# (sched-stats.rst of Linux), since clock ticks are a hundredth of what a few seconds use; of CGI in ticks. (Apache does
-# not wait for its CGI programs, so nobody counts what they use: 0.)
+# Microseconds of processor time that the handlers have used. Linux counts those of each thread in nanoseconds
+# (sched-stats.rst); a clock tick would be a hundredth of what a measurement uses. Those of CGI programs that have ended
+# come in ticks, and from lighttpd alone: Apache does not wait for its CGI programs, so theirs are 0.
 handler_us() {
 	case $MOUNT in
 	*-cgi) echo $(($(ticks 16 $(family "$SERVER_PID")) * 1000000 / $(getconf CLK_TCK))) ;;

@@ -105,6 +105,7 @@ TEST(a_stream_is_remembered)
 		                                              .receiver = "kodabuziabcdefg",
 		                                              .sequence = UINT64_MAX,
 		                                              .own = UINT64_MAX - 1,
+		                                              .back = UINT64_MAX - 2,
 		                                              .kept = { UINT64_MAX, UINT64_MAX, UINT64_MAX, 0 } };
 	struct hs_ahead ahead = { .to = { 5, 6, 7, 0 }, .count = 1, .held = { { 8, { 9, 10, 11, 0 } } } };
 
@@ -129,7 +130,7 @@ TEST(a_damaged_stream_is_told)
 #define HEAD \
 	"{\"number\":3,\"offset\":1000,\"edit\":2,\"before\":\"7\",\"spool\":\"5f\",\"epoch\":1,\"saved_at\":\"2026-" \
 	"11-23T10:15:00.123Z\""
-#define STREAM ",\"stream\":{\"created\":\"c\",\"receiver\":\"r\",\"sequence\":998,\"own\":990}"
+#define STREAM ",\"stream\":{\"created\":\"c\",\"receiver\":\"r\",\"sequence\":998,\"own\":990,\"back\":0}"
 	static const struct {
 		const char *text;
 		enum hs_result result;
@@ -140,6 +141,9 @@ TEST(a_damaged_stream_is_told)
 		{ HEAD STREAM ",\"kept\":[41,500,0]}", HS_E_CURSOR },
 		{ HEAD STREAM ",\"kept\":[41,500,0]}\n\n", HS_E_CURSOR },
 		{ HEAD STREAM ",\"kept\":[41,500]}\n", HS_E_CURSOR },
+		{ HEAD
+		  ",\"stream\":{\"created\":\"c\",\"receiver\":\"r\",\"sequence\":998,\"own\":990},\"kept\":[1,0,0]}\n",
+		  HS_E_CURSOR },
 		{ HEAD STREAM "}\n", HS_E_CURSOR },
 		{ HEAD ",\"kept\":[41,500,0]}\n", HS_E_CURSOR },
 		{ HEAD ",\"stream\":{}}\n", HS_E_CURSOR },

@@ -730,6 +730,28 @@ static char *loaded(struct random_source *r, unsigned batch)
 	return dump;
 }
 
+/* Values that the line has in another form than the database, beside those that it has in the same. */
+TEST_WITH(later_of_two_fields_with_one_column_counts, make, end)
+{
+	static const char *const fields[][2] = {
+		{ "\"properties_orderId\":\"a\\tb\",\"properties_order_id\":\"plain\"", "plain" },
+		{ "\"properties_orderId\":\"plain\",\"properties_order_id\":\"a\\tb\"", "a\tb" },
+		{ "\"properties_orderId\":\"c\\td\",\"properties_order_id\":\"a\\tb\"", "a\tb" },
+	};
+	struct fixture *f = *state;
+
+	assert_int_equal(start(f), 0);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(add_track(f, i, fields[i][0]), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		char id[16];
+
+		snprintf(id, sizeof id, "m%u", i);
+		assert_string_equal(memory_target_value(f->m, "bought", id, "order_id"), fields[i][1]);
+	}
+}
+
 TEST(any_order_and_any_batch_size_end_in_the_same_rows)
 {
 	uint64_t seed = random_seed();

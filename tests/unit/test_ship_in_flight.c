@@ -78,7 +78,7 @@ TEST(a_tag_is_of_one_attempt)
 	hs_in_flight_free(ring);
 }
 
-/* Records leave without a gap, whatever the order of the answers. */
+/* The records that have left are a gapless beginning, whatever the order of the answers. */
 TEST(any_order_of_answers)
 {
 	enum { RECORDS = 20000, ROOM = 32 };

@@ -21,6 +21,7 @@ struct hs_engine {
 };
 
 static struct hs_engine *e;
+static const struct hs_place passed = { 1, 500, 0 };
 
 int hs_engine_walk(struct hs_engine *engine, enum hs_walk of, uint64_t from, int64_t since_ms,
                    bool (*each)(void *context, uint64_t sequence, const struct hs_places *places, struct hs_slice id),
@@ -69,10 +70,12 @@ static struct hs_engine_asked walk(uint64_t before, uint64_t last, size_t count)
 	};
 	struct hs_engine_failure failure;
 
-	assert_int_equal(hs_walk_back(e, before, &asked, &failure), 0);
+	assert_int_equal(hs_walk_back(e, &passed, &before, &asked, &failure), 0);
 	assert_int_equal(asked.any, last > 0);
-	if (last > 0)
-		assert_int_equal(asked.sequence, last);
+	for (size_t i = 0; i < e->count; i++)
+		if (e->message[i].sequence == last)
+			assert_memory_equal(&asked.done, &e->message[i].places, sizeof asked.done);
+	assert_int_equal(asked.sequence, 999);
 	assert_int_equal(asked.count, count);
 	return asked;
 }
@@ -138,16 +141,43 @@ TEST(a_failure_leaves_what_was_asked)
 	struct hs_engine_failure failure = { 0 };
 	struct hs_place place = { 7, 7, 7 };
 	struct hs_engine_asked asked = { .any = true, .sequence = 999, .set = &place, .count = 1 };
+	uint64_t before = 20000;
 
 	for (uint64_t i = 0; i < 20000; i++)
 		store(1 + i, i, 0, 0);
 	for (unsigned nth = 1; nth <= 2; nth++) {
 		e->failing = nth;
-		assert_int_equal(hs_walk_back(e, 20000, &asked, &failure), EX_TEMPFAIL);
+		assert_int_equal(hs_walk_back(e, &passed, &before, &asked, &failure), EX_TEMPFAIL);
 		assert_string_equal(failure.why, "the leader changed");
 		assert_ptr_equal(asked.set, &place);
 		assert_int_equal(asked.sequence, 999);
 	}
+}
+
+/* Messages at 1 to 8; the stream went back after the fifth, when the ninth was known, and that was not noticed. */
+TEST(it_is_not_known_where_the_stream_went_back)
+{
+	struct hs_engine_asked asked = { .any = true, .sequence = 8 };
+	struct hs_engine_failure failure;
+	uint64_t before = 0;
+
+	for (uint64_t i = 1; i <= 5; i++)
+		store(i, 100 * (i - 1), 100 * (i - 1), i - 1);
+	store(6, 500, 500, 4); /* names no sequence that is too high, but was perhaps sent after the loss */
+	store(7, 900, 900, 9);
+	store(8, 600, 500, 4);
+	assert_int_equal(hs_walk_back(e, &passed, &before, &asked, &failure), 0);
+	assert_int_equal(before, 6);
+	assert_int_equal(asked.done.own.offset, 400);
+	assert_int_equal(asked.count, 4); /* all after the fourth */
+	before = 8;                       /* now it is known: the place does not matter */
+	assert_int_equal(hs_walk_back(e, &passed, &before, &asked, &failure), 0);
+	assert_int_equal(asked.done.own.offset, 500);
+	before = 1;
+	assert_int_equal(hs_walk_back(e, &passed, &before, &asked, &failure), 0);
+	assert_false(asked.any);
+	assert_int_equal(asked.count, 8);
+	free(asked.set);
 }
 
 /* Beside a search of the whole stream. */

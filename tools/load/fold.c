@@ -2,6 +2,7 @@
 #include "base/array.h"
 #include "event/json.h"
 #include "tools/load/members.h"
+#include "tools/load/row_values.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +61,7 @@ static void forget(struct hs_fold *f)
 	f->spans = 0;
 	f->thin_pieces = THIN_PIECES;
 	f->thin_bytes = THIN_BYTES;
-	hs_buf_reset(&f->text);
+	hs_buf_shrink(&f->text, HS_ROW_VALUES_KEEP);
 }
 
 void hs_fold_free(struct hs_fold *f)

@@ -368,6 +368,7 @@ static enum hs_target_result put_rows(struct hs_loader *l)
 		group_rows(l, row, end);
 	for (size_t i = 0, from = 0; result == HS_TARGET_OK && i < l->catalogue.tables; from = end[i++])
 		result = put_table(l, l->catalogue.table[i], row + from, end[i] - from);
+	hs_buf_shrink(&l->values.text, HS_ROW_VALUES_KEEP);
 	free(row);
 	free(end);
 	return result;

@@ -200,7 +200,6 @@ static void sum_up(const struct hs_ship_figures *c)
 static int send_all(const struct hs_ship_run *run, const struct hs_receiver *receiver, struct hs_engine *engine)
 {
 	struct hs_ship_figures counts = { 0 };
-	uint64_t went_back = 0;
 	const struct hs_sink_ship_options options = { .subject = run->given.subject,
 		                                      .receiver = receiver->name,
 		                                      .records = (size_t)run->given.in_flight,
@@ -212,8 +211,7 @@ static int send_all(const struct hs_ship_run *run, const struct hs_receiver *rec
 		                                      .from_start = run->from_start,
 		                                      .from_now = run->from_now,
 		                                      .quiet = run->quiet,
-		                                      .counts = &counts,
-		                                      .went_back = &went_back };
+		                                      .counts = &counts };
 	int code, signal = 0;
 
 	do {

@@ -127,6 +127,7 @@ static bool send_record(struct ship *s, struct hs_in_flight_record *record, int6
 	if (!record->has_floor)
 		record->floor = s->memory.sequence;
 	record->has_floor = true;
+	record->known = s->memory.sequence;
 	places.stored = first->place;
 	places.stored_at = first->floor;
 	hs_buf_reset(&s->text);
@@ -255,10 +256,13 @@ static bool offer(struct hs_sink *sink, const struct hs_offered *offered)
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-static void is_stored(struct ship *s, struct hs_in_flight_record *record, const struct hs_answer *answer, int64_t now)
+/* latest: the answer is to the last attempt. */
+static void is_stored(struct ship *s, struct hs_in_flight_record *record, const struct hs_answer *answer, bool latest,
+                      int64_t now)
 {
-	if (!answer->duplicate && answer->sequence <= record->floor) { /* the stream went back */
-		*s->options.went_back = answer->sequence;
+	if (!answer->duplicate && answer->sequence <= (latest ? record->known : record->floor)) { /* it went back */
+		if (s->memory.back == 0 || answer->sequence < s->memory.back)
+			s->memory.back = answer->sequence;
 		s->sink.code = HS_SHIP_RESTART;
 		return;
 	}
@@ -327,7 +331,7 @@ static void take_answers(struct ship *s)
 		if (record == NULL || record->state == HS_FLIGHT_ANSWERED)
 			continue;
 		if (answer.kind == HS_ANSWER_STORED)
-			is_stored(s, record, &answer, now);
+			is_stored(s, record, &answer, latest, now);
 		else if (latest && record->state == HS_FLIGHT_SENT)
 			is_refused(s, record, &answer, now);
 	}

@@ -21,8 +21,9 @@
 
 enum {
 	READ_MOST = 8 << 20,
-	READ_MS = 1000, /* for many small segments */
-	WINDOW = 1 << 20,
+	READ_MS = 1000,        /* for many small segments */
+	WINDOW = 128 << 10,    /* read at once at first: without a filter it has all that the answer needs … */
+	WINDOW_MOST = 1 << 20, /* … with one, larger ones cost less */
 	LINES_MOST = 100,
 	TEXT_MOST = 4 << 20, /* of the records of an answer, but one is always sent */
 };
@@ -177,9 +178,9 @@ static enum hs_result renew_floor(struct feed *feed, uint64_t edit)
 /* Goes back from `oldest`. *more is false at the start of the spool, and where `after` begins. */
 static enum hs_result go_back(struct feed *feed)
 {
-	for (;;) {
+	for (uint64_t window = WINDOW;; window = window < WINDOW_MOST ? 2 * window : WINDOW_MOST) {
 		struct hs_position stop = feed->oldest, start;
-		enum hs_result result = hs_reader_back(feed->reader, &stop, WINDOW, &start);
+		enum hs_result result = hs_reader_back(feed->reader, &stop, window, &start);
 
 		if (result == HS_OK && feed->has_floor && start.number == feed->floor.number &&
 		    start.edit != feed->floor.edit)
