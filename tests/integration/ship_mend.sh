@@ -20,7 +20,7 @@ verify() {
 
 spool_make
 add 50
-ships_all --create --replicas 1
+ships_all --create --replicas 1 --window 10m
 spool_make
 add 52
 all_shipped 'both receivers have shipped, the second one two events more'

@@ -57,6 +57,9 @@ is 'filters' "$(json '[.records, .rejected]' --type track --since 2026-11-21)" '
 is 'a tenant, and what was rejected of it' "$(json '[.records, .rejected.records]' --tenant acme)" '[1,2]'
 is 'a time, and what was rejected in it' "$(json '[.records, .rejected.records]' --until 2026-11-23)" '[4,0]'
 
+is 'room' "$(json '.room | [.bytes > 0, .bytes_a_day > 0, .days > 0]')" '[true,true,true]'
+check 'room, for people' eval "hs stats | grep -qxE 'room for [0-9.]+ days, [0-9.]+ [KMGTPE]?B, at the rate of the last day'"
+
 ### Cursors #############################################################
 is 'no cursor is made' "$(json .cursors)" '[]'
 hs tail --cursor done >/dev/null

@@ -12,8 +12,9 @@ while IFS= read -r question; do
 done <"$1"
 END
 chmod 755 "$T/ask"
-ask() { # FILE -> $T/said, what is told in $T/told
-	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" HS="$S/bin/hookspool" bash "$T/ask" "$1") >"$T/said" 2>"$T/told"
+roomless() { sed -E '/^room for /d; s/"room":(\{[^}]*\}|null),?//'; }
+ask() { # FILE -> $T/said, what is told in $T/told; the room on the disk changes meanwhile
+	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" HS="$S/bin/hookspool" bash "$T/ask" "$1") 2>"$T/told" | roomless >"$T/said"
 }
 # same NAME FILE [WANT]: asks, and compares with what was said without summaries.
 same() {
@@ -215,12 +216,12 @@ only() {
 	local name=$1 numbers=$2 number want
 	shift 2
 	hs "$@"
-	want=$OUT
+	want=$(roomless <<<"$OUT")
 	for number in 1 2 3 4 5; do
 		case " $numbers " in *" $number "*) ;; *) blind "$number" ;; esac
 	done
 	hs "$@"
-	is "$name: no other segment is read" "$CODE $OUT" "0 $want"
+	is "$name: no other segment is read" "$CODE $(roomless <<<"$OUT")" "0 $want"
 	sight
 	for number in $numbers; do
 		blind "$number"

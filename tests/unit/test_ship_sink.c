@@ -10,11 +10,13 @@
 #include "tests/lib/random.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 #include "tools/command.h"
 #include "tools/ship/sink_ship.h"
 #include "tools/ship/subject.h"
 #include "tools/sink/pump.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +51,7 @@ struct on_way {
 static struct world {
 	struct stored stored[MESSAGES];
 	size_t count;
-	uint64_t last, generation;
+	uint64_t first, last, generation;
 	char created[40];
 	struct on_way way[WAY]; /* sent, not arrived */
 	size_t on_way;
@@ -70,6 +72,7 @@ static struct world {
 	size_t cut_lost;    /* … and so many messages are gone from the stream's end */
 	bool cut_unseen;    /* … without the connection */
 	size_t failing_asks;
+	int64_t hurry_ms, hurried_ms; /* the clock moves on by so much each time that ship looks for news */
 	struct random_source dice;
 } * w;
 
@@ -186,6 +189,10 @@ void hs_engine_woken(struct hs_engine *e)
 	uint64_t n;
 
 	(void)!read(e->fd, &n, sizeof n);
+	if (w->hurry_ms == 0)
+		return;
+	wrap_clock(0, w->hurried_ms += w->hurry_ms);
+	wake(e);
 }
 
 void hs_engine_link(struct hs_engine *e, struct hs_engine_link *link)
@@ -295,7 +302,7 @@ bool hs_engine_asked(struct hs_engine *e, struct hs_engine_asked *asked)
 	if (!e->asking)
 		return false;
 	e->asking = false;
-	*asked = (struct hs_engine_asked){ .stream = { .first = 1, .last = w->last } };
+	*asked = (struct hs_engine_asked){ .stream = { .first = w->first, .last = w->last } };
 	snprintf(asked->stream.created, sizeof asked->stream.created, "%s", w->created);
 	if (w->failing_asks > 0) {
 		w->failing_asks--;
@@ -307,6 +314,7 @@ bool hs_engine_asked(struct hs_engine *e, struct hs_engine_asked *asked)
 		asked->any = !w->stored[i].mark;
 		asked->done = w->stored[i].places;
 		asked->sequence = w->stored[i].sequence;
+		snprintf(asked->id, sizeof asked->id, "%s", asked->any ? w->stored[i].id : "");
 	}
 	for (size_t i = 0; i < w->count && asked->any; i++)
 		if (!w->stored[i].mark && w->stored[i].sequence > asked->done.stored_at)
@@ -342,6 +350,7 @@ static void reset_script(void)
 	w->scripted = w->at = w->sends = w->asks = w->most_on_way = w->kill_after = w->cut_after = 0;
 	w->cut_lost = w->failing_asks = w->payload_max = 0;
 	w->fate = STORE;
+	w->hurry_ms = 0;
 	w->backwards = w->random = w->cut_unseen = false;
 }
 
@@ -355,7 +364,7 @@ static void make(const char *words)
 	memset(w, 0, sizeof *w);
 	memset(&s, 0, sizeof s);
 	snprintf(w->created, sizeof w->created, "2026-11-29T04:00:00Z");
-	w->generation = 1;
+	w->generation = w->first = 1;
 	spooldir_make(&s.d, "");
 	s.spool = hs_spool_new(s.d.settings);
 	assert_result(events_append(s.spool, words, NULL), HS_OK);
@@ -377,6 +386,7 @@ static void make(const char *words)
 
 static void finish(void)
 {
+	wrap_reset();
 	assert_false(w->false_claim);
 	assert_false(w->too_many);
 	hs_spool_free(s.spool);
@@ -410,6 +420,26 @@ static int run(void)
 	} while (code == HS_SHIP_RESTART);
 	close(s.engine.fd);
 	return code;
+}
+
+/* Runs, and returns how often it said this on standard error. */
+static unsigned says(const char *words, int code)
+{
+	int before = dup(STDERR_FILENO), file = memfd_create("said", MFD_CLOEXEC);
+	static char text[1 << 16];
+	unsigned n = 0;
+	ssize_t got;
+
+	assert_true(before >= 0 && file >= 0 && dup2(file, STDERR_FILENO) >= 0);
+	assert_int_equal(run(), code);
+	assert_true(dup2(before, STDERR_FILENO) >= 0);
+	close(before);
+	got = pread(file, text, sizeof text - 1, 0);
+	close(file);
+	text[got > 0 ? got : 0] = '\0';
+	for (const char *at = text; (at = strstr(at, words)) != NULL; at++)
+		n++;
+	return n;
 }
 
 /* Runs in a process that may be killed. Returns its exit code. */
@@ -718,6 +748,41 @@ TEST(test_a_stream_that_forgot_everything)
 	finish();
 }
 
+/* The spool has the end of what the stream forgot, and no more. */
+TEST(test_a_stream_that_forgot_more_than_the_spool_has)
+{
+	make("a b c");
+	assert_result(hs_spool_rotate(s.spool, hs_io_now_monotonic() + 60000), HS_OK);
+	assert_result(events_append(s.spool, "d e f", NULL), HS_OK);
+	assert_result(hs_spool_rotate(s.spool, hs_io_now_monotonic() + 60000), HS_OK);
+	assert_result(events_append(s.spool, "g h", NULL), HS_OK);
+	assert_int_equal(run(), 0);
+	forget(6); /* c to h */
+	spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0));
+	assert_int_equal(says("segments 1 to 1 cannot be sent again. --from-start sends what is left", EX_CONFIG), 1);
+	assert_int_equal(times("h"), 0);
+	s.options.from_start = true;
+	assert_int_equal(run(), 0);
+	assert_stored("a b d e f g h");
+	finish();
+}
+
+TEST(test_limits_that_deleted_the_last_message_are_said_once)
+{
+	make(TEN);
+	s.options.quiet = false;
+	assert_int_equal(says("the limits of the stream", 0), 0);
+	w->count = 0;
+	w->first = w->last + 1;
+	assert_int_equal(says("the limits of the stream have deleted the last message of receiver kodabuzi", 0), 1);
+	assert_int_equal(w->sends, 10);
+	assert_int_equal(says("the limits of the stream", 0), 0);
+	assert_result(events_append(s.spool, "k", NULL), HS_OK);
+	assert_int_equal(run(), 0);
+	assert_stored("k");
+	finish();
+}
+
 TEST(test_a_record_that_is_too_long)
 {
 	char words[512];
@@ -733,6 +798,95 @@ TEST(test_a_record_that_is_too_long)
 	assert_stored("a b c");
 	assert_int_equal(s.counts.set_aside, 1);
 	assert_true(spooldir_size(&s.d, "failed.jsonl") > 300);
+	finish();
+}
+
+TEST(test_a_record_that_the_stream_finds_too_long)
+{
+	make(TEN);
+	SCRIPT(STORE, TOO_LONG);
+	assert_int_equal(says("at byte ", EX_CONFIG), 1);
+	assert_int_equal(times("b"), 0);
+	reset_script();
+	SCRIPT(TOO_LONG);
+	s.options.aside = true;
+	assert_int_equal(run(), 0);
+	assert_stored("a c d e f g h i j");
+	assert_int_equal(times("b"), 0);
+	assert_int_equal(s.counts.set_aside, 1);
+	finish();
+}
+
+/* 64 refusals, eight at a time, with pauses of 1 s to 30 s between: for two minutes. */
+TEST(test_a_full_stream_is_said_once_a_minute)
+{
+	make(TEN);
+	for (size_t i = 0; i < 64; i++)
+		w->script[i] = FULL;
+	w->scripted = 64;
+	w->hurry_ms = 500;
+	s.options.once = false;
+	assert_int_equal(says("the stream is full: the server's words: it waits, and the spool keeps", 0), 2);
+	assert_stored(TEN);
+	assert_int_equal(w->sends, 74);
+	finish();
+}
+
+TEST(test_the_figures_are_said_once_a_minute)
+{
+	make(TEN);
+	for (size_t i = 0; i < 64; i++)
+		w->script[i] = FULL;
+	w->scripted = 64;
+	w->hurry_ms = 500;
+	s.options.once = s.options.quiet = false;
+	assert_in_range(says("hookspool ship: 0.0 stored/s, 8 in flight, the oldest for ", 0), 1, 3);
+	finish();
+}
+
+TEST(test_no_stream_for_a_minute_is_said)
+{
+	make(TEN);
+	for (size_t i = 0; i < 64; i++)
+		w->script[i] = NOBODY;
+	w->scripted = 64;
+	w->hurry_ms = 10000;
+	s.options.once = false;
+	assert_true(says("no stream takes hookspool.kodabuzi._.track: it has no leader, or is gone", 0) > 0);
+	assert_stored(TEN);
+	finish();
+}
+
+TEST(test_once_does_not_wait_for_ever)
+{
+	make(TEN);
+	SCRIPT(STORE, STORE);
+	w->fate = FULL;
+	w->hurry_ms = 5000;
+	assert_int_equal(says("nothing was stored for 60 s", EX_TEMPFAIL), 1);
+	reset_script();
+	assert_int_equal(run(), 0);
+	assert_stored(TEN);
+	finish();
+}
+
+/* The figures have it also if the record is refused, or in doubt. */
+TEST(test_the_age_of_the_oldest_record)
+{
+	struct hs_ship_figures figures;
+	int private_dir;
+
+	make(TEN);
+	w->fate = FULL;
+	w->hurry_ms = 5000;
+	assert_int_equal(run(), EX_TEMPFAIL);
+	private_dir = open(spooldir_path(&s.d, ".hookspool"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	hs_ship_figures_read(&figures, private_dir);
+	close(private_dir);
+	assert_in_range(figures.oldest_ms, 60000, 600000);
+	assert_int_equal(figures.in_flight, 8);
+	assert_int_equal(figures.stored, 0);
+	assert_string_equal(figures.server, "a test");
 	finish();
 }
 
@@ -754,6 +908,37 @@ TEST(test_a_spool_that_went_back)
 	for (size_t i = 0; i < w->count; i++)
 		w->stored[i].places.own.number += 5, w->stored[i].places.stored.number += 5;
 	assert_int_equal(run(), EX_CONFIG);
+	finish();
+}
+
+/* Ship was killed with records in flight, and the spool came back without them: D is no later than its end. */
+TEST(test_a_spool_that_lacks_what_was_in_flight)
+{
+	struct hs_places *last;
+
+	make(TEN);
+	assert_int_equal(run(), 0);
+	last = &w->stored[w->count - 1].places;
+	assert_true(last->own.number > 0);
+	last->stored = w->stored[1].places.own;
+	last->own.offset += 100000;
+	assert_int_equal(run(), EX_CONFIG);
+	finish();
+}
+
+/* … and has others in their places by now. */
+TEST(test_a_spool_that_has_another_record_in_a_sent_one_s_place)
+{
+	struct stored *last;
+
+	make(TEN);
+	assert_int_equal(run(), 0);
+	last = &w->stored[w->count - 1];
+	assert_string_equal(last->id, "/j");
+	snprintf(last->id, sizeof last->id, "/lost");
+	assert_int_equal(run(), EX_CONFIG);
+	snprintf(last->id, sizeof last->id, ":kodabuzi/1:0:0"); /* it had no message id: nobody can tell */
+	assert_int_equal(run(), 0);
 	finish();
 }
 

@@ -68,7 +68,7 @@ struct hs_engine_link {
 	enum hs_link state;
 	uint64_t generation; /* of the connection: what was sent in an earlier one is in doubt */
 	char server[128];    /* its name and version, printable */
-	char why[256];       /* of DOWN and REFUSED */
+	char why[512];       /* of DOWN and REFUSED, of the latter with the remedy */
 };
 
 void hs_engine_link(struct hs_engine *engine, struct hs_engine_link *link);
@@ -142,7 +142,8 @@ struct hs_engine_asked {
 	struct hs_engine_stream stream;
 	bool any;              /* it has messages of this receiver: */
 	struct hs_places done; /* the last one's header … */
-	uint64_t sequence;     /* … and sequence */
+	uint64_t sequence;     /* … and sequence … */
+	char id[204];          /* … and id; "": none, or a longer one than ship sends */
 	struct hs_place *set;  /* places of this receiver's messages after done.stored_at, that one's too; unsorted */
 	size_t count;
 };

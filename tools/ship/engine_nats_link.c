@@ -7,6 +7,7 @@
 #include <time.h>
 
 enum { RETRY_FIRST_MS = 100, RETRY_MOST_MS = 1000, REFUSED_MOST_MS = 10000, INFO_MS = 2000 };
+#define REMEDY "correct the credentials, or the rights of this user: hookspool check"
 
 /* --- called by libnats ------------------------------------------------------------------------- */
 
@@ -50,6 +51,7 @@ static void on_error(natsConnection *connection, natsSubscription *subscription,
 {
 	struct hs_engine *e = context;
 	const char *words = NULL;
+	char text[400];
 
 	(void)subscription;
 	if (status != NATS_NOT_PERMITTED)
@@ -57,7 +59,8 @@ static void on_error(natsConnection *connection, natsSubscription *subscription,
 	natsConnection_GetLastError(connection, &words);
 	pthread_mutex_lock(&e->lock);
 	e->link.state = HS_LINK_REFUSED;
-	hs_printable_copy(e->link.why, sizeof e->link.why, hs_slice_str(words != NULL ? words : "not permitted"));
+	hs_printable_copy(text, sizeof text, hs_slice_str(words != NULL ? words : "not permitted"));
+	snprintf(e->link.why, sizeof e->link.why, "%s: " REMEDY, text);
 	hs_nats_wake(e);
 	pthread_cond_broadcast(&e->changed);
 	pthread_mutex_unlock(&e->lock);
@@ -82,7 +85,7 @@ static int refused(natsStatus status, struct hs_engine_failure *failure)
 	snprintf(text, sizeof text, "%s", words != NULL && words[0] != '\0' ? words : natsStatus_GetText(status));
 	switch (status) {
 	case NATS_CONNECTION_AUTH_FAILED:
-		return hs_engine_fail(failure, EX_CONFIG, "the server refuses these credentials: %s", text);
+		return hs_engine_fail(failure, EX_CONFIG, "the server refuses these credentials (%s): " REMEDY, text);
 	case NATS_SECURE_CONNECTION_WANTED:
 		return hs_engine_fail(failure, EX_CONFIG, "tls:// was asked for, and the server has no TLS");
 	case NATS_SSL_ERROR:

@@ -137,11 +137,23 @@ static int set_nkey(struct hs_engine *e, struct hs_engine_failure *failure)
 	return code;
 }
 
+/* libnats reads the file again for each connection; what it lacks would be taken for a server that does not answer. */
+static bool has_both_parts(const char *text)
+{
+	const char *jwt = strstr(text, "-----BEGIN"), *jwt_end = jwt != NULL ? strstr(jwt, "-----END") : NULL;
+	const char *seed = jwt_end != NULL ? strstr(jwt_end, "-----BEGIN") : NULL;
+
+	return seed != NULL && strstr(seed, "-----END") != NULL;
+}
+
 static int set_creds(struct hs_engine *e, struct hs_engine_failure *failure)
 {
 	struct hs_buf text = { 0 };
 	int code = read_private("creds", e->options.creds, &text, failure);
 
+	if (code == 0 && !has_both_parts(text.p))
+		code = hs_engine_fail(failure, EX_CONFIG, "creds %s: not a JWT and a seed, as nsc makes them",
+		                      e->options.creds);
 	hs_buf_wipe(&text);
 	if (code == 0 && natsOptions_SetUserCredentialsFromFiles(e->nats, e->options.creds, NULL) != NATS_OK)
 		code = hs_engine_fail(failure, EX_CONFIG, "creds %s: %s", e->options.creds, nats_GetLastError(NULL));

@@ -9,6 +9,7 @@
 enum {
 	ASK_GAP_MS = 250, /* records come into doubt one after the other: one ask is for many */
 	ASK_GAP_MOST_MS = 5000,
+	REFUSED_GAP_MOST_MS = 30000,
 };
 
 void ship_doubt(struct ship *s, struct hs_in_flight_record *record, int64_t ms)
@@ -36,6 +37,23 @@ static void is_another(struct ship *s, uint64_t generation)
 	}
 }
 
+/* Rights may come back on the same connection: an ask that succeeds shows it. */
+static void is_refused(struct ship *s, const char *why)
+{
+	if (s->options.counts->stored == 0) {
+		ship_tell(s, "%s", why);
+		s->sink.code = EX_CONFIG;
+		return;
+	}
+	ship_say(s, SHIP_LINK, "%s: it waits, and the spool keeps what is not sent", why);
+	if (!s->refused) {
+		s->asking.needed = true;
+		s->asking.next_ms =
+		    hs_io_now_monotonic() + ship_delay(s->pace.refusals++, ASK_GAP_MS, REFUSED_GAP_MOST_MS);
+	}
+	s->refused = true;
+}
+
 void ship_look_at_link(struct ship *s)
 {
 	struct hs_engine_link link;
@@ -43,6 +61,7 @@ void ship_look_at_link(struct ship *s)
 
 	hs_engine_link(s->engine, &link);
 	s->up = link.state == HS_LINK_UP;
+	s->refused = s->refused && link.state == HS_LINK_REFUSED;
 	if (link.generation != s->generation)
 		is_another(s, link.generation);
 	if (s->up) {
@@ -50,9 +69,8 @@ void ship_look_at_link(struct ship *s)
 		if (!was_up && s->said_ms[SHIP_LINK] != 0 && !s->options.quiet)
 			ship_tell(s, "connected to %s again", link.server);
 		s->said_ms[SHIP_LINK] = was_up ? s->said_ms[SHIP_LINK] : 0;
-	} else if (link.state == HS_LINK_REFUSED && s->options.counts->stored == 0) {
-		ship_tell(s, "%s: correct the credentials, or the rights of this user: hookspool check", link.why);
-		s->sink.code = EX_CONFIG;
+	} else if (link.state == HS_LINK_REFUSED) {
+		is_refused(s, link.why);
 	} else {
 		ship_say(s, SHIP_LINK, "no connection: %s: it waits, and the spool keeps what is not sent", link.why);
 	}
@@ -158,7 +176,7 @@ static void has_failed(struct ship *s, const struct hs_engine_failure *failure)
 {
 	s->asking.next_ms = hs_io_now_monotonic() + ship_delay(s->asking.failures++, ASK_GAP_MS, ASK_GAP_MOST_MS);
 	s->asking.needed = true;
-	if (failure->code == EX_CONFIG) {
+	if (failure->code == EX_CONFIG && !s->refused) {
 		ship_tell(s, "%s", failure->why);
 		s->sink.code = EX_CONFIG;
 	} else if (s->asking.failures > 1) {
@@ -171,7 +189,8 @@ void ship_ask(struct ship *s)
 	struct hs_engine_asked asked;
 	int64_t now = hs_io_now_monotonic();
 
-	if (!s->asking.under_way && s->up && !s->stopping && now >= s->asking.next_ms && is_needed(s, now))
+	if (!s->asking.under_way && (s->up || s->refused) && !s->stopping && now >= s->asking.next_ms &&
+	    is_needed(s, now))
 		begin(s, now);
 	if (!s->asking.under_way || !hs_engine_asked(s->engine, &asked))
 		return;

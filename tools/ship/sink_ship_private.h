@@ -46,8 +46,8 @@ struct ship {
 	struct hs_kept_place kept;
 	struct ship_asking asking;
 	struct ship_pace pace;
-	uint64_t generation; /* of the link whose messages may still be answered */
-	bool up, unflushed, stopping;
+	uint64_t generation;                   /* of the link whose messages may still be answered */
+	bool up, refused, unflushed, stopping; /* refused: HS_LINK_REFUSED, after a record was stored */
 	int64_t said_ms[SHIP_TOPICS];
 	int64_t counts_ms; /* when the figures were written; 0: not in this run */
 	uint64_t counted;  /* records stored by then */

@@ -499,7 +499,7 @@ static int64_t due(const struct hs_sink *sink)
 
 	if (s->sink.code != 0)
 		return s->stopping ? ms : 0;
-	if (s->asking.needed && !s->asking.under_way && s->up)
+	if (s->asking.needed && !s->asking.under_way && (s->up || s->refused))
 		ms = sooner(ms, s->asking.next_ms, now);
 	ms = sooner(ms, s->counts_ms + MINUTE_MS, now);
 	kept = hs_kept_place_due(&s->kept, now);

@@ -1,6 +1,8 @@
 /* sink_ship_start: where a run begins: asks the stream, and compares what it says with the cursor and the spool. */
 #include "base/io.h"
+#include "tools/ship/members.h"
 #include "tools/ship/sink_ship_private.h"
+#include "tools/ship/subject.h"
 #include "tools/ship/walk_back.h"
 
 #include <inttypes.h>
@@ -139,14 +141,65 @@ static void go_to(struct hs_sink_start *start, struct hs_position position)
 	start->position = position;
 }
 
-static int refuse_beyond(struct ship *s, const struct places *at)
+static int refuse_beyond(struct ship *s, const struct hs_position *beyond, const struct hs_position *end)
 {
 	ship_tell(s,
 	          "the stream has records of receiver %s up to segment %" PRIu64 " byte %" PRIu64
 	          ", after the end of this spool (%" PRIu64 ", %" PRIu64
 	          "): it was restored or is a copy. hookspool ship --new-receiver gives it a name of its own",
-	          s->options.receiver, at->done.number, at->done.offset, at->end.number, at->end.offset);
+	          s->options.receiver, beyond->number, beyond->offset, end->number, end->offset);
 	return EX_CONFIG;
+}
+
+static int refuse_other(struct ship *s, const struct hs_engine_asked *asked)
+{
+	char id[sizeof asked->id];
+
+	hs_printable_copy(id, sizeof id, hs_slice_str(asked->id));
+	ship_tell(s,
+	          "message %" PRIu64 " of the stream is %s, from segment %" PRIu64 " byte %" PRIu64
+	          ", where this spool has another record: it was restored or is a copy. hookspool ship --new-receiver "
+	          "gives it a name of its own",
+	          asked->sequence, id, asked->done.own.number, asked->done.own.offset);
+	return EX_CONFIG;
+}
+
+/*
+ * Whether the record at the place of the receiver's last message is the one that was sent. A spool that was restored
+ * and has grown since has others there, which would be taken for sent. *other is false if nobody can tell: it has no
+ * message id, was erased, or its segment is gone.
+ */
+static enum hs_result compare_last(struct ship *s, const struct hs_engine_asked *asked, uint64_t oldest, bool *other)
+{
+	struct hs_place place = asked->done.own;
+	struct hs_reader *reader = reader_of(s);
+	struct hs_position back = hs_reader_position(reader);
+	struct hs_subject_fields fields;
+	struct hs_slice line;
+	bool erased = false;
+	enum hs_result result;
+
+	*other = false;
+	if (!asked->any || asked->id[0] == '\0' || asked->id[0] == ':')
+		return HS_OK;
+	result = hs_rewrite_log_share(s->rewrites);
+	if (result != HS_OK)
+		return result;
+	result = hs_place_translate(s->rewrites, &place, &erased);
+	hs_rewrite_log_release(s->rewrites);
+	if (result != HS_OK || erased || place.number < oldest)
+		return result;
+	hs_reader_start(reader,
+	                (struct hs_position){ .number = place.number, .offset = place.offset, .edit = place.edit });
+	if (hs_reader_next(reader, &line) == HS_READ_LINE) {
+		hs_subject_read(line, &fields);
+		hs_buf_reset(&s->text);
+		if (!hs_subject_put_id(&s->text, s->options.receiver, &place, &fields))
+			result = HS_E_MEMORY;
+		*other = !hs_slice_eq(hs_buf_slice(&s->text), hs_slice_str(asked->id));
+	}
+	hs_reader_start(reader, back);
+	return result;
 }
 
 /* The stream went back: to where it says, if the spool still has that. */
@@ -208,22 +261,43 @@ static int go_on_anew(struct ship *s, const struct hs_engine_asked *asked, const
 	return 0;
 }
 
+/* The stream's limits may have deleted what tells where ship was. */
+static void tell_of_limits(struct ship *s, const struct hs_engine_asked *asked)
+{
+	if (!s->options.quiet && !asked->any && s->memory.own > 0 && asked->stream.first > s->memory.own)
+		ship_tell(s,
+		          "the limits of the stream have deleted the last message of receiver %s, %" PRIu64
+		          ": only its duplicate window tells now what was in flight at a kill",
+		          s->options.receiver, s->memory.own);
+}
+
 /* Most often the cursor is right, or was saved a moment before the last records were stored. */
 static int decide(struct ship *s, const struct hs_engine_asked *asked, enum hs_stream_change change,
                   struct hs_sink_start *start)
 {
+	const struct hs_place_set *set = &s->found.set;
 	struct places at;
+	bool other;
 	int code = ship_result(s, find_places(s, asked, &at));
 
 	if (code != 0)
 		return code;
 	if (at.done.number > 0 && is_before(&at.end, &at.done))
-		return refuse_beyond(s, &at);
+		return refuse_beyond(s, &at.done, &at.end);
+	if (hs_place_set_reaches(set, &(struct hs_place){ at.end.number, at.end.offset, at.end.edit }))
+		return refuse_beyond(s,
+		                     &(struct hs_position){ .number = set->place[set->count - 1].number,
+		                                            .offset = set->place[set->count - 1].offset },
+		                     &at.end);
+	code = ship_result(s, compare_last(s, asked, at.oldest, &other));
+	if (code != 0 || other)
+		return code != 0 ? code : refuse_other(s, asked);
 	switch (change) {
 	case HS_STREAM_ANOTHER: return go_on_anew(s, asked, &at, start);
 	case HS_STREAM_FORGOT: return go_back(s, asked, &at, start);
 	case HS_STREAM_SAME: break;
 	}
+	tell_of_limits(s, asked);
 	if (at.done.number > 0 && is_before(&at.cursor, &at.done))
 		go_to(start, at.done);
 	return 0;
@@ -306,6 +380,10 @@ static int compare(struct ship *s, struct hs_engine_asked *asked, struct hs_sink
 		if (code == 0)
 			code = walk_back(s, &cursor, asked);
 	}
+	if (code == 0) {
+		code = ship_result(s, hs_place_set_make(&s->found.set, asked->set, asked->count, s->rewrites));
+		asked->set = NULL;
+	}
 	return code == 0 ? decide(s, asked, change, start) : code;
 }
 
@@ -325,8 +403,6 @@ int ship_open(struct hs_sink *sink, struct hs_sink_start *start)
 	if (code == 0)
 		code = compare(s, &asked, start);
 	if (code == 0) {
-		code = ship_result(s, hs_place_set_make(&s->found.set, asked.set, asked.count, s->rewrites));
-		asked.set = NULL;
 		s->found.floor = asked.any ? asked.done.stored_at : asked.count > 0 ? 0 : asked.stream.last;
 		hs_stream_memory_take(&s->memory, &asked);
 	}

@@ -83,6 +83,7 @@ static bool fill(struct hs_engine_asked *asked, const struct walk *w, const stru
 	asked->set = set;
 	asked->count = count;
 	asked->any = last != NULL;
+	asked->id[0] = '\0';
 	if (last != NULL)
 		asked->done = last->places;
 	return true;

@@ -5,7 +5,7 @@
 #include "tools/ship/engine.h"
 
 /*
- * Replaces any, done and set of *asked: done is that of the receiver's last message whose word can be trusted, and
+ * Replaces any, done and set of *asked, and clears its id: done is that of the receiver's last message whose word can be trusted, and
  * the set is of all its messages after done.stored_at. With *before, that message is before this sequence. If it is
  * 0, the stream went back unnoticed, and it is not known where: then the message is for a record before `passed`,
  * which was not sent afterwards, if there is one, and *before becomes the sequence after it. 0, or failure->code;
