@@ -211,7 +211,7 @@ static inline const char *hs_scan_plain(const char *p, const char *end, unsigned
 	return p;
 }
 
-/* hs_scan_plain with AVX2, in half as many steps, if the processor has it. */
+/* AVX2 does the same in half as many steps, if the processor has it. */
 #if defined(__SSE2__) && !defined(HS_SCALAR)
 
 __attribute__((target("avx2"))) static inline const char *hs_scan_plain_avx2(const char *p, const char *end,

@@ -399,7 +399,7 @@ static int by_hash(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-/* Items to sort: hashes, or ids, which begin with one. Constant wherever the functions below are inlined. */
+/* An item is a hash, or an id, which begins with one. This is constant wherever the functions below are inlined. */
 struct sort {
 	size_t size; /* of an item */
 	int (*order)(const void *a, const void *b);
