@@ -1,6 +1,6 @@
 /* sink_ship_start: where a run begins: asks the stream, and compares what it says with the cursor and the spool. */
 #include "base/io.h"
-#include "tools/ship/members.h"
+#include "event/json_members.h"
 #include "tools/ship/sink_ship_private.h"
 #include "tools/ship/subject.h"
 #include "tools/ship/walk_back.h"
