@@ -38,7 +38,6 @@ static void forget_pending(struct hs_index *ix)
 {
 	ix->generation = 0;
 	ix->behind = false;
-	hs_index_catch_up_forget(&ix->catch_up);
 	hs_memtable_clear(&ix->pending);
 }
 
@@ -90,16 +89,16 @@ static int flush_once(struct hs_index *ix, uint64_t number, uint64_t synced)
 
 	if (code != 0)
 		return code;
-	there = w.mark.number == number ? w.mark.offset : 0; /* by another process */
+	there = hs_index_mark_read(&w.mark, number); /* by another process */
 	for (size_t i = 0; i < ix->pending.slots && code == 0; i++) {
 		const struct hs_unflushed_id *p = &ix->pending.slot[i];
 
 		if (p->end > there && p->end <= synced)
 			code = hs_index_write_put(&w, &p->id, p->spooled_s);
 	}
-	w.mark.number = number;
-	w.mark.offset = synced > there ? synced : there;
-	w.mark.after = w.mark.until = 0; /* they were of segments that have gone since */
+	hs_index_mark_note(&w.mark, number, synced > there ? synced : there);
+	if (!ix->behind) /* a group that is not done is of segments that have gone since */
+		hs_index_mark_turn(&w.mark, number);
 	return hs_index_write_end(&ix->store, &w, code);
 }
 
@@ -289,7 +288,7 @@ static enum hs_result turn_to(struct hs_index *ix, const struct hs_stream *f)
 	if (r != HS_OK)
 		return r;
 	hs_memtable_clear(&ix->pending);
-	ix->seen = ix->store.mark.number == f->number ? ix->store.mark.offset : 0;
+	ix->seen = hs_index_mark_read(&ix->store.mark, f->number);
 	ix->generation = f->generation;
 	return HS_OK;
 }
@@ -308,7 +307,11 @@ static enum hs_result catch_up_on(struct hs_index *ix, uint64_t number)
 
 static bool is_ahead(const struct hs_index_mark *mark, uint64_t number)
 {
-	return mark->number > number || mark->until > number;
+	bool ahead = mark->number > number || mark->until > number;
+
+	for (int i = 0; i < HS_INDEX_AHEAD; i++)
+		ahead |= mark->ahead[i].number > number;
+	return ahead;
 }
 
 /* Opens or makes the index; at HS_OK it has read the sealed segments, or their summaries answer for it. */
@@ -345,9 +348,10 @@ static enum hs_result drop_moved(struct hs_index *ix, const struct hs_stream *f)
 	struct hs_index_mark mark;
 	int code = hs_index_store_mark(&ix->store, &mark);
 
-	if (code == 0 && mark.number == f->number && mark.offset > ix->store.mark.offset) {
+	if (code == 0 && (mark.number == f->number || ix->behind) &&
+	    hs_index_mark_read(&mark, f->number) > hs_index_mark_read(&ix->store.mark, f->number)) {
 		ix->store.mark = mark;
-		hs_memtable_keep(&ix->pending, mark.offset, UINT64_MAX); /* as in flush */
+		hs_memtable_keep(&ix->pending, hs_index_mark_read(&mark, f->number), UINT64_MAX); /* as in flush */
 	}
 	return hs_index_store_result(&ix->store, code, "read");
 }
@@ -368,7 +372,8 @@ static enum hs_result settle(struct hs_index *ix, struct hs_segment *events, uin
 	}
 	if (synced > ix->seen) /* not all of the segment has been read yet */
 		synced = ix->seen;
-	if (r == HS_OK && (ix->store.mark.number != f->number || synced > ix->store.mark.offset))
+	if (r == HS_OK && ((!ix->behind && ix->store.mark.number != f->number) ||
+	                   synced > hs_index_mark_read(&ix->store.mark, f->number)))
 		r = flush(ix, f->number, synced);
 	return r;
 }
@@ -386,7 +391,7 @@ static enum hs_result follow(struct hs_index *ix, struct hs_segment *events)
 		return r;
 	do {
 		r = read_back(ix, hs_segment_fd(events), written);
-		if (r == HS_OK && !ix->behind) /* the mark does not pass what is not read */
+		if (r == HS_OK)
 			r = settle(ix, events, synced, begins ? FLUSH_FIRST : FLUSH_IDS);
 	} while (r == HS_OK && ix->seen < written);
 	if (r == HS_OK)
