@@ -29,6 +29,8 @@ struct hs_index {
 	struct hs_memtable pending;
 	struct hs_recent_ids *recent; /* in the shared state */
 	uint64_t noted;               /* in `recent`, by the append that is under way */
+	struct hs_segment *events;    /* followed last, … */
+	int64_t deadline_ms;          /* … until then */
 };
 
 /* --- closing -------------------------------------------------------------------- */
@@ -65,6 +67,16 @@ static enum hs_result abandon(struct hs_index *ix)
 {
 	forget_all(ix);
 	return hs_index_store_abandon(&ix->store);
+}
+
+/* True if there was a damaged summary: then follow again, which reads its segment. */
+static bool drop_damaged(struct hs_index *ix)
+{
+	bool dropped = hs_sealed_ids_drop_damaged(&ix->catch_up.sealed, ix->store.dir);
+
+	if (dropped)
+		forget_pending(ix);
+	return dropped;
 }
 
 enum hs_result hs_index_discard(struct hs_index *ix)
@@ -226,7 +238,7 @@ static enum hs_result catch_up(struct hs_index *ix, const struct hs_stream *f)
 		hs_sealed_ids_close(&ix->catch_up.sealed);
 		return hs_index_catch_up_last(&ix->catch_up, only);
 	}
-	r = hs_sealed_ids_open(&ix->catch_up.sealed, s->dir, s->print, s->mark.number, number,
+	r = hs_sealed_ids_open(&ix->catch_up.sealed, s->dir, s->mark.number, number,
 	                       hs_index_store_oldest(s, s->print->window_s));
 	if (r == HS_OK)
 		r = hs_index_catch_up_apart(&ix->catch_up);
@@ -424,9 +436,13 @@ enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events, i
 {
 	enum hs_result r;
 
-	ix->catch_up.stop_ms = deadline_ms;
+	ix->events = events;
+	ix->deadline_ms = deadline_ms;
 	take_time(ix);
-	r = follow_guarded(ix, events);
+	do {
+		ix->catch_up.stop_ms = deadline_ms;
+		r = follow_guarded(ix, events);
+	} while (drop_damaged(ix));
 	if (r != HS_OK && ix->store.damaged)
 		r = follow_guarded(ix, events); /* make it anew, from the files */
 	if (r != HS_OK && r != HS_E_INDEXING) /* LMDB refuses to go on after a failed write: open it again next time */
@@ -467,8 +483,9 @@ static int look_at_few(struct hs_index *ix, const struct hs_dedup_key *const *id
 		}
 	hs_id_block_sort(want, known);
 	code = hs_id_lsm_find(ix->store.find, want, known, hs_index_store_since(&ix->store), found);
-	if (ix->behind && code == 0)
-		hs_sealed_ids_find(&ix->catch_up.sealed, want, known, hs_index_store_since(&ix->store), found);
+	if (ix->behind && code == 0 &&
+	    !hs_sealed_ids_find(&ix->catch_up.sealed, want, known, hs_index_store_since(&ix->store), found))
+		return HS_SEALED_DAMAGED;
 	for (size_t i = 0; i < known && code == 0; i++)
 		kept[want[i].spooled_s] = found[i];
 	return code;
@@ -480,15 +497,29 @@ static enum hs_result look(struct hs_index *ix, const struct hs_dedup_key *const
 
 	for (size_t i = 0; i < n && code == 0; i += LOOK_IDS)
 		code = look_at_few(ix, &id[i], n - i < LOOK_IDS ? n - i : LOOK_IDS, &kept[i]);
-	return hs_index_store_result(&ix->store, code, "read");
+	return code == HS_SEALED_DAMAGED ? HS_E_INDEXING : hs_index_store_result(&ix->store, code, "read");
 }
 
-enum hs_result hs_index_look(struct hs_index *ix, const struct hs_dedup_key *const *id, size_t n, bool *kept)
+static enum hs_result look_guarded(struct hs_index *ix, const struct hs_dedup_key *const *id, size_t n, bool *kept)
 {
 	struct hs_io_guard guard;
 	enum hs_result r = HS_IO_GUARDED(&guard) ? look(ix, id, n, kept) : abandon(ix);
 
 	hs_io_guard_end(&guard);
+	return r;
+}
+
+enum hs_result hs_index_look(struct hs_index *ix, const struct hs_dedup_key *const *id, size_t n, bool *kept)
+{
+	enum hs_result r = look_guarded(ix, id, n, kept);
+
+	while (drop_damaged(ix)) {
+		if (ix->noted > 0) /* ids of this append are pending: its sender comes again */
+			return HS_E_INDEXING;
+		r = hs_index_follow(ix, ix->events, ix->deadline_ms);
+		if (r == HS_OK)
+			r = look_guarded(ix, id, n, kept);
+	}
 	return r;
 }
 

@@ -92,6 +92,8 @@ static int index_ids(struct hs_index_catch_up *c, struct hs_sealed_merge *ids, c
 		if (hs_index_store_keeps(c->store, e.spooled_s))
 			code = hs_index_write_put_entry(&w, &e);
 	}
+	if (ids->damaged)
+		code = HS_SEALED_DAMAGED;
 	w.mark.offset = 0;
 	if (!*more)
 		hs_index_mark_turn(&w.mark, group->until);
@@ -135,7 +137,9 @@ static enum hs_result index_runs(struct hs_index_catch_up *c, const struct hs_se
 			code = 0;
 		}
 	} while (more && code == 0 && hs_io_now_monotonic() < c->stop_ms);
-	return code == 0 && more ? HS_E_INDEXING : hs_index_store_result(c->store, code, "take in summaries");
+	if (code == HS_SEALED_DAMAGED || (code == 0 && more)) /* whoever drops a damaged summary goes on */
+		return HS_E_INDEXING;
+	return hs_index_store_result(c->store, code, "take in summaries");
 }
 
 /* Opens a segment; *fd is -1 at HS_OK if there is nothing to read, now or later. */

@@ -36,7 +36,7 @@ bool hs_summary_name_parse(const char *name, bool *rejected, uint64_t *number)
 
 /* --- the head --------------------------------------------------------------------- */
 
-static size_t head_bytes(uint64_t parts)
+size_t hs_summary_head_bytes(uint64_t parts)
 {
 	return offsetof(struct hs_summary, part) + (size_t)parts * sizeof(struct hs_summary_part);
 }
@@ -44,7 +44,7 @@ static size_t head_bytes(uint64_t parts)
 void hs_summary_seal(struct hs_summary *s)
 {
 	s->magic = HS_SUMMARY_MAGIC;
-	s->head_bytes = (uint32_t)head_bytes(s->parts);
+	s->head_bytes = (uint32_t)hs_summary_head_bytes(s->parts);
 	s->crc = hs_crc32(0, hs_slice((const char *)s + UNCHECKED, s->head_bytes - UNCHECKED));
 }
 
@@ -64,8 +64,8 @@ bool hs_summary_decode(struct hs_slice head, uint64_t file_bytes, struct hs_summ
 {
 	memset(s, 0, sizeof *s);
 	memcpy(s, head.p, head.n < sizeof *s ? head.n : sizeof *s);
-	if (head.n < head_bytes(0) || s->magic != HS_SUMMARY_MAGIC || s->parts > HS_SUMMARY_PARTS_MAX ||
-	    s->head_bytes != head_bytes(s->parts) || s->head_bytes > head.n)
+	if (head.n < hs_summary_head_bytes(0) || s->magic != HS_SUMMARY_MAGIC || s->parts > HS_SUMMARY_PARTS_MAX ||
+	    s->head_bytes != hs_summary_head_bytes(s->parts) || s->head_bytes > head.n)
 		return false;
 	return hs_crc32(0, hs_slice(head.p + UNCHECKED, s->head_bytes - UNCHECKED)) == s->crc &&
 	       parts_fit(s, file_bytes);

@@ -11,14 +11,19 @@
  *	             | bytes, lines, CRC-32 of the text; spans of time           |
  *	             | table of the parts: kind, offset, bytes, CRC-32           |
  *	             +-----------------------------------------------------------+
- *	  IDS        | n dedup keys in ascending order: n first halves (8 bytes  |
- *	             | each), n second halves, n times in seconds (4 bytes each) |
+ *	  SUMS       | CRC-32 of each 4096 bytes of IDS                          |
  *	             +-----------------------------------------------------------+
  *	  BLOOM      | user, anonymous, previous, group and message ids          |
  *	             +-----------------------------------------------------------+
  *	  TYPES,     | u64 records and bytes of further names, then rows:        |
  *	  EVENTS …   | u64 records, u64 bytes, u64 bytes of the name, the name   |
  *	             +-----------------------------------------------------------+
+ *	  IDS        | n dedup keys in ascending order: n first halves (8 bytes  |
+ *	             | each), n second halves, n times in seconds (4 bytes each) |
+ *	             +-----------------------------------------------------------+
+ *
+ * IDS are most of the file, and a look-up touches few pages of them, so SUMS lets it check these alone. IDS
+ * that need more than a page begin at one.
  *
  * INVARIANTS
  *
@@ -46,10 +51,11 @@
 enum {
 	HS_SUMMARY_EVENTS_MAX = 1 << 21, /* with more events a segment has neither IDS nor BLOOM */
 	HS_SUMMARY_PARTS_MAX = 16,
+	HS_SUMMARY_CHUNK = 4096, /* bytes of IDS that have a check sum in SUMS; the last chunk may be shorter */
 	HS_SUMMARY_NAME = 48, /* bytes of the longest file name, its NUL included */
 };
 
-#define HS_SUMMARY_MAGIC UINT64_C(0x315952414D4D5553) /* "SUMMARY1" */
+#define HS_SUMMARY_MAGIC UINT64_C(0x325952414D4D5553) /* "SUMMARY2" */
 
 enum hs_summary_kind {
 	HS_SUMMARY_IDS,
@@ -59,6 +65,7 @@ enum hs_summary_kind {
 	HS_SUMMARY_TENANTS,
 	HS_SUMMARY_DAYS,    /* of the time: 2026-11-23 */
 	HS_SUMMARY_REASONS, /* of a rejected segment */
+	HS_SUMMARY_SUMS,
 	HS_SUMMARY_KINDS
 };
 
@@ -110,6 +117,9 @@ void hs_summary_seal(struct hs_summary *s);
 struct hs_summary_file hs_summary_file_of(const struct stat *st);
 /* True if the summary describes this file, plain or .gz. */
 bool hs_summary_fits(const struct hs_summary *s, const struct stat *st);
+
+/* The bytes of a head with so many parts; the parts follow it. */
+size_t hs_summary_head_bytes(uint64_t parts);
 
 /* The part of that kind, or NULL. */
 const struct hs_summary_part *hs_summary_find(const struct hs_summary *s, enum hs_summary_kind kind);

@@ -412,17 +412,29 @@ static void put_number(struct hs_buf *out, uint64_t n)
 	hs_buf_put(out, (const char *)&n, sizeof n);
 }
 
-static void end_part(struct hs_summary_builder *b, enum hs_summary_kind kind, size_t start)
+/* Adds zeros until the next byte is at a multiple of n in the file, whose head will have so many bytes. */
+static void pad(struct hs_summary_builder *b, size_t head_bytes, size_t n)
+{
+	while (hs_buf_ok(&b->parts) && (head_bytes + b->parts.n) % n != 0)
+		hs_buf_putc(&b->parts, '\0');
+}
+
+/* The part has the next bytes from `start` to `end`. */
+static void note_part(struct hs_summary_builder *b, enum hs_summary_kind kind, size_t start, size_t end)
 {
 	struct hs_summary_part *part = &b->head.part[b->head.parts++];
-	struct hs_slice bytes = start < b->parts.n ? hs_slice(b->parts.p + start, b->parts.n - start) : HS_SLICE_NONE;
+	struct hs_slice bytes = start < end ? hs_slice(b->parts.p + start, end - start) : HS_SLICE_NONE;
 
 	part->kind = kind;
 	part->offset = start; /* after the head, whose size is not known yet */
 	part->bytes = bytes.n;
 	part->crc = hs_crc32(0, bytes);
-	while (hs_buf_ok(&b->parts) && b->parts.n % 8 != 0)
-		hs_buf_putc(&b->parts, '\0');
+}
+
+static void end_part(struct hs_summary_builder *b, enum hs_summary_kind kind, size_t start)
+{
+	note_part(b, kind, start, b->parts.n);
+	pad(b, 0, 8);
 }
 
 static int by_key(const void *a, const void *b)
@@ -494,14 +506,39 @@ static void sort_ids(struct hs_summary_builder *b)
 	b->ids = kept;
 }
 
+/* Leaves room for SUMS, which are known when IDS are there. Returns their bytes. */
+static size_t begin_sums(struct hs_summary_builder *b)
+{
+	size_t bytes = (b->ids * ID_BYTES + HS_SUMMARY_CHUNK - 1) / HS_SUMMARY_CHUNK * sizeof(uint32_t);
+
+	for (size_t i = 0; i < bytes; i++)
+		hs_buf_putc(&b->parts, '\0');
+	pad(b, 0, 8);
+	return bytes;
+}
+
+static void end_sums(struct hs_summary_builder *b, size_t start, size_t bytes, size_t ids_start)
+{
+	struct hs_slice ids;
+
+	if (!hs_buf_ok(&b->parts))
+		return;
+	ids = hs_slice(b->parts.p + ids_start, b->ids * ID_BYTES);
+	for (size_t i = 0; i < bytes / sizeof(uint32_t); i++) {
+		size_t at = i * HS_SUMMARY_CHUNK, left = ids.n - at;
+		uint32_t crc =
+		    hs_crc32(0, hs_slice(ids.p + at, left < HS_SUMMARY_CHUNK ? left : HS_SUMMARY_CHUNK));
+
+		memcpy(b->parts.p + start + i * sizeof crc, &crc, sizeof crc);
+	}
+	note_part(b, HS_SUMMARY_SUMS, start, start + bytes);
+}
+
 static void put_ids(struct hs_summary_builder *b)
 {
 	size_t start = b->parts.n;
+	char *to = hs_buf_reserve(&b->parts, b->ids * ID_BYTES);
 
-	char *to;
-
-	sort_ids(b);
-	to = hs_buf_reserve(&b->parts, b->ids * ID_BYTES);
 	if (to == NULL)
 		return;
 	for (size_t i = 0; i < b->ids; i++, to += sizeof b->id->first)
@@ -552,12 +589,23 @@ static void put_counts(struct hs_summary_builder *b, enum hs_summary_kind kind)
 
 static void put_parts(struct hs_summary_builder *b)
 {
-	if (!b->head.rejected && b->head.lines <= HS_SUMMARY_EVENTS_MAX) {
-		put_ids(b);
+	bool named = !b->head.rejected && b->head.lines <= HS_SUMMARY_EVENTS_MAX;
+	size_t bytes = 0, ids_start;
+
+	if (named) {
+		sort_ids(b);
+		bytes = begin_sums(b);
 		put_bloom(b);
 	}
-	for (int kind = HS_SUMMARY_TYPES; kind < HS_SUMMARY_KINDS; kind++)
+	for (int kind = HS_SUMMARY_TYPES; kind <= HS_SUMMARY_REASONS; kind++)
 		put_counts(b, (enum hs_summary_kind)kind);
+	if (!named)
+		return;
+	if (b->ids * ID_BYTES > HS_SUMMARY_CHUNK)
+		pad(b, hs_summary_head_bytes(b->head.parts + 2), HS_SUMMARY_CHUNK);
+	ids_start = b->parts.n;
+	put_ids(b);
+	end_sums(b, 0, bytes, ids_start);
 }
 
 struct hs_summary *hs_summary_builder_end(struct hs_summary_builder *b, struct hs_slice *parts)

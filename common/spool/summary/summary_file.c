@@ -55,6 +55,14 @@ static void remove_damaged(int run_dir, const char *path, const char *fault)
 	       fault, gone ? "" : "delete it, and ");
 }
 
+void hs_summary_discard(const struct hs_spool_dir *dir, bool rejected, uint64_t number)
+{
+	char path[PATH];
+
+	path_of(rejected, number, path);
+	remove_damaged(dir->run_dir, path, "damaged");
+}
+
 /* Why the summary is of no use; NULL: it may be. */
 static const char *fault_of(struct hs_summary_reader *r, const struct hs_spool_dir *dir, bool rejected, uint64_t number)
 {

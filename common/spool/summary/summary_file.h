@@ -42,6 +42,9 @@ bool hs_summary_open(struct hs_summary_reader *r, const struct hs_spool_dir *dir
                      const struct stat *segment);
 void hs_summary_close(struct hs_summary_reader *r); /* frees everything */
 
+/* Removes a summary that was found to be damaged, and logs that. */
+void hs_summary_discard(const struct hs_spool_dir *dir, bool rejected, uint64_t number);
+
 /* Reads a part; valid until the next call. p is NULL: there is none, or no memory, or damage (as above). */
 struct hs_slice hs_summary_read(struct hs_summary_reader *r, enum hs_summary_kind kind);
 
