@@ -324,7 +324,7 @@ harm() { # KIND FILE
 	'nothing in it') : >"$2" ;;
 	'a byte of the head') flip "$2" 150 ;;
 	'a byte of the table') flip "$2" $((head - 3)) ;;
-	'another version') printf 'SUMMARY2' | dd of="$2" conv=notrunc status=none ;;
+	'another version') printf 'SUMMARY9' | dd of="$2" conv=notrunc status=none ;;
 	"another segment's") cp "$(summary 4)" "$2" ;;
 	"another spool's") cp "$T/foreign" "$2" ;;
 	esac

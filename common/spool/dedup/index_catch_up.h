@@ -12,7 +12,7 @@
 struct hs_index_catch_up {
 	struct hs_index_store *store;
 	struct hs_sealed_ids sealed; /* summaries of segments from the mark on: those are not read */
-	int64_t stop_ms; /* reading stops then, after one more step, and is left for the next call */
+	int64_t stop_ms;             /* reading stops then, after one more step, and is left for the next call */
 	struct hs_dedup_key_maker identifier;
 	struct hs_json json;
 	struct hs_line_reader lines;

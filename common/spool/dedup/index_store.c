@@ -20,8 +20,7 @@ static const char INDEX[] = HS_INDEX_FILE;
 /* The mark's key is the same in every byte order. */
 static const uint64_t mark_key = UINT64_MAX;
 
-static_assert(sizeof(struct hs_index_mark) ==
-                  (6 + 2 * HS_INDEX_AHEAD) * sizeof(uint64_t) + sizeof(struct hs_id_lsm),
+static_assert(sizeof(struct hs_index_mark) == (6 + 2 * HS_INDEX_AHEAD) * sizeof(uint64_t) + sizeof(struct hs_id_lsm),
               "stored as it lies in memory, in this machine's byte order: no padding");
 
 /* --- the mark -------------------------------------------------------------- */

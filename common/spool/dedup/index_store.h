@@ -23,7 +23,7 @@ struct hs_index_ahead {
 /* How far the index has read. Stored as one record beside the ids. */
 struct hs_index_mark {
 	uint64_t format, number, offset;
-	uint64_t erased; /* bytes of the tombstones' file */
+	uint64_t erased;                             /* bytes of the tombstones' file */
 	struct hs_index_ahead ahead[HS_INDEX_AHEAD]; /* of segments before the mark: not in use */
 	/* Ids of the summaries from `number` to below `until` were read up to this first half. */
 	uint64_t after, until;

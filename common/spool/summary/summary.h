@@ -52,7 +52,7 @@ enum {
 	HS_SUMMARY_EVENTS_MAX = 1 << 21, /* with more events a segment has neither IDS nor BLOOM */
 	HS_SUMMARY_PARTS_MAX = 16,
 	HS_SUMMARY_CHUNK = 4096, /* bytes of IDS that have a check sum in SUMS; the last chunk may be shorter */
-	HS_SUMMARY_NAME = 48, /* bytes of the longest file name, its NUL included */
+	HS_SUMMARY_NAME = 48,    /* bytes of the longest file name, its NUL included */
 };
 
 #define HS_SUMMARY_MAGIC UINT64_C(0x325952414D4D5553) /* "SUMMARY2" */

@@ -526,8 +526,7 @@ static void end_sums(struct hs_summary_builder *b, size_t start, size_t bytes, s
 	ids = hs_slice(b->parts.p + ids_start, b->ids * ID_BYTES);
 	for (size_t i = 0; i < bytes / sizeof(uint32_t); i++) {
 		size_t at = i * HS_SUMMARY_CHUNK, left = ids.n - at;
-		uint32_t crc =
-		    hs_crc32(0, hs_slice(ids.p + at, left < HS_SUMMARY_CHUNK ? left : HS_SUMMARY_CHUNK));
+		uint32_t crc = hs_crc32(0, hs_slice(ids.p + at, left < HS_SUMMARY_CHUNK ? left : HS_SUMMARY_CHUNK));
 
 		memcpy(b->parts.p + start + i * sizeof crc, &crc, sizeof crc);
 	}
