@@ -251,38 +251,10 @@ static enum hs_result catch_up(struct hs_index *ix, const struct hs_stream *f)
 	return r;
 }
 
-/* The number of the first segment that is to be read. */
-static uint64_t first_unread(const struct hs_index *ix, uint64_t number)
-{
-	const struct hs_sealed_ids *sealed = &ix->catch_up.sealed;
-
-	if (sealed->count > 0)
-		number = sealed->run[0].number;
-	if (sealed->missing_count > 0 && sealed->missing[0].number < number)
-		number = sealed->missing[0].number;
-	return number;
-}
-
-/* Tells all processes whether the index is behind, and how far it is; `r`: the result of catching up. */
+/* `r`: the result of catching up. */
 static void note_progress(struct hs_index *ix, uint64_t number, enum hs_result r)
 {
-	const struct hs_index_mark *mark = &ix->store.mark;
-	struct hs_index_print *print = ix->store.print;
-	uint64_t until = mark->until > mark->number ? mark->until : mark->number + 1;
-	double done;
-
-	if (r != HS_E_INDEXING && !ix->behind) {
-		print->behind_since_ms = 0;
-		return;
-	}
-	if (print->behind_since_ms == 0) {
-		print->behind_since_ms = hs_io_now_monotonic();
-		print->behind_from = first_unread(ix, number);
-	}
-	/* ids of summaries are read in their order, and are evenly spread */
-	done = (double)mark->number - (double)print->behind_from +
-	       (double)(until - mark->number) * ((double)mark->after / 0x1p64);
-	print->behind_permille = done > 0 ? (uint32_t)(1000 * done / ((double)number - (double)print->behind_from)) : 0;
+	hs_index_catch_up_note(&ix->catch_up, number, r == HS_E_INDEXING || ix->behind);
 }
 
 /* Catches up when the open segment is not the one of last time, or at the first time. */

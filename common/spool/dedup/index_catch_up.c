@@ -349,6 +349,41 @@ enum hs_result hs_index_catch_up_by_summaries(struct hs_index_catch_up *c, uint6
 	return r;
 }
 
+/* --- progress ---------------------------------------------------------------------- */
+
+/* The number of the first segment that is to be read. */
+static uint64_t first_unread(const struct hs_index_catch_up *c, uint64_t number)
+{
+	const struct hs_sealed_ids *sealed = &c->sealed;
+
+	if (sealed->count > 0)
+		number = sealed->run[0].number;
+	if (sealed->missing_count > 0 && sealed->missing[0].number < number)
+		number = sealed->missing[0].number;
+	return number;
+}
+
+void hs_index_catch_up_note(const struct hs_index_catch_up *c, uint64_t number, bool behind)
+{
+	const struct hs_index_mark *mark = &c->store->mark;
+	struct hs_index_print *print = c->store->print;
+	uint64_t until = mark->until > mark->number ? mark->until : mark->number + 1;
+	double done;
+
+	if (!behind) {
+		print->behind_since_ms = 0;
+		return;
+	}
+	if (print->behind_since_ms == 0) {
+		print->behind_since_ms = hs_io_now_monotonic();
+		print->behind_from = first_unread(c, number);
+	}
+	/* ids of summaries are read in their order, and are evenly spread */
+	done = (double)mark->number - (double)print->behind_from +
+	       (double)(until - mark->number) * ((double)mark->after / 0x1p64);
+	print->behind_permille = done > 0 ? (uint32_t)(1000 * done / ((double)number - (double)print->behind_from)) : 0;
+}
+
 /* --- tombstones ----------------------------------------------------------------- */
 
 struct learning {

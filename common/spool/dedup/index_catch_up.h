@@ -48,4 +48,7 @@ enum hs_result hs_index_catch_up_by_summaries(struct hs_index_catch_up *c, uint6
  */
 enum hs_result hs_index_catch_up_erased(struct hs_index_catch_up *c);
 
+/* Tells all processes whether the index is behind, and how far it is; the open segment has this number. */
+void hs_index_catch_up_note(const struct hs_index_catch_up *c, uint64_t number, bool behind);
+
 #endif

@@ -26,7 +26,7 @@ struct hs_sealed_run {
 	struct hs_sealed_check *check; /* NULL: they are sound */
 };
 
-/* What hs_sealed_ids_find or a merge has come to, beside codes of LMDB and errno. */
+/* A code beside those of LMDB and errno: a run is damaged. */
 enum { HS_SEALED_DAMAGED = -1 };
 
 /* Zeroed: none. */

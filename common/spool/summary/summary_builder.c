@@ -7,6 +7,7 @@
 #include "event/id_text.h"
 #include "event/top_counts.h"
 #include "spool/file/gzip.h"
+#include "spool/summary/summary_ids.h"
 #include "spool/summary/summary_line.h"
 #include "spool/write/rejected.h"
 
@@ -17,18 +18,9 @@ enum {
 	DAY = 10 /* bytes of 2026-11-23 */,
 	PENDING = 16,
 	SET_FIRST = 1 << 12,
-	BUCKET_IDS = 4, /* on average */
-	BUCKET_BITS = 20,
 	ID_BYTES = 20,
-	INSERTED = 32, /* most ids that are sorted by insertion */
 };
 #define DAY_MS INT64_C(86400000)
-
-/* An id of IDS; its halves are numbers that order as its bytes do. */
-struct id {
-	uint64_t first, second;
-	uint32_t spooled_s;
-};
 
 /*
  * Different hashes: an open-addressing table, 0 for a free slot. The factor is random and odd, so that
@@ -51,7 +43,7 @@ struct hs_summary_builder {
 	struct hs_timestamp_minute spooled_minute, event_minute;
 	struct hs_digest *digest;
 	struct hs_dedup_key_maker maker;
-	struct id *id;
+	struct hs_summary_id *id;
 	size_t ids, id_room;
 	struct set names; /* hashes for BLOOM: of people and groups, which come again and again … */
 	uint64_t *own;    /* … and of message ids, which do not */
@@ -237,7 +229,8 @@ static void note_id(struct hs_summary_builder *b, const struct hs_summary_line *
 		b->failed = true;
 	if (b->failed || !known)
 		return;
-	b->id[b->ids++] = (struct id){ half(key.bytes), half(key.bytes + 8), (uint32_t)(ms > 0 ? ms / 1000 : 0) };
+	b->id[b->ids++] =
+	    (struct hs_summary_id){ half(key.bytes), half(key.bytes + 8), (uint32_t)(ms > 0 ? ms / 1000 : 0) };
 }
 
 static void count(struct hs_summary_builder *b, enum hs_summary_kind kind, const struct hs_record_field *field,
@@ -437,75 +430,6 @@ static void end_part(struct hs_summary_builder *b, enum hs_summary_kind kind, si
 	pad(b, 0, 8);
 }
 
-static int by_key(const void *a, const void *b)
-{
-	const struct id *x = a, *y = b;
-
-	if (x->first != y->first)
-		return x->first < y->first ? -1 : 1;
-	if (x->second != y->second)
-		return x->second < y->second ? -1 : 1;
-	return x->spooled_s < y->spooled_s ? -1 : x->spooled_s > y->spooled_s;
-}
-
-/* Sorts the few ids of a bucket. */
-static void sort_bucket(struct id *id, size_t n)
-{
-	if (n > INSERTED) /* by chance never: somebody has chosen these ids */
-		qsort(id, n, sizeof *id, by_key);
-	for (size_t i = 1; i < n && n <= INSERTED; i++) {
-		struct id moved = id[i];
-		size_t at = i;
-
-		for (; at > 0 && by_key(&moved, &id[at - 1]) < 0; at--)
-			id[at] = id[at - 1];
-		id[at] = moved;
-	}
-}
-
-/* Keys are hashes, so their first bits spread them evenly over buckets. False: out of memory. */
-static bool sort_by_key(struct hs_summary_builder *b)
-{
-	unsigned bits = 1;
-	size_t *end, buckets;
-	struct id *to = malloc((b->ids + 1) * sizeof *to);
-
-	while (bits < BUCKET_BITS && (b->ids >> bits) > BUCKET_IDS)
-		bits++;
-	buckets = (size_t)1 << bits;
-	end = calloc(buckets + 1, sizeof *end);
-	if (to == NULL || end == NULL) {
-		free(to);
-		free(end);
-		return false;
-	}
-	for (size_t i = 0; i < b->ids; i++)
-		end[(b->id[i].first >> (64 - bits)) + 1]++;
-	for (size_t i = 1; i < buckets; i++)
-		end[i] += end[i - 1];
-	for (size_t i = 0; i < b->ids; i++) /* end[i] moves from the bucket's start to its end */
-		to[end[b->id[i].first >> (64 - bits)]++] = b->id[i];
-	for (size_t i = 0, start = 0; i < buckets; start = end[i++])
-		sort_bucket(to + start, end[i] - start);
-	free(end);
-	free(b->id);
-	b->id = to;
-	b->id_room = b->ids + 1;
-	return true;
-}
-
-/* Sorts the ids; of one that is there twice the latest time counts. */
-static void sort_ids(struct hs_summary_builder *b)
-{
-	size_t kept = 0;
-
-	b->failed |= !sort_by_key(b);
-	for (size_t i = 0; i < b->ids; i++)
-		if (i + 1 == b->ids || b->id[i].first != b->id[i + 1].first || b->id[i].second != b->id[i + 1].second)
-			b->id[kept++] = b->id[i];
-	b->ids = kept;
-}
-
 /* Leaves room for SUMS, which are known when IDS are there. Returns their bytes. */
 static size_t begin_sums(struct hs_summary_builder *b)
 {
@@ -592,7 +516,7 @@ static void put_parts(struct hs_summary_builder *b)
 	size_t bytes = 0, ids_start;
 
 	if (named) {
-		sort_ids(b);
+		b->failed |= !hs_summary_ids_sort(&b->id, &b->ids, &b->id_room);
 		bytes = begin_sums(b);
 		put_bloom(b);
 	}
