@@ -22,7 +22,7 @@ lint:
 	$(Q)sh tests/lib/form.sh
 	$(Q)mandoc -T lint -W warning $(addprefix $(B)/gcc/man/,$(notdir $(MAN)))
 	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
-	    -I. -Icommon -D__GNUC__ $(COMMON) $(CGI) $(TOOLS) $(wildcard tools/load/*.c)
+	    -I. -Icommon -D__GNUC__ $(COMMON) $(CGI) $(sort $(shell find tools -name '*.c'))
 
 ## make portable   compiles with musl, and for 32 bits; the libraries are not there to link with
 # Debian has no libraries for musl. Built from source by musl-gcc (OpenSSL alone takes minutes) they link
@@ -32,13 +32,13 @@ lint:
 MULTIARCH = /usr/include/$(shell $(CC) -print-multiarch)
 BORROWED = $(B)/portable/include
 .PHONY: portable objects
-objects: $(call obj,$(COMMON) $(CGI) $(TOOLS) $(LOAD_SRC))
+objects: $(call obj,$(COMMON) $(CGI) $(TOOLS) $(LOAD_SRC) $(if $(filter no,$(NATS)),,$(SHIP_CORE) $(SHIP_NATS)))
 
 portable:
 	$(Q)$(DEPS) --missing build portable >/dev/null || $(DEPS) build portable
 	$(Q)rm -rf $(BORROWED) && mkdir -p $(BORROWED)/openssl
 	$(Q)ln -s /usr/include/linux /usr/include/asm-generic $(MULTIARCH)/asm \
-	    $(wildcard $(addprefix /usr/include/,lmdb.h seccomp*.h libdeflate.h z*.h fcg*.h fastcgi.h sqlite3.h mariadb)) $(BORROWED)
+	    $(wildcard $(addprefix /usr/include/,lmdb.h nats seccomp*.h libdeflate.h z*.h fcg*.h fastcgi.h sqlite3.h mariadb)) $(BORROWED)
 	$(Q)ln -s $(wildcard /usr/include/openssl/*.h $(MULTIARCH)/openssl/*.h) $(BORROWED)/openssl
 	$(Q)$(MAKE) $(PARALLEL) WERROR=1 CURL=no B=$(B)/portable/musl \
 	    CC='musl-gcc -isystem $(abspath $(BORROWED))' objects

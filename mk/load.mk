@@ -42,10 +42,10 @@ $(B)/.load: look-at-load
 	@mkdir -p $(@D)
 	@echo '$(LOAD)' | cmp -s - $@ || echo '$(LOAD)' >$@
 
-## make test-load  hookspool load against SQLite and real servers: kills, restarts, any order (KILLS=300 RUNS=25: the long form)
+## make test-load  hookspool load against SQLite and real servers: kills, restarts, any order (KILLS=300 RUNS=500 CRASHES=60 …: the long form)
 # With servers of their own they take minutes: `make check` runs them, and `make asan`.
 LOAD_TESTS := $(sort $(wildcard tests/load/*.sh))
-LOAD_SERVERS := $(addprefix tests/load/,postgresql.sh mariadb.sh servers.sh)
+LOAD_SERVERS := $(addprefix tests/load/,postgresql.sh mariadb.sh servers.sh crashes.sh)
 .PHONY: test-load
 test-load:
 	$(Q)$(DEPS) --missing build test load >/dev/null || $(DEPS) build test load

@@ -6,7 +6,7 @@ endif
 
 # What speaks to NATS, and what needs neither a connection nor a spool.
 SHIP_NATS := $(sort $(wildcard tools/ship/engine_nats*.c tools/ship/nkey.c))
-SHIP_PURE := $(wildcard $(addprefix tools/ship/,answer.c members.c place.c place_set.c in_flight.c subject.c kept_place.c stream_memory.c stream_rules.c))
+SHIP_PURE := $(wildcard $(addprefix tools/ship/,answer.c members.c place.c place_set.c in_flight.c lacking.c subject.c kept_place.c stream_memory.c stream_rules.c))
 $(call obj,$(SHIP_NATS)): MORE_CFLAGS = $(shell pkg-config --cflags libnats)
 
 SHIP_CORE := $(filter-out $(SHIP_NATS),$(sort $(wildcard tools/ship/*.c)))
@@ -20,7 +20,7 @@ $(B)/hookspool-ship: LIBS = -lnats $(LDLIBS_COMMON)
 endif
 
 ## make test-ship  hookspool ship into a cluster on loopback: kills, no quorum, a stream that forgets (KILLS=1000 NODE_KILLS=200: the long form)
-SHIP_TESTS := $(filter-out $(addprefix %/,lib.sh demo.sh balancer.sh selftest.sh),$(sort $(wildcard tests/ship/*.sh)))
+SHIP_TESTS := $(filter-out $(addprefix %/,lib.sh demo.sh balancer.sh),$(sort $(wildcard tests/ship/*.sh)))
 .PHONY: test-ship test-ship-built demo-cluster
 ifneq ($(NATS),no)
 test-ship-built: $(B)/hookspool.fcgi $(B)/hookspool $(B)/hookspool-ship $(B)/ship_defects
@@ -36,22 +36,17 @@ test-ship:
 	$(Q)$(MAKE) $(PARALLEL) test-ship-built
 	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(SHIP_TESTS)
 
-## make ship-selftest  the tests of ship catch three deliberate defects (which kill strikes is a matter of chance)
-.PHONY: ship-selftest
-ship-selftest: test-ship-built
-	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh tests/ship/selftest.sh
-
 ## make demo-cluster  three nats-servers and two receivers on loopback: events arrive at both, and are in one stream
 demo-cluster:
 	$(Q)$(DEPS) --missing build run test >/dev/null || $(DEPS) build run test
 	$(Q)$(MAKE) $(PARALLEL) -s $(B)/hookspool.fcgi $(B)/hookspool $(B)/hookspool-ship
 	$(Q)HS_BUILD=$(B) bash tests/ship/demo.sh
 
-## make bench-ship  hookspool ship beside the least publisher to the same servers: ROUNDS, RECORDS
+## make bench-ship  hookspool ship beside the least publisher to the same servers, and intake beside ship: ROUNDS, RECORDS
 .PHONY: bench-ship
 PROGRAMS += $(B)/bench/publish
 $(B)/bench/publish: $(B)/obj/tests/bench/publish.o
 bench-ship:
 	$(Q)$(DEPS) --missing build test >/dev/null || $(DEPS) build test
-	$(Q)$(MAKE) $(PARALLEL) -s $(B)/hookspool.fcgi $(B)/hookspool $(B)/hookspool-ship $(B)/bench/publish
+	$(Q)$(MAKE) $(PARALLEL) -s $(B)/hookspool.fcgi $(B)/hookspool $(B)/hookspool-ship $(B)/bench/publish $(B)/bench/load
 	$(Q)HS_BUILD=$(B) bash tests/bench/ship.sh

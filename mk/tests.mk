@@ -4,7 +4,7 @@ CGI_PURE := $(sort $(wildcard cgi/http/*.c cgi/http/*/*.c)) cgi/server/sd_notify
 CGI_TESTED := $(addprefix cgi/server/,accept.c partial_request.c partial_poller.c listen.c runtime.c sandbox.c thread.c) $(SANDBOX_CALLS)
 TOOLS_PURE := $(addprefix tools/sink/,ack_tracker.c routing_rules.c segment_shape.c) \
     $(addprefix tools/probe/,response_verdict.c sample_events.c sender.c direct_cases.c) \
-    $(wildcard tools/schema/*.c) $(addprefix tools/report/,bar_table.c filter.c findings.c projection.c record_head.c terminal.c)
+    $(wildcard tools/schema/*.c) $(addprefix tools/report/,bar_table.c filter.c ship_report.c findings.c projection.c record_head.c terminal.c)
 TEST_PROGRAMS := fcgi_raw supervise deny
 TESTLIB := $(filter-out $(patsubst %,tests/lib/%.c,$(TEST_PROGRAMS)),$(sort $(wildcard tests/lib/*.c)))
 UNIT := $(filter-out $(if $(filter no,$(NATS)),tests/unit/test_ship_engine%),$(sort $(wildcard tests/unit/test_*.c)))
@@ -45,7 +45,8 @@ $(LOAD_UNIT): LIBS = -lcmocka -linih -ljson-c $(SECCOMP_LIBS) $(foreach database
 SHIP_ENGINE_UNIT := $(filter $(B)/unit/test_ship_engine%,$(UNIT_BIN))
 $(filter $(B)/unit/test_ship_%,$(UNIT_BIN)): $(call obj,$(SHIP_PURE))
 $(SHIP_ENGINE_UNIT): $(call obj,$(SHIP_NATS))
-$(B)/unit/test_ship_sink: $(call obj,$(addprefix tools/ship/,sink_ship_run.c sink_ship_ask.c sink_ship_start.c walk_back.c counts.c) $(filter tools/sink/% tools/report/progress.c tools/command.c,$(SHIP_SINK)))
+$(B)/unit/test_ship_sink: $(call obj,$(addprefix tools/ship/,sink_ship_run.c sink_ship_ask.c sink_ship_start.c walk_back.c) $(filter tools/sink/% tools/report/progress.c tools/command.c,$(SHIP_SINK)))
+$(B)/unit/test_ship_receiver $(B)/unit/test_ship_walk_back: $(B)/unit/test_ship_%: $(B)/obj/tools/ship/%.o
 $(SHIP_ENGINE_UNIT): LIBS = -lcmocka -linih -ljson-c $(SECCOMP_LIBS) -lnats $(LDLIBS_COMMON)
 $(B)/unit/test_progress: $(call obj,tools/report/output.c tools/report/progress.c)
 $(TEST_BIN): $(B)/%: $(B)/obj/tests/lib/%.o
@@ -65,7 +66,8 @@ $(REPLAY): $(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(call obj,tests/fuzz/replay.c
 $(REPLAY): LIBS = -ljson-c $(LDLIBS_COMMON)
 
 ## make scalar     the tests of what uses vector instructions, without them
-SCALAR := $(addprefix $(B)/scalar/unit/test_,timestamp event flatten dedup_key json record_fields ingest byte_scan)
+SCALAR := $(addprefix $(B)/scalar/unit/test_,timestamp event flatten dedup_key json json_elements json_strings record_fields \
+	ingest ingest_auth ingest_batch ingest_many byte_scan summary_line)
 .PHONY: scalar
 scalar:
 	$(Q)$(MAKE) $(PARALLEL) B=$(B)/scalar CPPFLAGS=-DHS_SCALAR $(SCALAR)

@@ -14,6 +14,7 @@
 #include "tools/report/metrics_report.h"
 #include "tools/report/progress.h"
 #include "tools/report/rejected_reader.h"
+#include "tools/report/ship_report.h"
 #include "tools/report/terminal.h"
 #include "tools/sink/event_source.h"
 #include "tools/sink/routing_rules.h"
@@ -42,6 +43,7 @@ struct stats {
 	struct hs_consumer_lag lag;
 	struct hs_erase_waiting erases;
 	struct hs_metrics_figures *metrics; /* NULL: not available */
+	struct hs_ship_figures ship;
 	struct hs_top_counts counts[TALLIES];
 	uint64_t records, bytes, rejected, rejected_bytes;
 	struct hs_dead_letters_size failed;
@@ -377,6 +379,7 @@ static void put_json(struct stats *s)
 		put_cursor(&w, &s->lag.cursor[i]);
 	hs_json_writer_end(&w, ']');
 	hs_erase_waiting_json(&s->erases, &w);
+	hs_ship_report_json(&s->ship, &w);
 	hs_metrics_report_json(s->metrics, hs_io_now(), &w);
 	hs_json_writer_end(&w, '}');
 	hs_buf_putc(&s->out, '\n');
@@ -461,6 +464,7 @@ static void put_tables(struct stats *s)
 	for (int by = 0; by < TALLIES; by++)
 		hs_bar_table_put(&table, title[by], &s->counts[by], s->top, &s->out);
 	put_lag(s);
+	hs_ship_report_text(&s->ship, &s->out);
 	hs_metrics_report_text(s->metrics, s->top, hs_io_now(), &s->out);
 }
 
@@ -506,6 +510,7 @@ static int count(struct stats *s)
 		                              hs_erase_waiting_read(&s->erases, hs_reader_dir(s->source.reader)));
 	hs_consumer_lag_end(&s->lag, s->end);
 	s->metrics = hs_metrics_read(hs_reader_dir(s->source.reader)->run_dir);
+	hs_ship_figures_read(&s->ship, hs_reader_dir(s->source.reader)->private_dir);
 	return code;
 }
 

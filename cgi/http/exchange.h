@@ -45,6 +45,8 @@ struct hs_store_ops {
 	int64_t (*now_monotonic)(void);
 	struct hs_semaphore *large;        /* before a large body is parsed; NULL: no limit */
 	struct hs_hash_budget *unverified; /* for hashing large bodies that match no secret; NULL: no limit */
+	/* The thread will work or wait for long: lets another one serve what arrives. NULL: there is no other. */
+	void (*step_aside)(void *self);
 	/* The limits of direct intake, which alone asks for them (rates.h). NULL, or it returns NULL: no limits. */
 	struct hs_rates *(*rates)(void *self);
 };

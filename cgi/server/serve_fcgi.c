@@ -112,8 +112,10 @@ static void replace_runtime(struct server *server, struct hs_settings *settings)
  * serve would wake as many threads as it has connections. A thread at the door must not wait for
  * anything else, so it leaves before it does, and another one takes its place.
  */
-static void leave_door(struct worker *worker)
+static void leave_door(void *self)
 {
+	struct worker *worker = self;
+
 	if (worker->at_door)
 		hs_semaphore_leave(worker->server->door);
 	worker->at_door = false;
@@ -318,6 +320,7 @@ static bool start_worker(struct server *server, uint64_t seed)
 		                               .post = store_post,
 		                               .health = store_health,
 		                               .put_figures = store_figures,
+		                               .step_aside = leave_door,
 		                               .count_answer = hs_spool_count_answer,
 		                               .count_refusal = hs_spool_count_refusal,
 		                               .now = hs_io_now,

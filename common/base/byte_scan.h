@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <string.h>
 #if defined(__SSE2__) && !defined(HS_SCALAR)
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 /* --- by words: the top bit of each byte that passes is set ------------------------ */
@@ -199,5 +199,54 @@ static inline bool hs_scan64_is_plain(const char *p, unsigned *quotes)
 #endif
 	return true;
 }
+
+/*
+ * Passes blocks of 64 bytes that are plain, as above, and returns where the first other block begins, or fewer
+ * than 64 bytes are left. An odd number of quotes changes the parity of the low 16 bits of *quotes.
+ */
+static inline const char *hs_scan_plain(const char *p, const char *end, unsigned *quotes)
+{
+	while (end - p >= HS_SCAN64 && hs_scan64_is_plain(p, quotes))
+		p += HS_SCAN64;
+	return p;
+}
+
+/* hs_scan_plain with AVX2, in half as many steps, if the processor has it. */
+#if defined(__SSE2__) && !defined(HS_SCALAR)
+
+__attribute__((target("avx2"))) static inline const char *hs_scan_plain_avx2(const char *p, const char *end,
+                                                                             unsigned *quotes)
+{
+	__m256i blank = _mm256_set1_epi8(' '), quote = _mm256_set1_epi8('"'), quoted = _mm256_setzero_si256();
+	unsigned bits;
+
+	for (; end - p >= HS_SCAN64; p += HS_SCAN64) {
+		__m256i a = _mm256_loadu_si256((const __m256i *)(const void *)p),
+			b = _mm256_loadu_si256((const __m256i *)(const void *)(p + 32));
+
+		if (_mm256_movemask_epi8(_mm256_or_si256(_mm256_cmpgt_epi8(blank, a), _mm256_cmpgt_epi8(blank, b))) !=
+		    0)
+			break;
+		quoted = _mm256_xor_si256(quoted,
+		                          _mm256_xor_si256(_mm256_cmpeq_epi8(a, quote), _mm256_cmpeq_epi8(b, quote)));
+	}
+	bits = (unsigned)_mm256_movemask_epi8(quoted);
+	*quotes ^= (bits ^ bits >> 16) & 0xFFFF;
+	return p;
+}
+
+static inline const char *hs_scan_plain_best(const char *p, const char *end, unsigned *quotes)
+{
+	return __builtin_cpu_supports("avx2") ? hs_scan_plain_avx2(p, end, quotes) : hs_scan_plain(p, end, quotes);
+}
+
+#else
+
+static inline const char *hs_scan_plain_best(const char *p, const char *end, unsigned *quotes)
+{
+	return hs_scan_plain(p, end, quotes);
+}
+
+#endif
 
 #endif

@@ -6,6 +6,7 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/digest.h"
 
+#include <endian.h>
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
@@ -127,8 +128,8 @@ bool hs_hmac256(const struct hs_hmac256 *h, struct hs_slice bytes, uint8_t out[s
 
 static void put_big_endian(uint8_t *to, uint32_t n)
 {
-	for (int i = 0; i < 4; i++)
-		to[i] = (uint8_t)(n >> (24 - 8 * i));
+	n = htobe32(n);
+	memcpy(to, &n, sizeof n);
 }
 
 /* The padding of FIPS 180-4, 5.1.1, in the text's only block. */

@@ -37,7 +37,7 @@ static void forget(struct hs_field_places *places)
 {
 	for (size_t i = 0; i < places->count; i++)
 		free((char *)(uintptr_t)places->place[i].field.p);
-	places->count = 0;
+	places->count = places->last = 0;
 	hs_buf_reset(&places->text);
 	if (places->slots > 0)
 		memset(places->slot, 0, places->slots * sizeof *places->slot);
@@ -143,6 +143,11 @@ static bool make_name(struct hs_field_places *places, struct hs_place *n, bool e
 	return hs_buf_ok(&places->text);
 }
 
+static bool is_of(const struct hs_place *n, enum hs_family family, struct hs_slice field)
+{
+	return n->family == family && hs_slice_eq(n->field, field);
+}
+
 static size_t slot_of(const struct hs_field_places *places, enum hs_family family, struct hs_slice field)
 {
 	size_t at = (size_t)hs_hash(field.p, field.n, (uint64_t)family) & (places->slots - 1);
@@ -150,7 +155,7 @@ static size_t slot_of(const struct hs_field_places *places, enum hs_family famil
 	for (; places->slot[at] != 0; at = (at + 1) & (places->slots - 1)) {
 		const struct hs_place *n = &places->place[places->slot[at] - 1];
 
-		if (n->family == family && hs_slice_eq(n->field, field))
+		if (is_of(n, family, field))
 			break;
 	}
 	return at;
@@ -171,23 +176,39 @@ static bool grow_slots(struct hs_field_places *places)
 	return true;
 }
 
-ptrdiff_t hs_field_place(struct hs_field_places *places, enum hs_family family, const struct hs_record_field *field)
+/* Adds the place of a field, in this slot. */
+static bool add_place(struct hs_field_places *places, enum hs_family family, const struct hs_record_field *field,
+                      size_t slot)
 {
 	struct hs_place *n;
-	size_t at;
 
-	if (2 * places->count >= places->slots && !grow_slots(places))
-		return -1;
-	at = slot_of(places, family, field->name);
-	if (places->slot[at] != 0)
-		return (ptrdiff_t)places->slot[at] - 1;
 	if (!HS_ARRAY_ROOM(&places->place, places->count, &places->cap))
-		return -1;
+		return false;
 	n = &places->place[places->count];
 	*n = (struct hs_place){ .family = family, .field = { malloc(field->name.n + 1), field->name.n } };
 	if (n->field.p == NULL)
-		return -1;
+		return false;
 	memcpy((char *)(uintptr_t)n->field.p, field->name.p, field->name.n);
-	places->slot[at] = (uint32_t)++places->count;
-	return make_name(places, n, field->name_escaped) ? (ptrdiff_t)places->count - 1 : -1;
+	places->slot[slot] = (uint32_t)++places->count;
+	return make_name(places, n, field->name_escaped);
+}
+
+/* Records of a family have their fields in the same order, mostly: so the first guess is what came next the last time. */
+ptrdiff_t hs_field_place(struct hs_field_places *places, enum hs_family family, const struct hs_record_field *field)
+{
+	size_t at, guess = places->count > 0 ? places->place[places->last].after : 0;
+
+	if (places->count > 0 && is_of(&places->place[guess], family, field->name)) {
+		places->last = guess;
+		return (ptrdiff_t)guess;
+	}
+	if (2 * places->count >= places->slots && !grow_slots(places))
+		return -1;
+	at = slot_of(places, family, field->name);
+	if (places->slot[at] == 0 && !add_place(places, family, field, at))
+		return -1;
+	at = places->slot[at] - 1;
+	places->place[places->last].after = (uint32_t)at;
+	places->last = at;
+	return (ptrdiff_t)at;
 }

@@ -54,6 +54,7 @@ struct hs_place {
 	int common;                /* COMMON, and OWN with the name of one: an enum hs_common_column; -1: none */
 	uint32_t column, column_n; /* its name, in `text` of the table … */
 	uint32_t path, path_n;     /* … and its whole name, if that was cut */
+	uint32_t after;            /* the place that was asked for after this one, the last time */
 };
 
 /* A zeroed struct is empty. */
@@ -63,6 +64,7 @@ struct hs_field_places {
 	size_t count, cap;
 	uint32_t *slot; /* 1 + index in `place`, by hash; 0: free; `slots` is a power of two */
 	size_t slots;
+	size_t last; /* the place that was asked for last */
 	struct hs_buf scratch, decoded;
 };
 

@@ -1,5 +1,6 @@
 #include "warehouse/value.h"
 #include "base/array.h"
+#include "base/byte_scan.h"
 #include "event/id_text.h"
 #include "event/json.h"
 
@@ -283,23 +284,36 @@ static bool put_time(struct moment at, struct hs_buf *out)
 
 /* --- texts ---------------------------------------------------------------------- */
 
-/* Half a surrogate pair is decoded to ED A0..BF xx (json.h), which no UTF-8 has. */
-static bool is_storable(struct hs_slice text)
+/* True if all is ASCII without control characters, which every text column takes. */
+static bool is_plain(struct hs_slice text)
 {
-	if (text.n > 0 && memchr(text.p, '\0', text.n) != NULL)
-		return false;
-	for (size_t i = 0; i + 1 < text.n; i++)
-		if ((unsigned char)text.p[i] == 0xED && (unsigned char)text.p[i + 1] >= 0xA0)
+	size_t i = 0;
+
+	for (; text.n - i >= 16; i += 16)
+		if (hs_scan16_strange(text.p + i) != 0)
+			return false;
+	for (; text.n - i >= 8; i += 8)
+		if ((hs_scan8_strange(hs_scan8(text.p + i)) & HS_EACH(0x80)) != 0)
+			return false;
+	for (; i < text.n; i++)
+		if ((unsigned char)text.p[i] < ' ' || (unsigned char)text.p[i] >= 0x80)
 			return false;
 	return true;
 }
 
-static void put_decoded(const struct hs_value *v, struct hs_buf *out)
+/* Half a surrogate pair is decoded to ED A0..BF xx (json.h), which no UTF-8 has. */
+static bool is_storable(struct hs_slice text)
 {
-	if (v->escaped)
-		hs_json_unescape(v->text, out);
-	else
-		hs_buf_put_slice(out, v->text);
+	const char *p = text.p, *end = text.p + text.n;
+
+	if (is_plain(text))
+		return true;
+	if (memchr(text.p, '\0', text.n) != NULL)
+		return false;
+	while (p < end && (p = memchr(p, 0xED, (size_t)(end - p))) != NULL && ++p < end)
+		if ((unsigned char)*p >= 0xA0)
+			return false;
+	return true;
 }
 
 enum hs_column_type hs_value_type(const struct hs_value *v)
@@ -320,23 +334,59 @@ enum hs_column_type hs_column_type_join(enum hs_column_type a, enum hs_column_ty
 	return a == HS_COLUMN_NONE ? b : HS_COLUMN_TEXT;
 }
 
-bool hs_value_fits(const struct hs_value *v, enum hs_column_type type, enum hs_number_range numbers, struct hs_buf *out)
+/* True for a time as put_time writes it, with three digits. */
+static bool is_in_form(struct hs_slice text)
+{
+	return text.n == 24 && text.p[10] == 'T' && text.p[19] == '.' && text.p[23] == 'Z';
+}
+
+static bool time_text(const struct hs_value *v, struct hs_buf *out, struct hs_slice *text)
 {
 	struct moment at;
+	size_t start = out->n;
 
-	hs_buf_reset(out);
+	*text = v->text;
+	if (!v->is_string || v->escaped || !read_time(v->text, &at))
+		return false;
+	if (is_in_form(v->text))
+		return true;
+	if (!put_time(at, out))
+		return false;
+	*text = hs_slice(out->p + start, out->n - start);
+	return true;
+}
+
+bool hs_value_text(const struct hs_value *v, enum hs_column_type type, enum hs_number_range numbers, struct hs_buf *out,
+                   struct hs_slice *text)
+{
+	size_t start = out->n;
+
 	if (type == HS_COLUMN_TIMESTAMP)
-		return v->is_string && !v->escaped && read_time(v->text, &at) && put_time(at, out);
+		return time_text(v, out, text);
 	if (type != HS_COLUMN_TEXT && type != HS_COLUMN_BOOLEAN && type != HS_COLUMN_NUMBER)
 		return false;
-	put_decoded(v, out);
-	if (!hs_buf_ok(out))
-		return false;
+	*text = v->text;
+	if (v->escaped) {
+		hs_json_unescape(v->text, out);
+		if (!hs_buf_ok(out))
+			return false;
+		*text = hs_slice(out->p + start, out->n - start);
+	}
 	if (type == HS_COLUMN_BOOLEAN)
-		return is_boolean(hs_buf_slice(out));
-	if (type == HS_COLUMN_NUMBER)
-		return fits_number(hs_buf_slice(out), numbers);
-	return is_storable(hs_buf_slice(out));
+		return is_boolean(*text);
+	return type == HS_COLUMN_NUMBER ? fits_number(*text, numbers) : is_storable(*text);
+}
+
+bool hs_value_fits(const struct hs_value *v, enum hs_column_type type, enum hs_number_range numbers, struct hs_buf *out)
+{
+	struct hs_slice text;
+
+	hs_buf_reset(out);
+	if (!hs_value_text(v, type, numbers, out, &text))
+		return false;
+	if (out->n == 0)
+		hs_buf_put_slice(out, text);
+	return hs_buf_ok(out);
 }
 
 void hs_value_put_rest(const struct hs_value *v, struct hs_buf *out)

@@ -43,11 +43,18 @@ enum hs_column_type hs_value_type(const struct hs_value *value);
 enum hs_column_type hs_column_type_join(enum hs_column_type a, enum hs_column_type b);
 
 /*
- * True if the column takes the value as it is; then `out`, which is reset first, has its text for the
- * database: a string decoded, a number by its literal, "true" or "false", a time in UTC with three digits,
- * or six if it has microseconds (2026-11-23T10:15:00.123456Z). TEXT takes a string decoded, and anything else as it was written. No column
- * takes U+0000, half a surrogate pair, a year before 1 or beyond 9999, or second 60. Check hs_buf_ok().
+ * True if the column takes the value as it is; then *text is what the database gets: a string decoded, a number by its
+ * literal, "true" or "false", a time in UTC with three digits, or six if it has microseconds
+ * (2026-11-23T10:15:00.123456Z). TEXT takes a string decoded, and anything else as it was written. No column takes
+ * U+0000, half a surrogate pair, a year before 1 or beyond 9999, or second 60.
+ *
+ * *text is a slice of the value wherever that is written so; otherwise of `out`, to which it is appended, and which
+ * then has more bytes than before. Check hs_buf_ok(out).
  */
+bool hs_value_text(const struct hs_value *value, enum hs_column_type type, enum hs_number_range numbers,
+                   struct hs_buf *out, struct hs_slice *text);
+
+/* hs_value_text with the text in `out` alone, which is reset first. */
 bool hs_value_fits(const struct hs_value *value, enum hs_column_type type, enum hs_number_range numbers,
                    struct hs_buf *out);
 

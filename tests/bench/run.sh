@@ -165,6 +165,16 @@ pairs cgi-lighttpd-keep p50_us - 'the empty program, if it appends the body and 
 pairs cgi-apache-keep p50_us - 'the empty program, if it appends the body and syncs, Apache / empty program' \
 	"side keep-cgi@apache-cgi $one" "side empty-cgi@apache-cgi $one"
 
+# cost NAME WHAT A B: compares the handlers' processor time an event, which other work on the machine changes less than
+# it changes a rate. ROUNDS=15 shows a hundredth.
+cost() {
+	pairs "$1-single" handler_us_event '<= 1.02' "single events, lighttpd, 64 clients, $2" "$3 side $here $single" "$4 side $here $single"
+	pairs "$1-batch" handler_us_event '<= 1.02' "batches of 1000, lighttpd, 8 clients, $2" "$3 side $here $batch" "$4 side $here $batch"
+}
+cost console 'three consoles and a monitor, whose requests count / none' CONSOLES=1 CONSOLES=0
+cost metrics 'figures counted / not' METRICS=on METRICS=off
+cost sandbox 'sandbox = strict / off' "MORE='sandbox = strict'" "MORE='sandbox = off'"
+
 # program FILE: microseconds a start (of a hundred), and bytes without debugging symbols.
 program() {
 	local from=$EPOCHREALTIME i
@@ -249,13 +259,14 @@ jq -s --arg date "$(date -u +%FT%TZ)" --arg rounds "$ROUNDS" --arg each "$SECOND
 	  rows: .}' "$RESULTS/rows" >"$HS_BUILD/bench.json"
 
 units='{"requests_per_second": "requests/s", "events_per_second": "events/s", "mb_per_second": "MB/s",
-	"p50_us": "us", "start_us": "us", "bytes": "bytes", "p99_us": "us", "peak_rss_kb": "KiB", "own_rss_kb": "KiB", "backlog_bytes": "bytes", "times_smaller": "times"}'
+	"p50_us": "us", "start_us": "us", "bytes": "bytes", "p99_us": "us", "peak_rss_kb": "KiB", "own_rss_kb": "KiB", "handler_us_event": "us", "backlog_bytes": "bytes", "times_smaller": "times"}'
 jq -r --argjson units "$units" '.rows[] | [.row, .ratio, .lowest, .highest, .target,
 	(if .ran | not then "DID NOT RUN" elif .reached == null then "" elif .reached then "reached" else "missed" end),
 	.a, .b, $units[.metric], .what] | @tsv' "$HS_BUILD/bench.json" | awk -F '\t' '
 	BEGIN { printf "%-18s %7s  %-15s %-8s %-8s %9s %9s %-11s %s\n", "row", "ratio", "range", "target", "",
 		"A", "B", "", "A / B" }
-	{ printf "%-18s %7.3f  %-15s %-8s %-8s %9.0f %9.0f %-11s %s\n", $1, $2,
+	{ form = $7 < 1000 && $7 != int($7) ? "%9.2f" : "%9.0f"
+		printf "%-18s %7.3f  %-15s %-8s %-8s " form " " form " %-11s %s\n", $1, $2,
 		sprintf("%.3f-%.3f", $3, $4), $5, $6, $7, $8, $9, $10 }'
 echo "all of it: $HS_BUILD/bench.json"
 exit "$failed"

@@ -1,11 +1,14 @@
 #!/bin/bash
 # hookspool ship beside the least publisher (publish.c) to the same servers, in pairs: records per second, and the ratio
-# of each pair. ROUNDS, RECORDS; records of some 860 bytes, 512 in flight, one replica and three.
+# of each pair. ROUNDS, RECORDS; records of some 860 bytes, 512 in flight, one replica and three. Then the events that the
+# receiver takes in SECONDS with ship at work and without: ship as its unit runs it, and a scripted server in the place of
+# others' machines, so with the time that is left.
 . "$(dirname "$0")/../ship/lib.sh"
 need_ship
 
 ROUNDS=${ROUNDS:-5}
 RECORDS=${RECORDS:-50000}
+SECONDS_EACH=${SECONDS_EACH:-5}
 WINDOW=512
 
 # events: RECORDS more, which are lines of some 860 bytes in the spool.
@@ -46,7 +49,32 @@ pair() {
 			ship=$((RECORDS * 1000 / $(since "$start")))
 		fi
 	done
-	awk -v s="$ship" -v l="$limit" 'BEGIN { printf "%8d %8d  %.2f\n", s, l, s / l }' | tee -a "$T/pairs"
+	show "$ship" "$limit"
+}
+
+# show A B: a row. median: that of the ratios, of all rows since `begin HEADING`.
+begin() {
+	echo "$1"
+	: >"$T/pairs"
+}
+show() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%8d %8d  %.2f\n", a, b, a / b }' | tee -a "$T/pairs"; }
+median() { printf 'median ratio, %s: %s (least %s)\n' "$1" "$(ratio $(((ROUNDS + 1) / 2)))" "$(ratio 1)"; }
+ratio() { awk '{ print $3 }' "$T/pairs" | sort -n | sed -n "$1p"; }
+
+# taken: events that the receiver has answered 200, a second.
+taken() { "$HS_BUILD/bench/load" --port "$http_port" --secret "$SECRET" --seconds "$SECONDS_EACH" "$ROOT/tests/bench/event.json" | jq .events_per_second; }
+
+# intake N: without ship and with it, in turns the other way round.
+intake() {
+	local alone beside
+	[ $(($1 % 2)) = 0 ] || alone=$(taken)
+	ship_start --quiet
+	renice -n 10 "$SHIP" >/dev/null
+	beside=$(taken)
+	kill -KILL "$SHIP"
+	wait "$SHIP" 2>/dev/null
+	[ $(($1 % 2)) = 1 ] || alone=$(taken)
+	show "$beside" "$alone"
 }
 
 for replicas in 1 3; do
@@ -54,10 +82,21 @@ for replicas in 1 3; do
 	spool_make
 	wait_for 30 limit_make $replicas || give_up 'the stream limit is made'
 	wait_for 60 ships_all --create --replicas $replicas || give_up "$(cat "$T/ship.err")"
-	echo "    ship    limit  ratio   (R$replicas, records/s)"
-	: >"$T/pairs"
+	begin "    ship    limit  ratio   (R$replicas, records/s)"
 	for ((round = 1; round <= ROUNDS; round++)); do pair "$round"; done
-	printf 'median ratio, R%s: %s\n' "$replicas" "$(awk '{ print $3 }' "$T/pairs" | sort -n | sed -n "$(((ROUNDS + 1) / 2))p")"
+	median "R$replicas"
 	nodes_end KILL
 	rm -rf "$T"/nats-*
 done
+
+SETTINGS='compress = none'
+server_start lighttpd-fcgi
+cp "$SHIP_PROGRAM" "$HS_BUILD/hookspool" "$S/bin"
+fake_nats || give_up "$(cat "$T/fake.log")"
+renice -n 19 "$FAKE_PID" >/dev/null
+NATS_URL=([fake]=$FAKE_URL)
+begin '    with    alone  ratio   (events/s that the receiver takes)'
+for ((round = 1; round <= ROUNDS; round++)); do intake "$round"; done
+median 'intake'
+hs stats --json
+printf 'ship has sent all but %s of %s records\n' "$(jq '.cursors[] | select(.name == "ship") | .records' <<<"$OUT")" "$(cat "$S"/spool/events*.jsonl | wc -l)"

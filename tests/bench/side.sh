@@ -18,6 +18,9 @@
 #	BACKLOG=N       count the sealed segments that wait to be compressed, each second after the
 #	                first N: the most of them, and their mean bytes, in each third of that time
 #	OWN=1           ask now and then for the memory that is the handler's own, not a file's
+#	CONSOLES=1      three consoles and a monitor ask each second meanwhile (consoles.py)
+#	CONSOLES=0      the same settings without them
+#	METRICS=off     the program counts no figures
 #	BESIDE=COMMAND  runs beside the load; $http_port is the server's
 #	PERF=FILE       record with perf(1) what the handlers do under load
 #	BENCH_BIN=…     where load and the empty responders are
@@ -39,6 +42,13 @@ PEER_PID=
 # Nothing is compressed, as a rule: the peers do not compress either.
 SETTINGS="compress = ${COMPRESS:-none}
 ${MORE:-}"
+if [ -n "${CONSOLES-}" ]; then
+	PASSWORD='correct horse battery staple' TOKEN=0123456789-token-of-a-monitor
+	SETTINGS="console_http = yes
+metrics_token = $TOKEN
+$(printf '%s\n' "$PASSWORD" | "$PROGRAMS/hookspool" passwd)
+$SETTINGS"
+fi
 as_peer() { (cd "$T/peer" && as_server_user "$@") </dev/null >"$T/peer/log" 2>&1 & }
 
 # The shipped lighttpd configuration with another backend in the mount: "MODULE" of
@@ -109,6 +119,25 @@ big_make() {
 }
 big_fill() { (as_server_user "$BENCH_BIN/fill" "$@") || give_up "$1 cannot be filled"; }
 
+# Makes the program count no figures, by a folder in the place of their file: it has no setting for that.
+metrics_off() {
+	local figures=$S/spool/.hookspool/run/metrics
+	rm -f "$figures" && mkdir "$figures" && : >"$figures/in-the-way" &&
+		wait_for 20 grep -rqF 'are not counted' "$S/log" || give_up 'the program goes on counting'
+}
+
+# consoles_start: returns after the log-in, which takes longer than all that they ask. Sets CONSOLES_PID.
+consoles_start() {
+	python3 "$HERE/consoles.py" "$http_port" "$PASSWORD" "$TOKEN" >"$T/consoles" &
+	CONSOLES_PID=$!
+	wait_for 20 grep -q ready "$T/consoles" || give_up 'the consoles do not log in'
+}
+# consoles_stop: false if an answer was not 200, or if they have not asked.
+consoles_stop() {
+	kill "$CONSOLES_PID" && wait "$CONSOLES_PID" && jq -e '.polls > 3 and .scrapes > 1' <(sed 1d "$T/consoles") >/dev/null ||
+		{ echo "the consoles: $(cat "$T/consoles")" >&2; return 1; }
+}
+
 start() {
 	[ -z "$BIG" ] || big_make
 	case $HANDLER@$MOUNT in
@@ -138,6 +167,8 @@ start() {
 		KEPT=$SPOOL
 		;;
 	esac
+	[ "${METRICS-}" != off ] || metrics_off
+	[ "${CONSOLES-0}" -eq 0 ] || consoles_start
 }
 
 # family PID...: these processes and their children.
@@ -161,12 +192,13 @@ ticks() {
 	echo "$sum"
 }
 
-# Of the handlers; and of the web server without them. (Apache does not wait for its CGI
-# programs, so nobody counts what they use: 0.)
-handler_ticks() {
+# Microseconds of processor time that the handlers have used. Linux counts those of each thread in nanoseconds
+# (sched-stats.rst); a clock tick would be a hundredth of what a measurement uses. Those of CGI programs that have ended
+# come in ticks, and from lighttpd alone: Apache does not wait for its CGI programs, so theirs are 0.
+handler_us() {
 	case $MOUNT in
-	*-cgi) ticks 16 $(family "$SERVER_PID") ;;
-	*) ticks 14 $(handlers) ;;
+	*-cgi) echo $(($(ticks 16 $(family "$SERVER_PID")) * 1000000 / $(getconf CLK_TCK))) ;;
+	*) handlers | while read -r pid; do cat "/proc/$pid/task/"[0-9]*/schedstat; done | awk '{ ns += $1 } END { printf "%.0f\n", ns / 1000 }' ;;
 	esac
 }
 server_ticks() {
@@ -224,7 +256,7 @@ measure() {
 		own_watch &
 		watch=$!
 	fi
-	handler=$(handler_ticks) server=$(server_ticks)
+	handler=$(handler_us) server=$(server_ticks)
 	if [ -n "${PERF-}" ]; then
 		perf record -q -e cpu-clock -F 2000 --call-graph fp -o "$PERF" \
 			-p "$(handlers | paste -sd ,)" -- sleep 3 >&2 &
@@ -237,8 +269,9 @@ measure() {
 	"$BENCH_BIN/load" --port "$http_port" --secret "$SECRET" "$@" "$EVENT" >"$T/result"
 	result=$?
 	[ -z "$beside" ] || wait "$beside"
+	[ "${CONSOLES-0}" -eq 0 ] || consoles_stop || result=1
 	[ -z "$watch" ] || { kill "$watch" && wait "$watch"; } 2>/dev/null
-	handler=$(($(handler_ticks) - handler)) server=$(($(server_ticks) - server))
+	handler=$(($(handler_us) - handler)) server=$(($(server_ticks) - server))
 	jq -c --arg side "$HANDLER@$MOUNT" --argjson peak "$(peak | grep . || echo 0)" \
 		--argjson backlog "$(jq -nRc '[inputs | split(" ") | map(tonumber)] | length as $n |
 			[range(3) as $i | .[$n * $i / 3 | floor:$n * ($i + 1) / 3 | floor] |
@@ -247,8 +280,8 @@ measure() {
 		--argjson handler "$handler" --argjson server "$server" \
 		--argjson us $((${EPOCHREALTIME/./} - begin)) --argjson hertz "$(getconf CLK_TCK)" \
 		'{side: $side} + . + {
-			handler_cpu_share: ($handler * 1000000 / $hertz / $us),
-			handler_us_event: ($handler * 1000000 / $hertz / .acknowledged_events),
+			handler_cpu_share: ($handler / $us),
+			handler_us_event: ($handler / .acknowledged_events),
 			server_cpu_share: ($server * 1000000 / $hertz / $us), peak_rss_kb: $peak, own_rss_kb: $own}
 			+ if $backlog[0].bytes then {backlog: $backlog} else {} end' "$T/result"
 	return "$result"

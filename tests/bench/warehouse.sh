@@ -1,19 +1,21 @@
 #!/bin/bash
 # Processor time of hookspool load, of both sides, beside the recipes that import lines: warehouse.sh [EVENTS] [ROUNDS].
+# Each recipe comes twice: as docs/recipes.md has it, five columns of one table, and with the rows that load writes.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/databases.sh"
-EVENTS=${1:-30000}
+EVENTS=${1:-100000}
 ROUNDS=${2:-3}
 
-python3 - "$EVENTS" >"$T/events.jsonl" <<'END'
+# Track events of 860 bytes, as the other figures' event; each is another person's order of another sum.
+python3 - "$EVENTS" "$ROOT/tests/bench/event.json" >"$T/events.jsonl" <<'END'
 import json, random, sys
 r = random.Random(1)
+event = json.load(open(sys.argv[2]))
 for i in range(int(sys.argv[1])):
-    print(json.dumps({"type": "track", "messageId": "m-%08d" % i, "userId": "u-%d" % r.randint(1, 5000), "event": "Order Completed",
-        "timestamp": "2026-11-%02dT10:15:00.%03dZ" % (1 + i % 28, i % 1000), "context": {"ip": "192.0.2.1", "locale": "de-DE",
-        "library": {"name": "analytics.js", "version": "2.1"}, "page": {"url": "https://shop.example.org/thanks", "path": "/thanks"},
-        "userAgent": "Mozilla/5.0 (X11; Linux x86_64)"}, "properties": {"order_id": "o-%d" % i, "total": r.randint(100, 99999) / 100,
-        "currency": "EUR", "coupon": None, "items": r.randint(1, 9), "paid": True, "note": "x" * 60}}))
+    event.update(messageId="ajs-next-1764000000-%016d" % i, userId="user-%05d" % r.randint(1, 5000),
+        timestamp="2026-11-%02dT10:15:00.%03dZ" % (1 + i % 28, i % 1000))
+    event["properties"].update(orderId="o-2026-%06d" % i, total=r.randint(100, 99999) / 100)
+    print(json.dumps(event, separators=(",", ":")))
 END
 directory_make
 settings_write 'auth = none' 'min_free = 0'
@@ -44,18 +46,25 @@ cost() {
 	printf '%-34s %6.1f µs a record\n' "$name" "$COST"
 }
 
+lacks() {
+	echo 'the recipe has not loaded all' >&2
+	exit 1
+}
+
 # compare WHAT OURS OTHER TARGET: how much more the other takes.
 compare() {
 	awk -v what="$1" -v ours="$2" -v other="$3" -v target="$4" \
 		'BEGIN { printf "%-34s %6.2f, target %s: %s\n", what, other / ours, target, other / ours >= target ? "reached" : "missed" }'
 }
+# The recipes of docs/recipes.md, as they are there: five columns of one table.
 recipe() {
 	sqlite3 -bail "$1" <<'END'
 CREATE TABLE IF NOT EXISTS order_completed (id TEXT PRIMARY KEY, timestamp TEXT, user_id TEXT, order_id TEXT, total NUMERIC);
 CREATE TEMP TABLE line (json TEXT);
 .mode ascii
 .separator "\037" "\n"
-.import "|$HOOKSPOOL cat --event 'Order Completed'" line
+.import "|$HOOKSPOOL cat --event 'Order Completed' || echo 'cat failed, which is no JSON'" line
+UPDATE line SET json = replace(replace(replace(json, '\\', char(1)), '\u0000', '\ufffd'), char(1), '\\') WHERE json LIKE '%\u0000%';
 INSERT OR IGNORE INTO order_completed SELECT json_extract(json, '$.message_id'), json_extract(json, '$.timestamp'),
   json_extract(json, '$.user_id'), json_extract(json, '$.properties_order_id'), json_extract(json, '$.properties_total') FROM line;
 END
@@ -76,8 +85,22 @@ mariadb_recipe() {
 		LOAD DATA LOCAL INFILE '$T/lines' IGNORE INTO TABLE recipe (id, @t, user_id, order_id, total)
 			SET timestamp = REPLACE(REPLACE(@t, 'T', ' '), 'Z', '')"
 }
-export -f recipe postgresql_recipe mariadb_recipe
-export HOOKSPOOL=$S/bin/hookspool T
+
+# The same ways with the rows that load writes: all columns, of both tables.
+ROWS=$ROOT/tests/bench/warehouse_rows.py
+FIELDS=$(python3 "$ROWS" fields)
+sqlite_rows() {
+	python3 "$ROWS" sqlite "$HOOKSPOOL cat --event 'Order Completed' || echo 'cat failed, which is no JSON'" | sqlite3 -bail "$1"
+}
+postgresql_rows() {
+	python3 "$ROWS" postgresql "$HOOKSPOOL cat --event \"Order Completed\" --fields $FIELDS" | psql -q -v ON_ERROR_STOP=1
+}
+mariadb_rows() {
+	"$HOOKSPOOL" cat --event 'Order Completed' --fields "$FIELDS" >"$T/lines"
+	python3 "$ROWS" mariadb "$T/lines" | mariadb --no-defaults --local-infile=1 --socket="$T/mariadb/socket" --user=root recipes
+}
+export -f recipe postgresql_recipe mariadb_recipe sqlite_rows postgresql_rows mariadb_rows
+export HOOKSPOOL=$S/bin/hookspool T ROWS FIELDS
 
 sqlite_round() {
 	SERVER=
@@ -88,6 +111,9 @@ sqlite_round() {
 	cost 'SQLite, batches of 100' "${OWNER[@]}" "$S/bin/hookspool-load" --once --batch 100 --to "sqlite:$S/run/c.db" --name "c$1"
 	cost 'SQLite, the recipe, 5 columns' bash -c "recipe $S/run/d.db"
 	compare 'SQLite: the recipe to load' "$ours" "$COST" 1.7
+	cost 'SQLite, .import, the same rows' bash -c "sqlite_rows $S/run/e.db"
+	[ "$(sqlite3 e.db 'SELECT (SELECT count(*) FROM tracks) + count(products) FROM order_completed')" = $((2 * EVENTS)) ] || lacks
+	compare 'SQLite: the same rows to load' "$ours" "$COST" 1.7
 }
 postgresql_round() {
 	SERVER=$POSTGRESQL
@@ -95,8 +121,11 @@ postgresql_round() {
 	cost 'PostgreSQL, batches of 5000' "${OWNER[@]}" "$S/bin/hookspool-load" --once --to "$PG" --name "p$1"
 	local ours=$COST
 	cost 'PostgreSQL, \copy, 5 columns' bash -c postgresql_recipe
-	[ "$(pg 'SELECT count(*) FROM order_completed')" = "$EVENTS" ] || { echo 'the recipe has not loaded all' >&2; exit 1; }
+	[ "$(pg 'SELECT count(*) FROM order_completed')" = "$EVENTS" ] || lacks
 	compare 'PostgreSQL: copy to load' "$ours" "$COST" 1.2
+	cost 'PostgreSQL, \copy, the same rows' bash -c postgresql_rows
+	[ "$(pg 'SELECT (SELECT count(*) FROM tracks) + count(products) FROM order_completed')" = $((2 * EVENTS)) ] || lacks
+	compare 'PostgreSQL: the same rows to load' "$ours" "$COST" 1.2
 }
 mariadb_round() {
 	SERVER=$MARIADB_PID
@@ -104,8 +133,12 @@ mariadb_round() {
 	cost 'MariaDB, batches of 5000' "${OWNER[@]}" "$S/bin/hookspool-load" --once --to "$MARIADB" --name "m$1"
 	local ours=$COST
 	cost 'MariaDB, LOAD DATA, 5 columns' bash -c mariadb_recipe
-	[ "$(sql 'SELECT count(*) FROM recipe')" = "$EVENTS" ] || { echo 'the recipe has not loaded all' >&2; exit 1; }
+	[ "$(sql 'SELECT count(*) FROM recipe')" = "$EVENTS" ] || lacks
 	compare 'MariaDB: LOAD DATA to load' "$ours" "$COST" 1.1
+	sql 'CREATE OR REPLACE DATABASE recipes'
+	cost 'MariaDB, LOAD DATA, the same rows' bash -c mariadb_rows
+	[ "$(sql 'SELECT (SELECT count(*) FROM recipes.tracks) + count(products) FROM recipes.order_completed')" = $((2 * EVENTS)) ] || lacks
+	compare 'MariaDB: the same rows to load' "$ours" "$COST" 1.1
 }
 
 KINDS=(sqlite_round)

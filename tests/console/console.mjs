@@ -1,11 +1,12 @@
-// console.mjs URL PASSWORD SHOTS: the console in Chromium, as a person uses it. URL is the mount; SHOTS a folder for
-// screenshots. Events are sent by SEND, a command that takes the body on standard input. Prints TAP lines.
+// console.mjs URL PASSWORD SHOTS SEND MODE PLAIN: the console in Chromium, as a person uses it. URL is the mount, PLAIN
+// its address without HTTPS; SHOTS a folder for screenshots. Events are sent by SEND, a command that takes the body on
+// standard input; MODE, a command, gives the spool's folder a mode. Prints TAP lines.
 import fs from 'node:fs'
 import { execFileSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { chromium } from 'playwright-core'
 
-const [url, password, shots, send] = process.argv.slice(2)
+const [url, password, shots, send, mode, plain] = process.argv.slice(2)
 const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 let count = 0
 function ok (right, name, detail) {
@@ -71,6 +72,18 @@ is([await page.textContent('#new'), (await names()).includes('While Paused')], [
 await page.click('#pause')
 await page.waitForSelector('text=While Paused')
 
+// --- a spool that cannot be read
+is(await page.isHidden('#insecure'), true, 'by HTTPS there is no warning')
+execFileSync(mode, ['0'])
+await page.waitForSelector('#problem:not([hidden])')
+ok(/Remedy: /.test(await page.textContent('#problem')) && (await names()).includes('Seen At Once'), 'an unreadable spool is told, with a remedy, and what was there stays', await page.textContent('#problem'))
+await accessible('unreadable')
+await page.screenshot({ path: `${shots}/unreadable.png` })
+execFileSync(mode, ['700'])
+track('live-3', { event: 'Readable Again' })
+await page.waitForSelector('text=Readable Again')
+is(await page.isHidden('#problem'), true, 'and once it can be read, the page goes on')
+
 // --- what a sender wrote is text
 const evil = '"><img src=x onerror=alert(1)><script>alert(2)</script>\u202Eabc\u0001\''
 track('evil', { event: evil, userId: evil, properties: { [evil]: evil, url: 'javascript:alert(3)', long: 'x'.repeat(1 << 20) } })
@@ -120,6 +133,10 @@ for (const view of ['rejected', 'schema', 'overview']) {
     ok(/Refusal of a sender: .* ago, type not supported\. Remedy: /.test(shown), 'the last error, with its time and remedy', shown)
     ok(/secret #22 d1 h/.test(shown), 'a sender that has gone quiet', shown)
   }
+  if (view === 'schema') {
+    const marked = () => [...document.querySelectorAll('main *')].filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.includes('\u202E')))
+    is(await page.evaluate(`[...new Set((${marked})().map(e => getComputedStyle(e).unicodeBidi))]`), ['isolate'], 'a mark of direction turns only the text that it is in')
+  }
   await picture(view)
 }
 
@@ -127,6 +144,15 @@ for (const view of ['rejected', 'schema', 'overview']) {
 await page.click('#logout')
 await page.waitForSelector('#login:not([hidden])')
 is(await page.$$eval('#rows li, #figures .card', all => all.length), 0, 'after log-out nothing is left on the page')
+
+// --- without HTTPS
+await page.goto(plain + '/console')
+await page.waitForSelector('#insecure:not([hidden])')
+await page.fill('#password', password)
+await page.keyboard.press('Enter')
+await page.waitForSelector('#live:not([hidden])')
+is([await page.isVisible('#insecure'), (await context.cookies(plain)).map(c => c.secure)], [true, [false]], 'without HTTPS the page warns, before and after the log-in')
+await picture('insecure')
 is(faults, [], 'no script ran that is not the page\'s, and its policy was never broken')
 console.log(`1..${count}`)
 await browser.close()

@@ -14,6 +14,7 @@ cp "$ROOT/tests/console/"*.mjs "$ROOT/tests/console/package.json" "$DRIVERS"
 	exit 2
 }
 SETTINGS="auth = signature
+console_http = yes
 secret = a shop that sends no more
 $(printf '%s\n' "$PASSWORD" | "$HS_BUILD/hookspool" passwd)"
 
@@ -25,7 +26,8 @@ send_make() {
 		curl -sf -H 'Content-Type: application/json' -H "X-Signature: \$(openssl dgst -sha1 -hmac '$SECRET' -r "$T/sent" | cut -c 1-40)" \\
 		    --data-binary "@$T/sent" "$HTTP/hookspool" >/dev/null
 	END
-	chmod +x "$T/send"
+	printf '#!/bin/sh\nchmod "$1" %s\n' "$S/spool" >"$T/mode"
+	chmod +x "$T/send" "$T/mode"
 }
 
 for mount in ${MOUNTS_TESTED-lighttpd-fcgi apache-cgi apache-htaccess}; do
@@ -42,7 +44,7 @@ for mount in ${MOUNTS_TESTED-lighttpd-fcgi apache-cgi apache-htaccess}; do
 	hs rotate
 	hs maintain
 	mkdir -p "$SHOTS/$mount"
-	if node "$DRIVERS/console.mjs" "$HTTPS/hookspool" "$PASSWORD" "$SHOTS/$mount" "$T/send" >"$T/said" 2>&1; then
+	if node "$DRIVERS/console.mjs" "$HTTPS/hookspool" "$PASSWORD" "$SHOTS/$mount" "$T/send" "$T/mode" "$HTTP/hookspool" >"$T/said" 2>&1; then
 		ok "$mount: $(grep -c '^ok' "$T/said") checks in the browser"
 	else
 		not_ok "$mount: the browser" "$(grep -v '^ok' "$T/said")"

@@ -52,6 +52,11 @@ build() {
 	sources_in build
 	check 'make deb has all that it asks for' inside make -C /root/hookspool deb
 	check 'there is a package' eval 'cp "$R"/root/hookspool/build/deb/hookspool_*.deb "$PACKAGE"'
+	for name in load ship; do
+		check "hookspool-$name is a package of its own, with program, page and unit" eval \
+			'[ "$(dpkg-deb -c "$R"/root/hookspool/build/deb/hookspool-'$name'_*.deb | grep -cE "(/lib/hookspool/hookspool-'$name'|[.]1[.]gz|[.]service)$")" = 3 ]'
+	done
+	check 'the receiver does without the library of NATS' not grep -q libnats <<<"$(dpkg-deb -f "$PACKAGE" Depends)"
 	check 'it has the pages' eval 'dpkg-deb -c "$PACKAGE" | grep " ./usr/share/doc/hookspool/operating.md$"'
 }
 

@@ -12,7 +12,7 @@ take() {
 	for id; do cgi_post "{\"type\":\"page\",\"messageId\":\"$id\",\"userId\":\"u-$id\"}" | status_and_body; done
 }
 health() { cgi REQUEST_METHOD=GET PATH_INFO=/health </dev/null | sed -n '1s/Status: \([0-9]*\).*/\1/p' | tr -d '\r'; }
-messages() { hs cat && sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p' <<<"$OUT" | xargs; }
+messages() { hs cat && ids_of <<<"$OUT" | xargs; }
 said() { cat "$T/err"; }
 # fresh: a spool of its own that nobody has open.
 fresh() {

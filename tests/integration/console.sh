@@ -46,6 +46,7 @@ becomes() { ask "$2" && [ "$STATUS" = "$1" ]; }
 settings_anew() { settings_write 'auth = signature' "$@" && kill -HUP "$PROGRAM_PID"; }
 send_event() { event "$1" | sed 's/Order Completed/secret-event/' >"$T/body" && (URL=$HTTP/hookspool && signed "$T/body"); }
 
+is 'page, script and style have less than 60 KiB' "$(($(cat "$ROOT"/cgi/http/console/web/*.{html,js,css,svg} | wc -c) < 60 * 1024))" 1
 check 'a hash is printed' grep -qxE 'console_password = scrypt:15:8:1:[0-9a-f]{32}:[0-9a-f]{64}' <<<"$HASH"
 hash_of short >"$T/said" 2>&1
 is 'a short password is refused' "$? $(cat "$T/said")" '65 hookspool passwd: take 12 characters or more: a few words, say'
@@ -74,6 +75,8 @@ done
 
 ### Without a session
 COOKIE=
+SETTINGS="$SETTINGS
+threads = 64"
 server_start nginx
 send_event a-1
 many '' '' /feed /rejected /overview /schema '/feed?type=track'
@@ -84,6 +87,10 @@ BASE=$HTTP/hookspool log_in "$PASSWORD"
 is 'no HTTPS, no cookie' "$STATUS$(header Set-Cookie)" 403
 safe 'no HTTPS'
 ask ''
+is 'no session: the page is the login' "$STATUS $(header WWW-Authenticate) $(grep -c 'type="password"' "$T/answer.body") $(grep -c secret-event "$T/answer.body")" \
+	'401 Session realm="console" 1 0'
+is 'its policy' "$(header Content-Security-Policy)" \
+	"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 file=$(grep -o 'console/app[^"]*' "$T/answer.body")
 ask "${file#console}"
 is 'the script' "$STATUS $(header Content-Type)" '200 text/javascript; charset=utf-8'
@@ -98,6 +105,7 @@ safe 'a wrong method'
 ### Feed
 log_in 'wrong password'
 closed 'a wrong password'
+check 'it is logged, with the address' grep -q 'warn: 401 127.0.0.1: wrong password of the console' "$S/log/program.log"
 ORIGIN=https://elsewhere.example log_in "$PASSWORD"
 is 'a page of elsewhere cannot log in' "$STATUS$(header Set-Cookie)" 403
 log_in "$PASSWORD"
@@ -109,6 +117,10 @@ is 'nothing new' "$(wc -l <"$T/answer.body")" 1
 send_event a-2
 ask "/feed?after=$newest"
 is 'one is new' "$(sed 1d "$T/answer.body" | jq -r .message_id)" a-2
+for query in after before; do
+	ask "/feed?$query=9223372036854775807.9223372036854775807.0"
+	is "$query a position that the spool does not have yet" "$STATUS $(sed 1d "$T/answer.body" | jq -r .message_id | xargs)" "200 $([ $query = before ] || echo 'a-2 a-1')"
+done
 ask '/feed?text=SECRET-ev&user=u-1&event=secret-event&type=track'
 is 'filters that fit' "$(sed 1d "$T/answer.body" | jq -r .message_id | xargs)" 'a-2 a-1'
 for filter in text=nothing user=u tenant=x; do
@@ -138,8 +150,19 @@ pages() {
 	done
 }
 { printf '['; events b- 1 150; printf ']'; } >"$T/body"
+ask /feed
+newest=$(sed 1q "$T/answer.body" | jq -r .newest)
 (URL=$HTTP/hookspool && signed "$T/body")
+ask "/feed?after=$newest"
+is 'more are new than an answer has: the newest, and a gap' \
+	"$(sed 1q "$T/answer.body" | jq .gap) $(sed 1d "$T/answer.body" | wc -l) $(sed -n 2p "$T/answer.body" | jq -r .message_id)" 'true 100 b-150'
 cp "$HS_BUILD/hookspool" "$S/bin/hookspool"
+hs schema >/dev/null
+ask /schema
+is 'the catalogue of events' "$(jq -c '[.records, [.events[] | select(.event == "secret-event") | .count]]' "$T/answer.body")" '[152,[2]]'
+hs tail --cursor crm >/dev/null
+ask /overview
+is 'a consumer' "$(jq -c '[.cursors[] | [.name, .segments, .bytes, .damaged, .held]]' "$T/answer.body")" '[["crm",0,0,false,false]]'
 hs rotate
 maintain
 { printf '['; events c- 1 120; printf ']'; } >"$T/body"
@@ -150,6 +173,15 @@ pages >"$T/pages"
 spooled | jq -r .message_id | tac >"$T/all"
 check 'going back finds each event once, the newest first, through compressed segments' cmp "$T/pages" "$T/all"
 is 'all of them' "$(wc -l <"$T/pages")" 272
+
+# An erase holds this lock while it replaces a segment.
+ask /feed
+before=$(sed 1q "$T/answer.body" | jq -r .oldest)
+{
+	flock 8
+	curl -s --max-time 30 --cacert "$T/tls/ca.pem" -H "Cookie: $COOKIE" -o "$T/erased" -w '%{http_code}' "$HTTPS/hookspool/console/feed?before=$before" >"$T/erased.status"
+} 8<>"$S/spool/.hookspool/run/edits.lock" &
+erase_pid=$!
 
 ### Sessions
 mine=$COOKIE
@@ -182,12 +214,34 @@ safe 'too many'
 COOKIE=$mine
 ask /overview
 is 'a session is not locked out' "$STATUS" 200
+### Slow requests. Each of these waits a second for the file of sessions. Were that in a thread that accepts
+### connections, of which there is one for two cores, an event would wait for one after the other
+exec 9<>"$S/spool/.hookspool/run/console"
+flock 9
+slow=$(($(nproc) < 10 ? 6 * $(nproc) + 6 : 60))
+for _ in $(seq $slow); do
+	printf 'url = "%s/hookspool/console/overview"\noutput = /dev/null\nheader = "Cookie: %s"\ncacert = "%s/tls/ca.pem"\nnext\n' "$HTTPS" "$COOKIE" "$T"
+done | sed '$d' >"$T/config"
+curl -s -Z --parallel-max $slow --parallel-immediate -K "$T/config" 2>/dev/null &
+slow_pid=$!
+wait_for 5 has_connections "unix:$S/run/hookspool.sock" $((slow / 2))
+event between-slow-ones >"$T/body"
+MAX_TIME=6 URL=$HTTP/hookspool signed "$T/body"
+took 1 0 'an event does not wait for the requests of consoles'
+flock -u 9
+exec 9>&-
+wait $slow_pid
 printf 'not json' >"$T/body"
 (URL=$HTTP/hookspool && signed "$T/body")
 ask /rejected
-is 'rejected, with the remedy' "$(jq -r '.reasons[0] | "\(.count) \(.reason)"' "$T/answer.body")" "1 $(jq -r '.reasons[0].reason' "$T/answer.body")"
+is 'rejected, with the remedy' "$(jq -c '[.more, (.reasons[] | [.count, (.reason | length > 5), (.remedy | length > 5), .first == .last, (.last | test("^20.*Z$"))])]' "$T/answer.body")" \
+	'[false,[1,true,true,true,true]]'
 ask "/rejected?reason=$(jq -r '.reasons[0].reason | @uri' "$T/answer.body")"
 is 'its payload' "$(jq -r '.lines[0] | fromjson | .body' "$T/answer.body")" 'not json'
+wait $erase_pid
+is 'an erase that hangs: no record, and a remedy' "$(cat "$T/erased.status") $(jq -r 'has("remedy")' "$T/erased")" '503 true'
+ask "/feed?before=$before"
+is 'once it has gone on' "$STATUS" 200
 settings_anew "$(hash_of 'another password of ours')"
 wait_for 10 becomes 401 /feed
 closed 'a session from before another password'
@@ -206,5 +260,16 @@ mv "$S/spool" "$S/gone"
 BASE=$HTTP/hookspool ask /feed
 is 'the spool is gone: no record, and a remedy' "$STATUS $(jq -r 'has("remedy")' "$T/answer.body")" '503 true'
 mv "$S/gone" "$S/spool"
+chmod 0 "$S/spool"
+BASE=$HTTP/hookspool ask /feed
+is 'the spool is unreadable: no record, and a remedy' "$STATUS $(jq -r 'has("remedy")' "$T/answer.body")" '503 true'
+BASE=$HTTP/hookspool ask ''
+is 'the page is still there' "$STATUS $(header Content-Type)" '401 text/html; charset=utf-8'
+BASE=$HTTP/hookspool ORIGIN=$HTTP log_in "$PASSWORD"
+is 'a log-in tells why, too' "$STATUS $(jq -r 'has("remedy")' "$T/answer.body")" '503 true'
+chmod 700 "$S/spool"
+BASE=$HTTP/hookspool ask /feed
+is 'readable again: the session is good' "$STATUS $(grep -c secret-event "$T/answer.body")" '200 0'
 server_stop
+check 'the log tells of the stop' grep -q 'info: stop: hookspool ' "$S/log/program.log"
 done_testing

@@ -58,8 +58,22 @@ done <<-END
 END
 COOKIE=$(cookie $HOUR /hookspool "${HASH%?}0") ask /feed
 is 'a cookie of another password' "$STATUS" 401
+for path in /overview /schema /rejected ''; do
+	COOKIE=$(cookie -1000 /hookspool) ask "$path"
+	is "a cookie that has expired: /console$path" "$STATUS $(grep -c first "$T/body")" '401 0'
+done
 COOKIE="$(cookie $HOUR /other); $(cookie -1 /hookspool); $(cookie $HOUR /hookspool)" ask /feed
 is 'a good cookie after two of others' "$STATUS" 200
+
+### Two passwords at once, over all addresses
+run=$S/spool/.hookspool/run
+: >>"$run/console-1" && : >>"$run/console-2" && own "$run/console-1" "$run/console-2"
+{ flock 8 && flock 9 && log_in HTTPS=on; } 8<>"$run/console-1" 9<>"$run/console-2"
+is 'a third one has to wait' "$STATUS $(sed -n 's/^Retry-After: //p' "$T/answer") $(grep -c ^Set-Cookie "$T/answer")" '429 1 0'
+COOKIE=$(cookie $HOUR /hookspool) ask /feed
+is 'a session does not' "$STATUS" 200
+{ flock 8 && log_in HTTPS=on; } 8<>"$run/console-1"
+is 'a second one does not' "$STATUS" 200
 
 ### X-Forwarded-Proto
 COOKIE=$(cookie $HOUR /hookspool)
@@ -86,6 +100,28 @@ is 'log-in by another: no cookie' "$STATUS $(grep -c ^Set-Cookie "$T/answer")" '
 settings
 ask /feed HTTPS=off
 is 'HTTPS=off' "$STATUS" 403
+
+hs check
+check 'hookspool check tells of the console' grep -qE '^ok +console +.*over HTTPS' <<<"$OUT"
+settings 'console_http = yes'
+hs check
+check 'and warns of one without HTTPS' grep -qE '^(warn|WARN)[^ ]* +console +.*without HTTPS' <<<"$OUT"
+settings
+
+### A search is bounded: at most 8 MiB a request
+hs rotate
+for n in 1 2 3 4 5 6 7 8 9 10; do
+	printf '{"type":"page","messageId":"big%s","userId":"big","properties":{"path":"%s"}}' $n "$(head -c 990000 /dev/zero | tr '\0' x)" >"$T/big"
+	cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json CONTENT_LENGTH="$(stat -c %s "$T/big")" <"$T/big" >/dev/null
+done
+ask '/feed?user=nobody'
+is 'it says that there is more' "$(sed 1q "$T/body" | jq .more) $(sed 1d "$T/body" | wc -l)" 'true 0'
+ask "/feed?user=nobody&before=$(sed 1q "$T/body" | jq -r .oldest)"
+is 'and comes to the end from there' "$(sed 1q "$T/body" | jq .more) $(sed 1d "$T/body" | wc -l)" 'false 0'
+ask '/feed?type=page'
+is 'an answer is bounded, too: four of a megabyte' "$(sed 1q "$T/body" | jq .more) $(sed 1d "$T/body" | jq -r .message_id | xargs)" 'true big10 big9 big8 big7'
+hs rotate
+hs erase --user big
 
 ### After an erase
 feed() { # QUERY: the ids that are shown

@@ -49,7 +49,7 @@ hs import "$T/a.jsonl"
 is 'the summary' "$OUT" "7 lines: 3 accepted, 1 duplicate, 2 rejected, 0 left out
 what was rejected, and why, is in rejected.jsonl"
 is 'rejected lines are a problem found' $CODE 1
-is 'the events are in the spool' "$(spooled | sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p' | sort | xargs)" 'a-1 a-2 a-3'
+is 'the events are in the spool' "$(spooled | ids_of | sort | xargs)" 'a-1 a-2 a-3'
 is 'flattened like a delivery' "$(record a-1 '.properties_order_id == "o-1" and .properties_total == 39.95')" true
 is 'the rejected file says where and why' "$(spooled rejected | jq -r .message | sed "s|$T|T|")" \
 	'import T/a.jsonl, line 5: event required, a non-empty string

@@ -142,6 +142,19 @@ fi
 check 'the dashboard shows only figures that there are' eval '
 	jq -r ".panels[].targets[].expr" "$RULES/dashboard.json" | grep -o "hookspool_[a-z_]*" | sed -E "s/_(bucket|count|sum)$//" | sort -u |
 	while read -r name; do grep -q "^# TYPE $name " "$T/figures" || { echo "$name"; exit 1; }; done'
+# As Grafana's schema of dashboards (kinds/dashboard) has it, and no panel on another.
+is 'Grafana would take the dashboard' "$(jq -c '
+	[(.uid | length >= 8 and length <= 40), (.schemaVersion | type == "number"),
+	([.panels[].id] | (unique | length) == length),
+	all(.panels[]; (.type | IN("stat", "timeseries")) and (.title | length > 0) and .datasource == {type: "prometheus", uid: "${datasource}"} and
+		(.fieldConfig | has("defaults") and .overrides == []) and (.gridPos | .w > 0 and .h > 0 and .x >= 0 and .x + .w <= 24)),
+	all(.panels[] | select(.type == "stat"); .fieldConfig.defaults.thresholds.steps[0].value == null),
+	all(.panels[]; ([.targets[].refId] | (unique | length) == length) and all(.targets[]; .expr | length > 0)),
+	([.panels[].gridPos | . as $p | range($p.x; $p.x + $p.w) as $x | range($p.y; $p.y + $p.h) as $y | [$x, $y]] | (unique | length) == length),
+	([.panels[].targets[].expr | scan("\\$([a-z]+)")[]] - [.templating.list[].name] == [])]' "$RULES/dashboard.json")" \
+	'[true,true,true,true,true,true,true,true]'
+check 'each alert has a test' [ "$(grep -o 'alert: .*' "$RULES/hookspool.rules.yml" | cut -c 8- | sort)" = \
+	"$(grep -o 'alertname: .*' "$RULES/hookspool.rules.test.yml" | cut -c 12- | sort -u)" ]
 check 'so do the alerts' eval '
 	grep -o "hookspool_[a-z_]*" "$RULES/hookspool.rules.yml" | sed -E "s/_bucket$//" | sort -u |
 	while read -r name; do grep -q "^# TYPE $name " "$T/figures" || { echo "$name"; exit 1; }; done'

@@ -12,7 +12,7 @@ n=0
 for id in 12345 12345.0 1.2345e4 '"12345"' 12346 '"12345.0"' 9007199254740993 9007199254740992 9007199254740993.0; do
 	take "{\"type\":\"page\",\"messageId\":\"m$((++n))\",\"userId\":$id}" >/dev/null
 done
-ids() { sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p' | xargs; }
+ids() { ids_of | xargs; }
 is 'cat: one user' "$(hs cat --user 12345 | ids)" 'm1 m2 m3 m4'
 is 'cat: a string is what it is' "$(hs cat --user 12345.0 | ids)" m6
 is 'no double is made of it' "$(hs cat --user 9007199254740993 | ids)" 'm7 m9'

@@ -154,6 +154,7 @@ chmod 755 "$S/bin/other"
 own "$S/other"
 export RSYNC_RSH=$S/bin/other
 sealed() { (cd "$1" && ls events-* && zcat -f events-* | ids_of); }
+server_stop # its own maintenance would compress a segment between the copy and the comparison
 touch "$S/other/events-of-old"
 for again in '' ', and again when a segment was compressed and a user erased'; do
 	run 'mirror the spool to another host'
@@ -162,5 +163,4 @@ for again in '' ', and again when a segment was compressed and a user erased'; d
 	hs erase --user u-1 >/dev/null
 done
 is 'the rest of the spool is not mirrored' "$(ls -A "$S/other/spool" | grep -cv ^events-)" 0
-server_stop
 done_testing

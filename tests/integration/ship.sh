@@ -56,6 +56,11 @@ ship --dry-run
 is 'a dry run says how much there is, and sends nothing' "$(grep -o '^50 records' <<<"$OUT") $(whole)" '50 records 300 300'
 ship --subject 'hookspool.{receiver}.{tenant}.{type}.{event}'
 is 'it goes on after what is sent' "$CODE $(whole)" '0 350 350'
+hs stats --json
+is 'stats has the figures of ship, and its lag' "$(jq -c '.ship | [.stored, .rewinds, .in_flight, (.asks > 0), (.server | startswith("one "))]' <<<"$OUT") $(jq -c '[.cursors[] | select(.name == "ship").records]' <<<"$OUT")" \
+	'[50,0,0,true,true] [0]'
+hs metrics
+is 'so have monitors' "$(grep -E '^hookspool_ship_(stored_total|oldest_seconds) ' <<<"$OUT" | xargs)" 'hookspool_ship_oldest_seconds 0.000 hookspool_ship_stored_total 50'
 is 'with an event in the subject' "$(admin events | tail -n 1 | awk '{ print $2 }' | cut -d . -f 3-)" '_.track.order_completed'
 rm "$S/spool/.hookspool/cursors/ship"
 ship

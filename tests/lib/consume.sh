@@ -58,9 +58,6 @@ put_one() {
 	[ "$STATUS" = 200 ] || not_ok "event is taken" "$1" "status $STATUS"
 }
 
-# ids_of: the message ids of the lines on standard input, in order.
-ids_of() { sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p'; }
-
 # whole_lines FILE...: without a last line that a kill has cut.
 whole_lines() {
 	local file

@@ -2,10 +2,10 @@
 # databases.sh: database servers of our own, for the integration scripts. Source it after server.sh.
 #
 #	postgresql_start || …       # PG has the URL; psql talks to it; false if it is not installed
-#	postgresql_stop; postgresql_restart
+#	postgresql_stop; postgresql_crash; postgresql_run
 #	pg 'SELECT 1'               # as the superuser; rows without decoration
 #	mariadb_start || …          # the same for MariaDB, with the database segment; MARIADB has the URL
-#	mariadb_stop; mariadb_kill; mariadb_restart
+#	mariadb_stop; mariadb_end KILL; mariadb_run
 #	sql 'SELECT 1'
 #
 # Everything is in the temporary directory T; no server listens to TCP.
@@ -40,6 +40,14 @@ postgresql_stop() {
 	POSTGRESQL=
 }
 
+# postgresql_crash: kill -9 of the postmaster. Its children end by themselves; until then no server starts on their data.
+postgresql_crash() {
+	local children
+	children=$(awk -v parent="$POSTGRESQL" '$4 == parent { print $1 }' /proc/[0-9]*/stat 2>/dev/null)
+	postgresql_stop KILL
+	for child in $children; do wait_for 30 eval "! kill -0 $child || grep -q '^State:.Z' /proc/$child/status"; done
+}
+
 pg() { PGOPTIONS='-c client_min_messages=warning' psql -XAtq -v ON_ERROR_STOP=1 -c "$1"; }
 
 # postgresql_dump: what the schema segment holds, as warehouse_dump.py writes it, sorted.
@@ -69,11 +77,12 @@ load_events() { python3 "$ROOT/tests/lib/warehouse_events.py" "$@"; }
 
 MARIADB='' MARIADB_PID='' # the URL of its database `segment`, and its process
 
-# mariadb_run [OPTION]...: the server, on the data that are there.
+# mariadb_run [OPTION]...: the server, on the data that are there. A commit is written to the file, so that a killed server
+# has kept it; with 0 it loses a second of them, and a loader that follows ends with 75 at its next batch.
 mariadb_run() {
 	(cd / && as_server_user mariadbd --no-defaults --datadir="$T/mariadb/data" --skip-networking \
 		--socket="$T/mariadb/socket" --pid-file="$T/mariadb/pid" --innodb-buffer-pool-size=32M \
-		--innodb-flush-log-at-trx-commit=0 --innodb-flush-method=nosync --sync-frm=0 --max-allowed-packet=2M "$@") >>"$T/mariadb.log" 2>&1 &
+		--innodb-flush-log-at-trx-commit=2 --innodb-flush-method=nosync --sync-frm=0 --max-allowed-packet=2M "$@") >>"$T/mariadb.log" 2>&1 &
 	MARIADB_PID=$!
 	wait_for 30 mariadb_client -e 'SELECT 1'
 }

@@ -30,6 +30,7 @@ build    libnats-dev            hookspool ship: NATS
 test     nats-server            a server of its own for the tests of ship
 load     postgresql             a server of their own for the tests of load
 load     mariadb-server         another one
+load     pgbouncer              between the loader and PostgreSQL
 test     libcmocka-dev          unit tests
 test     libjson-c-dev          the second opinion on JSON
 test     libinih-dev            the second opinion on settings files

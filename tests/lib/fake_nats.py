@@ -61,7 +61,7 @@ class Stream:
     def store(self, subject, headers, data):
         """Returns (sequence, duplicate)."""
         found = re.search(rb"\r\nNats-Msg-Id: *([^\r]*)\r\n", headers)
-        if found and found[1] in self.ids:
+        if found and found[1] in self.ids and not self.options.expired:
             return self.ids[found[1]], True
         self.messages.append((subject, headers, data, time.time()))
         if found:
@@ -221,6 +221,7 @@ def main():
     parser.add_argument("--stream", default="events")
     parser.add_argument("--version", default="2.10.27")
     parser.add_argument("--window", type=int, default=120, help="seconds; only told, never applied")
+    parser.add_argument("--expired", action="store_true", help="that is over at once: no id is refused")
     parser.add_argument("--max-payload", type=int, default=1048576)
     parser.add_argument("--missing", action="store_true", help="there is no stream until it is created")
     parser.add_argument("--behind", type=int, default=0, help="so often a former leader tells the stream's state")

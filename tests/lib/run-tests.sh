@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs test programs that speak TAP and counts. Usage: run-tests.sh PROGRAM...
-# Prints the whole output of what failed, and at the end "N passed, N failed".
+# Prints the whole output of what failed, and at the end the processor time and "N passed, N failed".
 # JOBS run at once, twice as many as there are processors: many of them mostly wait. RUN is the command
 # that runs programs of another architecture.
 set -u
@@ -27,6 +27,7 @@ run_one() {
 	*) TMPDIR=$unit_folder env --default-signal ${RUN-} "$1" ;;
 	esac > "$log.log" 2>&1 < /dev/null
 	status=$?
+	times >"$log.times"
 	# cmocka prints "not ok … # SKIP" for a skipped test; a skip is not a failure
 	passed=$(grep -cE '^ok |^not ok .*# SKIP' "$log.log")
 	failed=$(grep -E '^not ok ' "$log.log" | grep -vc '# SKIP')
@@ -42,15 +43,20 @@ run_one() {
 		verdict=FAILED
 		sed "s|^|    |" "$log.log" > "$log.show"
 	fi
-	printf '  %-32s %3d passed, %d failed  (%d s)  %s\n' "$name" "$passed" "$failed" $((SECONDS - start)) $verdict
+	printf '  %-32s %3d passed, %d failed  (%d s, processor %s s)  %s\n' "$name" "$passed" "$failed" \
+		$((SECONDS - start)) "$(processor "$log.times")" $verdict
 	sed -n 's/^# figure: /      /p' "$log.log"
 	[ ! -e "$log.show" ] || cat "$log.show"
 }
-export -f run_one
+
+# processor FILE...: the seconds of processor time that children took, from the output of `times`.
+processor() { sed -n 2p -s "$@" | awk -F '[ms ]+' '{ n += 60 * $1 + $2 + 60 * $3 + $4 } END { printf "%.1f", n }'; }
+export -f run_one processor
 
 # integration before unit, for the same reason
 printf '%s\n' "$@" | sort | awk -v long="$long" '
 	BEGIN { n = split(long, name, " "); for (i = 1; i <= n; i++) rank["tests/integration/" name[i] ".sh"] = i }
 	{ print ($0 in rank ? rank[$0] : 99) "\t" $0 }' | sort -s -n -k 1,1 | cut -f 2- | tr '\n' '\0' |
 	xargs -0 -P "$jobs" -I{} bash -c 'run_one {}'
+echo "processor $(processor "$logs"/*.times) s"
 cat "$logs"/*.count | awk '{ p += $1; f += $2 } END { printf "%d passed, %d failed\n", p, f; exit f > 0 || p == 0 }'

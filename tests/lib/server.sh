@@ -499,16 +499,19 @@ events() {
 }
 
 # sign SECRET FILE: X-Signature of the file's bytes.
-sign() { openssl dgst -sha1 -hmac "$1" -r "$2" | cut -c 1-40; }
+sign() {
+	local said
+	said=$(openssl dgst -sha1 -hmac "$1" -r "$2")
+	echo "${said%% *}"
+}
 
 # request [CURL OPTION]...: to URL. STATUS, T/answer.head and T/answer.body have the answer;
 # STATUS is 000 if there was none.
 request() {
-	rm -f "$T/answer.head" "$T/answer.body"
+	: >"$T/answer.head" >"$T/answer.body"
 	STATUS=$(curl -s --max-time "${MAX_TIME:-30}" --cacert "$T/tls/ca.pem" -D "$T/answer.head" \
 		-o "$T/answer.body" -w '%{http_code}' "$@" "$URL${PATH_INFO-}")
 	[ -n "$STATUS" ] || STATUS=000
-	: >>"$T/answer.head" >>"$T/answer.body"
 }
 
 # post FILE [CURL OPTION]...: as JSON (or CONTENT_TYPE), without a signature.
@@ -521,45 +524,69 @@ post() {
 # signed FILE [CURL OPTION]...: posts the file with its signature.
 signed() { post "$@" -H "X-Signature: $(sign "$SECRET" "$1")"; }
 
-# header NAME: its value in the last answer (a 100 Continue comes before it).
-header() {
-	local line value=
+# header_read NAME: sets VALUE to its value in the last answer (a 100 Continue comes before it).
+header_read() {
+	local line
+	VALUE=
 	while IFS= read -r line; do
 		line=${line%$'\r'}
 		case ${line,,} in
-		http/*) value= ;;
-		"${1,,}: "*) value=${line#*:} value=${value#"${value%%[! ]*}"} ;;
+		http/*) VALUE= ;;
+		"${1,,}: "*) VALUE=${line#*:} VALUE=${VALUE#"${VALUE%%[! ]*}"} ;;
 		esac
 	done <"$T/answer.head"
-	printf '%s\n' "$value"
 }
 
-# wrong_answer STATUS JQ-FILTER: prints the faults of the last answer.
+# header NAME: prints the value.
+header() {
+	local VALUE
+	header_read "$1"
+	printf '%s\n' "$VALUE"
+}
+
+# wrong_answer STATUS [JQ-FILTER]: sets WRONG to the faults of the last answer.
 wrong_answer() {
-	[ "$STATUS" = "$1" ] || echo "status $STATUS, expected $1"
-	[ "$(header Content-Type)" = application/json ] ||
-		echo "Content-Type: $(header Content-Type)"
-	[ "$(header Content-Length)" = "$(stat -c %s "$T/answer.body")" ] ||
-		echo "Content-Length: $(header Content-Length)"
-	jq -e "$2" "$T/answer.body" >/dev/null 2>&1 || echo "the body is not: $2"
+	local VALUE body
+	WRONG=
+	[ "$STATUS" = "$1" ] || WRONG+="status $STATUS, expected $1"$'\n'
+	header_read Content-Type
+	[ "$VALUE" = application/json ] || WRONG+="Content-Type: $VALUE"$'\n'
+	header_read Content-Length
+	IFS= read -r -d '' body <"$T/answer.body"
+	[ "$VALUE" = ${#body} ] || WRONG+="Content-Length: $VALUE"$'\n'
+	[ -z "${2-}" ] || jq -e "$2" "$T/answer.body" >/dev/null 2>&1 || WRONG+="the body is not: $2"$'\n'
 }
 
+# answer_check STATUS [JQ-FILTER] NAME
 answer_check() {
-	local wrong
-	wrong=$(wrong_answer "$1" "$2")
-	if [ -z "$wrong" ]; then
+	local WRONG
+	wrong_answer "$1" "$2"
+	if [ -z "$WRONG" ]; then
 		ok "$3"
 	else
-		not_ok "$3" "$wrong" "$(head -c 600 "$T/answer.head" "$T/answer.body")"
+		not_ok "$3" "${WRONG%$'\n'}" "$(head -c 600 "$T/answer.head" "$T/answer.body")"
 	fi
 }
 
+# jq takes longer to start than a request takes. So refused and took compare the bytes of the answers that
+# hookspool writes today, and ask jq about any other.
+
 # refused STATUS MESSAGE NAME: the last answer is JSON with that message (a regular
 # expression), one line, of the right type and exact length.
-refused() { answer_check "$1" ".message | test(\"$2\") and (test(\"[\\n\\r]\") | not)" "$3"; }
+refused() {
+	local body filter=".message | test(\"$2\") and (test(\"[\\n\\r]\") | not)"
+	IFS= read -r -d '' body <"$T/answer.body"
+	[[ $body =~ ^\{\"message\":\"([] !#-[^-~]*)\"\}$'\n'$ && ${BASH_REMATCH[1]} =~ $2 ]] && filter=
+	answer_check "$1" "$filter" "$3"
+}
 
 # took ACCEPTED REJECTED NAME: the last answer is 200 with these counts, as exactly.
-took() { answer_check 200 ".accepted == $1 and .rejected == $2 and .duplicate == 0" "$3"; }
+took() {
+	local body filter=".accepted == $1 and .rejected == $2 and .duplicate == 0"
+	IFS= read -r -d '' body <"$T/answer.body"
+	[ "$body" != "{\"accepted\":$1,\"duplicate\":0,\"rejected\":$2}"$'\n' ] || filter=
+	answer_check 200 "$filter" "$3"
+}
 
 
 ### The spool ###########################################################
@@ -589,10 +616,13 @@ spool_is_whole() {
 	[ "$(jq -c 'objects | 1' "$file" | wc -l)" = "$(lines "$file")" ] || { echo "not JSON"; return 1; }
 }
 
+# ids_of: the message ids of the records on standard input. sed would take ten times as long.
+ids_of() { grep -ao '"message_id":"[^"]*"' | cut -d '"' -f 4; }
+
 # ids [FILE]...: the message ids in the spool, sealed segments included; sorted.
 ids() {
 	[ $# -gt 0 ] || set -- "$S"/spool/events*.jsonl
-	cat "$@" 2>/dev/null | sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p' | sort
+	cat "$@" 2>/dev/null | ids_of | sort
 }
 
 # cgi NAME=VALUE...: the program as a CGI server runs it; body on standard input.

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/databases.sh"
 
-LOOPS=${LOOPS:-20}
+LOOPS=${LOOPS:-8}
 PINS=(--type '*.total=number' --type '*.paid=boolean' --type '*.note=text' --type '*.at=timestamp' --type '*._timestamp=text'
 	--type '*.long_*=number' --type '*.rare_*=text')
 SETTINGS='auth = none'
@@ -136,6 +136,7 @@ a_database() {
 	is "$KIND: it may be carried out twice" "$CODE $(requests)" '0 0'
 	as_spool "$KIND: which takes no new event"
 	in_any_form
+	running
 }
 
 # in_any_form: a number that is an id is one person in whatever form it was sent; a string is another.
@@ -281,34 +282,46 @@ hs erase --from-deletes
 is 'on_delete=ignore keeps the users of delete events' "$(requests) $(sqlite3 "$W/keeps.db" "SELECT count(*) FROM tracks WHERE user_id = 'u-2'")" '0 1'
 
 ### A loader that runs ##################################################
-spool_make 'compress = none'
-take "$T/first.jsonl"
-TO=sqlite:$W/w.db
-load_follow "${PINS[@]}" --to "$TO" --name w --every 20 --batch 7
-is_marked() { [ -e "$LOADS/w" ]; }
-wait_for 20 is_marked
-for ((loop = 1; loop <= LOOPS; loop++)); do
-	person=gone-$loop
-	for ((i = 0; i < 20; i++)); do
-		event_of "$loop-$i" userId "$person"
-		event_of "other-$loop-$i" userId "stays-$loop"
-	done >"$T/loop.jsonl"
-	sed -n 's/other-\(.*\)/more-\1/p' "$T/loop.jsonl" >"$T/more.jsonl"
-	take "$T/loop.jsonl"
-	chmod 644 "$T/more.jsonl"
-	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" import "$T/more.jsonl") >/dev/null 2>"$T/more.err" &
-	more=$!
-	hs erase --user "$person"
-	[ "$CODE" = 0 ] || break
-	wait "$more" || break
-	wait_for 30 is_done || break
-	[ "$(rows "$person")" = 0 ] || break
-done
-is "$LOOPS times: after the request no row of the person is left" $((loop - 1)) "$LOOPS"
-end_process "$FOLLOWER"
-into w
-as_spool 'and every row of the others is there'
-check 'the loader says what it did' grep -qE 'erased 1 ids as hookspool erase asked: [0-9]+ rows' "$T/follow.err"
+# running: persons are erased while a loader writes into TO, and other events come.
+running() {
+	local loop i person more
+	spool_make 'compress = none'
+	[ "$KIND" != sqlite ] || TO=sqlite:$W/running.db
+	"fresh_$KIND"
+	take "$T/first.jsonl"
+	load_follow "${PINS[@]}" --to "$TO" --name w --every 20 --batch 7
+	is_marked() { [ -e "$LOADS/w" ]; }
+	wait_for 20 is_marked
+	for ((loop = 1; loop <= LOOPS; loop++)); do
+		person=gone-$loop
+		for ((i = 0; i < 20; i++)); do
+			event_of "$loop-$i" userId "$person"
+			event_of "other-$loop-$i" userId "stays-$loop"
+		done >"$T/loop.jsonl"
+		sed -n 's/other-\(.*\)/more-\1/p' "$T/loop.jsonl" >"$T/more.jsonl"
+		take "$T/loop.jsonl"
+		chmod 644 "$T/more.jsonl"
+		(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" import "$T/more.jsonl") >/dev/null 2>"$T/more.err" &
+		more=$!
+		hs erase --user "$person"
+		[ "$CODE" = 0 ] || break
+		wait "$more" || break
+		wait_for 30 is_done || break
+		[ "$("left_$KIND" "$person")" = 0 ] || break
+	done
+	is "$KIND: $LOOPS times: after the request no row of the person is left" $((loop - 1)) "$LOOPS"
+	end_process "$FOLLOWER"
+	into w
+	as_spool "$KIND: and every row of the others is there"
+	check "$KIND: the loader says what it did" grep -qE 'erased 1 ids as hookspool erase asked: [0-9]+ rows' "$T/follow.err"
+}
+# left_KIND ID: the rows of a user; the whole dump is compared at the end.
+left_sqlite() { rows "$1"; }
+left_postgresql() { pg "SELECT (SELECT count(*) FROM segment.tracks WHERE user_id = '$1') + (SELECT count(*) FROM segment.order_completed WHERE user_id = '$1')"; }
+left_mariadb() { sql "SELECT (SELECT count(*) FROM tracks WHERE user_id = '$1') + (SELECT count(*) FROM order_completed WHERE user_id = '$1')"; }
+fresh_sqlite() { rm -f "${TO#sqlite:}"*; }
+fresh_postgresql() { pg 'DROP SCHEMA IF EXISTS segment CASCADE'; }
+fresh_mariadb() { mariadb_client -e 'DROP DATABASE segment; CREATE DATABASE segment'; }
 
 ### Each database #######################################################
 a_database sqlite ''

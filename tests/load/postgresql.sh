@@ -157,7 +157,8 @@ load_follow --to "$PG" --name gone --batch 20 --every 50
 check 'rows come' wait_for 20 has_rows tracks 100
 postgresql_stop QUIT
 check 'the loader says that the server is away' wait_for 20 grep -q 'the database is away' "$T/follow.err"
-check 'the server is there again' postgresql_run
+postgresql_run
+check 'the server is there again' pg 'SELECT 1'
 total=$(spooled | wc -l)
 check 'the loader goes on' wait_for 60 loaded gone "$total"
 end_process $FOLLOWER

@@ -1,5 +1,5 @@
 #!/bin/bash
-# hookspool load and servers of PostgreSQL and MariaDB: kills in --retype, no room, a right that is lost while it
+# hookspool load and servers of PostgreSQL and MariaDB: kills in --retype, no room, a right that is lost and a stop while it
 # follows, and TLS. SQLite has a disk that is full here.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/databases.sh"
@@ -65,6 +65,9 @@ no_room() { # FULL ROOM: commands
 	"$1"
 	parcels full 30
 	follows
+	check "$KIND: no room" wait_for 30 says 'the database has no room'
+	stopped 'without room'
+	follows
 	check "$KIND: no room: it tells, with the remedy" wait_for 30 says 'the database has no room: .*; make room, or raise its limit: the records wait in the spool$'
 	is "$KIND: it waits, and nothing is half done" "$(alive "$LOADER" && echo waits) $(whole)" "waits $((EVENTS - 30)) $((EVENTS - 30))"
 	"$2"
@@ -83,12 +86,42 @@ lost_right() { # REVOKE GRANT: commands
 	parcels lost 10
 	check "$KIND: a right is lost: it tells, with the statement that gives it back" wait_for 30 says 'permission denied.*GRANT '
 	is "$KIND: it stays, and nothing is half done" "$(alive "$LOADER" && echo stays) $(whole)" "stays $((EVENTS - 10)) $((EVENTS - 10))"
-	check "$KIND: SIGTERM ends it even so" end_process "$LOADER"
+	stopped 'without the right'
 	loads
 	is "$KIND: --once ends" "$CODE" 77
 	"$2" "$(sed -n 's/.*\(GRANT .*\)$/\1/p' "$T/load.err")"
 	loads
 	is "$KIND: after the statement of the message all is there once" "$CODE $(whole)" "0 $EVENTS $EVENTS"
+}
+
+### A stop while the database is away #################################
+# stopped NAME: SIGTERM ends the loader with 0: what it has not written waits in the spool.
+stopped() {
+	local code
+	kill "$LOADER"
+	check "$KIND: $1: SIGTERM ends it" wait_for 20 gone "$LOADER"
+	wait "$LOADER"
+	code=$?
+	is "$KIND: $1: the exit code is that of a stop" "$code" 0
+}
+# stops END RUN: commands that end the server and start it.
+stops() {
+	follows
+	parcels there 10
+	check "$KIND: it follows" wait_for 30 is_loaded
+	"$1"
+	parcels away 10
+	check "$KIND: the server is away" wait_for 30 says 'the database is away'
+	stopped 'while it waits with a batch'
+	follows
+	check "$KIND: the server is away at the start" wait_for 30 says 'the database is away'
+	stopped 'before its first connection'
+	behind --once --to "$TO" --type parcel.weight=number
+	check "$KIND: and for --once" wait_for 30 says 'the database is away'
+	stopped 'with --once'
+	"$2"
+	loads
+	is "$KIND: every row is there once" "$CODE $(whole)" "0 $EVENTS $EVENTS"
 }
 
 ### TLS #################################################################
@@ -134,6 +167,7 @@ if postgresql_start; then
 	kills_of_retype postgresql_dump
 	no_room full_postgresql room_postgresql
 	lost_right revoke_postgresql pg
+	stops postgresql_stop postgresql_run
 	postgresql_stop
 	printf '%s\n' 'local all all trust' 'hostssl all all 127.0.0.1/32 trust' >"$PGHOST/data/pg_hba.conf"
 	export PGPORT
@@ -169,6 +203,7 @@ if mariadb_start; then
 	kills_of_retype mariadb_dump
 	no_room full_mariadb room_mariadb
 	lost_right revoke_mariadb sql
+	stops mariadb_stop mariadb_run
 	sql "GRANT ALL ON segment.* TO loader@localhost; ALTER USER loader@localhost REQUIRE SSL"
 	mariadb_stop
 	port=$(port_random)

@@ -48,7 +48,7 @@ finds() { # WHAT ERROR -D...
 	result $? "$what"
 }
 
-echo 1..31
+echo 1..35
 holds 'three processes, two killed, a failed write-back' -DFAULTS=1 -DROTATIONS=0 -DLOSSES=0
 holds 'one killed, a failed write-back, a rotation, a lost state' -DFAULTS=1 -DCRASHES=1
 holds 'no kill, two failed write-backs, a rotation' -DFAULTS=2 -DCRASHES=0 -DLOSSES=0
@@ -67,7 +67,7 @@ finds 'defect: no mark, without any rotation or lost state' assertion -DNO_MARK 
 
 # budget NAME=N...: what may happen in the model of ship, and how often; nothing else does.
 budget() {
-	for name in KILLS TIMEOUTS CHANGES LOSSES EXPIRIES COPIES FILLS; do
+	for name in KILLS TIMEOUTS CHANGES LOSSES UNSEEN EXPIRIES COPIES FILLS; do
 		n=0
 		for given; do [ "${given%=*}" != $name ] || n=${given#*=}; done
 		printf ' -D%s=%s' $name "$n"
@@ -89,11 +89,13 @@ ship_finds() {
 }
 
 model=ship
-lost=linked doubled='message\[i\]' # words of the two assertions
+lost=whole doubled='message\[i\]' # words of the two assertions
 ship_holds 'a kill, an answer that is late, another leader, a window that ends' -DRECORDS=3 KILLS=1 TIMEOUTS=1 CHANGES=1 EXPIRIES=1
 ship_holds 'two kills, and the stream forgets' -DRECORDS=2 KILLS=2 LOSSES=1 EXPIRIES=1
 ship_holds 'the stream forgets twice, and others fill it up' -DRECORDS=2 LOSSES=2 FILLS=1 TIMEOUTS=1
 ship_holds 'another receiver sends the same event, and the leader changes' -DRECORDS=2 CHANGES=1 COPIES=1 EXPIRIES=1 TIMEOUTS=1
+# shellcheck disable=SC2046
+holds 'ship: the stream forgets, and the connection does not show it' -DWINDOW=1 -DRECORDS=3 $(budget KILLS=2 LOSSES=1 UNSEEN=1)
 ship_holds 'bytes of a dead connection are late, within the window' -DLATE_BYTES KILLS=1
 ship_finds 'it comes to the end' base -DNEVER_DONE KILLS=1
 ship_finds 'defect: after a kill all from the cursor on is sent' "$doubled" -DNO_ASK KILLS=1 EXPIRIES=1
@@ -105,5 +107,10 @@ ship_finds 'defect: an answer from before the stream forgot counts' "$lost" -DST
 ship_finds 'defect: it is not noticed that the stream forgot' "$lost" -DNO_REWIND LOSSES=1
 ship_finds 'defect: the cursor goes back in memory alone' "$lost" -DLATE_REWIND LOSSES=1 KILLS=1
 ship_finds 'defect: the last sequence alone tells that the stream forgot' "$lost" -DLAST_ALONE LOSSES=1 FILLS=1
+# shellcheck disable=SC2046
+finds 'ship: defect: the last message is believed' "assertion violated .*$lost" -DNO_WALK -DWINDOW=1 $(budget KILLS=1 LOSSES=1 UNSEEN=1)
+# shellcheck disable=SC2046
+finds 'ship: what is left: that, and others fill the end' "assertion violated .*$lost" -DWINDOW=1 $(budget KILLS=1 LOSSES=1 UNSEEN=1 FILLS=1)
+ship_finds 'what is left: that, and as much is stored before a kill as was forgotten' "$lost" -DRECORDS=2 KILLS=1 LOSSES=1 UNSEEN=1
 ship_finds 'what is left: bytes of a dead connection are late, beyond the window' "$doubled" -DLATE_BYTES KILLS=1 EXPIRIES=1
 exit $failed

@@ -12,6 +12,8 @@
  *   NO_REWIND      a stream that has forgotten records is not noticed
  *   LATE_REWIND    the cursor goes back in memory, and in its file only with the next answers
  *   LAST_ALONE     it is noticed by the stream's last sequence alone, which marks and others' messages move on
+ *   NO_WALK        a stream that has forgotten records is believed what its last message says, which was perhaps sent
+ *                  after that, and before it was noticed
  *   LATE_BYTES     no defect of ship: a server reads bytes of a dead connection after the mark was answered
  *   NEVER_DONE     no defect: claims that ship never comes to the end
  */
@@ -32,6 +34,9 @@
 #endif
 #ifndef LOSSES
 #define LOSSES 1    /* power cuts of all nodes: the stream forgets a tail that it has acknowledged */
+#endif
+#ifndef UNSEEN
+#define UNSEEN 0    /* of them those that the connection does not show */
 #endif
 #ifndef EXPIRIES
 #define EXPIRIES 1  /* of the window in which the stream refuses duplicates */
@@ -67,21 +72,23 @@ byte late_stored, late_at; /* … and its header */
 
 byte cursor = 1;   /* the first record that may lack an answer */
 byte c_top, c_own; /* the highest sequence that was seen by then, and that of a message of ours */
+byte c_back;       /* our messages from this sequence on say too much; 0: none do */
 
 /* --- ship --------------------------------------------------------------------------------------------------- */
 
 mtype = { DOUBT, MARKED, SENDING };
 mtype phase = DOUBT;
 byte base = 1;     /* all before it have an answer */
-byte top, own;     /* as in the cursor's file */
+byte top, own, back; /* as in the cursor's file */
 byte sent;         /* records on their way: a mask */
 byte answered[RECORDS + 2]; /* sequences, 0: none */
 byte floor[RECORDS + 2];    /* each message of the record has a higher sequence */
 byte mark_at;      /* the mark's sequence, 0: no answer yet */
-bool linked;       /* false: the nodes were away since the stream was asked */
+bool linked;       /* false: the nodes were away since the stream was asked, and ship knows it */
+bool whole;        /* false: the stream has lost something since it was asked */
 chan answers = [2] of { byte, byte, bool }; /* record, sequence, duplicate */
 
-byte kills = KILLS, timeouts = TIMEOUTS, changes = CHANGES, losses = LOSSES, expiries = EXPIRIES, copies = COPIES, fills = FILLS;
+byte kills = KILLS, timeouts = TIMEOUTS, changes = CHANGES, losses = LOSSES, unseen = UNSEEN, expiries = EXPIRIES, copies = COPIES, fills = FILLS;
 byte i, j, r, x; /* of the step that runs */
 bool forgot;
 
@@ -107,14 +114,14 @@ inline look_at_stream(n)
 	i = 0; j = 0
 }
 
-/* What counts as stored is in the stream, unless the nodes were away and ship has yet to ask. */
+/* What counts as stored is in the stream, unless that lost something and ship has yet to ask. */
 inline check_promise()
 {
 #ifdef NEVER_DONE
 	assert(base <= RECORDS);
 #endif
 	look_at_stream(agreed);
-	assert(!linked || phase != SENDING || (ALL_BELOW(base) & ~(x | forgotten)) == 0); /* LOST */
+	assert(!whole || phase != SENDING || (ALL_BELOW(base) & ~(x | forgotten)) == 0); /* LOST */
 	x = 0
 }
 
@@ -205,9 +212,11 @@ end:
 			printf("nodes: without power; the stream is back to sequence %d\n", x);
 			cut(x);
 			new_leader();
-			linked = false;
-			mark_at = 0;
-			late = 0 }
+			whole = false;
+			if
+			:: unseen > 0 -> unseen--
+			:: linked = false; mark_at = 0; late = 0
+			fi }
 	:: atomic { expiries > 0 && noted != 0 -> expiries--; noted = 0; printf("nodes: the window is over\n") }
 	:: atomic { copies > 0 && length < LOG ->
 			copies--;
@@ -256,7 +265,7 @@ inline die()
 {
 	kills--;
 	printf("ship: killed; begins at %d\n", cursor);
-	base = cursor; top = c_top; own = c_own;
+	base = cursor; top = c_top; own = c_own; back = c_back;
 	i = 1;
 	do
 	:: i > RECORDS -> break
@@ -266,6 +275,33 @@ inline die()
 	sent = 0; mark_at = 0; to_answer = 0;
 	drop_answers();
 	phase = DOUBT
+}
+
+/*
+ * x and j: what the last message of ours says that can be trusted. It is before `back`, or, as long as that is not
+ * known, for a record before the cursor, if there is one.
+ */
+inline walk_back()
+{
+	i = r; x = 1; j = 0;
+	do
+	:: i == 0 -> break
+	:: i > 0 && message[i] <= RECORDS && stored_at[i] < i && (back == 0 -> message[i] < cursor : i < back) ->
+		x = stored[i]; j = stored_at[i]; break
+	:: else -> i--
+	od;
+	if
+	:: i == 0 && back == 0 -> /* none is: the last one */
+		i = r;
+		do
+		:: i == 0 -> break
+		:: i > 0 && message[i] <= RECORDS && stored_at[i] < i -> x = stored[i]; j = stored_at[i]; break
+		:: else -> i--
+		od
+	:: else
+	fi;
+	back = (back == 0 -> i + 1 : back);
+	i = own
 }
 
 /* The answer to the mark is there. What the stream has is known now, and the rest is sent. */
@@ -279,16 +315,26 @@ inline asked()
 	:: else -> i--
 	od;
 #ifndef NO_REWIND
-	forgot = (agreed < top);
+	forgot = (agreed < top) || back != 0;
 #ifndef LAST_ALONE
 	forgot = forgot || i < own;
 #endif
+#ifndef NO_WALK
+	forgot = forgot || (i != 0 && j >= i);
 #endif
-	own = i; top = agreed; sent = 0; mark_at = 0;
+#endif
+	own = i; r = i;
+#ifndef NO_WALK
+	if
+	:: forgot -> walk_back()
+	:: else
+	fi;
+#endif
+	r = 0; top = agreed; sent = 0; mark_at = 0;
 	base = (base < x || forgot -> x : base);
 #ifndef LATE_REWIND
 	if
-	:: forgot -> cursor = base; c_top = top; c_own = own
+	:: forgot -> cursor = base; c_top = top; c_own = own; c_back = back
 	:: else
 	fi;
 #endif
@@ -313,6 +359,7 @@ inline asked()
 	drop_answers();
 #endif
 	linked = true;
+	whole = true;
 	phase = SENDING;
 	pass_answered();
 	printf("ship: has asked; begins at %d\n", base);
@@ -345,9 +392,13 @@ inline read_answer()
 #endif
 		if
 		:: x == 0 -> sent = sent & ~BIT(r) /* another copy is under way: send it again */
+		:: x != 0 && j == 0 && x <= floor[r] -> /* the stream went back */
+			back = x; c_back = x; c_top = top; c_own = own;
+			phase = DOUBT
 		:: else ->
 			answered[r] = x;
 			top = (x > top -> x : top);
+			back = (x > own && j == 0 -> 0 : back);
 			own = (x > own && j == 0 -> x : own);
 			pass_answered()
 		fi
@@ -393,7 +444,7 @@ end:
 		}
 	:: atomic { phase == SENDING && cursor != base ->
 			printf("ship: cursor %d\n", base);
-			cursor = base; c_top = top; c_own = own }
+			cursor = base; c_top = top; c_own = own; c_back = back }
 #ifdef CURSOR_FIRST
 	:: atomic { phase == SENDING && (sent & BIT(cursor)) != 0 -> cursor++ }
 #endif

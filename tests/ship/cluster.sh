@@ -30,7 +30,8 @@ node_kill() {
 	wait_for 120 at_end || not_ok "ship comes to the end without node $node" "$(tail -n 5 "$T/follow.err")"
 	kill -9 "$SHIP"
 	wait "$SHIP" 2>/dev/null
-	nats_run "$node" || not_ok "node $node comes back" "$(tail -n 5 "$T/nats-$node/log")"
+	# a server of 2.10 may take its time to catch up without new messages
+	nats_launch "$node" && nats_learn "$node" && wait_for 120 nats_healthy "$node" || not_ok "node $node comes back" "$(tail -n 5 "$T/nats-$node/log")"
 	node_kills=$((node_kills + 1))
 }
 has_stored() { [ "$(stored)" -gt $(($1 + 1)) ]; }
@@ -103,23 +104,21 @@ forget() {
 
 # judged WHAT: the judge can find fault.
 judged() {
-	python3 "$ROOT/tests/ship/judge.py" "$T/other" "$T"/nats-{a,b,c}/store >"$T/verdict"
-	is "the judge finds what is $1" "$(grep -c "$1 1\b" "$T/verdict")" 3
+	python3 "$ROOT/tests/ship/judge.py" "$T/other" "$T/nats-a/store" >"$T/verdict"
+	is "the judge finds what is $1" "$(grep -c "$1 1\b" "$T/verdict")" 1
 }
 
 nats_cluster "${NODES[@]}" || give_up 'the cluster starts'
 spool_make
 add 1000
 all_shipped 'a stream with a window of one second' --create --window 1s
-[ "${ONLY-kills}" != kills ] || kills
-[ "${ONLY-quorum}" != quorum ] || quorum
+kills
+quorum
 judge 'after kills and without a quorum'
-if [ -z "${ONLY-}" ]; then
-	forget
-	judge 'a stream that forgot'
-	sed '2d' "$T/lines" >"$T/other"
-	judged altered
-	{ cat "$T/lines"; echo '{"message_id":"e-0"}'; } >"$T/other"
-	judged lost
-fi
+forget
+judge 'a stream that forgot'
+sed '2d' "$T/lines" >"$T/other"
+judged altered
+{ cat "$T/lines"; echo '{"message_id":"e-0"}'; } >"$T/other"
+judged lost
 done_testing

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Answers that are no acknowledgements, from a scripted server: ship sends again what they were for, and each record is
-# stored once. SHIP_PROGRAM takes another program.
+# Answers that are no acknowledgements, from a scripted server that refuses no duplicates: ship sends again what they were
+# for, and each record is stored once. SHIP_PROGRAM takes another program.
 . "$(dirname "$0")/lib.sh"
 need_ship
 
@@ -11,9 +11,9 @@ answered() {
 	spool_make
 	add 40
 	rm -f "$T/dump"
-	fake_nats --dump "$T/dump" "$@" || give_up "$(cat "$T/fake.log")"
+	fake_nats --expired --dump "$T/dump" "$@" || give_up "$(cat "$T/fake.log")"
 	NATS_URL=([fake]=$FAKE_URL)
-	all_shipped "$name" --ack-wait 1s
+	all_shipped "$name" --ack-wait 500ms
 	end_process "$FAKE_PID"
 	is "$name: lost, doubled" "$(lines_of_spool | sort | comm -23 - <(sort -u "$T/dump") | wc -l) $(grep . "$T/dump" | sort | uniq -d | wc -l)" '0 0'
 }

@@ -97,4 +97,28 @@ TEST(sixty_four_bytes)
 		}
 }
 
+TEST(plain_blocks_are_passed)
+{
+	char text[4 * HS_SCAN64];
+
+	for (int c = 0; c < 256; c++)
+		for (size_t at = 0; at < sizeof text; at++) {
+			unsigned quotes = 2, best = 2, expected = 0;
+			size_t n = sizeof text - at % 3, end = n / HS_SCAN64 * HS_SCAN64;
+
+			memset(text, 'a', sizeof text);
+			text[at / 5] = '"';
+			text[at] = (char)c;
+			if (is_strange((unsigned char)c) && at / HS_SCAN64 * HS_SCAN64 < end)
+				end = at / HS_SCAN64 * HS_SCAN64;
+			for (size_t i = 0; i < end; i++)
+				expected += text[i] == '"';
+			if (hs_scan_plain(text, text + n, &quotes) != text + end ||
+			    hs_scan_plain_best(text, text + n, &best) != text + end)
+				fail_msg("byte %d at %zu", c, at);
+			assert_int_equal(__builtin_parity(quotes & 0xFFFF), (expected + 1) % 2);
+			assert_int_equal(__builtin_parity(best & 0xFFFF), (expected + 1) % 2);
+		}
+}
+
 TESTS("byte_scan", NULL, NULL)

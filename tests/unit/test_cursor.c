@@ -93,6 +93,91 @@ TEST(records_done_ahead_are_remembered)
 	assert_int_equal(hs_cursor_ahead(s.cursor)->to.number, 0);
 }
 
+static bool is_stream(const struct hs_cursor_stream *expected)
+{
+	return memcmp(hs_cursor_stream(s.cursor), expected, sizeof *expected) == 0;
+}
+
+/* The widest that each member can be, beside records done ahead. */
+TEST(a_stream_is_remembered)
+{
+	static const struct hs_cursor_stream none, stream = { .created = "2026-11-29T04:00:00.123456789+12:45:59.",
+		                                              .receiver = "kodabuziabcdefg",
+		                                              .sequence = UINT64_MAX,
+		                                              .own = UINT64_MAX - 1,
+		                                              .back = UINT64_MAX - 2,
+		                                              .kept = { UINT64_MAX, UINT64_MAX, UINT64_MAX, 0 } };
+	struct hs_ahead ahead = { .to = { 5, 6, 7, 0 }, .count = 1, .held = { { 8, { 9, 10, 11, 0 } } } };
+
+	assert_int_equal(reopen("ship"), HS_OK);
+	assert_true(is_stream(&none));
+	hs_cursor_set_stream(s.cursor, &stream);
+	assert_int_equal(hs_cursor_save(s.cursor, first), HS_OK);
+	assert_int_equal(reopen("ship"), HS_OK);
+	assert_true(stands_at(first) && is_stream(&stream));
+	assert_int_equal(hs_cursor_save_ahead(s.cursor, second, &ahead), HS_OK); /* a later save keeps it */
+	assert_int_equal(reopen("ship"), HS_OK);
+	assert_true(stands_at(second) && is_stream(&stream));
+	assert_memory_equal(hs_cursor_ahead(s.cursor), &ahead, sizeof ahead);
+	hs_cursor_set_stream(s.cursor, &none);
+	assert_int_equal(hs_cursor_save(s.cursor, first), HS_OK);
+	assert_int_equal(reopen("ship"), HS_OK);
+	assert_true(is_stream(&none));
+}
+
+TEST(a_damaged_stream_is_told)
+{
+#define HEAD \
+	"{\"number\":3,\"offset\":1000,\"edit\":2,\"before\":\"7\",\"spool\":\"5f\",\"epoch\":1,\"saved_at\":\"2026-" \
+	"11-23T10:15:00.123Z\""
+#define STREAM ",\"stream\":{\"created\":\"c\",\"receiver\":\"r\",\"sequence\":998,\"own\":990,\"back\":0}"
+	static const struct {
+		const char *text;
+		enum hs_result result;
+	} cases[] = {
+		{ HEAD "}\n", HS_OK },
+		{ HEAD STREAM ",\"kept\":[41,500,0]}\n", HS_OK },
+		{ HEAD ",\"ahead\":[44,0,0],\"held\":[]" STREAM ",\"kept\":[41,500,0]}\n", HS_OK },
+		{ HEAD STREAM ",\"kept\":[41,500,0]}", HS_E_CURSOR },
+		{ HEAD STREAM ",\"kept\":[41,500,0]}\n\n", HS_E_CURSOR },
+		{ HEAD STREAM ",\"kept\":[41,500]}\n", HS_E_CURSOR },
+		{ HEAD
+		  ",\"stream\":{\"created\":\"c\",\"receiver\":\"r\",\"sequence\":998,\"own\":990},\"kept\":[1,0,0]}\n",
+		  HS_E_CURSOR },
+		{ HEAD STREAM "}\n", HS_E_CURSOR },
+		{ HEAD ",\"kept\":[41,500,0]}\n", HS_E_CURSOR },
+		{ HEAD ",\"stream\":{}}\n", HS_E_CURSOR },
+		{ HEAD STREAM ",\"kept\":[41,500,0],\"more\":1}\n", HS_E_CURSOR },
+		{ HEAD STREAM ",\"kept\":[41,500,0],\"ahead\":[44,0,0],\"held\":[]}\n", HS_E_CURSOR },
+	};
+
+	spooldir_mkdir(&s.d, ".hookspool/cursors");
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		spooldir_write(&s.d, ".hookspool/cursors/ship", hs_slice_str(cases[i].text));
+		if (reopen("ship") != cases[i].result)
+			fail_msg("%s", cases[i].text);
+	}
+}
+
+/* Retention keeps what the cursor has passed a moment ago. */
+TEST(the_kept_place_counts_for_retention)
+{
+	static const struct {
+		uint64_t kept, oldest;
+	} cases[] = { { 0, 3 }, { 1, 1 }, { 3, 3 }, { 4, 3 } };
+	struct hs_cursor_stream stream = { .created = "c", .receiver = "r" };
+	uint64_t oldest;
+
+	assert_int_equal(reopen("ship"), HS_OK);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		stream.kept = (struct hs_position){ .number = cases[i].kept };
+		hs_cursor_set_stream(s.cursor, &stream);
+		assert_int_equal(hs_cursor_save(s.cursor, first), HS_OK);
+		assert_int_equal(hs_cursor_oldest(s.o.dir.private_dir, &oldest), HS_OK);
+		assert_int_equal(oldest, cases[i].oldest);
+	}
+}
+
 TEST(names)
 {
 	static const char *const bad[] = { "", ".x", "a/b", "a~", "..", "a b", "\xc3\xa9", "a\n" };

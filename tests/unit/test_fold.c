@@ -61,7 +61,7 @@ FIXTURE(end)
 
 /* A row of identifies; "": NULL. `rest`: what _rest says of n, as the text that was sent. */
 struct given {
-	char id[8], timestamp[32], received_at[32], value[OWN][16], rest[16];
+	char id[16], timestamp[32], received_at[32], value[OWN][16], rest[16];
 };
 
 static struct given random_row(struct random_source *r, unsigned i)
@@ -143,41 +143,54 @@ static void value_is(const struct hs_target_rows *made, const char *column, cons
 	assert_string_equal(expected, "");
 }
 
+static void fold_random_rows(struct fixture *f, struct random_source *r, unsigned rows)
+{
+	struct hs_fold_end how = { .id = HS_SLICE("u-1"), .numbers = HS_NUMBER_EXACT };
+	struct given *row = calloc(rows, sizeof *row);
+	unsigned *order = calloc(rows, sizeof *order);
+	const struct given *plan, *n;
+	struct hs_target_rows made;
+	char rest[64] = "";
+
+	assert_true(hs_fold_begin(f->fold, f->from, f->to));
+	assert_true(hs_fold_is_empty(f->fold));
+	for (unsigned i = 0; i < rows; i++) {
+		unsigned other = random_below(r, i + 1);
+
+		row[i] = random_row(r, i);
+		order[i] = order[other];
+		order[other] = i;
+	}
+	for (unsigned i = 0; i < rows; i++)
+		add(f, &row[order[i]]);
+	assert_true(hs_fold_end(f->fold, &how, &made));
+	plan = latest(row, rows, 0);
+	n = latest(row, rows, 1);
+	if (n != NULL && n->rest[0] != '\0')
+		snprintf(rest, sizeof rest, "{\"n\":\"\\\"%s\\\"\"}", n->rest);
+	value_is(&made, "id", "u-1");
+	value_is(&made, "plan", plan == NULL ? "" : plan->value[0]);
+	value_is(&made, "n", n == NULL ? "" : n->value[1]);
+	value_is(&made, "_rest", rest);
+	assert_int_equal(strncmp(hs_fold_first_key(f->fold), "2026-11-23T10:15:0", 18), 0);
+	free(row);
+	free(order);
+}
+
 TEST_WITH(random_rows_in_any_order_become_what_a_plain_fold_says, make, end)
 {
-	struct fixture *f = *state;
-	uint64_t seed = random_seed();
-	struct random_source r = random_new(seed);
-	struct hs_fold_end how = { .id = HS_SLICE("u-1"), .numbers = HS_NUMBER_EXACT };
+	struct random_source r = random_new(random_seed());
 
-	for (int run = 0; run < 2000; run++) {
-		struct given row[ROWS_MAX];
-		unsigned rows = 1 + random_below(&r, ROWS_MAX), order[ROWS_MAX];
-		const struct given *plan, *n;
-		struct hs_target_rows made;
-		char rest[64] = "";
+	for (int run = 0; run < 2000; run++)
+		fold_random_rows(*state, &r, 1 + random_below(&r, ROWS_MAX));
+}
 
-		assert_true(hs_fold_begin(f->fold, f->from, f->to));
-		assert_true(hs_fold_is_empty(f->fold));
-		for (unsigned i = 0; i < rows; i++) {
-			unsigned other = random_below(&r, i + 1);
+TEST_WITH(thousands_of_rows_of_which_most_are_overwritten, make, end)
+{
+	struct random_source r = random_new(random_seed());
 
-			row[i] = random_row(&r, i);
-			order[i] = order[other];
-			order[other] = i;
-		}
-		for (unsigned i = 0; i < rows; i++)
-			add(f, &row[order[i]]);
-		assert_true(hs_fold_end(f->fold, &how, &made));
-		plan = latest(row, rows, 0);
-		n = latest(row, rows, 1);
-		if (n != NULL && n->rest[0] != '\0')
-			snprintf(rest, sizeof rest, "{\"n\":\"\\\"%s\\\"\"}", n->rest);
-		value_is(&made, "id", "u-1");
-		value_is(&made, "plan", plan == NULL ? "" : plan->value[0]);
-		value_is(&made, "n", n == NULL ? "" : n->value[1]);
-		value_is(&made, "_rest", rest);
-	}
+	for (int run = 0; run < 10; run++)
+		fold_random_rows(*state, &r, 1 + random_below(&r, 5000));
 }
 
 TESTS("fold", NULL, NULL)

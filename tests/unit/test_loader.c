@@ -280,6 +280,50 @@ TEST_WITH(only_once_is_a_denial_final, make, end)
 	assert_int_equal(start(f), EX_NOPERM);
 }
 
+static bool asked_to_stop(void *context)
+{
+	(void)context;
+	return true;
+}
+
+static void stop_after_failure(const char *expected, enum memory_call call, enum hs_target_result with)
+{
+	void *state = NULL;
+	struct fixture *f;
+	char *dump;
+	int code;
+
+	make(&state);
+	f = state;
+	f->options.stop = asked_to_stop;
+	f->m->fail = call;
+	f->m->fail_in = 1;
+	f->m->fail_with = with;
+	code = start(f);
+	if (code == 0)
+		code = add_all(f, ALL);
+	assert_int_equal(code, HS_LOADER_STOPPED);
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add_all(f, ALL), 0);
+	dump = memory_target_dump(f->m);
+	assert_string_equal(dump, expected);
+	free(dump);
+	end(&state);
+}
+
+TEST(stop_ends_a_wait_for_the_database_and_loses_nothing)
+{
+	static const enum hs_target_result with[] = { HS_TARGET_AWAY, HS_TARGET_AGAIN, HS_TARGET_FULL,
+		                                      HS_TARGET_DENIED };
+	static const enum memory_call calls[] = { MEMORY_CONNECT, MEMORY_BEGIN, MEMORY_INSERT, MEMORY_COMMIT };
+	char *expected = undisturbed();
+
+	for (size_t i = 0; i < sizeof with / sizeof *with; i++)
+		for (size_t call = 0; call < sizeof calls / sizeof *calls; call++)
+			stop_after_failure(expected, calls[call], with[i]);
+	free(expected);
+}
+
 /* --- rows that are refused ---------------------------------------------------------- */
 
 TEST_WITH(refused_row_among_thousands_is_found, make, end)
@@ -684,6 +728,28 @@ static char *loaded(struct random_source *r, unsigned batch)
 	dump = memory_target_dump(f->m);
 	end(&state);
 	return dump;
+}
+
+/* Values that the line has in another form than the database, beside those that it has in the same. */
+TEST_WITH(later_of_two_fields_with_one_column_counts, make, end)
+{
+	static const char *const fields[][2] = {
+		{ "\"properties_orderId\":\"a\\tb\",\"properties_order_id\":\"plain\"", "plain" },
+		{ "\"properties_orderId\":\"plain\",\"properties_order_id\":\"a\\tb\"", "a\tb" },
+		{ "\"properties_orderId\":\"c\\td\",\"properties_order_id\":\"a\\tb\"", "a\tb" },
+	};
+	struct fixture *f = *state;
+
+	assert_int_equal(start(f), 0);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(add_track(f, i, fields[i][0]), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		char id[16];
+
+		snprintf(id, sizeof id, "m%u", i);
+		assert_string_equal(memory_target_value(f->m, "bought", id, "order_id"), fields[i][1]);
+	}
 }
 
 TEST(any_order_and_any_batch_size_end_in_the_same_rows)

@@ -383,7 +383,7 @@ NATS_TEST(each_record_is_stored_once_through_kills_of_the_server)
 	settle(); /* the last kill may have come after the last record */
 	times = calloc(s.count + 1, sizeof *times);
 	assert_non_null(times);
-	assert_int_equal(hs_engine_walk(s.e, 1, 0, count_once, times, &failure), 0);
+	assert_int_equal(hs_engine_walk(s.e, HS_WALK_OWN, 1, 0, count_once, times, &failure), 0);
 	for (uint64_t n = 1; n <= s.count; n++)
 		assert_int_equal(times[n], 1);
 	assert_true(s.generation >= 4);
@@ -418,7 +418,7 @@ NATS_TEST(a_walk_tells_each_message_in_order_and_no_mark)
 	assert_int_equal(hs_engine_look(e, &stream, &failure), EX_NOINPUT);
 	make_stream(e);
 	make_stream(e);
-	assert_int_equal(hs_engine_walk(e, 1, 0, each_place, &last, &failure), 0);
+	assert_int_equal(hs_engine_walk(e, HS_WALK_OWN, 1, 0, each_place, &last, &failure), 0);
 	assert_int_equal(last, 0);
 	for (uint64_t n = 1; n <= 300; n++) {
 		if (n % 100 == 50) {
@@ -429,12 +429,12 @@ NATS_TEST(a_walk_tells_each_message_in_order_and_no_mark)
 	}
 	for (uint64_t n = 1; n <= 300; n++)
 		answer(e);
-	assert_int_equal(hs_engine_walk(e, 200, 0, each_place, &last, &failure), 0);
+	assert_int_equal(hs_engine_walk(e, HS_WALK_OWN, 200, 0, each_place, &last, &failure), 0);
 	assert_int_equal(last, 293);
 	last = 0;
-	assert_int_equal(hs_engine_walk(e, 1, hs_io_now() + 3600000, each_place, &last, &failure), 0);
+	assert_int_equal(hs_engine_walk(e, HS_WALK_OWN, 1, hs_io_now() + 3600000, each_place, &last, &failure), 0);
 	assert_int_equal(last, 0);
-	assert_int_equal(hs_engine_walk(e, 1, hs_io_now() - 3600000, each_place, &last, &failure), 0);
+	assert_int_equal(hs_engine_walk(e, HS_WALK_OWN, 1, hs_io_now() - 3600000, each_place, &last, &failure), 0);
 	assert_int_equal(last, 293);
 	assert_int_equal(hs_engine_look(e, &stream, &failure), 0);
 	assert_int_equal(stream.messages, 303);

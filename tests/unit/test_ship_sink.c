@@ -89,8 +89,7 @@ static struct scene {
 	struct spooldir d;
 	struct hs_spool *spool;
 	char config[PATH_MAX];
-	struct hs_ship_counts counts;
-	uint64_t went_back;
+	struct hs_ship_figures counts;
 	struct hs_sink_ship_options options;
 	struct hs_engine engine;
 } s;
@@ -105,12 +104,17 @@ static uint64_t store(const struct stored *message)
 	return m->sequence;
 }
 
+static void lose_end(size_t n)
+{
+	while (n-- > 0 && w->count > 0)
+		w->last = w->stored[--w->count].sequence - 1;
+}
+
 /* The servers lose power: messages from the stream's end, and whatever is on its way to them. */
 static void forget(size_t n)
 {
 	w->on_way = 0;
-	while (n-- > 0 && w->count > 0)
-		w->last = w->stored[--w->count].sequence - 1;
+	lose_end(n);
 }
 
 static void answer(struct hs_engine *e, uint64_t tag, enum hs_answer_kind kind, uint64_t sequence)
@@ -215,7 +219,7 @@ static void cut(struct hs_engine *e)
 {
 	w->cut_after = 0;
 	if (w->cut_unseen) {
-		forget(w->cut_lost);
+		lose_end(w->cut_lost);
 		return;
 	}
 	e->head = e->tail; /* the answers are lost */
@@ -310,11 +314,12 @@ bool hs_engine_asked(struct hs_engine *e, struct hs_engine_asked *asked)
 	return true;
 }
 
-int hs_engine_walk(struct hs_engine *e, uint64_t from, int64_t since_ms,
+int hs_engine_walk(struct hs_engine *e, enum hs_walk of, uint64_t from, int64_t since_ms,
                    bool (*each)(void *context, uint64_t sequence, const struct hs_places *places, struct hs_slice id),
                    void *context, struct hs_engine_failure *failure)
 {
 	(void)e;
+	(void)of;
 	(void)since_ms;
 	(void)failure;
 	for (size_t i = 0; i < w->count; i++)
@@ -367,8 +372,7 @@ static void make(const char *words)
 		                                   .hold_ms = 1000,
 		                                   .once = true,
 		                                   .quiet = true,
-		                                   .counts = &s.counts,
-		                                   .went_back = &s.went_back };
+		                                   .counts = &s.counts };
 }
 
 static void finish(void)
@@ -501,7 +505,7 @@ TEST(test_sequence_zero_is_no_answer)
 	assert_int_equal(run(), 0);
 	assert_stored(TEN);
 	assert_int_equal(w->sends, 12);
-	assert_int_equal(s.counts.zero, 2);
+	assert_int_equal(s.counts.sequence_zero, 2);
 	finish();
 }
 
@@ -626,6 +630,58 @@ TEST(test_a_stream_that_forgets_and_the_connection_stays)
 	assert_int_equal(run(), 0);
 	w->false_claim = false; /* between the loss and the answer that shows it */
 	assert_stored(many("m", 0, 60));
+	finish();
+}
+
+/* The stream loses messages at the 40th send, which the connection does not show, and ship is killed later. */
+static void kill_after_unseen_loss(size_t lost, size_t sends, size_t on_way)
+{
+	make(many("m", 0, 60));
+	w->most_on_way = on_way;
+	w->cut_after = 40;
+	w->cut_lost = lost;
+	w->cut_unseen = true;
+	w->kill_after = sends;
+	run_apart();
+	reset_script();
+	assert_int_equal(run(), 0);
+	w->false_claim = false;
+	assert_stored(many("m", 0, 60));
+	finish();
+}
+
+/* More is lost than is in flight, so no kill hides it. */
+TEST(test_a_kill_after_a_loss_that_the_connection_did_not_show)
+{
+	for (size_t sends = 40; sends < 70; sends++)
+		kill_after_unseen_loss(12 + sends % 20, sends, sends % 8);
+}
+
+/* Messages that were sent before an answer showed the loss go on claiming too much, until a later message is stored. */
+TEST(test_a_kill_while_a_loss_is_repaired_that_the_connection_did_not_show)
+{
+	for (size_t sends = 49; sends < 60; sends++)
+		kill_after_unseen_loss(3, sends, 7);
+}
+
+/* The cursor is after what is lost, and the messages since then do not show it. */
+TEST(test_a_kill_after_a_loss_that_the_cursor_shows)
+{
+	make(many("m", 0, 60));
+	assert_int_equal(run(), 0);
+	assert_result(events_append(s.spool, "x y z", NULL), HS_OK);
+	reset_script();
+	w->most_on_way = 7;
+	w->cut_after = 1;
+	w->cut_lost = 20;
+	w->cut_unseen = true;
+	w->kill_after = 3;
+	assert_int_equal(run_apart(), 9);
+	reset_script();
+	assert_int_equal(run(), 0);
+	w->false_claim = false;
+	assert_stored(many("m", 0, 60));
+	assert_stored("x y z");
 	finish();
 }
 

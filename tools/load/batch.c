@@ -102,6 +102,8 @@ static bool add_cell(struct hs_batch *b, struct hs_catalogue *c, struct hs_catal
 		return true;
 	}
 	to->column = (uint32_t)column;
+	if (to->column < t->present)
+		return true;
 	hs_catalogue_note(c, t, (size_t)column, hs_value_type(&cell->value));
 	return hs_catalogue_note_path(t, (size_t)column, cell->path);
 }

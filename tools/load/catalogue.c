@@ -15,6 +15,7 @@ static void free_table(struct hs_catalogue_table *t)
 		return;
 	hs_target_table_free(&t->table);
 	free(t->slot);
+	free(t->after);
 	free(t);
 }
 
@@ -45,12 +46,17 @@ static size_t slot_of(const struct hs_catalogue_table *t, struct hs_slice name)
 static bool grow_slots(struct hs_catalogue_table *t)
 {
 	size_t slots = t->slots == 0 ? 64 : 2 * t->slots;
-	uint32_t *slot = calloc(slots, sizeof *slot);
+	uint32_t *slot = calloc(slots, sizeof *slot), *after = calloc(slots, sizeof *after);
 
-	if (slot == NULL)
+	if (slot == NULL || after == NULL) {
+		free(slot);
+		free(after);
 		return false;
+	}
 	free(t->slot);
+	free(t->after);
 	t->slot = slot;
+	t->after = after;
 	t->slots = slots;
 	for (size_t i = 0; i < t->table.columns; i++)
 		t->slot[slot_of(t, hs_slice_str(t->table.column[i].name))] = (uint32_t)i + 1;
@@ -67,10 +73,29 @@ static bool add_column(struct hs_catalogue_table *t, struct hs_slice name, enum 
 	return true;
 }
 
-/* The index of a column; -1: there is none. */
-static ptrdiff_t find_column(const struct hs_catalogue_table *t, struct hs_slice name)
+static bool is_named(const struct hs_catalogue_table *t, size_t column, struct hs_slice name)
 {
-	return t->slots == 0 ? -1 : (ptrdiff_t)t->slot[slot_of(t, name)] - 1;
+	return hs_slice_eq(hs_slice_str(t->table.column[column].name), name);
+}
+
+/* The index of a column; -1: there is none. Rows ask for their columns in the same order, mostly. */
+static ptrdiff_t find_column(struct hs_catalogue_table *t, struct hs_slice name)
+{
+	size_t guess, found;
+
+	if (t->table.columns == 0)
+		return -1;
+	guess = t->after[t->last];
+	if (is_named(t, guess, name)) {
+		t->last = guess;
+		return (ptrdiff_t)guess;
+	}
+	found = t->slot[slot_of(t, name)];
+	if (found == 0)
+		return -1;
+	t->after[t->last] = (uint32_t)found - 1;
+	t->last = found - 1;
+	return (ptrdiff_t)found - 1;
 }
 
 ptrdiff_t hs_catalogue_column(struct hs_catalogue *c, struct hs_catalogue_table *t, struct hs_slice name, bool *full)

@@ -1,9 +1,14 @@
 #include "tools/load/fold.h"
 #include "base/array.h"
 #include "event/json.h"
+#include "tools/load/members.h"
+#include "tools/load/row_values.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* Rows are thinned when there are so many of them, or so much text of theirs, and twice as much as the last time left. */
+enum { THIN_PIECES = 1024, THIN_BYTES = 1024 * 1024 };
 
 /* A row that was added: its key, and its values, in `text`; an offset of -1 is NULL. */
 struct piece {
@@ -25,6 +30,9 @@ struct hs_fold {
 	size_t spans, spans_cap;
 	struct piece *piece;
 	size_t pieces, pieces_cap;
+	size_t thin_pieces, thin_bytes; /* thin the rows at this size */
+	bool *given;                    /* while they are thinned: a later row has a value for this column … */
+	struct hs_members seen;         /* … or for this name in its _rest */
 	ptrdiff_t timestamp, received_at, id, rest; /* indexes in `column` */
 
 	struct hs_json json;
@@ -33,9 +41,7 @@ struct hs_fold {
 	size_t *to_column;
 	struct hs_slice *value;
 	size_t out_cap;
-	char **rest_name; /* what is in _rest so far, by column … */
-	char **rest_value;
-	size_t rests, rests_cap, values_cap;
+	struct hs_members in_rest; /* so far */
 };
 
 struct hs_fold *hs_fold_new(void)
@@ -47,21 +53,15 @@ struct hs_fold *hs_fold_new(void)
 	return f;
 }
 
-static void forget_rest(struct hs_fold *f)
-{
-	for (; f->rests > 0; f->rests--) {
-		free(f->rest_name[f->rests - 1]);
-		free(f->rest_value[f->rests - 1]);
-	}
-}
-
 static void forget(struct hs_fold *f)
 {
 	while (f->pieces > 0)
 		free(f->piece[--f->pieces].key);
-	forget_rest(f);
+	hs_members_forget(&f->in_rest);
 	f->spans = 0;
-	hs_buf_reset(&f->text);
+	f->thin_pieces = THIN_PIECES;
+	f->thin_bytes = THIN_BYTES;
+	hs_buf_shrink(&f->text, HS_ROW_VALUES_KEEP);
 }
 
 void hs_fold_free(struct hs_fold *f)
@@ -80,8 +80,9 @@ void hs_fold_free(struct hs_fold *f)
 	free(f->piece);
 	free(f->to_column);
 	free(f->value);
-	free(f->rest_name);
-	free(f->rest_value);
+	free(f->given);
+	hs_members_free(&f->seen);
+	hs_members_free(&f->in_rest);
 	free(f);
 }
 
@@ -184,11 +185,157 @@ static char *make_key(struct hs_fold *f, const struct hs_slice *value)
 	return hs_buf_ok(&f->key) ? strndup(f->key.p, f->key.n) : NULL;
 }
 
+/* A column of the rows that a person's row does not have, or has otherwise. */
+static bool is_own(struct hs_slice name)
+{
+	static const char *const names[] = { "id", "_rest", "user_id", "group_id", "anonymous_id" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (hs_slice_eq(name, hs_slice_str(names[i])))
+			return true;
+	return false;
+}
+
+/* Calls `take` with each member of a row's _rest that is of the person, and not of the message. */
+static bool each_member(struct hs_fold *f, struct hs_slice rest,
+                        bool (*take)(struct hs_fold *f, struct hs_slice name, struct hs_slice value))
+{
+	struct hs_json *j = &f->json;
+
+	if (rest.p == NULL || hs_json_document(j, rest) != HS_OK || j->tok[0].kind != HS_JSON_OBJECT)
+		return true;
+	for (uint32_t key = 1; key < j->tok[0].next; key = j->tok[key + 1].next) {
+		struct hs_slice name;
+
+		hs_buf_reset(&f->scratch);
+		hs_json_unescape(hs_json_inner(j, key), &f->scratch);
+		name = hs_buf_slice(&f->scratch);
+		if (!hs_buf_ok(&f->scratch) || (!is_own(name) && !take(f, name, hs_json_raw(j, key + 1))))
+			return false;
+	}
+	return true;
+}
+
+static struct hs_slice text_at(const struct hs_fold *f, const struct span *at)
+{
+	return at->start < 0 ? HS_SLICE_NONE : hs_slice(f->text.p + at->start, at->n);
+}
+
+/* --- fewer rows ---------------------------------------------------------------------- */
+
+static int by_key(const void *a, const void *b)
+{
+	return strcmp(((const struct piece *)a)->key, ((const struct piece *)b)->key);
+}
+
+/* Rows in the order in which they were added. */
+static int by_place(const void *a, const void *b)
+{
+	const struct piece *x = a, *y = b;
+
+	return (x->value > y->value) - (x->value < y->value);
+}
+
+static bool see_member(struct hs_fold *f, struct hs_slice name, struct hs_slice value)
+{
+	(void)value;
+	for (size_t i = 0; i < f->columns; i++)
+		if (hs_slice_eq(hs_slice_str(f->from->table.column[f->column[i]].name), name))
+			f->given[i] = true;
+	return hs_members_add(&f->seen, name);
+}
+
+/* Drops the values of a row that a later one overwrites; *left: whether it has others. The later ones were seen. */
+static bool thin(struct hs_fold *f, const struct piece *piece, bool *left)
+{
+	size_t seen = f->seen.count;
+
+	*left = false;
+	if (f->rest >= 0) {
+		struct span *rest = &f->at[piece->value + (size_t)f->rest];
+
+		if (!each_member(f, text_at(f, rest), see_member))
+			return false;
+		if (f->seen.count == seen)
+			rest->start = -1;
+	}
+	for (size_t i = 0; i < f->columns; i++) {
+		struct span *at = &f->at[piece->value + i];
+
+		if ((ptrdiff_t)i != f->rest && f->given[i])
+			at->start = -1;
+		*left = *left || at->start >= 0;
+		f->given[i] = f->given[i] || at->start >= 0;
+	}
+	return true;
+}
+
+/* Moves what is left together. */
+static void close_gaps(struct hs_fold *f)
+{
+	size_t spans = 0, text = 0;
+
+	qsort(f->piece, f->pieces, sizeof *f->piece, by_place);
+	for (size_t i = 0; i < f->pieces; i++) {
+		memmove(f->at + spans, f->at + f->piece[i].value, f->columns * sizeof *f->at);
+		f->piece[i].value = spans;
+		for (size_t c = 0; c < f->columns; c++) {
+			struct span *at = &f->at[spans++];
+
+			if (at->start < 0)
+				continue;
+			memmove(f->text.p + text, f->text.p + at->start, at->n);
+			at->start = (ptrdiff_t)text;
+			text += at->n;
+		}
+	}
+	f->spans = spans;
+	f->text.n = text;
+}
+
+/*
+ * Makes do with the values that count: the latest of each column, and each _rest that says something of its own. The
+ * first key and the last stay. False: out of memory.
+ */
+static bool thin_all(struct hs_fold *f)
+{
+	size_t left = 0;
+	bool *given = realloc(f->given, f->columns * sizeof *given);
+
+	if (given == NULL)
+		return false;
+	f->given = given;
+	memset(given, 0, f->columns * sizeof *given);
+	hs_members_forget(&f->seen);
+	qsort(f->piece, f->pieces, sizeof *f->piece, by_key);
+	for (size_t i = f->pieces; i-- > 0;) {
+		struct piece piece = f->piece[i];
+		bool keeps;
+
+		if (!thin(f, &piece, &keeps))
+			return false;
+		if (!keeps && i > 0 && i + 1 < f->pieces) {
+			free(piece.key);
+			f->piece[i].key = NULL;
+		}
+	}
+	for (size_t i = 0; i < f->pieces; i++)
+		if (f->piece[i].key != NULL)
+			f->piece[left++] = f->piece[i];
+	f->pieces = left;
+	close_gaps(f);
+	f->thin_pieces = left < THIN_PIECES / 2 ? THIN_PIECES : 2 * left;
+	f->thin_bytes = f->text.n < THIN_BYTES / 2 ? THIN_BYTES : 2 * f->text.n;
+	return true;
+}
+
 bool hs_fold_add(void *fold, const struct hs_slice *value)
 {
 	struct hs_fold *f = fold;
 	char *key;
 
+	if ((f->pieces >= f->thin_pieces || f->text.n >= f->thin_bytes) && !thin_all(f))
+		return false;
 	if (!HS_ARRAY_ROOM(&f->piece, f->pieces, &f->pieces_cap))
 		return false;
 	key = make_key(f, value);
@@ -206,11 +353,6 @@ bool hs_fold_add(void *fold, const struct hs_slice *value)
 
 /* --- the fold -------------------------------------------------------------------------- */
 
-static int by_key(const void *a, const void *b)
-{
-	return strcmp(((const struct piece *)a)->key, ((const struct piece *)b)->key);
-}
-
 /* The index in `to` of a column of that name; -1: it has none. */
 static ptrdiff_t column_named(const struct hs_catalogue_table *to, struct hs_slice name)
 {
@@ -218,41 +360,6 @@ static ptrdiff_t column_named(const struct hs_catalogue_table *to, struct hs_sli
 		if (hs_slice_eq(hs_slice_str(to->table.column[i].name), name))
 			return (ptrdiff_t)i;
 	return -1;
-}
-
-/* Notes that a column has its value in _rest, as JSON text inside a string; `value` NULL: no more. */
-static bool set_rest(struct hs_fold *f, struct hs_slice name, const struct hs_slice *value)
-{
-	size_t i = 0;
-
-	while (i < f->rests && !hs_slice_eq(hs_slice_str(f->rest_name[i]), name))
-		i++;
-	if (i == f->rests) {
-		if (value == NULL)
-			return true;
-		if (!HS_ARRAY_ROOM(&f->rest_name, f->rests, &f->rests_cap) ||
-		    !HS_ARRAY_ROOM(&f->rest_value, f->rests, &f->values_cap))
-			return false;
-		f->rest_value[i] = NULL;
-		f->rest_name[i] = strndup(name.p, name.n);
-		if (f->rest_name[i] == NULL)
-			return false;
-		f->rests++;
-	}
-	free(f->rest_value[i]);
-	f->rest_value[i] = value == NULL ? NULL : strndup(value->p, value->n);
-	return value == NULL || f->rest_value[i] != NULL;
-}
-
-/* A column of the rows that a person's row does not have, or has otherwise. */
-static bool is_own(struct hs_slice name)
-{
-	static const char *const names[] = { "id", "_rest", "user_id", "group_id", "anonymous_id" };
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (hs_slice_eq(name, hs_slice_str(names[i])))
-			return true;
-	return false;
 }
 
 bool hs_fold_is_plain(const struct hs_fold *f)
@@ -273,29 +380,13 @@ bool hs_fold_is_plain(const struct hs_fold *f)
 	return true;
 }
 
-/* Takes over the members of a row's _rest. */
-static bool add_rest(struct hs_fold *f, struct hs_slice text)
+static bool take_member(struct hs_fold *f, struct hs_slice name, struct hs_slice value)
 {
-	struct hs_json *j = &f->json;
+	ptrdiff_t column = column_named(f->to, name);
 
-	if (text.p == NULL || hs_json_document(j, text) != HS_OK || j->tok[0].kind != HS_JSON_OBJECT)
-		return true;
-	for (uint32_t key = 1; key < j->tok[0].next; key = j->tok[key + 1].next) {
-		struct hs_slice value = hs_json_raw(j, key + 1), name;
-		ptrdiff_t column;
-
-		hs_buf_reset(&f->scratch);
-		hs_json_unescape(hs_json_inner(j, key), &f->scratch);
-		name = hs_buf_slice(&f->scratch);
-		if (is_own(name)) /* of the message, not of the person */
-			continue;
-		column = column_named(f->to, name);
-		if (!hs_buf_ok(&f->scratch) || !set_rest(f, name, &value))
-			return false;
-		if (column >= 0)
-			f->value[column] = HS_SLICE_NONE;
-	}
-	return true;
+	if (column >= 0)
+		f->value[column] = HS_SLICE_NONE;
+	return hs_members_set(&f->in_rest, name, &value);
 }
 
 /* A value that the column of the other table does not take goes to _rest, as JSON. */
@@ -314,7 +405,7 @@ static bool move_to_rest(struct hs_fold *f, struct hs_slice name, ptrdiff_t colu
 	value = hs_buf_slice(&f->rest_text);
 	if (column >= 0)
 		f->value[column] = HS_SLICE_NONE;
-	return hs_buf_ok(&f->rest_text) && set_rest(f, name, &value);
+	return hs_buf_ok(&f->rest_text) && hs_members_set(&f->in_rest, name, &value);
 }
 
 /* Whether the column takes the value as it is. */
@@ -341,7 +432,7 @@ static bool set_value(struct hs_fold *f, size_t from, struct hs_slice text)
 	if (column < 0 /* the table is full */ || !takes(f, (size_t)column, &value, source))
 		return move_to_rest(f, hs_slice_str(source->name), column, text, is_string);
 	f->value[column] = text;
-	return set_rest(f, hs_slice_str(source->name), NULL);
+	return hs_members_set(&f->in_rest, hs_slice_str(source->name), NULL);
 }
 
 static bool fold_piece(struct hs_fold *f, const struct piece *piece)
@@ -349,10 +440,9 @@ static bool fold_piece(struct hs_fold *f, const struct piece *piece)
 	struct hs_slice rest = HS_SLICE_NONE;
 
 	for (size_t i = 0; i < f->columns; i++) {
-		struct span at = f->at[piece->value + i];
-		struct hs_slice text = hs_slice(f->text.p + at.start, at.n);
+		struct hs_slice text = text_at(f, &f->at[piece->value + i]);
 
-		if (at.start < 0)
+		if (text.p == NULL)
 			continue;
 		if ((ptrdiff_t)i == f->rest)
 			rest = text;
@@ -360,23 +450,7 @@ static bool fold_piece(struct hs_fold *f, const struct piece *piece)
 		         !set_value(f, f->column[i], text))
 			return false;
 	}
-	return add_rest(f, rest);
-}
-
-static bool put_rest(struct hs_fold *f)
-{
-	hs_buf_reset(&f->out);
-	for (size_t i = 0; i < f->rests; i++) {
-		if (f->rest_value[i] == NULL)
-			continue;
-		hs_buf_putc(&f->out, f->out.n == 0 ? '{' : ',');
-		hs_buf_put_json(&f->out, hs_slice_str(f->rest_name[i]));
-		hs_buf_putc(&f->out, ':');
-		hs_buf_put_slice(&f->out, hs_slice_str(f->rest_value[i]));
-	}
-	if (f->out.n > 0)
-		hs_buf_putc(&f->out, '}');
-	return hs_buf_ok(&f->out);
+	return each_member(f, rest, take_member);
 }
 
 static bool make_room(struct hs_fold *f)
@@ -413,7 +487,7 @@ static bool put_whole(struct hs_fold *f, struct hs_slice whole)
 	hs_buf_put_json(&f->scratch, whole);
 	hs_buf_put_json(&f->rest_text, hs_buf_slice(&f->scratch));
 	value = hs_buf_slice(&f->rest_text);
-	return hs_buf_ok(&f->rest_text) && set_rest(f, HS_SLICE("id"), &value);
+	return hs_buf_ok(&f->rest_text) && hs_members_set(&f->in_rest, HS_SLICE("id"), &value);
 }
 
 /* Drops the columns without a value, so that others' columns get their defaults; returns how many are left. */
@@ -435,14 +509,18 @@ bool hs_fold_end(struct hs_fold *f, const struct hs_fold_end *how, struct hs_tar
 	ptrdiff_t as_of = column_named(f->to, HS_SLICE("_as_of"));
 
 	f->how = how;
-	forget_rest(f);
+	hs_members_forget(&f->in_rest);
 	if (!make_room(f))
 		return false;
 	qsort(f->piece, f->pieces, sizeof *f->piece, by_key);
 	for (size_t i = 0; i < f->pieces; i++)
 		if (!fold_piece(f, &f->piece[i]))
 			return false;
-	if (!put_whole(f, how->whole) || !put_rest(f))
+	if (!put_whole(f, how->whole))
+		return false;
+	hs_buf_reset(&f->out);
+	hs_members_put(&f->in_rest, &f->out);
+	if (!hs_buf_ok(&f->out))
 		return false;
 	f->value[f->to->id] = how->id;
 	f->value[f->to->rest] = f->out.n > 0 ? hs_buf_slice(&f->out) : HS_SLICE_NONE;

@@ -141,7 +141,7 @@ static void sleep_ms(const struct hs_loader *l, int64_t ms)
 		hs_io_wait_readable(-1, ms < SLICE_MS ? ms : SLICE_MS);
 }
 
-/* Waits after a failed try. 0: try again; else the exit code, after a message. */
+/* Waits after a failed try. 0: try again; else the exit code, after a message, or HS_LOADER_STOPPED. */
 static int wait_after(struct hs_loader *l, enum hs_target_result result, struct patience *p)
 {
 	int64_t now = hs_io_now_monotonic();
@@ -163,7 +163,7 @@ static int wait_after(struct hs_loader *l, enum hs_target_result result, struct 
 	else
 		p->next_ms = p->next_ms < WAIT_MOST_MS / 2 ? 2 * p->next_ms : WAIT_MOST_MS;
 	sleep_ms(l, denied && l->options->wait_ms == 0 ? DENIED_MS : p->next_ms);
-	return is_asked_to_stop(l) ? code_of(result) : 0;
+	return is_asked_to_stop(l) ? HS_LOADER_STOPPED : 0;
 }
 
 /* After the message that a wait has begun with. */
@@ -368,6 +368,7 @@ static enum hs_target_result put_rows(struct hs_loader *l)
 		group_rows(l, row, end);
 	for (size_t i = 0, from = 0; result == HS_TARGET_OK && i < l->catalogue.tables; from = end[i++])
 		result = put_table(l, l->catalogue.table[i], row + from, end[i] - from);
+	hs_buf_shrink(&l->values.text, HS_ROW_VALUES_KEEP);
 	free(row);
 	free(end);
 	return result;

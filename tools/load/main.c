@@ -54,8 +54,7 @@ static int pump_into(struct run *run, struct hs_sink *sink)
 		                           .catch_signals = true,
 		                           .drain_ms = -1 };
 	struct hs_pump *pump = hs_pump_new(&options, sink);
-	struct hs_loader_counts counts;
-	int code = EX_OSERR, signal = 0;
+	int code = EX_OSERR, signal;
 
 	if (pump == NULL)
 		return code;
@@ -63,11 +62,13 @@ static int pump_into(struct run *run, struct hs_sink *sink)
 	code = hs_pump_open(pump);
 	if (code == 0) {
 		code = hs_pump_run(pump);
-		signal = hs_pump_ended_by(pump);
-		counts = hs_sink_load_counts(sink);
 		hs_sink_load_sum_up(sink);
-		code = code == 0 && counts.refused > 0 ? 1 : code;
 	}
+	if (code == HS_LOADER_STOPPED)
+		code = 0;
+	if (code == 0 && hs_sink_load_counts(sink).refused > 0)
+		code = 1;
+	signal = hs_pump_ended_by(pump);
 	code = hs_pump_close(pump, code);
 	if (code == 0 && signal == SIGINT)
 		hs_stop_signals_die(signal);

@@ -1,4 +1,6 @@
 #include "tools/load/postgresql_rows.h"
+#include "base/byte_scan.h"
+#include "tools/load/row_values.h"
 #include "tools/load/sql_text.h"
 
 #include <stdlib.h>
@@ -7,6 +9,16 @@
 static struct hs_postgresql *of(struct hs_target *t)
 {
 	return (struct hs_postgresql *)t;
+}
+
+/* The first byte from `at` on that COPY needs escaped, or the end. */
+static size_t find_escaped(struct hs_slice value, size_t at)
+{
+	while (value.n - at >= 16 && (hs_scan16_strange(value.p + at) | hs_scan16_equal(value.p + at, '\\')) == 0)
+		at += 16;
+	while (at < value.n && value.p[at] != '\\' && value.p[at] != '\t' && value.p[at] != '\n' && value.p[at] != '\r')
+		at++;
+	return at;
 }
 
 /* A value in COPY's text format (https://www.postgresql.org/docs/current/sql-copy.html). */
@@ -18,15 +30,12 @@ static void put_copied(struct hs_buf *data, struct hs_slice value)
 		hs_buf_put_slice(data, HS_SLICE("\\N"));
 		return;
 	}
-	for (size_t i = 0; i < value.n; i++) {
+	for (size_t i; (i = find_escaped(value, start)) < value.n; start = i + 1) {
 		char c = value.p[i];
 
-		if (c != '\\' && c != '\t' && c != '\n' && c != '\r')
-			continue;
 		hs_buf_put(data, value.p + start, i - start);
 		hs_buf_putc(data, '\\');
 		hs_buf_putc(data, c == '\t' ? 't' : c == '\n' ? 'n' : c == '\r' ? 'r' : c);
-		start = i + 1;
 	}
 	hs_buf_put(data, value.p + start, value.n - start);
 }
@@ -59,6 +68,7 @@ static enum hs_target_result copy(struct hs_postgresql *s, const struct hs_targe
 	for (size_t at = 0; at < s->data.n; at += CHUNK)
 		if (PQputCopyData(s->db, s->data.p + at, s->data.n - at < CHUNK ? (int)(s->data.n - at) : CHUNK) != 1)
 			break; /* PQgetResult tells why */
+	hs_buf_shrink(&s->data, HS_ROW_VALUES_KEEP);
 	PQputCopyEnd(s->db, NULL);
 	while ((answer = PQgetResult(s->db)) != NULL) {
 		s->target.inserted = strtoull(PQcmdTuples(answer), NULL, 10);

@@ -230,6 +230,7 @@ static bool make_row(struct hs_quick_people *q, struct person *p)
 			return false;
 	if (p->quick && p->found)
 		p->quick = strcmp(p->as_of, hs_fold_first_key(q->fold)) < 0;
+	hs_buf_shrink(&q->values.text, HS_ROW_VALUES_KEEP); /* the fold has copies */
 	return !p->quick || (hs_fold_end(q->fold, &how, &row) && keep_row(q, p, &row));
 }
 
@@ -271,7 +272,7 @@ static enum hs_target_result put_kept(struct hs_quick_people *q)
 		result = HS_TARGET_OK;
 	}
 	q->rows = 0;
-	hs_buf_reset(&q->text);
+	hs_buf_shrink(&q->text, HS_ROW_VALUES_KEEP);
 	hs_buf_reserve(&q->text, 1);
 	memset(q->used, 0, q->task->to->table.columns * sizeof *q->used);
 	return result;

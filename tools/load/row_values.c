@@ -1,15 +1,16 @@
 #include "tools/load/row_values.h"
+#include "base/array.h"
 
 #include <stdlib.h>
 
 void hs_row_values_free(struct hs_row_values *v)
 {
 	hs_buf_free(&v->text);
-	hs_buf_free(&v->one);
 	hs_buf_free(&v->more);
 	free(v->column);
 	free(v->place);
 	free(v->value);
+	free(v->made);
 	hs_misfits_free(&v->misfits);
 }
 
@@ -77,34 +78,69 @@ static void put_rest(struct hs_row_values *v, const struct hs_catalogue_table *t
 	v->rest++;
 }
 
-/* Offsets in `text`, since it moves; they become slices at the end. */
-static struct hs_slice at_offset(const struct hs_buf *text, size_t start)
+static const char to_be_set[1];
+
+/* Notes a value that is in v->text from `start` to its end. False: out of memory. */
+static bool note_made(struct hs_row_values *v, size_t start, struct hs_slice *value)
 {
-	return hs_slice((const char *)(uintptr_t)(start + 1), text->n - start);
+	if (!HS_ARRAY_ROOM(&v->made, v->mades, &v->made_cap))
+		return false;
+	v->made[v->mades++] = (struct hs_made_value){ (size_t)(value - v->value), start };
+	*value = hs_slice(to_be_set, v->text.n - start);
+	return true;
 }
 
-static void fill_cell(struct hs_row_values *v, const struct hs_batch_row *r, const struct hs_batch_cell *cell,
+/* Two fields of a record may have one column: the last one's value counts. */
+static void set_made(struct hs_row_values *v)
+{
+	for (size_t i = v->mades; i-- > 0;) {
+		struct hs_slice *value = &v->value[v->made[i].value];
+
+		if (value->p == to_be_set)
+			value->p = v->text.p + v->made[i].start;
+	}
+}
+
+/* The text of a cell whose column takes it; `made`: it is at the end of v->text. */
+static bool fits(struct hs_row_values *v, const struct hs_batch_row *r, const struct hs_batch_cell *cell,
+                 enum hs_number_range numbers, struct hs_slice *text, bool *made)
+{
+	const struct hs_target_column *column = &r->table->table.column[cell->column];
+	size_t start = v->text.n;
+
+	/* a row that is too wide keeps the columns that its table was made with */
+	if (r->narrow && !hs_catalogue_is_required(r->table, cell->column))
+		return false;
+	if (!hs_value_text(&cell->value, column->type, hs_target_numbers(column, numbers), &v->text, text) ||
+	    (column->max > 0 && text->n > column->max)) {
+		v->text.n = start;
+		return false;
+	}
+	*made = v->text.n > start;
+	return true;
+}
+
+static bool fill_cell(struct hs_row_values *v, const struct hs_batch_row *r, const struct hs_batch_cell *cell,
                       enum hs_number_range numbers, struct hs_slice *value)
 {
 	const struct hs_catalogue_table *t = r->table;
+	bool known = cell->column != HS_BATCH_NO_COLUMN, made;
+	struct hs_slice text;
 	size_t start = v->text.n;
-	const struct hs_target_column *column =
-	    cell->column == HS_BATCH_NO_COLUMN ? NULL : &t->table.column[cell->column];
 
-	/* a row that is too wide keeps the columns that its table was made with */
-	if (column == NULL || (r->narrow && !hs_catalogue_is_required(t, cell->column)) ||
-	    !hs_value_fits(&cell->value, column->type, hs_target_numbers(column, numbers), &v->one) ||
-	    (column->max > 0 && v->one.n > column->max)) {
-		if (column != NULL && !r->narrow)
-			hs_misfits_note(&v->misfits, t->table.name + v->prefix, column, &cell->value);
+	if (!known || !fits(v, r, cell, numbers, &text, &made)) {
+		if (known && !r->narrow)
+			hs_misfits_note(&v->misfits, t->table.name + v->prefix, &t->table.column[cell->column],
+			                &cell->value);
 		put_rest(v, t, cell);
-		return;
+		return true;
 	}
-	hs_buf_put_slice(&v->text, hs_buf_slice(&v->one));
-	value[v->place[cell->column] - 1] = at_offset(&v->text, start);
+	value += v->place[cell->column] - 1;
+	*value = text;
+	return !made || note_made(v, start, value);
 }
 
-static void fill_row(struct hs_row_values *v, const struct hs_batch *b, const struct hs_batch_row *r,
+static bool fill_row(struct hs_row_values *v, const struct hs_batch *b, const struct hs_batch_row *r,
                      enum hs_number_range numbers, struct hs_slice *value)
 {
 	size_t start;
@@ -113,13 +149,14 @@ static void fill_row(struct hs_row_values *v, const struct hs_batch *b, const st
 		value[i] = HS_SLICE_NONE;
 	hs_buf_reset(&v->more);
 	for (size_t c = r->cell; c < r->cell + r->cells; c++)
-		fill_cell(v, r, &b->cell[c], numbers, value);
+		if (!fill_cell(v, r, &b->cell[c], numbers, value))
+			return false;
 	if (v->more.n == 0)
-		return;
+		return true;
 	hs_buf_putc(&v->more, '}');
 	start = v->text.n;
 	hs_buf_put_slice(&v->text, hs_buf_slice(&v->more));
-	value[v->place[r->table->rest] - 1] = at_offset(&v->text, start);
+	return note_made(v, start, &value[v->place[r->table->rest] - 1]);
 }
 
 bool hs_row_values_make(struct hs_row_values *v, const struct hs_batch *b, struct hs_catalogue_table *t,
@@ -129,16 +166,16 @@ bool hs_row_values_make(struct hs_row_values *v, const struct hs_batch *b, struc
 		return false;
 	choose_columns(v, b, t, row, n);
 	hs_buf_reset(&v->text);
-	hs_buf_reserve(&v->text, 1);
 	v->rest = 0;
+	v->mades = 0;
 	hs_misfits_forget_noted(&v->misfits);
 	for (size_t i = 0; i < n; i++)
-		fill_row(v, b, &b->row[row[i]], numbers, v->value + i * v->columns);
-	if (!hs_buf_ok(&v->text) || !hs_buf_ok(&v->one) || !hs_buf_ok(&v->more))
+		if (!fill_row(v, b, &b->row[row[i]], numbers, v->value + i * v->columns))
+			return false;
+	if (!hs_buf_ok(&v->text) || !hs_buf_ok(&v->more))
 		return false;
-	for (size_t i = 0; i < n * v->columns; i++)
-		if (v->value[i].p != NULL)
-			v->value[i].p = v->text.p + ((uintptr_t)v->value[i].p - 1);
+	hs_buf_shrink(&v->more, HS_ROW_VALUES_KEEP);
+	set_made(v);
 	*rows = (struct hs_target_rows){
 		.table = &t->table, .column = v->column, .columns = v->columns, .rows = n, .value = v->value
 	};

@@ -337,7 +337,9 @@ struct hs_sink *hs_sink_load_new(const struct hs_sink_load_options *options, str
 
 	if (s == NULL)
 		return NULL;
-	s->sink = (struct hs_sink){ .ops = &ops, .in_order = true, .wants_positions = true, .hashes = true };
+	s->sink = (struct hs_sink){
+		.ops = &ops, .in_order = true, .wants_positions = true, .hashes = true, .open_hears_signals = true
+	};
 	s->options = *options;
 	s->target = target;
 	return &s->sink;

@@ -13,6 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+	OPEN_FLAGS = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, /* the loader is one thread */
+};
+
 static const char position_table[] =
     "(name TEXT PRIMARY KEY, spool TEXT, number INTEGER, \"offset\" INTEGER, edit INTEGER, "
     "before TEXT, records INTEGER, rest INTEGER, saved_at TIMESTAMP TEXT)";
@@ -62,11 +66,12 @@ static enum hs_target_result connect_to(struct hs_target *t)
 
 	if (t->look_only)
 		return look_at(s, path);
-	result = hs_sqlite_result(s, sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL));
+	result = hs_sqlite_result(s, sqlite3_open_v2(path, &s->db, OPEN_FLAGS, NULL));
 	if (result == HS_TARGET_OK) {
 		sqlite3_busy_timeout(s->db, HS_TARGET_LOCK_MS);
-		result =
-		    hs_sqlite_run(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON");
+		result = hs_sqlite_run(s, "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = "
+		                          "FULL; PRAGMA secure_delete = ON; "
+		                          "PRAGMA cache_size = -10240");
 	}
 	if (result == HS_TARGET_OK)
 		result = make_own_tables(s);
@@ -149,12 +154,40 @@ static enum hs_target_result set_position(struct hs_target *t, const struct hs_t
 
 /* --- rows ---------------------------------------------------------------------------------- */
 
-/* A whole number binds as 64 bits, any other as a double: hs_value_fits has checked that it returns as it was. */
+/* The value of a literal with a point, no exponent and so few digits that the quotient of two exact doubles is nearest to it. */
+static bool is_short_decimal(struct hs_slice text, double *number)
+{
+	static const double powers[] = { 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14 };
+	bool negative = text.n > 0 && text.p[0] == '-';
+	int64_t digits = 0;
+	size_t point = text.n;
+
+	if (text.n > 15)
+		return false;
+	for (size_t i = negative; i < text.n; i++) {
+		if (text.p[i] == '.' && point == text.n)
+			point = i;
+		else if (hs_is_digit(text.p[i]))
+			digits = 10 * digits + (text.p[i] - '0');
+		else
+			return false;
+	}
+	if (point == text.n)
+		return false;
+	*number = (double)digits / powers[text.n - point - 1];
+	*number = negative ? -*number : *number;
+	return true;
+}
+
+/* A whole number binds as 64 bits, any other as a double: hs_value_text has checked that it returns as it was. */
 static int bind_number(sqlite3_stmt *statement, int at, struct hs_slice text)
 {
 	char literal[1100], *end;
 	long long whole;
+	double number;
 
+	if (is_short_decimal(text, &number))
+		return sqlite3_bind_double(statement, at, number);
 	snprintf(literal, sizeof literal, "%.*s", (int)text.n, text.p);
 	errno = 0;
 	whole = strtoll(literal, &end, 10);
@@ -188,6 +221,19 @@ static void put_insert(struct hs_buf *sql, const struct hs_target_rows *rows, bo
 		hs_buf_put_slice(sql, HS_SLICE("NOTHING"));
 }
 
+/* Binds a row, after `before`, whose values are bound (NULL: none are): those that are the same are not bound again. */
+static int bind_row(sqlite3_stmt *statement, const struct hs_target_rows *rows, const struct hs_slice *value,
+                    const struct hs_slice *before)
+{
+	int code = SQLITE_OK;
+
+	for (size_t i = 0; i < rows->columns && code == SQLITE_OK; i++)
+		if (before == NULL || (value[i].p == NULL) != (before[i].p == NULL) ||
+		    !hs_slice_eq(value[i], before[i]))
+			code = bind(statement, (int)i + 1, rows->table->column[rows->column[i]].type, value[i]);
+	return code;
+}
+
 static enum hs_target_result put_rows(struct hs_sqlite *s, const struct hs_target_rows *rows, bool update)
 {
 	sqlite3_stmt *statement;
@@ -199,11 +245,10 @@ static enum hs_target_result put_rows(struct hs_sqlite *s, const struct hs_targe
 	put_insert(&s->sql, rows, update);
 	result = hs_sqlite_prepare(s, &statement);
 	for (size_t row = 0; row < rows->rows && result == HS_TARGET_OK && code == SQLITE_DONE; row++) {
-		for (size_t i = 0; i < rows->columns; i++)
-			if (bind(statement, (int)i + 1, rows->table->column[rows->column[i]].type,
-			         rows->value[row * rows->columns + i]) != SQLITE_OK)
-				code = SQLITE_NOMEM;
-		if (code == SQLITE_DONE)
+		const struct hs_slice *value = rows->value + row * rows->columns;
+
+		code = bind_row(statement, rows, value, row > 0 ? value - rows->columns : NULL);
+		if (code == SQLITE_OK)
 			code = sqlite3_step(statement);
 		sqlite3_reset(statement);
 	}

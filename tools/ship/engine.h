@@ -178,12 +178,14 @@ struct hs_engine_create {
  */
 int hs_engine_make(struct hs_engine *engine, const struct hs_engine_create *create, struct hs_engine_failure *failure);
 
+enum hs_walk { HS_WALK_OWN, HS_WALK_ALL };
+
 /*
- * Calls each(context, sequence, places, id) for the messages of this receiver from sequence `from` on, in order, from the
- * leader; without marks, and without those that are older than since_ms (of 1970; 0: all). False ends it. 0 or
- * failure->code: EX_TEMPFAIL when the leader changes meanwhile.
+ * Calls each(context, sequence, places, id) for the messages of this receiver, or of all receivers, from sequence `from`
+ * on, in order, from the leader; without marks, and without those that are older than since_ms (of 1970; 0: all).
+ * False ends it. 0 or failure->code: EX_TEMPFAIL when the leader changes meanwhile.
  */
-int hs_engine_walk(struct hs_engine *engine, uint64_t from, int64_t since_ms,
+int hs_engine_walk(struct hs_engine *engine, enum hs_walk of, uint64_t from, int64_t since_ms,
                    bool (*each)(void *context, uint64_t sequence, const struct hs_places *places, struct hs_slice id),
                    void *context, struct hs_engine_failure *failure);
 

@@ -110,6 +110,7 @@ struct hs_requests {
 	natsSubscription *replies;
 	char inbox[HS_NATS_INBOX_MAX];
 	uint64_t count;
+	enum hs_walk of; /* whose messages the functions below get */
 };
 
 /* Each returns 0, or failure->code: EX_TEMPFAIL when no answer comes within ack_wait or the connection is lost. */
@@ -151,13 +152,13 @@ struct hs_stored {
 	struct hs_buf headers;
 };
 
-/* Gets the last message of this receiver, or its first one from a sequence on. */
+/* Gets the last message, or the first one from a sequence on, of this receiver or of all. */
 int hs_requests_last(struct hs_requests *requests, struct hs_stored *stored, struct hs_engine_failure *failure);
 int hs_requests_next(struct hs_requests *requests, uint64_t from, struct hs_stored *stored,
                      struct hs_engine_failure *failure);
 
 /*
- * Calls each(context, stored) for this receiver's messages from `from` to `to`, many requests at once and in any order;
+ * Calls each(context, stored) for those messages from `from` to `to`, many requests at once and in any order;
  * false: out of memory.
  */
 int hs_requests_range(struct hs_requests *requests, uint64_t from, uint64_t to,

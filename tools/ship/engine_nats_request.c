@@ -178,10 +178,11 @@ static int read_stored(const struct hs_json *json, struct hs_stored *stored, str
 	return 0;
 }
 
-/* The subjects of this receiver's records: not that of its marks, which has a token less. */
-static void our_subjects(const struct hs_requests *r, char subjects[static HS_NATS_SUBJECT_MAX])
+/* The subjects of records: not those of marks, which have a token less. */
+static void record_subjects(const struct hs_requests *r, char subjects[static HS_NATS_SUBJECT_MAX])
 {
-	snprintf(subjects, HS_NATS_SUBJECT_MAX, "hookspool.%s.*.>", r->engine->options.receiver);
+	snprintf(subjects, HS_NATS_SUBJECT_MAX, "hookspool.%s.*.>",
+	         r->of == HS_WALK_ALL ? "*" : r->engine->options.receiver);
 }
 
 static int get(struct hs_requests *r, struct hs_slice body, struct hs_stored *stored, struct hs_engine_failure *failure)
@@ -202,7 +203,7 @@ int hs_requests_last(struct hs_requests *r, struct hs_stored *stored, struct hs_
 {
 	char subjects[HS_NATS_SUBJECT_MAX], body[HS_NATS_SUBJECT_MAX + 64];
 
-	our_subjects(r, subjects);
+	record_subjects(r, subjects);
 	snprintf(body, sizeof body, "{\"last_by_subj\":\"%s\"}", subjects);
 	return get(r, hs_slice_str(body), stored, failure);
 }
@@ -211,7 +212,7 @@ static void next_body(const struct hs_requests *r, uint64_t from, char body[stat
 {
 	char subjects[HS_NATS_SUBJECT_MAX];
 
-	our_subjects(r, subjects);
+	record_subjects(r, subjects);
 	snprintf(body, HS_NATS_SUBJECT_MAX * 2, "{\"seq\":%" PRIu64 ",\"next_by_subj\":\"%s\"}", from, subjects);
 }
 

@@ -174,6 +174,7 @@ struct found {
 };
 
 struct walk {
+	enum hs_walk of;
 	uint64_t from;
 	int64_t since_ms;
 	bool (*each)(void *context, uint64_t sequence, const struct hs_places *places, struct hs_slice id);
@@ -243,8 +244,10 @@ static int walk_all(struct hs_requests *r, void *context, struct hs_engine_failu
 {
 	struct walk *walk = context;
 	struct hs_stored last = { 0 };
-	int code = hs_requests_last(r, &last, failure);
+	int code;
 
+	r->of = walk->of;
+	code = hs_requests_last(r, &last, failure);
 	hs_buf_free(&last.headers);
 	if (code == 0 && last.sequence > 0)
 		code = skip_older(r, walk, last.sequence, failure);
@@ -259,11 +262,13 @@ static int walk_all(struct hs_requests *r, void *context, struct hs_engine_failu
 	return code;
 }
 
-int hs_engine_walk(struct hs_engine *e, uint64_t from, int64_t since_ms,
+int hs_engine_walk(struct hs_engine *e, enum hs_walk of, uint64_t from, int64_t since_ms,
                    bool (*each)(void *context, uint64_t sequence, const struct hs_places *places, struct hs_slice id),
                    void *context, struct hs_engine_failure *failure)
 {
-	struct walk walk = { .from = from > 0 ? from : 1, .since_ms = since_ms, .each = each, .context = context };
+	struct walk walk = {
+		.of = of, .from = from > 0 ? from : 1, .since_ms = since_ms, .each = each, .context = context
+	};
 	int code = with_requests(e, walk_all, &walk, failure);
 
 	free(walk.found);

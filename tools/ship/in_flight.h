@@ -32,10 +32,11 @@ struct hs_in_flight_record {
 	struct hs_position after; /* the record's end */
 	uint64_t floor;           /* its message has a greater sequence than this … */
 	bool has_floor;           /* … once that is known */
+	uint64_t known;           /* the highest sequence that was known when it was sent last */
 	enum hs_flight state;
-	unsigned sends;   /* how often it was sent */
-	unsigned refused; /* how often since the last good sign: for growing delays */
-	int64_t since_ms;
+	unsigned sends;                    /* how often it was sent */
+	unsigned refused;                  /* how often since the last good sign: for growing delays */
+	int64_t since_ms, first_ms;        /* first: when it was first sent */
 	struct hs_slice subject, id, line; /* copies; the line is without its '\n' */
 	char *bytes;                       /* … in this memory */
 };

@@ -189,7 +189,7 @@ static int pump_once(const struct hs_ship_run *run, const struct hs_sink_ship_op
 	return hs_pump_close(pump, code);
 }
 
-static void sum_up(const struct hs_ship_counts *c)
+static void sum_up(const struct hs_ship_figures *c)
 {
 	fprintf(stderr,
 	        "hookspool ship: %" PRIu64 " stored, %" PRIu64 " of them duplicates; %" PRIu64
@@ -199,8 +199,7 @@ static void sum_up(const struct hs_ship_counts *c)
 
 static int send_all(const struct hs_ship_run *run, const struct hs_receiver *receiver, struct hs_engine *engine)
 {
-	struct hs_ship_counts counts = { 0 };
-	uint64_t went_back = 0;
+	struct hs_ship_figures counts = { 0 };
 	const struct hs_sink_ship_options options = { .subject = run->given.subject,
 		                                      .receiver = receiver->name,
 		                                      .records = (size_t)run->given.in_flight,
@@ -212,8 +211,7 @@ static int send_all(const struct hs_ship_run *run, const struct hs_receiver *rec
 		                                      .from_start = run->from_start,
 		                                      .from_now = run->from_now,
 		                                      .quiet = run->quiet,
-		                                      .counts = &counts,
-		                                      .went_back = &went_back };
+		                                      .counts = &counts };
 	int code, signal = 0;
 
 	do {

@@ -24,7 +24,7 @@ const struct hs_option hs_ship_options[] = {
 	{ "once", NULL, HS_SHIP_ONCE, "stop at the current end of the spool" },
 	{ "dry-run", NULL, HS_SHIP_DRY_RUN, "from where, how much, the stream's settings; sends nothing" },
 	{ "verify", NULL, HS_SHIP_VERIFY, "compare the stream with the spool" },
-	{ "mend", NULL, HS_SHIP_MEND, "with --verify: send what is missing" },
+	{ "mend", NULL, HS_SHIP_MEND, "with --verify: send what the stream lacks" },
 	{ "since", "WHEN", HS_SHIP_SINCE, "begin there, at the first start or with --verify" },
 	{ "from-start", NULL, HS_SHIP_FROM_START, "the stream is new or empty: send the whole spool" },
 	{ "from-now", NULL, HS_SHIP_FROM_NOW, "the stream is new or empty: go on at the cursor" },

@@ -27,8 +27,6 @@ struct hs_places {
 	uint64_t stored_at;     /* the stream's sequence then; 0: the stream's begin */
 };
 
-enum { HS_PLACES_TEXT_MAX = 6 * 20 + 8 };
-
 /* Appends the header's text. */
 void hs_places_put(struct hs_buf *out, const struct hs_places *places);
 

@@ -2,6 +2,8 @@
 #include "base/array.h"
 #include "base/io.h"
 #include "tools/report/filter.h"
+#include "tools/ship/lacking.h"
+#include "tools/ship/members.h"
 #include "tools/ship/place_set.h"
 #include "tools/ship/subject.h"
 #include "tools/sink/event_source.h"
@@ -11,6 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+
+enum {
+	DAY_MS = 24 * 3600 * 1000, /* deliveries are repeated at another receiver for hours */
+	LOOK_MS = 30000,           /* much less than a duplicate window */
+};
 
 /* A message of the stream. */
 struct message {
@@ -24,11 +31,15 @@ struct verify {
 	struct hs_engine *engine;
 	struct hs_event_source source;
 	struct hs_rewrite_log *rewrites;
+	enum hs_result result; /* of translating places */
 	struct message *message;
 	size_t count, room;
 	bool no_memory;
 	struct hs_places done; /* of the stream's last message, for those that mend it */
-	uint64_t records, lacking, mended, twice, gone;
+	struct hs_lacking lacking;
+	uint64_t looked_up; /* messages of all receivers were looked at up to this sequence … */
+	int64_t looked_ms;  /* … at this time of the monotonic clock */
+	uint64_t records, mended, elsewhere, twice, gone, tags;
 	struct hs_buf text, header;
 };
 
@@ -84,7 +95,7 @@ static int read_stream(struct verify *v)
 
 	if (v->run->since != NULL)
 		hs_filter_when(v->run->since, hs_io_now(), &since_ms);
-	code = hs_engine_walk(v->engine, 1, since_ms, note_message, v, &failure);
+	code = hs_engine_walk(v->engine, HS_WALK_OWN, 1, since_ms, note_message, v, &failure);
 	if (code != 0) {
 		fprintf(stderr, "hookspool ship: %s\n", failure.why);
 		return code;
@@ -143,12 +154,12 @@ static bool wait_for_answer(struct verify *v, uint64_t tag, struct hs_answer *an
 	}
 }
 
-static int send(struct verify *v, struct hs_slice line, const struct hs_place *place)
+/* 0 and the answer, that the record is stored or a duplicate; or an exit code after a message. */
+static int send(struct verify *v, struct hs_slice line, const struct hs_place *place, struct hs_answer *answer)
 {
 	struct hs_places places = { *place, v->done.stored, v->done.stored_at };
-	struct hs_message message = { .tag = v->lacking, .data = line };
+	struct hs_message message = { .tag = ++v->tags, .data = line };
 	struct hs_subject_fields fields;
-	struct hs_answer answer;
 	size_t n;
 
 	hs_subject_read(line, &fields);
@@ -164,10 +175,8 @@ static int send(struct verify *v, struct hs_slice line, const struct hs_place *p
 	message.place = hs_buf_slice(&v->header);
 	if (hs_engine_send(v->engine, &message) == HS_SENT) {
 		hs_engine_flush(v->engine);
-		if (wait_for_answer(v, message.tag, &answer) && answer.kind == HS_ANSWER_STORED) {
-			v->mended++;
+		if (wait_for_answer(v, message.tag, answer) && answer->kind == HS_ANSWER_STORED)
 			return 0;
-		}
 	}
 	fputs("hookspool ship: --mend: a record has no answer that says it is stored: run it again, it looks first\n",
 	      stderr);
@@ -176,66 +185,201 @@ static int send(struct verify *v, struct hs_slice line, const struct hs_place *p
 
 /* --- the spool ---------------------------------------------------------------------------------- */
 
-static int compare(struct verify *v, struct hs_slice line)
+static bool has_message(const struct verify *v, const struct hs_place *place)
 {
-	struct hs_position after = hs_reader_place(v->source.reader);
-	struct hs_place place = { after.number, after.offset - line.n - 1, after.edit };
-	const struct message *found =
-	    v->count == 0 ? NULL : bsearch(&place, v->message, v->count, sizeof *v->message, by_place);
+	return v->count > 0 && bsearch(place, v->message, v->count, sizeof *v->message, by_place) != NULL;
+}
+
+static int compare(struct verify *v, struct hs_slice line, const struct hs_place *place)
+{
 	struct hs_subject_fields fields;
 
 	v->records++;
-	if (found != NULL)
+	if (has_message(v, place))
 		return 0;
-	v->lacking++;
 	hs_subject_read(line, &fields);
-	printf("lacking: segment %" PRIu64 " byte %" PRIu64 " %.*s\n", place.number, place.offset,
-	       (int)fields.message_id.n, fields.message_id.n > 0 ? fields.message_id.p : "");
-	return v->run->mend ? send(v, line, &place) : 0;
+	hs_buf_reset(&v->text);
+	if (fields.message_id.n > 0 && !hs_subject_put_id(&v->text, v->receiver, place, &fields))
+		return hs_event_source_result(&v->source, HS_E_MEMORY);
+	if (!hs_lacking_add(&v->lacking, place, hs_buf_slice(&v->text)))
+		return hs_event_source_result(&v->source, HS_E_MEMORY);
+	return 0;
 }
 
-/* Up to the cursor: what is after it was not sent yet. */
-static int read_spool(struct verify *v, struct hs_position end)
+/* Calls each(v, line, place) for the records up to the cursor: what is after it was not sent yet. */
+static int read_spool(struct verify *v, struct hs_position end,
+                      int (*each)(struct verify *v, struct hs_slice line, const struct hs_place *place))
 {
 	struct hs_reader *reader = v->source.reader;
 	struct hs_position start = { 0 };
-	enum hs_result result = HS_OK;
+	enum hs_result result = hs_reader_renew(reader, &end);
 	int code;
 
-	if (v->run->since != NULL)
+	if (result == HS_OK && v->run->since != NULL)
 		result = hs_event_source_from(reader, v->run->since);
 	else
 		hs_reader_start(reader, start);
 	code = hs_event_source_result(&v->source, result);
 	while (code == 0 && !hs_reader_has_passed(reader, end)) {
+		struct hs_position after;
 		struct hs_slice line;
 		enum hs_read what = hs_reader_next(reader, &line);
 
 		if (what == HS_READ_END)
 			break;
-		code = what == HS_READ_LINE ? compare(v, line) : hs_event_source_trouble(&v->source, what);
+		after = hs_reader_place(reader);
+		code = what != HS_READ_LINE
+		           ? hs_event_source_trouble(&v->source, what)
+		           : each(v, line, &(struct hs_place){ after.number, after.offset - line.n - 1, after.edit });
 	}
+	return code;
+}
+
+/* --- what the stream lacks ------------------------------------------------------------------------ */
+
+/* An erase may have moved records since the stream was read: those that are found now are not lacking. */
+static bool is_lacking(void *context, struct hs_place *place)
+{
+	struct verify *v = context;
+	bool erased = false;
+
+	if (v->result == HS_OK)
+		v->result = hs_place_translate(v->rewrites, place, &erased);
+	return v->result == HS_OK && !erased && !has_message(v, place);
+}
+
+static int settle(struct verify *v)
+{
+	int code = hs_event_source_result(&v->source, translate(v));
+	bool ok;
+
+	if (code == 0)
+		code = hs_event_source_result(&v->source, hs_rewrite_log_share(v->rewrites));
+	if (code != 0)
+		return code;
+	ok = hs_lacking_settle(&v->lacking, is_lacking, v);
+	hs_rewrite_log_release(v->rewrites);
+	return hs_event_source_result(&v->source, !ok ? HS_E_MEMORY : v->result);
+}
+
+static bool note_id(void *context, uint64_t sequence, const struct hs_places *places, struct hs_slice id)
+{
+	struct verify *v = context;
+
+	(void)places;
+	hs_lacking_note(&v->lacking, id, sequence);
+	v->looked_up = sequence;
+	return true;
+}
+
+/* Looks for messages of all receivers with the ids of the lacking records, after those that were looked at before. */
+static int look_elsewhere(struct verify *v)
+{
+	struct hs_engine_failure failure = { 0 };
+	struct hs_engine_stream stream;
+	int64_t since_ms = 0;
+	int code = v->lacking.named == 0 ? 0 : hs_engine_look(v->engine, &stream, &failure);
+
+	if (v->lacking.named == 0)
+		return 0;
+	if (code == 0 && v->run->since != NULL && v->looked_up == 0) {
+		hs_filter_when(v->run->since, hs_io_now(), &since_ms);
+		since_ms -= stream.window_ms > DAY_MS ? stream.window_ms : DAY_MS;
+	}
+	v->looked_ms = hs_io_now_monotonic();
+	if (code == 0)
+		code = hs_engine_walk(v->engine, HS_WALK_ALL, v->looked_up + 1, since_ms, note_id, v, &failure);
+	if (code != 0)
+		fprintf(stderr, "hookspool ship: %s\n", failure.why);
+	return code;
+}
+
+/* Prints the id without what might harm a terminal. */
+static void print_place(const char *what, const struct hs_lacking_record *record)
+{
+	char id[HS_SUBJECT_ID_MAX + 1];
+
+	hs_printable_copy(id, sizeof id, record->id);
+	printf("%s: segment %" PRIu64 " byte %" PRIu64 " %s", what, record->place.number, record->place.offset, id);
+}
+
+static void report(struct verify *v)
+{
+	for (size_t i = 0; i < v->lacking.count; i++) {
+		const struct hs_lacking_record *record = &v->lacking.record[i];
+
+		print_place(record->elsewhere > 0 ? "elsewhere" : "lacking", record);
+		if (record->elsewhere > 0)
+			printf(": message %" PRIu64, record->elsewhere);
+		putchar('\n');
+		v->elsewhere += record->elsewhere > 0;
+	}
+}
+
+/* The stream knows the id, of another receiver's message of a moment ago, or of one that was deleted. */
+static int is_duplicate(struct verify *v, const struct hs_lacking_record *record, uint64_t sequence)
+{
+	int code = look_elsewhere(v);
+
+	if (code == 0 && record->elsewhere > 0)
+		v->elsewhere++;
+	else if (code == 0)
+		fprintf(stderr,
+		        "hookspool ship: --mend: segment %" PRIu64 " byte %" PRIu64
+		        ": the stream refuses it as a duplicate of message %" PRIu64
+		        ", which is gone: run it again after the duplicate window\n",
+		        record->place.number, record->place.offset, sequence);
+	return code;
+}
+
+/* Within the duplicate window the stream itself refuses what another receiver has sent meanwhile. */
+static int mend(struct verify *v, struct hs_slice line, const struct hs_place *place)
+{
+	const struct hs_lacking_record *record = hs_lacking_find(&v->lacking, place);
+	struct hs_answer answer;
+	int code = 0;
+
+	if (record == NULL || record->elsewhere > 0)
+		return 0;
+	if (hs_io_now_monotonic() - v->looked_ms >= LOOK_MS)
+		code = look_elsewhere(v);
+	if (code != 0 || record->elsewhere > 0) {
+		v->elsewhere += record->elsewhere > 0;
+		return code;
+	}
+	code = send(v, line, place, &answer);
+	if (code == 0 && answer.duplicate)
+		return is_duplicate(v, record, answer.sequence);
+	v->mended += code == 0;
 	return code;
 }
 
 static int work(struct verify *v)
 {
 	struct hs_position end = hs_cursor_position(v->source.cursor);
-	int code = hs_event_source_result(&v->source, hs_reader_renew(v->source.reader, &end));
+	uint64_t lacking;
+	int code =
+	    hs_event_source_result(&v->source, hs_rewrite_log_open(hs_reader_dir(v->source.reader), &v->rewrites));
 
-	if (code == 0)
-		code = hs_event_source_result(&v->source,
-		                              hs_rewrite_log_open(hs_reader_dir(v->source.reader), &v->rewrites));
 	if (code == 0 && v->run->mend)
 		code = ask(v);
 	if (code == 0)
 		code = read_stream(v);
 	if (code == 0)
-		code = read_spool(v, end);
+		code = read_spool(v, end, compare);
+	if (code == 0)
+		code = settle(v);
+	if (code == 0)
+		code = look_elsewhere(v);
+	if (code == 0)
+		report(v);
+	if (code == 0 && v->run->mend && v->lacking.count > v->elsewhere)
+		code = read_spool(v, end, mend);
+	lacking = v->lacking.count - v->elsewhere;
 	printf("%" PRIu64 " records before the cursor, %zu messages: %" PRIu64 " lacking, %" PRIu64 " mended, %" PRIu64
-	       " twice, %" PRIu64 " of erased records\n",
-	       v->records, v->count, v->lacking, v->mended, v->twice, v->gone);
-	return code == 0 && (v->lacking > v->mended || v->twice > 0) ? 1 : code;
+	       " elsewhere, %" PRIu64 " twice, %" PRIu64 " of erased records\n",
+	       v->records, v->count, lacking, v->mended, v->elsewhere, v->twice, v->gone);
+	return code == 0 && (lacking > v->mended || v->twice > 0) ? 1 : code;
 }
 
 int hs_ship_verify(const struct hs_ship_run *run, const char *receiver, struct hs_engine *engine)
@@ -248,6 +392,7 @@ int hs_ship_verify(const struct hs_ship_run *run, const char *receiver, struct h
 	code = work(&v);
 	hs_rewrite_log_close(v.rewrites);
 	free(v.message);
+	hs_lacking_free(&v.lacking);
 	hs_buf_free(&v.text);
 	hs_buf_free(&v.header);
 	return hs_event_source_close(&v.source, code);

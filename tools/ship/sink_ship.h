@@ -26,20 +26,26 @@
  *    R's floor. Messages of an earlier run at D or after are in the set that the first ask returned, so they are
  *    above the S' of that ask; up to the last place of the set, the floor of every record is S'. Messages of an
  *    earlier run that are not in the set are not in the stream: that is the barrier. Sending again does not change a
- *    floor, and an answer with a sequence that is not above the floor proves that the stream went back: then it is
- *    asked, and the run begins anew.
+ *    floor. An answer whose sequence is not above the highest one that was known when its message was sent proves that
+ *    the stream went back: then it is asked, and the run begins anew.
  * 4. A stream that forgot its end has lost the messages after some sequence, all of them. The last message of this
  *    receiver that is left was sent when everything before its D was acknowledged, and those messages are before it:
  *    they are there. So the cursor goes back to D, is saved there, and what the set has is not sent again.
  *
  * When a stream goes back while ship runs, the run ends with HS_SHIP_RESTART: the next one asks and begins right. If
- * it went back unnoticed, the messages sent before the answer that shows it say more than is true (3). So the next
- * run reads the stream itself, for the last message of this receiver before that answer's sequence.
+ * the connection did not show it, the messages sent between the loss and the answer that shows it say more than is
+ * true (3). They show that themselves if S is not below their own sequence; and the cursor's file has the highest
+ * sequences that were seen. So a run that begins reads the stream itself, for the last message of this receiver whose
+ * word can be trusted (walk_back.h), and the cursor's file says where that ends ("back") until a later message is
+ * stored: a kill before that changes nothing.
+ *
+ * What is left: a loss that the connection does not show, if no fewer messages are stored after it than were lost,
+ * by others, or by a ship that is killed before an answer shows it; and several such losses, with kills between them.
  */
 #ifndef HS_SINK_SHIP_H
 #define HS_SINK_SHIP_H
 
-#include "tools/ship/counts.h"
+#include "spool/figures/ship_figures.h"
 #include "tools/ship/engine.h"
 #include "tools/sink/sink.h"
 
@@ -53,8 +59,7 @@ struct hs_sink_ship_options {
 	bool aside;                     /* a record that is too long is a dead letter; otherwise it ends the run */
 	bool from_start, from_now;      /* what to do with a stream that was made anew, or forgot everything */
 	bool quiet;                     /* errors alone */
-	struct hs_ship_counts *counts;  /* of all runs … */
-	uint64_t *went_back; /* … and the first sequence after the stream went back unnoticed; 0: it did not */
+	struct hs_ship_figures *counts; /* of all runs */
 };
 
 /* Copies the options; what they point to, and the engine, must outlive it. NULL: out of memory. */

@@ -122,12 +122,18 @@ static enum hs_result settle_all(struct ship *s, const struct hs_place_set *set,
 	return result;
 }
 
+void ship_note_leader(struct ship *s, const struct hs_engine_asked *asked)
+{
+	snprintf(s->options.counts->leader, sizeof s->options.counts->leader, "%s", asked->stream.leader);
+}
+
 static void take(struct ship *s, struct hs_engine_asked *asked)
 {
 	struct hs_place none = { 0 };
 	struct hs_place_set set = { 0 };
 	enum hs_result result;
 
+	ship_note_leader(s, asked);
 	if (hs_stream_memory_judge(&s->memory, asked) != HS_STREAM_SAME) {
 		s->sink.code = HS_SHIP_RESTART;
 		return;

@@ -48,7 +48,9 @@ struct ship {
 	struct ship_pace pace;
 	uint64_t generation; /* of the link whose messages may still be answered */
 	bool up, unflushed, stopping;
-	int64_t said_ms[SHIP_TOPICS], counts_ms;
+	int64_t said_ms[SHIP_TOPICS];
+	int64_t counts_ms; /* when the figures were written; 0: not in this run */
+	uint64_t counted;  /* records stored by then */
 	struct hs_digest *digest;
 	struct hs_buf text; /* scratch */
 };
@@ -84,6 +86,9 @@ void ship_ask(struct ship *s);
 
 /* The record is perhaps stored: asks from that time on. */
 void ship_doubt(struct ship *s, struct hs_in_flight_record *record, int64_t ms);
+
+/* Notes in the figures who leads the stream. */
+void ship_note_leader(struct ship *s, const struct hs_engine_asked *asked);
 
 /* Milliseconds between tries: `first`, doubled each time, up to `most`. */
 int64_t ship_delay(unsigned tries, int64_t first, int64_t most);

@@ -127,11 +127,13 @@ static bool send_record(struct ship *s, struct hs_in_flight_record *record, int6
 	if (!record->has_floor)
 		record->floor = s->memory.sequence;
 	record->has_floor = true;
+	record->known = s->memory.sequence;
 	places.stored = first->place;
 	places.stored_at = first->floor;
 	hs_buf_reset(&s->text);
 	hs_places_put(&s->text, &places);
-	record->sends++;
+	if (record->sends++ == 0)
+		record->first_ms = now;
 	message.place = hs_buf_slice(&s->text);
 	message.tag = hs_in_flight_tag(s->ring, record);
 	message.generation = s->generation; /* after a change the stream must be asked first */
@@ -254,10 +256,13 @@ static bool offer(struct hs_sink *sink, const struct hs_offered *offered)
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-static void is_stored(struct ship *s, struct hs_in_flight_record *record, const struct hs_answer *answer, int64_t now)
+/* latest: the answer is to the last attempt. */
+static void is_stored(struct ship *s, struct hs_in_flight_record *record, const struct hs_answer *answer, bool latest,
+                      int64_t now)
 {
-	if (!answer->duplicate && answer->sequence <= record->floor) { /* the stream went back */
-		*s->options.went_back = answer->sequence;
+	if (!answer->duplicate && answer->sequence <= (latest ? record->known : record->floor)) { /* it went back */
+		if (s->memory.back == 0 || answer->sequence < s->memory.back)
+			s->memory.back = answer->sequence;
 		s->sink.code = HS_SHIP_RESTART;
 		return;
 	}
@@ -282,7 +287,7 @@ static void is_refused(struct ship *s, struct hs_in_flight_record *record, const
 {
 	switch (answer->kind) {
 	case HS_ANSWER_UNDER_WAY:
-		s->options.counts->zero++;
+		s->options.counts->sequence_zero++;
 		ship_doubt(s, record, now + ship_delay(record->refused++, UNDER_WAY_MS, UNDER_WAY_MOST_MS));
 		return;
 	case HS_ANSWER_MOMENT:
@@ -326,7 +331,7 @@ static void take_answers(struct ship *s)
 		if (record == NULL || record->state == HS_FLIGHT_ANSWERED)
 			continue;
 		if (answer.kind == HS_ANSWER_STORED)
-			is_stored(s, record, &answer, now);
+			is_stored(s, record, &answer, latest, now);
 		else if (latest && record->state == HS_FLIGHT_SENT)
 			is_refused(s, record, &answer, now);
 	}
@@ -369,18 +374,49 @@ static void look_for_patience(struct ship *s)
 
 /* --- figures --------------------------------------------------------------------------------- */
 
-static void save_counts(struct ship *s, bool now)
+/* Counts what was stored since the last call that did so, and how long that took. */
+static void count_lately(struct ship *s, int64_t ms)
+{
+	struct hs_ship_figures *counts = s->options.counts;
+
+	if (s->counts_ms != 0) {
+		counts->lately = counts->stored - s->counted;
+		counts->lately_ms = (uint64_t)(ms - s->counts_ms);
+	}
+	s->counted = counts->stored;
+	s->counts_ms = ms;
+}
+
+/* Nothing to say if nothing happens. */
+static void tell_counts(struct ship *s)
+{
+	const struct hs_ship_figures *c = s->options.counts;
+
+	if (s->options.quiet || c->lately_ms == 0 || (c->lately == 0 && c->in_flight == 0))
+		return;
+	ship_tell(s,
+	          "%.1f stored/s, %" PRIu64 " in flight, the oldest for %.1f s; %" PRIu64 " duplicates, %" PRIu64
+	          " of sequence 0, %" PRIu64 " timeouts, %" PRIu64 " asks, %" PRIu64 " rewinds; %s, leader %s",
+	          1000.0 * (double)c->lately / (double)c->lately_ms, c->in_flight, (double)c->oldest_ms / 1000,
+	          c->duplicates, c->sequence_zero, c->timeouts, c->asks, c->rewinds, c->server,
+	          c->leader[0] != '\0' ? c->leader : "not known");
+}
+
+static void save_counts(struct ship *s, bool at_end)
 {
 	const struct hs_in_flight_record *first = hs_in_flight_first(s->ring);
-	struct hs_ship_counts *counts = s->options.counts;
+	struct hs_ship_figures *counts = s->options.counts;
 	int64_t ms = hs_io_now_monotonic();
 
-	if (!now && s->counts_ms != 0 && ms - s->counts_ms < MINUTE_MS)
+	if (!at_end && s->counts_ms != 0 && ms - s->counts_ms < MINUTE_MS)
 		return;
-	s->counts_ms = ms;
 	counts->in_flight = hs_in_flight_count(s->ring);
-	counts->oldest_ms = first != NULL && first->state == HS_FLIGHT_SENT ? (uint64_t)(ms - first->since_ms) : 0;
-	hs_ship_counts_save(counts, hs_reader_dir(hs_pump_reads(s->pump)->source.reader));
+	counts->oldest_ms = first != NULL && first->sends > 0 ? (uint64_t)(ms - first->first_ms) : 0;
+	if (!at_end) {
+		count_lately(s, ms);
+		tell_counts(s);
+	}
+	hs_ship_figures_save(counts, hs_reader_dir(hs_pump_reads(s->pump)->source.reader));
 }
 
 /* The cursor rests, but retention may go on. */
@@ -465,8 +501,7 @@ static int64_t due(const struct hs_sink *sink)
 		return s->stopping ? ms : 0;
 	if (s->asking.needed && !s->asking.under_way && s->up)
 		ms = sooner(ms, s->asking.next_ms, now);
-	if (hs_in_flight_count(s->ring) > 0)
-		ms = sooner(ms, s->counts_ms + MINUTE_MS, now);
+	ms = sooner(ms, s->counts_ms + MINUTE_MS, now);
 	kept = hs_kept_place_due(&s->kept, now);
 	return kept < 0 ? ms : sooner(ms, now + kept, now);
 }

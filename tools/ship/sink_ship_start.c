@@ -73,15 +73,14 @@ static int ask_until_answered(struct ship *s, struct hs_engine_asked *asked)
 }
 
 /* Replaces what the last message says by what is true. */
-static int walk_back(struct ship *s, struct hs_engine_asked *asked)
+static int walk_back(struct ship *s, const struct hs_position *cursor, struct hs_engine_asked *asked)
 {
+	const struct hs_place passed = { cursor->number, cursor->offset, cursor->edit };
 	struct hs_engine_failure failure;
-	int code = hs_walk_back(s->engine, *s->options.went_back, asked, &failure);
+	int code = hs_walk_back(s->engine, &passed, &s->memory.back, asked, &failure);
 
-	if (code == 0)
-		return 0;
-	ship_tell(s, "%s", failure.why);
-	hs_engine_asked_free(asked);
+	if (code != 0)
+		ship_tell(s, "%s", failure.why);
 	return code;
 }
 
@@ -157,10 +156,13 @@ static int go_back(struct ship *s, const struct hs_engine_asked *asked, const st
 	uint64_t before = hs_cursor_stream(cursor_of(s))->sequence;
 
 	s->options.counts->rewinds++;
-	ship_tell(s,
-	          "the stream forgot what it had acknowledged: its last message is %" PRIu64 ", and %" PRIu64
-	          " was stored",
-	          asked->stream.last, before);
+	if (asked->stream.last < before)
+		ship_tell(s,
+		          "the stream forgot what it had acknowledged: its last message is %" PRIu64 ", and %" PRIu64
+		          " was stored",
+		          asked->stream.last, before);
+	else
+		ship_tell(s, "the stream forgot what it had acknowledged, from message %" PRIu64 " on", s->memory.back);
 	if (s->options.from_start)
 		go_to(start, (struct hs_position){ 0 });
 	if (s->options.from_start || s->options.from_now)
@@ -207,7 +209,8 @@ static int go_on_anew(struct ship *s, const struct hs_engine_asked *asked, const
 }
 
 /* Most often the cursor is right, or was saved a moment before the last records were stored. */
-static int decide(struct ship *s, const struct hs_engine_asked *asked, struct hs_sink_start *start)
+static int decide(struct ship *s, const struct hs_engine_asked *asked, enum hs_stream_change change,
+                  struct hs_sink_start *start)
 {
 	struct places at;
 	int code = ship_result(s, find_places(s, asked, &at));
@@ -216,13 +219,11 @@ static int decide(struct ship *s, const struct hs_engine_asked *asked, struct hs
 		return code;
 	if (at.done.number > 0 && is_before(&at.end, &at.done))
 		return refuse_beyond(s, &at);
-	switch (hs_stream_memory_judge(&s->memory, asked)) {
+	switch (change) {
 	case HS_STREAM_ANOTHER: return go_on_anew(s, asked, &at, start);
 	case HS_STREAM_FORGOT: return go_back(s, asked, &at, start);
 	case HS_STREAM_SAME: break;
 	}
-	if (*s->options.went_back != 0)
-		return go_back(s, asked, &at, start);
 	if (at.done.number > 0 && is_before(&at.cursor, &at.done))
 		go_to(start, at.done);
 	return 0;
@@ -245,17 +246,19 @@ static struct hs_position with_hash(struct ship *s, struct hs_position position)
 enum hs_result ship_save(struct hs_sink *sink, struct hs_position position, const struct hs_ahead *ahead)
 {
 	struct ship *s = ship_of(sink);
-	struct hs_cursor_stream stream = { .sequence = s->memory.sequence, .own = s->memory.own };
+	struct hs_cursor_stream stream = { .sequence = s->memory.sequence,
+		                           .own = s->memory.own,
+		                           .back = s->memory.back };
+	bool went_back = sink->code == HS_SHIP_RESTART; /* the answers of this run are worth nothing then */
 
 	(void)ahead;
-	if (sink->code == HS_SHIP_RESTART) /* the answers of this run are worth nothing */
-		return HS_OK;
-	hs_kept_place_note(&s->kept, position, hs_io_now_monotonic());
+	if (!went_back)
+		hs_kept_place_note(&s->kept, position, hs_io_now_monotonic());
 	snprintf(stream.created, sizeof stream.created, "%s", s->memory.created);
 	snprintf(stream.receiver, sizeof stream.receiver, "%s", s->options.receiver);
 	stream.kept = s->kept.kept;
 	hs_cursor_set_stream(cursor_of(s), &stream);
-	return hs_cursor_save(cursor_of(s), with_hash(s, position));
+	return hs_cursor_save(cursor_of(s), went_back ? hs_cursor_position(cursor_of(s)) : with_hash(s, position));
 }
 
 /* Saved before anything is sent: a kill would make the stream look as if it had never forgotten anything. */
@@ -279,6 +282,7 @@ static void recall(struct ship *s)
 	snprintf(s->memory.created, sizeof s->memory.created, "%s", stream->created);
 	s->memory.sequence = stream->sequence;
 	s->memory.own = stream->own;
+	s->memory.back = stream->back;
 }
 
 /* Answers to an earlier run's messages: their tags name other records now. The ask was behind those messages. */
@@ -290,22 +294,36 @@ static void drop_answers(struct hs_engine *engine)
 		continue;
 }
 
+/* Compares what the stream has with what is known of it, and decides where to begin. */
+static int compare(struct ship *s, struct hs_engine_asked *asked, struct hs_sink_start *start)
+{
+	enum hs_stream_change change = hs_stream_memory_judge(&s->memory, asked);
+	struct hs_position cursor = hs_reader_position(reader_of(s));
+	int code = 0;
+
+	if (asked->any && (change == HS_STREAM_FORGOT || hs_stream_says_too_much(asked))) {
+		code = ship_result(s, hs_reader_renew(reader_of(s), &cursor));
+		if (code == 0)
+			code = walk_back(s, &cursor, asked);
+	}
+	return code == 0 ? decide(s, asked, change, start) : code;
+}
+
 int ship_open(struct hs_sink *sink, struct hs_sink_start *start)
 {
 	struct ship *s = ship_of(sink);
 	struct hs_engine_asked asked;
 	int code = ask_until_answered(s, &asked);
 
-	if (code == 0 && *s->options.went_back != 0)
-		code = walk_back(s, &asked);
 	if (code != 0)
 		return code;
+	ship_note_leader(s, &asked);
 	drop_answers(s->engine);
 	recall(s);
 	s->pace.good_ms = hs_io_now_monotonic();
 	code = ship_result(s, hs_rewrite_log_open(hs_reader_dir(reader_of(s)), &s->rewrites));
 	if (code == 0)
-		code = decide(s, &asked, start);
+		code = compare(s, &asked, start);
 	if (code == 0) {
 		code = ship_result(s, hs_place_set_make(&s->found.set, asked.set, asked.count, s->rewrites));
 		asked.set = NULL;
@@ -313,9 +331,5 @@ int ship_open(struct hs_sink *sink, struct hs_sink_start *start)
 		hs_stream_memory_take(&s->memory, &asked);
 	}
 	hs_engine_asked_free(&asked);
-	if (code == 0)
-		code = save_start(s, start);
-	if (code == 0)
-		*s->options.went_back = 0;
-	return code;
+	return code == 0 ? save_start(s, start) : code;
 }

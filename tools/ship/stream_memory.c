@@ -7,17 +7,22 @@ enum hs_stream_change hs_stream_memory_judge(const struct hs_stream_memory *memo
 {
 	uint64_t own = asked->any ? asked->sequence : 0;
 
-	if (memory->created[0] == '\0')
-		return HS_STREAM_SAME;
-	if (strcmp(memory->created, asked->stream.created) != 0)
+	if (memory->created[0] != '\0' && strcmp(memory->created, asked->stream.created) != 0)
 		return HS_STREAM_ANOTHER;
-	if (asked->stream.last < memory->sequence)
+	if (asked->stream.last < memory->sequence || memory->back != 0 || hs_stream_says_too_much(asked))
 		return HS_STREAM_FORGOT;
 	return own < memory->own && asked->stream.first <= memory->own ? HS_STREAM_FORGOT : HS_STREAM_SAME;
 }
 
+bool hs_stream_says_too_much(const struct hs_engine_asked *asked)
+{
+	return asked->any && asked->done.stored_at >= asked->sequence;
+}
+
 void hs_stream_memory_take(struct hs_stream_memory *memory, const struct hs_engine_asked *asked)
 {
+	if (strcmp(memory->created, asked->stream.created) != 0)
+		memory->back = 0;
 	snprintf(memory->created, sizeof memory->created, "%s", asked->stream.created);
 	memory->sequence = asked->stream.last;
 	memory->own = asked->any ? asked->sequence : 0;
@@ -27,6 +32,8 @@ void hs_stream_memory_note(struct hs_stream_memory *memory, uint64_t sequence, b
 {
 	if (sequence > memory->sequence)
 		memory->sequence = sequence;
-	if (!duplicate && sequence > memory->own)
+	if (!duplicate && sequence > memory->own) {
 		memory->own = sequence;
+		memory->back = 0;
+	}
 }

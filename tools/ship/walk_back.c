@@ -35,7 +35,7 @@ static int walk_from(struct hs_engine *engine, uint64_t from, struct walk *w, st
 	int code;
 
 	w->count = 0;
-	code = hs_engine_walk(engine, from, 0, note, w, failure);
+	code = hs_engine_walk(engine, HS_WALK_OWN, from, 0, note, w, failure);
 	if (code == 0 && w->no_memory) {
 		snprintf(failure->why, sizeof failure->why, "out of memory");
 		code = failure->code = EX_OSERR;
@@ -43,13 +43,28 @@ static int walk_from(struct hs_engine *engine, uint64_t from, struct walk *w, st
 	return code;
 }
 
-/* The last message before the sequence; NULL: there is none. */
-static const struct message *find_last(const struct walk *w, uint64_t before)
+static bool is_trusted(const struct message *m, uint64_t before)
+{
+	return m->sequence < before && m->places.stored_at < m->sequence;
+}
+
+/*
+ * The last trusted message before the sequence; NULL: there is none. *sure: it is for a record before `passed`; those
+ * are preferred.
+ */
+static const struct message *find_last(const struct walk *w, const struct hs_place *passed, uint64_t before, bool *sure)
 {
 	const struct message *last = NULL;
 
-	for (size_t i = 0; i < w->count && w->message[i].sequence < before; i++)
+	*sure = false;
+	for (size_t i = 0; i < w->count; i++) {
+		bool is_passed = hs_place_cmp(&w->message[i].places.own, passed) < 0;
+
+		if (!is_trusted(&w->message[i], before) || (*sure && !is_passed))
+			continue;
+		*sure = is_passed;
 		last = &w->message[i];
+	}
 	return last;
 }
 
@@ -68,31 +83,33 @@ static bool fill(struct hs_engine_asked *asked, const struct walk *w, const stru
 	asked->set = set;
 	asked->count = count;
 	asked->any = last != NULL;
-	if (last != NULL) {
+	if (last != NULL)
 		asked->done = last->places;
-		asked->sequence = last->sequence;
-	}
 	return true;
 }
 
-int hs_walk_back(struct hs_engine *engine, uint64_t before, struct hs_engine_asked *asked,
-                 struct hs_engine_failure *failure)
+int hs_walk_back(struct hs_engine *engine, const struct hs_place *passed, uint64_t *before,
+                 struct hs_engine_asked *asked, struct hs_engine_failure *failure)
 {
+	const struct hs_place any = { .number = UINT64_MAX };
 	const struct message *last = NULL;
 	struct walk w = { 0 };
-	uint64_t reach = FIRST_REACH, from = 0;
+	uint64_t reach = FIRST_REACH, from = 0, end = *before != 0 ? *before : asked->sequence + 1;
+	bool sure = false;
 	int code = 0;
 
-	while (code == 0 && from != 1 && (last == NULL || from > last->places.stored_at)) {
-		from = before > reach ? before - reach : 1;
+	while (code == 0 && from != 1 && (!sure || from > last->places.stored_at)) {
+		from = end > reach ? end - reach : 1;
 		reach *= FURTHER;
 		code = walk_from(engine, from, &w, failure);
-		last = find_last(&w, before);
+		last = find_last(&w, *before != 0 ? &any : passed, end, &sure);
 	}
 	if (code == 0 && !fill(asked, &w, last)) {
 		snprintf(failure->why, sizeof failure->why, "out of memory");
 		code = failure->code = EX_OSERR;
 	}
+	if (code == 0 && *before == 0)
+		*before = last != NULL ? last->sequence + 1 : 1;
 	free(w.message);
 	return code;
 }

@@ -506,11 +506,21 @@ static void begin_by_record(struct hs_pump *p)
 	p->record.scheduler = hs_keyed_scheduler_new(p->sink->partitions, p->sink->one_per_key);
 }
 
+static int catch_signals(struct hs_pump *p)
+{
+	if (!p->options.catch_signals || p->end.signals.fd >= 0 || hs_stop_signals_catch(&p->end.signals))
+		return 0;
+	fprintf(stderr, "hookspool %s: signals: %s\n", p->options.command, strerror(errno));
+	return EX_OSERR;
+}
+
 int hs_pump_open(struct hs_pump *p)
 {
 	struct hs_sink_start *start = calloc(1, sizeof *start);
 	int code = start == NULL ? EX_OSERR : hs_pump_input_open(&p->in, &p->options);
 
+	if (code == 0 && p->sink->open_hears_signals)
+		code = catch_signals(p);
 	if (code == 0 && p->sink->ops->open != NULL)
 		code = p->sink->ops->open(p->sink, start);
 	if (code == 0)
@@ -525,10 +535,7 @@ int hs_pump_open(struct hs_pump *p)
 	p->fds = calloc(FIXED_FDS + p->sink->fds, sizeof *p->fds);
 	if (p->fds == NULL || (!p->sink->in_order && p->record.scheduler == NULL))
 		return result_code(p, HS_E_MEMORY);
-	if (!p->options.catch_signals || hs_stop_signals_catch(&p->end.signals))
-		return 0;
-	fprintf(stderr, "hookspool %s: signals: %s\n", p->options.command, strerror(errno));
-	return EX_OSERR;
+	return catch_signals(p);
 }
 
 struct hs_pump *hs_pump_new(const struct hs_pump_options *options, struct hs_sink *sink)

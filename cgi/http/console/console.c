@@ -7,11 +7,20 @@ struct hs_slice hs_console_query(const struct hs_exchange *exchange)
 	return hs_param(exchange->transport->params(exchange->transport), HS_SLICE("QUERY_STRING"));
 }
 
+void hs_console_hand_over(struct hs_exchange *exchange)
+{
+	const struct hs_store_ops *store = exchange->scratch->store;
+
+	if (store->step_aside != NULL)
+		store->step_aside(store->self);
+	hs_buf_reset(&exchange->page_text);
+	exchange->answer_by = store->now_monotonic() + HS_ANSWER_MS;
+	hs_exchange_hand_over(exchange);
+}
+
 enum hs_result hs_console_begin(struct hs_exchange *exchange, struct hs_session *session)
 {
-	hs_buf_reset(&exchange->page_text);
-	exchange->answer_by = exchange->scratch->store->now_monotonic() + HS_ANSWER_MS;
-	hs_exchange_hand_over(exchange);
+	hs_console_hand_over(exchange);
 	return hs_session_check(exchange, session);
 }
 

@@ -8,7 +8,13 @@
 struct hs_slice hs_console_query(const struct hs_exchange *exchange);
 
 /*
- * Begins a request for data: from now on its answer has a time limit, as the disk may hang. Empties page_text.
+ * From now on the request may take long: its answer has a time limit, as the disk may hang, and another thread
+ * serves what arrives. Empties page_text.
+ */
+void hs_console_hand_over(struct hs_exchange *exchange);
+
+/*
+ * Begins a request for data, with hs_console_hand_over.
  * HS_OK if the request may see what is in the spool, else as hs_session_check.
  */
 enum hs_result hs_console_begin(struct hs_exchange *exchange, struct hs_session *session);

@@ -21,8 +21,9 @@
 
 enum {
 	READ_MOST = 8 << 20,
-	READ_MS = 1000, /* for many small segments */
-	WINDOW = 1 << 20,
+	READ_MS = 1000,        /* for many small segments */
+	WINDOW = 128 << 10,    /* read at once at first: without a filter it has all that the answer needs … */
+	WINDOW_MOST = 1 << 20, /* … with one, larger ones cost less */
 	LINES_MOST = 100,
 	TEXT_MOST = 4 << 20, /* of the records of an answer, but one is always sent */
 };
@@ -102,7 +103,8 @@ static bool passes(struct feed *feed, struct hs_slice line)
 
 	if (f->text.n > 0 && !contains(line, text_of(&f->text)))
 		return false;
-	while (!(found[0] && found[1] && found[2] && found[3]) && hs_record_field_next(&walk, &field))
+	while (!(found[0] && found[1] && found[2] && found[3]) && hs_record_field_next(&walk, &field) &&
+	       !hs_slice_eq(field.name, HS_SLICE("spooled_at"))) /* the last of the fixed names */
 		match(feed, &field, found);
 	return found[0] && found[1] && found[2] && found[3];
 }
@@ -176,9 +178,9 @@ static enum hs_result renew_floor(struct feed *feed, uint64_t edit)
 /* Goes back from `oldest`. *more is false at the start of the spool, and where `after` begins. */
 static enum hs_result go_back(struct feed *feed)
 {
-	for (;;) {
+	for (uint64_t window = WINDOW;; window = window < WINDOW_MOST ? 2 * window : WINDOW_MOST) {
 		struct hs_position stop = feed->oldest, start;
-		enum hs_result result = hs_reader_back(feed->reader, &stop, WINDOW, &start);
+		enum hs_result result = hs_reader_back(feed->reader, &stop, window, &start);
 
 		if (result == HS_OK && feed->has_floor && start.number == feed->floor.number &&
 		    start.edit != feed->floor.edit)
@@ -240,7 +242,7 @@ static void put_answer(const struct feed *feed, struct hs_buf *out)
 
 static enum hs_result read_feed(struct feed *feed, const struct hs_settings *settings)
 {
-	enum hs_result result = hs_reader_open(settings, &feed->reader);
+	enum hs_result result = hs_reader_open_quietly(settings, &feed->reader);
 
 	feed->until_ms = hs_io_now_monotonic() + READ_MS;
 	if (result == HS_OK)

@@ -122,13 +122,6 @@ static void answer(struct hs_exchange *exchange, enum hs_result result, const ch
 	hs_exchange_answer(exchange, result);
 }
 
-static void hand_over(struct hs_exchange *exchange)
-{
-	hs_buf_reset(&exchange->page_text);
-	exchange->answer_by = exchange->scratch->store->now_monotonic() + HS_ANSWER_MS;
-	hs_exchange_hand_over(exchange);
-}
-
 void hs_handle_console_login(struct hs_exchange *exchange)
 {
 	struct hs_query_value password = { .n = 0 };
@@ -141,7 +134,7 @@ void hs_handle_console_login(struct hs_exchange *exchange)
 		result = hs_session_check_origin(exchange);
 	if (result == HS_OK)
 		result = read_password(exchange, &password);
-	hand_over(exchange);
+	hs_console_hand_over(exchange);
 	if (result == HS_OK)
 		result = prepare(exchange);
 	if (result == HS_OK)
@@ -159,7 +152,7 @@ void hs_handle_console_logout(struct hs_exchange *exchange)
 	struct hs_session_file *file = NULL;
 	enum hs_result result;
 
-	hand_over(exchange);
+	hs_console_hand_over(exchange);
 	result = hs_session_check_origin(exchange);
 	if (result == HS_OK)
 		result = hs_session_check(exchange, &session);

@@ -187,7 +187,7 @@ static enum hs_result put_spool(struct hs_json_writer *w, const struct hs_settin
 {
 	struct cursors cursors = { .w = w };
 	struct hs_reader *reader;
-	enum hs_result result = hs_reader_open(settings, &reader);
+	enum hs_result result = hs_reader_open_quietly(settings, &reader);
 
 	if (result != HS_OK)
 		return result;

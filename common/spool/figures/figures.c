@@ -154,6 +154,7 @@ static enum hs_result collect(struct collection *c, struct hs_reader *reader)
 
 	c->dir = hs_reader_dir(reader);
 	c->figures->metrics = hs_metrics_read(c->dir->run_dir);
+	hs_ship_figures_read(&c->figures->ship, c->dir->private_dir);
 	add_space(c);
 	result = hs_reader_end(reader, &c->end);
 	if (result == HS_OK)
@@ -184,7 +185,7 @@ void hs_figures_collect(const struct hs_settings *settings, struct hs_figures *f
 	struct hs_reader *reader;
 
 	*figures = (struct hs_figures){ .now_ms = hs_io_now() };
-	figures->result = hs_reader_open(settings, &reader);
+	figures->result = hs_reader_open_quietly(settings, &reader);
 	if (figures->result != HS_OK) {
 		figures->metrics = read_metrics(settings);
 		return;

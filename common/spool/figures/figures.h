@@ -8,6 +8,7 @@
 
 #include "config/settings.h"
 #include "spool/figures/cursor_lag.h"
+#include "spool/figures/ship_figures.h"
 #include "spool/shared/metrics.h"
 
 enum { HS_FIGURES_CURSORS = 1000 };
@@ -25,6 +26,7 @@ struct hs_figures {
 	uint64_t free_bytes; /* of the file system, for this user */
 	int64_t oldest_ms,
 	    last_ms; /* when the oldest and the last record were spooled; 0: there is none, or not known */
+	struct hs_ship_figures ship;  /* at_ms 0: there are none */
 	struct hs_cursor_lag *cursor; /* `cursors` of them, in no order; those beyond the limit are left out */
 	size_t cursors;
 };

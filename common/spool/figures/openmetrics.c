@@ -334,6 +334,32 @@ static void put_sender_quiet(struct printer *p)
 	put_each_sender(p, end_quiet);
 }
 
+/* --- ship ------------------------------------------------------------------------- */
+
+static void put_ship_oldest(struct printer *p)
+{
+	if (p->figures->ship.at_ms == 0)
+		return;
+	begin(p, NULL, NULL, NULL, NULL);
+	end_seconds(p, (int64_t)p->figures->ship.oldest_ms);
+}
+
+static void put_ship_at(struct printer *p)
+{
+	if (p->figures->ship.at_ms == 0)
+		return;
+	begin(p, NULL, NULL, NULL, NULL);
+	end_seconds(p, p->figures->ship.at_ms);
+}
+
+static void put_ship_info(struct printer *p)
+{
+	if (p->figures->ship.at_ms == 0)
+		return;
+	begin(p, "server", p->figures->ship.server, "leader", p->figures->ship.leader);
+	end(p, 1);
+}
+
 /* --- the table -------------------------------------------------------------------- */
 
 static const struct family {
@@ -374,6 +400,11 @@ static const struct family {
 	  put_sender_last },
 	{ "sender_quiet", "", "1 if a sender is silent for more than twice its longest pause", HS_GAUGE,
 	  put_sender_quiet },
+	{ "ship_info", "", "the server that ship is connected to, and the leader of its stream", HS_GAUGE,
+	  put_ship_info },
+	{ "ship_timestamp_seconds", "seconds", "when ship last wrote its figures, since 1970", HS_GAUGE, put_ship_at },
+	{ "ship_oldest_seconds", "seconds",
+	  "since ship first sent the oldest record without an answer; 0 if there is none", HS_GAUGE, put_ship_oldest },
 };
 
 static void put_head(struct printer *p, const char *name, enum hs_metric_kind kind, const char *unit, const char *help)
@@ -401,6 +432,33 @@ static bool is_elsewhere(enum hs_metric row)
 	       row == HS_METRIC_DROPPED;
 }
 
+static void put_metric_rows(struct printer *p)
+{
+	for (int i = 0; i < HS_METRIC_COUNT; i++) {
+		enum hs_metric row = (enum hs_metric)i;
+		const struct hs_metric_info *info = hs_metric_info(row);
+
+		if (is_elsewhere(row))
+			continue;
+		put_head(p, info->name, HS_COUNTER, strcmp(info->unit, "bytes") == 0 ? "bytes" : "", info->help);
+		put_plain(p, value_of(p, row, 0));
+	}
+}
+
+static void put_ship_rows(struct printer *p)
+{
+	char name[64];
+
+	for (size_t row = 0; row < HS_SHIP_FIGURES_ROWS; row++) {
+		const struct hs_ship_figure_info *info = &hs_ship_figure_info[row];
+
+		snprintf(name, sizeof name, "ship_%s", info->name);
+		put_head(p, name, info->kind, "", info->help);
+		if (p->figures->ship.at_ms != 0)
+			put_plain(p, hs_ship_figure(&p->figures->ship, row));
+	}
+}
+
 void hs_exposition_put(const struct hs_figures *figures, enum hs_exposition format, struct hs_buf *out)
 {
 	struct printer p = { .figures = figures, .format = format, .out = out };
@@ -409,15 +467,8 @@ void hs_exposition_put(const struct hs_figures *figures, enum hs_exposition form
 		put_head(&p, families[i].name, families[i].kind, families[i].unit, families[i].help);
 		families[i].put(&p);
 	}
-	for (int i = 0; i < HS_METRIC_COUNT; i++) {
-		enum hs_metric row = (enum hs_metric)i;
-		const struct hs_metric_info *info = hs_metric_info(row);
-
-		if (is_elsewhere(row))
-			continue;
-		put_head(&p, info->name, HS_COUNTER, strcmp(info->unit, "bytes") == 0 ? "bytes" : "", info->help);
-		put_plain(&p, value_of(&p, row, 0));
-	}
+	put_metric_rows(&p);
+	put_ship_rows(&p);
 	if (format == HS_EXPOSITION_OPENMETRICS)
 		hs_buf_put_slice(out, HS_SLICE("# EOF\n"));
 }

@@ -51,9 +51,10 @@ static void print_ahead(struct hs_buf *out, const struct hs_ahead *a)
 
 static void print_stream(struct hs_buf *out, const struct hs_cursor_stream *s)
 {
-	hs_buf_printf(
-	    out, ",\"stream\":{\"created\":\"%s\",\"receiver\":\"%s\",\"sequence\":%" PRIu64 ",\"own\":%" PRIu64 "}",
-	    s->created, s->receiver, s->sequence, s->own);
+	hs_buf_printf(out,
+	              ",\"stream\":{\"created\":\"%s\",\"receiver\":\"%s\",\"sequence\":%" PRIu64 ",\"own\":%" PRIu64
+	              ",\"back\":%" PRIu64 "}",
+	              s->created, s->receiver, s->sequence, s->own, s->back);
 	hs_buf_printf(out, ",\"kept\":[%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]", s->kept.number, s->kept.offset,
 	              s->kept.edit);
 }
@@ -116,8 +117,9 @@ static const char *parse_stream(const char *text, struct hs_cursor_stream *s)
 
 	sscanf(text,
 	       ",\"stream\":{\"created\":\"%39[^\"]\",\"receiver\":\"%15[^\"]\",\"sequence\":%" SCNu64
-	       ",\"own\":%" SCNu64 "},\"kept\":[%" SCNu64 ",%" SCNu64 ",%" SCNu64 "]%n",
-	       s->created, s->receiver, &s->sequence, &s->own, &s->kept.number, &s->kept.offset, &s->kept.edit, &end);
+	       ",\"own\":%" SCNu64 ",\"back\":%" SCNu64 "},\"kept\":[%" SCNu64 ",%" SCNu64 ",%" SCNu64 "]%n",
+	       s->created, s->receiver, &s->sequence, &s->own, &s->back, &s->kept.number, &s->kept.offset,
+	       &s->kept.edit, &end);
 	return end == 0 ? NULL : text + end;
 }
 

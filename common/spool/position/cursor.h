@@ -13,7 +13,7 @@
  * Every event before the position "ahead" (number, offset, edit) is done, except those of each user in
  * "held" from the user's position on. A user's id is hashed. A consumer that sends into a replicated log adds
  *
- *	"stream":{"created":"2026-11-29T04:00:00Z","receiver":"kodabuzi","sequence":998,"own":990},"kept":[41,500,0]
+ *	"stream":{"created":"2026-11-29T04:00:00Z","receiver":"kodabuzi","sequence":998,"own":990,"back":0},"kept":[41,500,0]
  *
  * so that it notices a log that was made anew, or that forgot its end. Retention keeps the segments from "kept"
  * on, where the cursor was some time ago, so that they can be sent again.
@@ -47,6 +47,7 @@ struct hs_cursor_stream {
 	char created[40];        /* the log's stamp, without quotes; "": no log is known */
 	char receiver[16];       /* this spool's name in the log, letters */
 	uint64_t sequence, own;  /* the highest numbers that the log gave to any entry, and to one of this spool */
+	uint64_t back;           /* the log had lost entries when it gave this number to one of this spool; 0: none */
 	struct hs_position kept; /* where the cursor was some time ago; number 0: it keeps nothing */
 };
 

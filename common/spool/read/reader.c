@@ -239,14 +239,17 @@ static enum hs_read find_segment(struct hs_reader *reader, bool *there)
 
 	*there = true;
 	if (sealed == NULL || sealed->number != reader->at.number) {
+		bool open;
+
 		glanced = hs_reader_glance(reader, &glance);
-		result = hs_reader_list_again(reader);
+		open = glanced == HS_OK && glance.number == reader->at.number; /* then no list has it */
+		result = open ? HS_OK : hs_reader_list_again(reader);
 		if (result != HS_OK) {
 			if (glance.fd >= 0)
 				hs_io_close(glance.fd);
 			return fail(reader, result);
 		}
-		sealed = hs_reader_find(reader, reader->at.number);
+		sealed = open ? NULL : hs_reader_find(reader, reader->at.number);
 	}
 	if (sealed == NULL && glanced == HS_OK && (glance.number == reader->at.number || reader->at.number == 0)) {
 		hs_reader_read_open(reader, &glance);

@@ -28,7 +28,10 @@ struct hs_reader;
  * there is no spool (none is made), HS_E_MEMORY, or as hs_spool_dir_open_to_read.
  */
 enum hs_result hs_reader_open(const struct hs_settings *settings, struct hs_reader **opened);
-/* Like hs_reader_open, for maintenance, which logs once which segments are no plain files; this logs none. */
+/*
+ * Like hs_reader_open, without a look at each name in the folder for segments that are no plain files: maintenance logs
+ * those once. For maintenance itself, and for consoles and monitors, which open a reader every second.
+ */
 enum hs_result hs_reader_open_quietly(const struct hs_settings *settings, struct hs_reader **opened);
 void hs_reader_close(struct hs_reader *reader); /* NULL is fine */
 

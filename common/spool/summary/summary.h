@@ -13,13 +13,13 @@
  *	             +-----------------------------------------------------------+
  *	  SUMS       | CRC-32 of each 4096 bytes of IDS                          |
  *	             +-----------------------------------------------------------+
+ *	  IDS        | n dedup keys in ascending order: n first halves (8 bytes  |
+ *	             | each), n second halves, n times in seconds (4 bytes each) |
+ *	             +-----------------------------------------------------------+
  *	  BLOOM      | user, anonymous, previous, group and message ids          |
  *	             +-----------------------------------------------------------+
  *	  TYPES,     | u64 records and bytes of further names, then rows:        |
  *	  EVENTS …   | u64 records, u64 bytes, u64 bytes of the name, the name   |
- *	             +-----------------------------------------------------------+
- *	  IDS        | n dedup keys in ascending order: n first halves (8 bytes  |
- *	             | each), n second halves, n times in seconds (4 bytes each) |
  *	             +-----------------------------------------------------------+
  *
  * IDS are most of the file, and a look-up touches few pages of them, so SUMS lets it check these alone. IDS
@@ -44,6 +44,7 @@
 
 #include "base/buf.h"
 #include "base/result.h"
+#include "event/top_counts.h"
 #include "spool/shared/history.h"
 
 #include <sys/stat.h>
@@ -123,6 +124,13 @@ size_t hs_summary_head_bytes(uint64_t parts);
 
 /* The part of that kind, or NULL. */
 const struct hs_summary_part *hs_summary_find(const struct hs_summary *s, enum hs_summary_kind kind);
+
+/* --- writing a part ------------------------------------------------------------------------------ */
+
+/* Writes the SUMS of these IDS: 4 bytes for each chunk. */
+void hs_summary_sums(struct hs_slice ids, char *to);
+/* Writes TYPES, EVENTS … */
+void hs_summary_counts_put(const struct hs_top_counts *t, struct hs_buf *out);
 
 /* --- reading a part, whose check sum holds ----------------------------------------------------- */
 

@@ -1,5 +1,4 @@
 #include "spool/summary/summary_builder.h"
-#include "base/array.h"
 #include "base/bloom.h"
 #include "base/io.h"
 #include "base/timestamp.h"
@@ -7,31 +6,29 @@
 #include "event/id_text.h"
 #include "event/top_counts.h"
 #include "spool/file/gzip.h"
-#include "spool/summary/summary_ids.h"
 #include "spool/summary/summary_line.h"
 #include "spool/write/rejected.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
 	DAY = 10 /* bytes of 2026-11-23 */,
-	PENDING = 16,
-	SET_FIRST = 1 << 12,
+	RECENT = 256,
+	FIRST = 1 << 12, /* items */
+	GROWTH = 8,
+	BUCKET_ITEMS = 4, /* on average */
+	BUCKET_BITS = 20,
 	ID_BYTES = 20,
+	INSERTED = 32, /* most items that are sorted by insertion */
 };
 #define DAY_MS INT64_C(86400000)
 
-/*
- * Different hashes: an open-addressing table, 0 for a free slot. The factor is random and odd, so that
- * no sender can choose ids that all begin at one slot.
- */
-struct set {
-	uint64_t *slot;
-	size_t slots, count;
-	uint64_t factor;
-	uint64_t pending[PENDING]; /* on their way: their slots are being fetched; 0: none */
-	unsigned at;
+/* An id of IDS; its halves are numbers that order as its bytes do. */
+struct id {
+	uint64_t first, second;
+	uint32_t spooled_s;
 };
 
 struct hs_summary_builder {
@@ -43,16 +40,15 @@ struct hs_summary_builder {
 	struct hs_timestamp_minute spooled_minute, event_minute;
 	struct hs_digest *digest;
 	struct hs_dedup_key_maker maker;
-	struct hs_summary_id *id;
-	size_t ids, id_room;
-	struct set names; /* hashes for BLOOM: of people and groups, which come again and again … */
-	uint64_t *own;    /* … and of message ids, which do not */
-	size_t owns, own_room;
+	struct hs_buf ids;       /* of struct id */
+	struct hs_buf names;     /* hashes for BLOOM: of people and groups, which come again and again … */
+	struct hs_buf own;       /* … and of message ids, which do not */
+	uint64_t recent[RECENT]; /* names that came lately, each at its low bits */
 	struct hs_top_counts counts[HS_SUMMARY_KINDS];
 	int64_t day; /* whose text is `day_text` */
 	char day_text[HS_TIMESTAMP_TEXT + 1];
 	struct hs_buf last; /* the last line */
-	struct hs_buf text, parts;
+	struct hs_buf text, sorted, parts;
 };
 
 struct hs_summary_builder *hs_summary_builder_new(const char spool[static HS_HISTORY_ID], bool rejected,
@@ -67,7 +63,7 @@ struct hs_summary_builder *hs_summary_builder_new(const char spool[static HS_HIS
 	b->head.number = number;
 	b->day = INT64_MIN;
 	hs_json_init(&b->json, hs_io_random());
-	b->names.factor = hs_io_random() | 1;
+	b->recent[0] = 1; /* a zero belongs there and would seem to have come already */
 	for (int kind = 0; kind < HS_SUMMARY_KINDS; kind++)
 		b->counts[kind].seed = hs_io_random();
 	b->digest = hs_digest_new();
@@ -87,10 +83,11 @@ void hs_summary_builder_free(struct hs_summary_builder *b)
 	hs_buf_free(&b->carry);
 	hs_buf_free(&b->last);
 	hs_buf_free(&b->text);
+	hs_buf_free(&b->ids);
+	hs_buf_free(&b->names);
+	hs_buf_free(&b->own);
+	hs_buf_free(&b->sorted);
 	hs_buf_free(&b->parts);
-	free(b->names.slot);
-	free(b->own);
-	free(b->id);
 	free(b);
 }
 
@@ -104,74 +101,6 @@ void hs_summary_builder_fail(struct hs_summary_builder *b)
 {
 	if (b != NULL)
 		b->failed = true;
-}
-
-/* --- the set ------------------------------------------------------------------------ */
-
-static size_t first_slot(const struct set *s, uint64_t hash)
-{
-	return (size_t)(hash * s->factor >> 32) & (s->slots - 1);
-}
-
-/* The slot that has the hash, or the free one for it. */
-static uint64_t *find_slot(const struct set *s, uint64_t hash)
-{
-	size_t i = first_slot(s, hash);
-
-	while (s->slot[i] != 0 && s->slot[i] != hash)
-		i = (i + 1) & (s->slots - 1);
-	return &s->slot[i];
-}
-
-static bool grow(struct set *s)
-{
-	struct set larger = *s;
-
-	larger.slots = s->slots > 0 ? 2 * s->slots : SET_FIRST;
-	larger.slot = calloc(larger.slots, sizeof *larger.slot);
-	if (larger.slot == NULL)
-		return false;
-	for (size_t i = 0; i < s->slots; i++)
-		if (s->slot[i] != 0)
-			*find_slot(&larger, s->slot[i]) = s->slot[i];
-	free(s->slot);
-	*s = larger;
-	return true;
-}
-
-/* Inserts a hash; 0: none. False: out of memory. */
-static bool insert(struct set *s, uint64_t hash)
-{
-	uint64_t *slot;
-
-	if (hash == 0)
-		return true;
-	if (2 * s->count >= s->slots && !grow(s))
-		return false;
-	slot = find_slot(s, hash);
-	s->count += *slot == 0;
-	*slot = hash;
-	return true;
-}
-
-/* Like insert, but later, when the slot is in the processor's cache. */
-static bool set_add(struct set *s, uint64_t hash)
-{
-	uint64_t *pending = &s->pending[s->at++ % PENDING], before = *pending;
-
-	*pending = hash + (hash == 0);
-	if (s->slots > 0)
-		__builtin_prefetch(&s->slot[first_slot(s, *pending)], 1);
-	return insert(s, before);
-}
-
-static bool set_end(struct set *s)
-{
-	bool ok = true;
-
-	for (int i = 0; i < PENDING; i++)
-		ok = insert(s, s->pending[i]) && ok;
-	return ok;
 }
 
 /* --- a line of the events --------------------------------------------------------------- */
@@ -190,47 +119,65 @@ static struct hs_slice id_text(struct hs_summary_builder *b, const struct hs_rec
 	return hs_buf_slice(&b->text);
 }
 
+/* Appends an item. Unused room costs nothing, as its pages are never touched, but moving the items does. */
+static void collect(struct hs_buf *to, const void *item, size_t bytes)
+{
+	if (to->cap - to->n <= bytes)
+		hs_buf_reserve(to, (GROWTH - 1) * to->n + FIRST * bytes);
+	hs_buf_put(to, item, bytes);
+}
+
+/* Most repetitions of a name are close together; sorting removes the others. */
+static void note_name(struct hs_summary_builder *b, uint64_t hash)
+{
+	uint64_t *recent = &b->recent[hash % RECENT];
+
+	if (*recent != hash)
+		collect(&b->names, &hash, sizeof hash);
+	*recent = hash;
+}
+
 static void note_names(struct hs_summary_builder *b, const struct hs_summary_line *line)
 {
 	static const enum hs_field kinds[] = { HS_FIELD_USER_ID, HS_FIELD_ANONYMOUS_ID, HS_FIELD_PREVIOUS_ID,
 		                               HS_FIELD_GROUP_ID };
 	const struct hs_record_field *own = &line->field[HS_FIELD_MESSAGE_ID];
+	uint64_t hash;
 
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
 		const struct hs_record_field *field = &line->field[kinds[i]];
 
-		if (field->name.p != NULL && !set_add(&b->names, hs_summary_hash(id_text(b, field))))
-			b->failed = true;
+		if (field->name.p != NULL)
+			note_name(b, hs_summary_hash(id_text(b, field)));
 	}
-	if (own->name.p != NULL && HS_ARRAY_ROOM(&b->own, b->owns, &b->own_room))
-		b->own[b->owns++] = hs_summary_hash(id_text(b, own));
-	else if (own->name.p != NULL)
-		b->failed = true;
+	if (own->name.p != NULL) {
+		hash = hs_summary_hash(id_text(b, own));
+		collect(&b->own, &hash, sizeof hash);
+	}
 }
 
 static uint64_t half(const uint8_t *bytes)
 {
-	uint64_t n = 0;
+	uint64_t n;
 
-	for (int i = 0; i < 8; i++)
-		n = n << 8 | bytes[i];
-	return n;
+	memcpy(&n, bytes, sizeof n);
+	return be64toh(n);
 }
 
 static void note_id(struct hs_summary_builder *b, const struct hs_summary_line *line, int64_t ms)
 {
 	struct hs_id_scope scope = { line->tenant.value, line->source.value };
 	struct hs_dedup_key key;
+	struct id id = { .spooled_s = (uint32_t)(ms > 0 ? ms / 1000 : 0) };
 	bool known;
 
 	if (hs_dedup_key_of_field(&b->maker, &line->field[HS_FIELD_MESSAGE_ID], scope, &known, &key) != HS_OK)
 		b->failed = true;
-	else if (known && !HS_ARRAY_ROOM(&b->id, b->ids, &b->id_room))
-		b->failed = true;
 	if (b->failed || !known)
 		return;
-	b->id[b->ids++] =
-	    (struct hs_summary_id){ half(key.bytes), half(key.bytes + 8), (uint32_t)(ms > 0 ? ms / 1000 : 0) };
+	id.first = half(key.bytes);
+	id.second = half(key.bytes + 8);
+	collect(&b->ids, &id, sizeof id);
 }
 
 static void count(struct hs_summary_builder *b, enum hs_summary_kind kind, const struct hs_record_field *field,
@@ -257,13 +204,9 @@ static void count_time(struct hs_summary_builder *b, int64_t ms, uint64_t bytes)
 /* More events than a summary has room for: only counts go on. */
 static void drop_names(struct hs_summary_builder *b)
 {
-	free(b->names.slot);
-	free(b->own);
-	free(b->id);
-	b->names = (struct set){ 0 };
-	b->own = NULL;
-	b->id = NULL;
-	b->owns = b->own_room = b->ids = b->id_room = 0;
+	hs_buf_free(&b->ids);
+	hs_buf_free(&b->names);
+	hs_buf_free(&b->own);
 }
 
 static int64_t note_spooled(struct hs_summary_builder *b, const struct hs_summary_line *line)
@@ -281,12 +224,12 @@ static int64_t note_spooled(struct hs_summary_builder *b, const struct hs_summar
 }
 
 /* False if the line is not as hookspool writes it. */
-static bool take_event(struct hs_summary_builder *b, struct hs_slice text)
+static bool take_event(struct hs_summary_builder *b, struct hs_slice text, bool sound)
 {
 	uint64_t bytes = text.n + 1;
 	struct hs_summary_line line;
 	int64_t spooled_ms, ms;
-	enum hs_result r = hs_summary_line_read(&line, &b->layout, &b->json, text);
+	enum hs_result r = hs_summary_line_read(&line, &b->layout, &b->json, text, sound);
 
 	b->failed |= r == HS_E_MEMORY;
 	if (r != HS_OK)
@@ -335,13 +278,29 @@ static bool take_rejected(struct hs_summary_builder *b, struct hs_slice text)
 
 /* --- lines ----------------------------------------------------------------------------------- */
 
-static void take_line(struct hs_summary_builder *b, struct hs_slice text, bool whole)
+/* A line that ends with a newline; `sound` is what hs_summary_line_end said of it. */
+static void take_line(struct hs_summary_builder *b, struct hs_slice text, bool sound)
 {
 	struct hs_summary *s = &b->head;
 
-	if (!whole || !(s->rejected ? take_rejected(b, text) : take_event(b, text)))
+	if (!(s->rejected ? take_rejected(b, text) : take_event(b, text, sound)))
 		s->odd++;
 	s->lines++;
+}
+
+static void take_scanned(struct hs_summary_builder *b, struct hs_slice line)
+{
+	bool sound;
+
+	hs_summary_line_end(line, &sound);
+	take_line(b, line, sound);
+}
+
+/* The last line has no newline. */
+static void take_torn(struct hs_summary_builder *b)
+{
+	b->head.odd++;
+	b->head.lines++;
 }
 
 void hs_summary_builder_line(struct hs_summary_builder *b, struct hs_slice line, bool whole)
@@ -352,9 +311,11 @@ void hs_summary_builder_line(struct hs_summary_builder *b, struct hs_slice line,
 	if (whole)
 		b->head.text_crc = hs_crc32((uint32_t)b->head.text_crc, HS_SLICE("\n"));
 	b->head.text_bytes += line.n + whole;
-	take_line(b, line, whole);
-	if (!whole)
+	if (!whole) {
+		take_torn(b);
 		return;
+	}
+	take_scanned(b, line);
 	hs_buf_reset(&b->last);
 	hs_buf_put_slice(&b->last, line);
 	b->failed |= !hs_buf_ok(&b->last);
@@ -363,24 +324,26 @@ void hs_summary_builder_line(struct hs_summary_builder *b, struct hs_slice line,
 /* Takes the lines of the text; what is after the last newline is carried to the next call. */
 static void take_lines(struct hs_summary_builder *b, struct hs_slice text)
 {
-	const char *p = text.p, *end = text.p + text.n, *newline;
 	struct hs_slice line = HS_SLICE_NONE;
+	const char *newline;
+	bool sound;
 
-	while (p < end && (newline = memchr(p, '\n', (size_t)(end - p))) != NULL) {
-		line = hs_slice(p, (size_t)(newline - p));
+	while ((newline = hs_summary_line_end(text, &sound)) != NULL) {
+		line = hs_slice(text.p, (size_t)(newline - text.p));
+		text = hs_slice(newline + 1, text.n - line.n - 1);
 		if (b->carry.n > 0) {
 			hs_buf_put_slice(&b->carry, line);
-			line = hs_buf_slice(&b->carry);
+			take_scanned(b, line = hs_buf_slice(&b->carry));
+			hs_buf_reset(&b->carry); /* its bytes stay until the next put */
+		} else {
+			take_line(b, line, sound);
 		}
-		take_line(b, line, true);
-		hs_buf_reset(&b->carry); /* its bytes stay until the next put */
-		p = newline + 1;
 	}
 	if (line.p != NULL) {
 		hs_buf_reset(&b->last);
 		hs_buf_put_slice(&b->last, line);
 	}
-	hs_buf_put(&b->carry, p, (size_t)(end - p));
+	hs_buf_put_slice(&b->carry, text);
 }
 
 void hs_summary_builder_text(struct hs_summary_builder *b, struct hs_slice text)
@@ -400,11 +363,6 @@ void hs_summary_builder_crc(struct hs_summary_builder *b, uint32_t crc)
 
 /* --- parts -------------------------------------------------------------------------------------- */
 
-static void put_number(struct hs_buf *out, uint64_t n)
-{
-	hs_buf_put(out, (const char *)&n, sizeof n);
-}
-
 /* Adds zeros until the next byte is at a multiple of n in the file, whose head will have so many bytes. */
 static void pad(struct hs_summary_builder *b, size_t head_bytes, size_t n)
 {
@@ -412,7 +370,7 @@ static void pad(struct hs_summary_builder *b, size_t head_bytes, size_t n)
 		hs_buf_putc(&b->parts, '\0');
 }
 
-/* The part has the next bytes from `start` to `end`. */
+/* The part has the bytes from `start` to `end`. */
 static void note_part(struct hs_summary_builder *b, enum hs_summary_kind kind, size_t start, size_t end)
 {
 	struct hs_summary_part *part = &b->head.part[b->head.parts++];
@@ -430,66 +388,171 @@ static void end_part(struct hs_summary_builder *b, enum hs_summary_kind kind, si
 	pad(b, 0, 8);
 }
 
-/* Leaves room for SUMS, which are known when IDS are there. Returns their bytes. */
-static size_t begin_sums(struct hs_summary_builder *b)
+static int by_key(const void *a, const void *b)
 {
-	size_t bytes = (b->ids * ID_BYTES + HS_SUMMARY_CHUNK - 1) / HS_SUMMARY_CHUNK * sizeof(uint32_t);
+	const struct id *x = a, *y = b;
+
+	if (x->first != y->first)
+		return x->first < y->first ? -1 : 1;
+	if (x->second != y->second)
+		return x->second < y->second ? -1 : 1;
+	return x->spooled_s < y->spooled_s ? -1 : x->spooled_s > y->spooled_s;
+}
+
+static int by_hash(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* Items to sort: hashes, or ids, which begin with one. Constant wherever the functions below are inlined. */
+struct sort {
+	size_t size; /* of an item */
+	int (*order)(const void *a, const void *b);
+};
+
+/* Sorts the few items of a bucket. */
+static inline void sort_bucket(struct sort sort, char *item, size_t n)
+{
+	char moved[sizeof(struct id)] __attribute__((aligned(8)));
+
+	if (n > INSERTED) /* by chance never: somebody has chosen these ids */
+		qsort(item, n, sort.size, sort.order);
+	for (size_t i = 1; i < n && n <= INSERTED; i++) {
+		size_t at = i;
+
+		memcpy(moved, item + i * sort.size, sort.size);
+		for (; at > 0 && sort.order(moved, item + (at - 1) * sort.size) < 0; at--)
+			memcpy(item + at * sort.size, item + (at - 1) * sort.size, sort.size);
+		memcpy(item + at * sort.size, moved, sort.size);
+	}
+}
+
+/* The first bits of hashes spread them evenly over buckets. `end` has a zero for each bucket, and one more. */
+static inline void sort_by_buckets(struct sort sort, const char *from, size_t n, char *to, uint32_t *end, unsigned bits)
+{
+	size_t buckets = (size_t)1 << bits;
+
+#define BUCKET(i) (*(const uint64_t *)(const void *)(from + (i)*sort.size) >> (64 - bits))
+	for (size_t i = 0; i < n; i++)
+		end[BUCKET(i) + 1]++;
+	for (size_t i = 1; i < buckets; i++)
+		end[i] += end[i - 1];
+	for (size_t i = 0; i < n; i++) /* end[…] moves from the bucket's start to its end */
+		memcpy(to + end[BUCKET(i)]++ * sort.size, from + i * sort.size, sort.size);
+#undef BUCKET
+	for (size_t i = 0, start = 0; i < buckets; start = end[i++])
+		sort_bucket(sort, to + start * sort.size, end[i] - start);
+}
+
+/* Sorts the items into b->sorted, whose memory serves again. Returns their number. */
+static inline size_t sort_items(struct hs_summary_builder *b, struct sort sort, const struct hs_buf *items)
+{
+	size_t n = items->n / sort.size;
+	unsigned bits = 1;
+	uint32_t *end;
+	char *to;
+
+	while (bits < BUCKET_BITS && (n >> bits) > BUCKET_ITEMS)
+		bits++;
+	end = calloc(((size_t)1 << bits) + 1, sizeof *end);
+	hs_buf_reset(&b->sorted);
+	to = hs_buf_reserve(&b->sorted, items->n);
+	b->failed |= end == NULL || to == NULL || !hs_buf_ok(items);
+	if (!b->failed && n > 0)
+		sort_by_buckets(sort, items->p, n, to, end, bits);
+	free(end);
+	return b->failed ? 0 : n;
+}
+
+/* Sorts the ids; of one that is there twice the latest time counts. Returns their number. */
+static size_t sort_ids(struct hs_summary_builder *b, struct id **sorted)
+{
+	size_t n = sort_items(b, (struct sort){ sizeof(struct id), by_key }, &b->ids), kept = 0;
+	struct id *id = *sorted = (struct id *)(void *)b->sorted.p;
+
+	for (size_t i = 0; i < n; i++)
+		if (i + 1 == n || id[i].first != id[i + 1].first || id[i].second != id[i + 1].second)
+			id[kept++] = id[i];
+	return kept;
+}
+
+/* Leaves room for SUMS, which are known when IDS are there. Returns their bytes. */
+static size_t begin_sums(struct hs_summary_builder *b, size_t ids_bytes)
+{
+	size_t bytes = (ids_bytes + HS_SUMMARY_CHUNK - 1) / HS_SUMMARY_CHUNK * sizeof(uint32_t);
 
 	for (size_t i = 0; i < bytes; i++)
 		hs_buf_putc(&b->parts, '\0');
 	pad(b, 0, 8);
+	if (ids_bytes > HS_SUMMARY_CHUNK)
+		pad(b, hs_summary_head_bytes(HS_SUMMARY_KINDS), HS_SUMMARY_CHUNK); /* a head with all parts */
 	return bytes;
 }
 
-static void end_sums(struct hs_summary_builder *b, size_t start, size_t bytes, size_t ids_start)
+static void end_sums(struct hs_summary_builder *b, size_t bytes, struct hs_slice ids)
 {
-	struct hs_slice ids;
-
-	if (!hs_buf_ok(&b->parts))
-		return;
-	ids = hs_slice(b->parts.p + ids_start, b->ids * ID_BYTES);
-	for (size_t i = 0; i < bytes / sizeof(uint32_t); i++) {
-		size_t at = i * HS_SUMMARY_CHUNK, left = ids.n - at;
-		uint32_t crc = hs_crc32(0, hs_slice(ids.p + at, left < HS_SUMMARY_CHUNK ? left : HS_SUMMARY_CHUNK));
-
-		memcpy(b->parts.p + start + i * sizeof crc, &crc, sizeof crc);
-	}
-	note_part(b, HS_SUMMARY_SUMS, start, start + bytes);
+	hs_summary_sums(ids, b->parts.p);
+	note_part(b, HS_SUMMARY_SUMS, 0, bytes);
 }
 
 static void put_ids(struct hs_summary_builder *b)
 {
-	size_t start = b->parts.n;
-	char *to = hs_buf_reserve(&b->parts, b->ids * ID_BYTES);
+	struct id *id;
+	size_t n = sort_ids(b, &id), start, sums;
+	char *to;
 
-	if (to == NULL)
+	b->parts = b->ids; /* its pages are in memory; new ones would cost more than the copying */
+	b->ids = (struct hs_buf){ 0 };
+	hs_buf_reset(&b->parts);
+	sums = begin_sums(b, n * ID_BYTES);
+	start = b->parts.n;
+	to = hs_buf_reserve(&b->parts, n * ID_BYTES);
+	if (to == NULL || !hs_buf_ok(&b->parts))
 		return;
-	for (size_t i = 0; i < b->ids; i++, to += sizeof b->id->first)
-		memcpy(to, &b->id[i].first, sizeof b->id->first);
-	for (size_t i = 0; i < b->ids; i++, to += sizeof b->id->second)
-		memcpy(to, &b->id[i].second, sizeof b->id->second);
-	for (size_t i = 0; i < b->ids; i++, to += sizeof b->id->spooled_s)
-		memcpy(to, &b->id[i].spooled_s, sizeof b->id->spooled_s);
-	b->parts.n += b->ids * ID_BYTES;
+	for (size_t i = 0; i < n; i++, to += sizeof id->first)
+		memcpy(to, &id[i].first, sizeof id->first);
+	for (size_t i = 0; i < n; i++, to += sizeof id->second)
+		memcpy(to, &id[i].second, sizeof id->second);
+	for (size_t i = 0; i < n; i++, to += sizeof id->spooled_s)
+		memcpy(to, &id[i].spooled_s, sizeof id->spooled_s);
+	b->parts.n += n * ID_BYTES;
 	end_part(b, HS_SUMMARY_IDS, start);
+	if (hs_buf_ok(&b->parts))
+		end_sums(b, sums, hs_slice(b->parts.p + start, n * ID_BYTES));
+}
+
+/* Sorts the names, so that each is there once. Returns their number. */
+static size_t sort_names(struct hs_summary_builder *b, uint64_t **sorted)
+{
+	size_t n = sort_items(b, (struct sort){ sizeof(uint64_t), by_hash }, &b->names), kept = 0;
+	uint64_t *hash = *sorted = (uint64_t *)(void *)b->sorted.p;
+
+	for (size_t i = 0; i < n; i++)
+		if (i + 1 == n || hash[i] != hash[i + 1])
+			hash[kept++] = hash[i];
+	return kept;
 }
 
 static void put_bloom(struct hs_summary_builder *b)
 {
-	size_t start = b->parts.n, bytes;
+	size_t start = b->parts.n, owns = b->own.n / sizeof(uint64_t), bytes;
+	const uint64_t *own = (const uint64_t *)(const void *)b->own.p;
+	uint64_t *name;
+	size_t names = sort_names(b, &name);
 	char *filter;
 
-	b->failed |= !set_end(&b->names);
-	bytes = hs_bloom_bytes(b->names.count + b->owns);
+	b->failed |= !hs_buf_ok(&b->own);
+	bytes = hs_bloom_bytes(names + owns);
 	filter = hs_buf_reserve(&b->parts, bytes);
-	if (filter == NULL)
+	if (filter == NULL || b->failed)
 		return;
 	memset(filter, 0, bytes);
-	for (size_t i = 0; i < b->names.slots; i++)
-		if (b->names.slot[i] != 0)
-			hs_bloom_add((uint32_t *)(void *)filter, bytes, b->names.slot[i]);
-	for (size_t i = 0; i < b->owns; i++)
-		hs_bloom_add((uint32_t *)(void *)filter, bytes, b->own[i]);
+	for (size_t i = 0; i < names; i++)
+		hs_bloom_add((uint32_t *)(void *)filter, bytes, name[i]);
+	for (size_t i = 0; i < owns; i++)
+		hs_bloom_add((uint32_t *)(void *)filter, bytes, own[i]);
 	b->parts.n += bytes;
 	end_part(b, HS_SUMMARY_BLOOM, start);
 }
@@ -499,36 +562,18 @@ static void put_counts(struct hs_summary_builder *b, enum hs_summary_kind kind)
 	const struct hs_top_counts *t = &b->counts[kind];
 	size_t start = b->parts.n;
 
-	put_number(&b->parts, t->others.records);
-	put_number(&b->parts, t->others.bytes);
-	for (size_t i = 0; i < t->count; i++) {
-		put_number(&b->parts, t->row[i].records);
-		put_number(&b->parts, t->row[i].bytes);
-		put_number(&b->parts, t->row[i].n);
-		hs_buf_put(&b->parts, t->row[i].name, t->row[i].n);
-	}
+	hs_summary_counts_put(t, &b->parts);
 	end_part(b, kind, start);
 }
 
 static void put_parts(struct hs_summary_builder *b)
 {
-	bool named = !b->head.rejected && b->head.lines <= HS_SUMMARY_EVENTS_MAX;
-	size_t bytes = 0, ids_start;
-
-	if (named) {
-		b->failed |= !hs_summary_ids_sort(&b->id, &b->ids, &b->id_room);
-		bytes = begin_sums(b);
+	if (!b->head.rejected && b->head.lines <= HS_SUMMARY_EVENTS_MAX) {
+		put_ids(b);
 		put_bloom(b);
 	}
 	for (int kind = HS_SUMMARY_TYPES; kind <= HS_SUMMARY_REASONS; kind++)
 		put_counts(b, (enum hs_summary_kind)kind);
-	if (!named)
-		return;
-	if (b->ids * ID_BYTES > HS_SUMMARY_CHUNK)
-		pad(b, hs_summary_head_bytes(b->head.parts + 2), HS_SUMMARY_CHUNK);
-	ids_start = b->parts.n;
-	put_ids(b);
-	end_sums(b, 0, bytes, ids_start);
 }
 
 struct hs_summary *hs_summary_builder_end(struct hs_summary_builder *b, struct hs_slice *parts)
@@ -536,7 +581,7 @@ struct hs_summary *hs_summary_builder_end(struct hs_summary_builder *b, struct h
 	if (b == NULL || b->failed)
 		return NULL;
 	if (b->carry.n > 0)
-		take_line(b, hs_buf_slice(&b->carry), false);
+		take_torn(b);
 	if (b->last.n > 0 && !hs_history_hash(b->digest, hs_buf_slice(&b->last), &b->head.last_line))
 		b->failed = true;
 	if (b->head.odd == 0)

@@ -6,7 +6,7 @@
  *	head = hs_summary_builder_end(b, &parts): what to write, see hs_summary_write
  *
  * A missing summary costs time and no answer, so there are no results: a builder that runs out of
- * memory does nothing more and makes none. It needs 60 to 100 bytes an event, up to
+ * memory does nothing more and makes none. It needs 80 to 100 bytes an event, up to
  * HS_SUMMARY_EVENTS_MAX events. One thread uses it.
  */
 #ifndef HS_SUMMARY_BUILDER_H

@@ -122,9 +122,12 @@ bool hs_summary_is_there(const struct hs_spool_dir *dir, bool rejected, uint64_t
 {
 	struct hs_summary_reader r = HS_SUMMARY_READER_NONE;
 	char path[PATH];
+	struct stat st;
 	bool fits;
 
 	path_of(rejected, number, path);
+	if (hs_io_stat(dir->run_dir, path, &st) < 0)
+		return false;
 	r.fd = hs_io_open_read(dir->run_dir, path);
 	fits = r.fd >= 0 && fault_of(&r, dir, rejected, number) == NULL && hs_summary_fits(&r.head, segment);
 	hs_summary_close(&r);

@@ -96,31 +96,38 @@ static bool are_utf8(const char *p, unsigned odd, const char *end, const char **
 	return true;
 }
 
-/* True if all bytes may be in a line, and the number of quotes is even. */
-static bool is_sound(struct hs_slice text)
+/* The bits below the lowest one of `bits`, which must not be 0. */
+static unsigned below(unsigned bits)
 {
-	const char *p = text.p, *end = text.p + text.n, *after = p;
-	unsigned quotes = 0, odd;
+	return (bits & -bits) - 1;
+}
 
-	if (text.n < BLOCK)
-		return false;
-	while (end - p >= HS_SCAN64 && hs_scan64_is_plain(p, &quotes))
-		p += HS_SCAN64;
-	for (; end - p >= BLOCK; p += BLOCK) {
-		odd = hs_scan16_strange(p);
-		quotes ^= hs_scan16_equal(p, '"');
-		if (odd != 0 && !are_utf8(p, odd, end, &after))
-			return false;
-	}
-	if (p < end) { /* the last block again, without what was seen */
-		unsigned rest = 0xFFFFU << (BLOCK - (end - p));
+const char *hs_summary_line_end(struct hs_slice text, bool *sound)
+{
+	const char *p = text.p, *end = text.p + text.n, *after = p, *newline = NULL;
+	unsigned quotes = 0;
 
-		p = end - BLOCK;
-		quotes ^= hs_scan16_equal(p, '"') & rest;
-		if (!are_utf8(p, hs_scan16_strange(p) & rest, end, &after))
-			return false;
+	*sound = text.n >= BLOCK;
+	if (!*sound)
+		return text.n > 0 ? memchr(p, '\n', text.n) : NULL;
+	p = hs_scan_plain_best(p, end, &quotes);
+	while (newline == NULL && p < end) {
+		size_t seen = end - p < BLOCK ? (size_t)(BLOCK - (end - p)) : 0; /* of the last block */
+		unsigned todo = 0xFFFFU << seen, odd, newlines;
+
+		p -= seen;
+		odd = hs_scan16_strange(p) & todo;
+		newlines = odd != 0 ? hs_scan16_equal(p, '\n') & todo : 0;
+		if (newlines != 0) {
+			newline = p + hs_scan16_first(newlines);
+			todo &= below(newlines);
+		}
+		quotes ^= hs_scan16_equal(p, '"') & todo;
+		*sound = are_utf8(p, odd & todo, newline != NULL ? newline : end, &after) && *sound;
+		p += BLOCK;
 	}
-	return __builtin_parity(quotes & 0xFFFF) == 0;
+	*sound = *sound && __builtin_parity(quotes & 0xFFFF) == 0;
+	return newline;
 }
 
 /* Leaves a number with a fraction, and everything that is no value, to the strict reader. */
@@ -241,7 +248,7 @@ static bool read_usual(struct hs_summary_line *line, struct hs_summary_layout *l
 		if (p == NULL)
 			return false;
 	}
-	return is_rest(hs_slice(p, (size_t)(end - p))) && is_sound(text);
+	return is_rest(hs_slice(p, (size_t)(end - p)));
 }
 
 /* --- of any form ------------------------------------------------------------------------ */
@@ -257,12 +264,12 @@ static struct hs_record_field field_at(const struct hs_json *j, uint32_t key)
 }
 
 enum hs_result hs_summary_line_read(struct hs_summary_line *line, struct hs_summary_layout *layout,
-                                    struct hs_json *json, struct hs_slice text)
+                                    struct hs_json *json, struct hs_slice text, bool sound)
 {
 	enum hs_result r;
 	int place = -1;
 
-	if (read_usual(line, layout, text))
+	if (sound && read_usual(line, layout, text))
 		return HS_OK;
 	clear(line);
 	r = hs_line_check(json, text);

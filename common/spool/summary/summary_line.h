@@ -25,17 +25,22 @@ struct hs_summary_layout {
 };
 
 /*
- * Reads the fields of a line without its '\n', as slices of it. HS_OK if the line is as hookspool writes
- * it: flat fields in their order, then a tenant, a source, settings, then spooled_at; no reader looks for
- * ids after that. Otherwise HS_E_MEMORY, or an HS_E_JSON_ result.
+ * Returns the first '\n' of the text, or NULL. *sound is true if what is before it, or all of the text, has
+ * only UTF-8 without control characters and an even number of quotes; false also if the text has fewer than 16 bytes.
+ */
+const char *hs_summary_line_end(struct hs_slice text, bool *sound);
+
+/*
+ * Reads the fields of a line without its '\n', as slices of it; `sound` is what hs_summary_line_end said of it.
+ * HS_OK if the line is as hookspool writes it: flat fields in their order, then a tenant, a source, settings, then
+ * spooled_at; no reader looks for ids after that. Otherwise HS_E_MEMORY, or an HS_E_JSON_ result.
  *
- * A line of the usual form is not parsed after spooled_at, since that would cost more than everything
- * else that a summary costs. All that is known of it is that a field of an object comes first, if there
- * is one, that the line has only UTF-8 without control characters and an even number of quotes, and that it
- * ends with '}': so a torn line, or one with zeros or foreign bytes, is found. Any other line, also one
- * with an escape or a fraction before spooled_at, is parsed strictly; `json` is scratch.
+ * A sound line of the usual form is not parsed after spooled_at, since that would cost more than everything
+ * else that a summary costs. All that is known of it is that it is sound, that a field of an object comes first, if
+ * there is one, and that it ends with '}': so a torn line, or one with zeros or foreign bytes, is found. Any other
+ * line, also one with an escape or a fraction before spooled_at, is parsed strictly; `json` is scratch.
  */
 enum hs_result hs_summary_line_read(struct hs_summary_line *line, struct hs_summary_layout *layout,
-                                    struct hs_json *json, struct hs_slice text);
+                                    struct hs_json *json, struct hs_slice text, bool sound);
 
 #endif

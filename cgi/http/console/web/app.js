@@ -14,6 +14,8 @@ function make(tag, properties, ...children) {
 }
 const text = (tag, value, className) => make(tag, { className: className || '' }, value);
 function fill(parent, ...children) { parent.replaceChildren(...children); }
+// The name of a field, which may be broken after each underscore.
+const nameOf = (tag, name, properties) => make(tag, { className: 'field', ...properties }, ...(name.match(/[^_]*_|[^_]+/g) || []).flatMap((part) => [part, make('wbr')]));
 
 class Refused extends Error {
 	constructor(status, answer) { super(answer.message || 'status ' + status); this.status = status; this.remedy = answer.remedy || ''; }
@@ -81,7 +83,8 @@ async function logIn(event) {
 		field.value = '';
 		start();
 	} catch (error) {
-		$('login-error').textContent = error instanceof Refused ? sentence(error.message) : 'The server cannot be reached.';
+		$('login-error').textContent = !(error instanceof Refused) ? 'The server cannot be reached.' :
+			sentence(error.message) + (error.status >= 500 && error.remedy ? ' Remedy: ' + error.remedy + '.' : '');
 		field.select();
 	}
 }
@@ -141,7 +144,7 @@ function details(line, fields, user) {
 		bar.append(button);
 	}
 	const table = make('table', {}, make('tbody', {}, ...fields.map(([name, value]) =>
-		make('tr', {}, make('th', { scope: 'row' }, name), text('td', typeof value === 'object' ? JSON.stringify(value) : value)))));
+		make('tr', {}, nameOf('th', name, { scope: 'row' }), text('td', typeof value === 'object' ? JSON.stringify(value) : value)))));
 	return [bar, fields.length ? table : text('p', 'This line is no record.', 'muted'), raw];
 }
 const note = (words) => make('li', { className: 'note' }, words);
@@ -289,17 +292,24 @@ async function showSchema() {
 	const { events, other } = JSON.parse(await ask('schema'));
 	const box = $('catalogue');
 	if (!events.length) return fill(box, text('p', 'No event was counted yet: maintenance counts every minute.', 'muted'));
-	fill(box, ...events.map((event) => make('details', { className: 'card' },
-		make('summary', {}, make('strong', {}, event.event || event.type), ' ' + (event.event ? event.type + ', ' : '') + count(event.count) + ', last ' + clock(event.last_seen)),
-		tableOf('Fields', ['Field', 'Types', 'Present', 'Example'], event.fields.map((field) => [text('td', field.name), text('td', field.types.join(', ')),
-			text('td', Math.round(field.count / event.count * 100) + ' %', 'num'), text('td', field.example === null ? '' : field.example)])))));
+	fill(box, ...events.map(eventOf));
 	if (other) box.append(text('p', count(other) + ' more records have other names.', 'muted'));
+}
+
+// There may be thousands of names with hundreds of fields: only those that are looked at become rows.
+function eventOf(event) {
+	const fields = make('div', {}), details = make('details', { className: 'card' }, make('summary', {}, make('strong', {}, event.event || event.type), ' ' +
+		(event.event ? event.type + ', ' : '') + count(event.count) + ', first ' + clock(event.first_seen) + ', last ' + clock(event.last_seen)), fields);
+	const examples = (field) => field.values.length ? field.values.slice(0, 5).join(', ') + (field.values.length > 5 ? ', …' : '') : field.example === null ? '' : field.example;
+	details.addEventListener('toggle', () => fill(fields, ...details.open ? [tableOf('Fields', ['Field', 'Types', '#Present', 'Examples'], event.fields.map((field) => [
+		nameOf('td', field.name), text('td', field.types.join(', ')), text('td', Math.round(field.count / event.count * 100) + ' %', 'num'), text('td', examples(field))]))] : []));
+	return details;
 }
 
 // --- overview
 
 const figure = (name, value) => make('div', { className: 'card' }, text('b', value), text('span', name, 'muted'));
-function bars(name, values) {
+function bars(name, from, values) {
 	const most = Math.max(1, ...values.map((v) => v[0] + v[1] + v[2]));
 	const sums = [0, 1, 2].map((i) => values.reduce((sum, v) => sum + v[i], 0));
 	const chart = make('div', { className: 'bars', role: 'img', 'aria-label': name + ': ' + count(sums[0]) + ' accepted, ' + count(sums[1]) + ' duplicate, ' + count(sums[2]) + ' rejected; at most ' + count(most) + ' at once' });
@@ -312,7 +322,8 @@ function bars(name, values) {
 		});
 		chart.append(bar);
 	}
-	return make('div', {}, text('h2', name), chart, make('p', { className: 'muted legend' }, ...[['accepted', 'accepted'], ['duplicate', 'duplicate'], ['rejects', 'rejected']].map(
+	const ends = make('p', { className: 'muted ends', 'aria-hidden': 'true' }, text('span', from), text('span', 'highest bar ' + count(most)), text('span', 'now'));
+	return make('div', {}, text('h2', name), chart, ends, make('p', { className: 'muted legend' }, ...[['accepted', 'accepted'], ['duplicate', 'duplicate'], ['rejects', 'rejected']].map(
 		([kind, word], i) => make('span', {}, text('span', '', 'key ' + kind), word + ' ' + count(sums[i])))));
 }
 function daysLeft(o) {
@@ -321,8 +332,9 @@ function daysLeft(o) {
 	const days = o.free / (o.recent_bytes / time) / 86400000;
 	return days > 3650 ? 'years' : days < 2 ? (days * 24).toFixed(1) + ' h' : Math.floor(days) + ' d';
 }
+// A head that begins with # belongs to a column of numbers.
 const tableOf = (name, heads, rows) => make('div', { className: 'scroll', tabIndex: 0, role: 'region', 'aria-label': name }, make('table', {},
-	make('thead', {}, make('tr', {}, ...heads.map((head) => make('th', { scope: 'col' }, head)))), make('tbody', {}, ...rows.map((cells) => make('tr', {}, ...cells)))));
+	make('thead', {}, make('tr', {}, ...heads.map((head) => make('th', { scope: 'col', className: head[0] === '#' ? 'num' : '' }, head.replace('#', ''))))), make('tbody', {}, ...rows.map((cells) => make('tr', {}, ...cells)))));
 function cursorsOf(o) {
 	if (!o.cursors.length) return text('p', 'No consumer has a cursor.', 'muted');
 	return tableOf('Consumers', ['Consumer', 'Behind', 'Moved', 'State'], o.cursors.map((c) => [text('td', c.name),
@@ -341,11 +353,11 @@ async function showOverview() {
 	$('insecure').hidden = o.https;
 	const well = make('div', { className: 'card' }, text('h2', o.well ? 'All is well' : sentence(o.message), o.well ? 'good' : 'bad'),
 		text('p', o.well ? (o.catching_up ? 'The index of event ids is catching up.' : 'An event sent now would be accepted.') : 'Remedy: ' + o.remedy + '.'));
-	const parts = [well, text('h2', 'At Segment'), make('p', {}, 'Webhook URL: ', text('code', o.url), '. A sender must show: ' + o.demand + '.')];
+	const parts = [well, text('h2', 'At Segment'), make('p', {}, 'Webhook URL: ', text('code', o.url)), text('p', 'A sender must show: ' + o.demand + '.')];
 	if (o.minutes)
 		parts.push(make('div', { className: 'grid' }, figure('accepted', count(o.accepted)), figure('duplicate', count(o.duplicate)), figure('rejected', count(o.rejected)),
 			figure('in ' + count(o.segments) + ' segments', bytes(o.bytes)), figure('free', bytes(o.free)), figure('until the disk is full', daysLeft(o)), figure('event ids known', o.ids ? count(o.ids) : '–')),
-		bars('Last hour, by minute', o.minutes), bars('Last two days, by hour', o.hours),
+		bars('Last hour, by minute', '1 h ago', o.minutes), bars('Last two days, by hour', '2 d ago', o.hours),
 		text('h2', 'Last errors'), lastOf(o, 'Failure of this service', o.last_failure), lastOf(o, 'Refusal of a sender', o.last_refusal),
 		text('h2', 'Quiet senders'), quietOf(o), text('h2', 'Consumers'), cursorsOf(o),
 		text('p', 'hookspool ' + o.version + ', counting since ' + new Date(o.since).toLocaleString() + '.', 'muted'));
@@ -375,13 +387,16 @@ async function start() {
 		$('insecure').hidden = o.https;
 	} catch (error) {
 		if (error.status === 401) return showLogin('');
+		$('login').hidden = true;
 		$('app').hidden = false;
+		setTimeout(start, WORST_MS / 6);
 		return problem(error);
 	}
 	$('login').hidden = true;
 	$('app').hidden = false;
 	show();
 }
+$('insecure').hidden = location.protocol === 'https:'; // before a password is typed; then the server says
 $('login-form').addEventListener('submit', logIn);
 $('logout').addEventListener('click', logOut);
 $('filters').addEventListener('submit', (event) => { event.preventDefault(); setFilter(formFilter()); });

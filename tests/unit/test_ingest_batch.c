@@ -1,0 +1,199 @@
+/* ingest_batch: requests with many events, and what is acknowledged of them. */
+#include "tests/lib/stage.h"
+
+/* --- batches ------------------------------------------------------------------------------- */
+
+#define NO_SUCH "{\"type\":\"x\",\"userId\":\"u\"}"
+
+static const struct {
+	const char *body;
+	int status;
+	const char *answer, *records;
+	unsigned rejected; /* lines */
+} batch_cases[] = {
+	{ "[]", 200, "{\"accepted\":0,\"duplicate\":0,\"rejected\":0}\n", "", 0 },
+	{ " [ ] ", 200, "{\"accepted\":0,\"duplicate\":0,\"rejected\":0}\n", "", 0 },
+	{ "[" PAGE "]", 200, "{\"accepted\":1,\"duplicate\":0,\"rejected\":0}\n", PAGE_LINE, 0 },
+	{ "[" PAGE ", " PAGE "]", 200, "{\"accepted\":2,\"duplicate\":0,\"rejected\":0}\n", PAGE_LINE PAGE_LINE, 0 },
+	{ "[" PAGE "," NO_ID "," PAGE "]", 200,
+	  "{\"accepted\":2,\"duplicate\":0,\"rejected\":1,"
+	  "\"message\":\"event 2: userId or anonymousId required\"}\n",
+	  PAGE_LINE PAGE_LINE, 1 },
+	{ "[" NO_ID "," NO_ID "," PAGE "]", 200,
+	  "{\"accepted\":1,\"duplicate\":0,\"rejected\":2,"
+	  "\"message\":\"event 1: userId or anonymousId required\"}\n",
+	  PAGE_LINE, 2 },
+	{ "[" PAGE ",1,null,[],\"x\"]", 200,
+	  "{\"accepted\":1,\"duplicate\":0,\"rejected\":4,"
+	  "\"message\":\"event 2: an event is a JSON object or an array of them\"}\n",
+	  PAGE_LINE, 4 },
+	{ "[" NO_ID "]", 400,
+	  "{\"accepted\":0,\"duplicate\":0,\"rejected\":1,"
+	  "\"message\":\"event 1: userId or anonymousId required\"}\n",
+	  "", 1 },
+	{ "[" NO_SUCH "," NO_SUCH "]", 501,
+	  "{\"accepted\":0,\"duplicate\":0,\"rejected\":2,"
+	  "\"message\":\"event 1: type not supported\"}\n",
+	  "", 2 },
+	/* not every one has an unknown type: 400, whatever the order */
+	{ "[" NO_SUCH "," NO_ID "]", 400, NULL, "", 2 },
+	{ "[" NO_ID "," NO_SUCH "]", 400, NULL, "", 2 },
+	{ "[" NO_SUCH "," NO_ID "," NO_SUCH "]", 400, NULL, "", 3 },
+	{ "[" NO_SUCH "," PAGE "]", 200, NULL, PAGE_LINE, 1 },
+	/* wrapped, mixed, and an array inside an array is no batch */
+	{ "[{\"json\":" PAGE "},{\"json\":" PAGE "}]", 200, "{\"accepted\":2,\"duplicate\":0,\"rejected\":0}\n",
+	  PAGE_LINE PAGE_LINE, 0 },
+	{ "[" PAGE ",{\"json\":" PAGE "}]", 200, "{\"accepted\":2,\"duplicate\":0,\"rejected\":0}\n",
+	  PAGE_LINE PAGE_LINE, 0 },
+	{ "[{\"json\":" NO_ID "}]", 400, NULL, "", 1 },
+	{ "[{\"json\":[" PAGE "]}]", 400, NULL, "", 1 },
+	{ "[{\"json\":1}]", 400, NULL, "", 1 },
+	{ "[[" PAGE "]]", 400, NULL, "", 1 },
+};
+
+TEST(batches)
+{
+	for (size_t i = 0; i < sizeof batch_cases / sizeof *batch_cases; i++) {
+		struct stage *s = new_stage(OPEN, hs_slice_str(batch_cases[i].body));
+		unsigned lines = 0;
+
+		if (serve(s) != batch_cases[i].status)
+			fail_msg("%s: %.20s", batch_cases[i].body, s->head.p);
+		if (batch_cases[i].answer != NULL)
+			expect(s, "answer", batch_cases[i].answer);
+		expect(s, "records", batch_cases[i].records);
+		for (size_t k = 0; k < s->rejected.n; k++)
+			lines += s->rejected.p[k] == '\n';
+		if (lines != batch_cases[i].rejected)
+			fail_msg("%s: %u lines of rejected events", batch_cases[i].body, lines);
+		free_stage(s);
+	}
+}
+
+TEST(nothing_to_keep_is_not_appended)
+{
+	struct stage *s = new_stage(OPEN, HS_SLICE("[]"));
+
+	s->append_result = HS_E_FULL; /* the store is not asked */
+	assert_int_equal(serve(s), 200);
+	expect(s, "story", "RWFE");
+	free_stage(s);
+}
+
+TEST(a_rejected_event_of_a_batch_says_which)
+{
+	struct stage *s = new_stage(OPEN, HS_SLICE("[" PAGE ", " NO_ID " ," NO_SUCH "]"));
+
+	assert_int_equal(serve(s), 200);
+	expect(s, "rejected",
+	       "{\"spooled_at\":\"" AT "\",\"status\":400,\"message\":\"event 2: userId or anonymousId "
+	       "required\",\"remote_addr\":\"192.0.2.1\",\"body\":\"{\\\"type\\\":\\\"page\\\"}\"}\n"
+	       "{\"spooled_at\":\"" AT "\",\"status\":501,\"message\":\"event 3: type not supported\","
+	       "\"remote_addr\":\"192.0.2.1\",\"body\":\"{\\\"type\\\":\\\"x\\\",\\\"userId\\\":"
+	       "\\\"u\\\"}\"}\n");
+	free_stage(s);
+}
+
+TEST(batches_signed_by_their_first_element)
+{
+	struct stage *s = new_stage(SIGNED, HS_SLICE("[" PAGE "," NO_ID "," PAGE "]"));
+
+	sign(s, HS_SLICE(PAGE));
+	assert_int_equal(serve(s), 200);
+	expect(s, "records", PAGE_LINE PAGE_LINE);
+	next_request(s, HS_SLICE("[{\"json\":" PAGE "},{\"json\":" PAGE "}]"));
+	sign(s, HS_SLICE(PAGE));
+	assert_int_equal(serve(s), 200);
+	expect(s, "records", PAGE_LINE PAGE_LINE);
+	free_stage(s);
+}
+
+TEST(a_limited_number_of_events)
+{
+	struct hs_buf body = { 0 };
+	struct stage *s;
+
+	put_batch(&body, NO_ID, HS_BATCH_MAX);
+	s = new_stage(OPEN, hs_buf_slice(&body));
+	assert_int_equal(serve(s), 400);
+	assert_true(contains(&s->answer, "\"rejected\":65536"));
+	hs_buf_reset(&body);
+	put_batch(&body, NO_ID, HS_BATCH_MAX + 1);
+	next_request(s, hs_buf_slice(&body));
+	assert_int_equal(serve(s), 400);
+	assert_true(contains(&s->answer, "too many events"));
+	expect(s, "records", "");
+	hs_buf_free(&body);
+	free_stage(s);
+}
+
+/* --- kept ---------------------------------------------------------------------------------- */
+
+TEST(only_kept_events_are_acknowledged)
+{
+	static const enum hs_result failures[] = { HS_E_FULL,    HS_E_IO,     HS_E_SYNC,
+		                                   HS_E_TIMEOUT, HS_E_MEMORY, HS_E_SPOOL_DIR };
+	static const char *const bodies[] = { PAGE, NO_ID, "broken", "[" PAGE "," NO_ID "]" };
+
+	for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
+		for (size_t k = 0; k < sizeof bodies / sizeof *bodies; k++) {
+			struct stage *s = new_stage(OPEN, hs_slice_str(bodies[k]));
+			char answer[200];
+
+			s->append_result = failures[i];
+			assert_int_equal(serve(s), 503);
+			snprintf(answer, sizeof answer, "{\"message\":\"%s\"}\n", hs_result_info(failures[i])->message);
+			expect(s, "answer", answer);
+			assert_true(contains(&s->head, "Retry-After: "));
+			free_stage(s);
+		}
+}
+
+TEST(duplicates_are_counted_apart)
+{
+	struct stage *s = new_stage(OPEN "durability = none\n", HS_SLICE("[" PAGE "," NO_ID "," PAGE "]"));
+
+	s->duplicate = 1;
+	assert_int_equal(serve(s), 202);
+	assert_int_equal(s->count, 2);
+	expect(s, "answer",
+	       "{\"accepted\":1,\"duplicate\":1,\"rejected\":1,"
+	       "\"message\":\"event 2: userId or anonymousId required\"}\n");
+	next_request(s, HS_SLICE(PAGE));
+	assert_int_equal(serve(s), 200); /* nothing is left to do for it */
+	expect(s, "answer", "{\"accepted\":0,\"duplicate\":1,\"rejected\":0}\n");
+	free_stage(s);
+}
+
+/* The key that makes an event a duplicate comes with it (dedup_key.h). */
+TEST(events_come_with_their_keys)
+{
+	struct stage *s = new_stage(OPEN, HS_SLICE("[{\"type\":\"page\",\"userId\":\"u\"},{\"type\":\"page\","
+	                                           "\"userId\":\"u\",\"timestamp\":\"2026-11-23\"},"
+	                                           "{\"type\":\"page\",\"userId\":\"u\",\"messageId\":\"m-1\"}]"));
+	struct hs_dedup_key first;
+
+	assert_int_equal(serve(s), 200);
+	assert_int_equal(s->count, 3);
+	assert_int_equal(s->random, 1);
+	first = s->last_id;
+	next_request(s, HS_SLICE("{\"type\":\"screen\",\"userId\":\"v\",\"message_id\":\"m-1\"}"));
+	assert_int_equal(serve(s), 200);
+	assert_memory_equal(&first, &s->last_id, sizeof first);
+	next_request(s, HS_SLICE("{\"type\":\"screen\",\"userId\":\"v\",\"message_id\":\"m-2\"}"));
+	assert_int_equal(serve(s), 200);
+	assert_memory_not_equal(&first, &s->last_id, sizeof first);
+	free_stage(s);
+}
+
+TEST(a_peer_that_is_gone_does_no_harm)
+{
+	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
+
+	s->peer_gone = true;
+	assert_int_equal(serve(s), 200);
+	expect(s, "story", "RPWFE");
+	free_stage(s);
+}
+
+TESTS("ingest_batch", NULL, NULL)
