@@ -112,8 +112,13 @@ int hs_io_lock_within(int fd, int operation, int64_t most_ms);
 void *hs_io_map(int fd, size_t n);
 /* Maps a file that is open to read only: a write to the mapping kills the process. */
 const void *hs_io_map_read(int fd, size_t n);
-/* hs_io_map_read for any number of files, to be touched inside HS_IO_GUARDED alone: it never becomes zeros. */
+/*
+ * hs_io_map_read for any number of files, to be touched inside HS_IO_GUARDED alone: it never becomes zeros. The
+ * kernel reads a page that is touched, and no others, unless they were asked for.
+ */
 const void *hs_io_map_guarded(int fd, size_t n);
+/* Starts to read these bytes of a mapping from the disk. */
+void hs_io_map_fetch(const void *p, size_t n);
 void hs_io_unmap(void *p, size_t n);
 /* Makes it zeros without a SIGBUS; the memory is kept until the process ends. */
 void hs_io_unmap_lost(void *p, size_t n);

@@ -108,7 +108,17 @@ const void *hs_io_map_guarded(int fd, size_t n)
 	void *p = mmap(NULL, n, PROT_READ, MAP_SHARED, fd, 0);
 
 	catch_bus_errors();
-	return p == MAP_FAILED ? NULL : p;
+	if (p == MAP_FAILED)
+		return NULL;
+	madvise(p, n, MADV_RANDOM);
+	return p;
+}
+
+void hs_io_map_fetch(const void *p, size_t n)
+{
+	uintptr_t from = (uintptr_t)p & ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
+
+	madvise((void *)from, (uintptr_t)p + n - from, MADV_WILLNEED);
 }
 
 void hs_io_unmap(void *p, size_t n)

@@ -39,6 +39,7 @@ enum hs_result hs_spool_view_open(const struct hs_settings *settings, bool make,
 	}
 	for (int i = 0; i < HS_STREAMS; i++)
 		hs_segment_init(&v->segment[i], &v->opened.dir, i);
+	v->segment[HS_EVENTS].is_stored = v->segment[HS_REJECTED].is_stored = hs_summary_is_there;
 	if (hs_io_fstat(v->opened.state.state_fd, &st) < 0) {
 		hs_log_result(HS_E_IO, "open %s", settings->spool_dir);
 		hs_spool_view_close(v);

@@ -181,6 +181,7 @@ on_a_copy() {
 directory_make
 cp "$HS_BUILD/hookspool" "$S/bin/hookspool"
 make_spool
+hs maintain # an older version may have made the summaries
 row 'summaries' "$(du -sb "$KEPT/spool/.hookspool/run/summary" | awk -v n="$EVENTS" '{ printf "%.1f", $1 / n }')" 'B/ev' 30
 summary_cost
 someone=user-$((EVENTS / 15 * 3 / 5))

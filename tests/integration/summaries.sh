@@ -49,7 +49,12 @@ flip() { # FILE OFFSET
 	printf "$(printf '\\%03o' $((byte ^ 16)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 number_at() { od -An -tu8 -j "$2" -N 8 "$1" | tr -d ' '; } # FILE OFFSET
-part_at() { number_at "$1" $((200 + 24 * $2 + 8)); }        # FILE PART: its offset
+kind_at() { od -An -tu4 -j $((200 + 24 * $2)) -N 4 "$1" | tr -d ' '; } # FILE PLACE
+part_at() { # FILE KIND: the offset of the part
+	local i=0
+	while [ "$(kind_at "$1" $i)" != "$2" ]; do i=$((i + 1)); done
+	number_at "$1" $((200 + 24 * i + 8))
+}
 
 SETTINGS='auth = either
 rotate_min_gap = 0
@@ -320,7 +325,7 @@ harm() { # KIND FILE
 	'nothing in it') : >"$2" ;;
 	'a byte of the head') flip "$2" 150 ;;
 	'a byte of the table') flip "$2" $((head - 3)) ;;
-	'another version') printf 'SUMMARY2' | dd of="$2" conv=notrunc status=none ;;
+	'another version') printf 'SUMMARY9' | dd of="$2" conv=notrunc status=none ;;
 	"another segment's") cp "$(summary 4)" "$2" ;;
 	"another spool's") cp "$T/foreign" "$2" ;;
 	esac

@@ -219,6 +219,49 @@ TEST(known_from_the_first_append_on)
 	assert_int_equal(spooldir_lines(&d), SEGMENTS * IDS + 6);
 }
 
+/* A plain CGI program begins for each request: neither the ids nor the open segment are read again. */
+TEST(a_process_that_begins_reads_little)
+{
+	enum { APPENDS = 10, EACH = 1000 }; /* more than recent_ids has */
+	bool behind;
+
+	lose_index();
+	for (int i = 0; i < APPENDS; i++)
+		put(words_from_to("a", i * EACH, (i + 1) * EACH), 0);
+	restart();
+	put("a1", 1);
+	restart();
+	wrap_reset();
+	put("a0 a9999 s1-1 s2-2", 4);
+	assert_in_range(wrap_bytes_read(), 0,
+	                sizeof(struct hs_shared_state) + 32768); /* whoever begins reads the state */
+	assert_result(hs_spool_health(spool, &behind), HS_OK);
+	assert_true(behind);
+}
+
+/* After the loss of the shared state only a segment without a summary may be unsynced. */
+TEST(stored_segments_are_not_synced_again)
+{
+	unsigned all_have_one = 0;
+
+	for (int i = 0; i < 2; i++) {
+		restart();
+		hs_spool_free(spool);
+		spooldir_unlink(&d, ".hookspool/run/state");
+		spool = hs_spool_new(d.settings);
+		wrap_reset();
+		put_slowly(i == 0 ? "a" : "b", 0);
+		if (i == 0)
+			all_have_one = wrap_count(WRAP_FDATASYNC);
+		else
+			assert_int_equal(wrap_count(WRAP_FDATASYNC), all_have_one + 2);
+		if (i == 0) {
+			spooldir_unlink(&d, ".hookspool/run/summary/events-1");
+			spooldir_unlink(&d, ".hookspool/run/summary/events-2");
+		}
+	}
+}
+
 /* As many tenants have an id of their own. */
 TEST(tenants_are_apart)
 {

@@ -176,6 +176,23 @@ static size_t keys_of(struct hs_slice text, struct known *known)
 	return kept;
 }
 
+static void compare_sums(const struct made *m, struct hs_slice part)
+{
+	struct hs_slice sums = made_part(m, HS_SUMMARY_SUMS);
+	size_t chunks = 0;
+
+	for (size_t at = 0; at < part.n; at += HS_SUMMARY_CHUNK, chunks++) {
+		size_t n = part.n - at < HS_SUMMARY_CHUNK ? part.n - at : HS_SUMMARY_CHUNK;
+		uint32_t sum;
+
+		memcpy(&sum, sums.p + chunks * sizeof sum, sizeof sum);
+		assert_int_equal(sum, hs_crc32(0, hs_slice(part.p + at, n)));
+	}
+	assert_int_equal(sums.n, chunks * sizeof(uint32_t));
+	if (chunks > 1)
+		assert_int_equal(hs_summary_find(&m->head, HS_SUMMARY_IDS)->offset % HS_SUMMARY_CHUNK, 0);
+}
+
 static void compare_ids(const struct said *s, const struct made *m)
 {
 	static struct known known[SAID_LINES];
@@ -183,6 +200,7 @@ static void compare_ids(const struct said *s, const struct made *m)
 	struct hs_slice part = made_part(m, HS_SUMMARY_IDS);
 
 	assert_int_equal(part.n, n * 20);
+	compare_sums(m, part);
 	for (size_t i = 0; i < n; i++) {
 		uint64_t first, second;
 		uint32_t at;

@@ -29,6 +29,8 @@ struct hs_index {
 	struct hs_memtable pending;
 	struct hs_recent_ids *recent; /* in the shared state */
 	uint64_t noted;               /* in `recent`, by the append that is under way */
+	struct hs_segment *events;    /* followed last, … */
+	int64_t deadline_ms;          /* … until then */
 };
 
 /* --- closing -------------------------------------------------------------------- */
@@ -38,7 +40,6 @@ static void forget_pending(struct hs_index *ix)
 {
 	ix->generation = 0;
 	ix->behind = false;
-	hs_index_catch_up_forget(&ix->catch_up);
 	hs_memtable_clear(&ix->pending);
 }
 
@@ -68,6 +69,16 @@ static enum hs_result abandon(struct hs_index *ix)
 	return hs_index_store_abandon(&ix->store);
 }
 
+/* True if there was a damaged summary: then follow again, which reads its segment. */
+static bool drop_damaged(struct hs_index *ix)
+{
+	bool dropped = hs_sealed_ids_drop_damaged(&ix->catch_up.sealed, ix->store.dir);
+
+	if (dropped)
+		forget_pending(ix);
+	return dropped;
+}
+
 enum hs_result hs_index_discard(struct hs_index *ix)
 {
 	forget_all(ix);
@@ -90,16 +101,16 @@ static int flush_once(struct hs_index *ix, uint64_t number, uint64_t synced)
 
 	if (code != 0)
 		return code;
-	there = w.mark.number == number ? w.mark.offset : 0; /* by another process */
+	there = hs_index_mark_read(&w.mark, number); /* by another process */
 	for (size_t i = 0; i < ix->pending.slots && code == 0; i++) {
 		const struct hs_unflushed_id *p = &ix->pending.slot[i];
 
 		if (p->end > there && p->end <= synced)
 			code = hs_index_write_put(&w, &p->id, p->spooled_s);
 	}
-	w.mark.number = number;
-	w.mark.offset = synced > there ? synced : there;
-	w.mark.after = w.mark.until = 0; /* they were of segments that have gone since */
+	hs_index_mark_note(&w.mark, number, synced > there ? synced : there);
+	if (!ix->behind) /* a group that is not done is of segments that have gone since */
+		hs_index_mark_turn(&w.mark, number);
 	return hs_index_write_end(&ix->store, &w, code);
 }
 
@@ -227,7 +238,7 @@ static enum hs_result catch_up(struct hs_index *ix, const struct hs_stream *f)
 		hs_sealed_ids_close(&ix->catch_up.sealed);
 		return hs_index_catch_up_last(&ix->catch_up, only);
 	}
-	r = hs_sealed_ids_open(&ix->catch_up.sealed, s->dir, s->print, s->mark.number, number,
+	r = hs_sealed_ids_open(&ix->catch_up.sealed, s->dir, s->mark.number, number,
 	                       hs_index_store_oldest(s, s->print->window_s));
 	if (r == HS_OK)
 		r = hs_index_catch_up_apart(&ix->catch_up);
@@ -240,38 +251,10 @@ static enum hs_result catch_up(struct hs_index *ix, const struct hs_stream *f)
 	return r;
 }
 
-/* The number of the first segment that is to be read. */
-static uint64_t first_unread(const struct hs_index *ix, uint64_t number)
-{
-	const struct hs_sealed_ids *sealed = &ix->catch_up.sealed;
-
-	if (sealed->count > 0)
-		number = sealed->run[0].number;
-	if (sealed->missing_count > 0 && sealed->missing[0].number < number)
-		number = sealed->missing[0].number;
-	return number;
-}
-
-/* Tells all processes whether the index is behind, and how far it is; `r`: the result of catching up. */
+/* `r`: the result of catching up. */
 static void note_progress(struct hs_index *ix, uint64_t number, enum hs_result r)
 {
-	const struct hs_index_mark *mark = &ix->store.mark;
-	struct hs_index_print *print = ix->store.print;
-	uint64_t until = mark->until > mark->number ? mark->until : mark->number + 1;
-	double done;
-
-	if (r != HS_E_INDEXING && !ix->behind) {
-		print->behind_since_ms = 0;
-		return;
-	}
-	if (print->behind_since_ms == 0) {
-		print->behind_since_ms = hs_io_now_monotonic();
-		print->behind_from = first_unread(ix, number);
-	}
-	/* ids of summaries are read in their order, and are evenly spread */
-	done = (double)mark->number - (double)print->behind_from +
-	       (double)(until - mark->number) * ((double)mark->after / 0x1p64);
-	print->behind_permille = done > 0 ? (uint32_t)(1000 * done / ((double)number - (double)print->behind_from)) : 0;
+	hs_index_catch_up_note(&ix->catch_up, number, r == HS_E_INDEXING || ix->behind);
 }
 
 /* Catches up when the open segment is not the one of last time, or at the first time. */
@@ -289,7 +272,7 @@ static enum hs_result turn_to(struct hs_index *ix, const struct hs_stream *f)
 	if (r != HS_OK)
 		return r;
 	hs_memtable_clear(&ix->pending);
-	ix->seen = ix->store.mark.number == f->number ? ix->store.mark.offset : 0;
+	ix->seen = hs_index_mark_read(&ix->store.mark, f->number);
 	ix->generation = f->generation;
 	return HS_OK;
 }
@@ -308,7 +291,11 @@ static enum hs_result catch_up_on(struct hs_index *ix, uint64_t number)
 
 static bool is_ahead(const struct hs_index_mark *mark, uint64_t number)
 {
-	return mark->number > number || mark->until > number;
+	bool ahead = mark->number > number || mark->until > number;
+
+	for (int i = 0; i < HS_INDEX_AHEAD; i++)
+		ahead |= mark->ahead[i].number > number;
+	return ahead;
 }
 
 /* Opens or makes the index; at HS_OK it has read the sealed segments, or their summaries answer for it. */
@@ -345,9 +332,10 @@ static enum hs_result drop_moved(struct hs_index *ix, const struct hs_stream *f)
 	struct hs_index_mark mark;
 	int code = hs_index_store_mark(&ix->store, &mark);
 
-	if (code == 0 && mark.number == f->number && mark.offset > ix->store.mark.offset) {
+	if (code == 0 && (mark.number == f->number || ix->behind) &&
+	    hs_index_mark_read(&mark, f->number) > hs_index_mark_read(&ix->store.mark, f->number)) {
 		ix->store.mark = mark;
-		hs_memtable_keep(&ix->pending, mark.offset, UINT64_MAX); /* as in flush */
+		hs_memtable_keep(&ix->pending, hs_index_mark_read(&mark, f->number), UINT64_MAX); /* as in flush */
 	}
 	return hs_index_store_result(&ix->store, code, "read");
 }
@@ -368,7 +356,8 @@ static enum hs_result settle(struct hs_index *ix, struct hs_segment *events, uin
 	}
 	if (synced > ix->seen) /* not all of the segment has been read yet */
 		synced = ix->seen;
-	if (r == HS_OK && (ix->store.mark.number != f->number || synced > ix->store.mark.offset))
+	if (r == HS_OK && ((!ix->behind && ix->store.mark.number != f->number) ||
+	                   synced > hs_index_mark_read(&ix->store.mark, f->number)))
 		r = flush(ix, f->number, synced);
 	return r;
 }
@@ -386,7 +375,7 @@ static enum hs_result follow(struct hs_index *ix, struct hs_segment *events)
 		return r;
 	do {
 		r = read_back(ix, hs_segment_fd(events), written);
-		if (r == HS_OK && !ix->behind) /* the mark does not pass what is not read */
+		if (r == HS_OK)
 			r = settle(ix, events, synced, begins ? FLUSH_FIRST : FLUSH_IDS);
 	} while (r == HS_OK && ix->seen < written);
 	if (r == HS_OK)
@@ -419,9 +408,13 @@ enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events, i
 {
 	enum hs_result r;
 
-	ix->catch_up.stop_ms = deadline_ms;
+	ix->events = events;
+	ix->deadline_ms = deadline_ms;
 	take_time(ix);
-	r = follow_guarded(ix, events);
+	do {
+		ix->catch_up.stop_ms = deadline_ms;
+		r = follow_guarded(ix, events);
+	} while (drop_damaged(ix));
 	if (r != HS_OK && ix->store.damaged)
 		r = follow_guarded(ix, events); /* make it anew, from the files */
 	if (r != HS_OK && r != HS_E_INDEXING) /* LMDB refuses to go on after a failed write: open it again next time */
@@ -462,8 +455,9 @@ static int look_at_few(struct hs_index *ix, const struct hs_dedup_key *const *id
 		}
 	hs_id_block_sort(want, known);
 	code = hs_id_lsm_find(ix->store.find, want, known, hs_index_store_since(&ix->store), found);
-	if (ix->behind && code == 0)
-		hs_sealed_ids_find(&ix->catch_up.sealed, want, known, hs_index_store_since(&ix->store), found);
+	if (ix->behind && code == 0 &&
+	    !hs_sealed_ids_find(&ix->catch_up.sealed, want, known, hs_index_store_since(&ix->store), found))
+		return HS_SEALED_DAMAGED;
 	for (size_t i = 0; i < known && code == 0; i++)
 		kept[want[i].spooled_s] = found[i];
 	return code;
@@ -475,15 +469,29 @@ static enum hs_result look(struct hs_index *ix, const struct hs_dedup_key *const
 
 	for (size_t i = 0; i < n && code == 0; i += LOOK_IDS)
 		code = look_at_few(ix, &id[i], n - i < LOOK_IDS ? n - i : LOOK_IDS, &kept[i]);
-	return hs_index_store_result(&ix->store, code, "read");
+	return code == HS_SEALED_DAMAGED ? HS_E_INDEXING : hs_index_store_result(&ix->store, code, "read");
 }
 
-enum hs_result hs_index_look(struct hs_index *ix, const struct hs_dedup_key *const *id, size_t n, bool *kept)
+static enum hs_result look_guarded(struct hs_index *ix, const struct hs_dedup_key *const *id, size_t n, bool *kept)
 {
 	struct hs_io_guard guard;
 	enum hs_result r = HS_IO_GUARDED(&guard) ? look(ix, id, n, kept) : abandon(ix);
 
 	hs_io_guard_end(&guard);
+	return r;
+}
+
+enum hs_result hs_index_look(struct hs_index *ix, const struct hs_dedup_key *const *id, size_t n, bool *kept)
+{
+	enum hs_result r = look_guarded(ix, id, n, kept);
+
+	while (drop_damaged(ix)) {
+		if (ix->noted > 0) /* ids of this append are pending: its sender comes again */
+			return HS_E_INDEXING;
+		r = hs_index_follow(ix, ix->events, ix->deadline_ms);
+		if (r == HS_OK)
+			r = look_guarded(ix, id, n, kept);
+	}
 	return r;
 }
 

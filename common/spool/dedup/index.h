@@ -29,10 +29,11 @@
  * After a reboot, or the loss of the file, the mark is at the first segment. No append waits until all
  * ids are read: sealed_ids maps the summaries (summary.h) of the segments from the mark on, which have
  * the same sorted ids, and look-ups ask them, too. Each append takes a step of 5 ms through them: it
- * puts their ids into the file, a few thousand a transaction. Segments that have no summary yet, if they are
- * few, are read first and out of turn, so that index and summaries together know every sealed segment.
- * Meanwhile new ids stay in the memtable, for the mark must not pass what is not read. Tombstones are
- * read after the summaries are mapped: an id that an erase removes is in one of the two.
+ * puts their ids into the file, a few thousand a transaction. Segments that have no summary yet, if they
+ * are few, are read first and out of turn, so that index and summaries together know every sealed
+ * segment; so is the open segment. The mark must not pass what is not read, so the file notes beside it
+ * how far each of them is read: otherwise each plain CGI program would read them from the start.
+ * Tombstones are read after the summaries are mapped: an id that an erase removes is in one of the two.
  *
  * LAYOUT OF THE FILE
  *
@@ -44,7 +45,8 @@
  *	2 | highest id of the block >> 4      block    level 2: all others
  *	^ 4 bits: the level                   ...
  *	0xffffffffffffffff                    mark: format, segment number, offset, bytes of the
- *	                                      tombstones that were read; the group of summaries that
+ *	                                      tombstones that were read; segments that are read out of
+ *	                                      turn, and how far; the group of summaries that
  *	                                      are read together, and how far; for each level the number
  *	                                      of ids and the hand (see Move)
  *
@@ -61,7 +63,8 @@
  *
  * INVARIANTS
  *
- *	1. Every id of a line before the mark that is within the longest window is in the index.
+ *	1. Every id of a line before the mark, or before the offset of a segment read out of turn, that is within
+ *	   the longest window is in the index.
  *	2. The index has no id of a line that is not on stable storage, or was not before it was erased.
  *	3. The ids and the mark change in one transaction.
  *	4. An id belongs to the first block of its level whose key is not below the id's; if there

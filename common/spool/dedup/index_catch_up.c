@@ -59,15 +59,14 @@ static int index_lines(struct hs_index_catch_up *c, uint64_t number, bool apart,
 		if (code == 0 && known && hs_index_store_keeps(c->store, spooled_s))
 			code = hs_index_write_put(&w, &id, spooled_s);
 	}
-	if (!apart) {
-		w.mark.number = *more ? number : number + 1;
-		w.mark.offset = *more ? c->lines.at : 0;
-		w.mark.after = w.mark.until = 0;
+	if (apart) {
+		hs_index_mark_note(&w.mark, number, *more ? c->lines.at : HS_INDEX_WHOLE);
+	} else {
+		hs_index_mark_turn(&w.mark, *more ? number : number + 1);
+		if (*more)
+			w.mark.offset = c->lines.at;
 	}
-	code = hs_index_write_end(c->store, &w, code);
-	if (apart && code == 0)
-		c->apart.offset = c->lines.at;
-	return code;
+	return hs_index_write_end(c->store, &w, code);
 }
 
 /*
@@ -93,11 +92,11 @@ static int index_ids(struct hs_index_catch_up *c, struct hs_sealed_merge *ids, c
 		if (hs_index_store_keeps(c->store, e.spooled_s))
 			code = hs_index_write_put_entry(&w, &e);
 	}
+	if (ids->damaged)
+		code = HS_SEALED_DAMAGED;
 	w.mark.offset = 0;
-	if (!*more) {
-		w.mark.number = group->until;
-		w.mark.after = w.mark.until = 0;
-	}
+	if (!*more)
+		hs_index_mark_turn(&w.mark, group->until);
 	return hs_index_write_end(c->store, &w, code);
 }
 
@@ -138,7 +137,9 @@ static enum hs_result index_runs(struct hs_index_catch_up *c, const struct hs_se
 			code = 0;
 		}
 	} while (more && code == 0 && hs_io_now_monotonic() < c->stop_ms);
-	return code == 0 && more ? HS_E_INDEXING : hs_index_store_result(c->store, code, "take in summaries");
+	if (code == HS_SEALED_DAMAGED || (code == 0 && more)) /* whoever drops a damaged summary goes on */
+		return HS_E_INDEXING;
+	return hs_index_store_result(c->store, code, "take in summaries");
 }
 
 /* Opens a segment; *fd is -1 at HS_OK if there is nothing to read, now or later. */
@@ -167,19 +168,6 @@ static enum hs_result open_sealed(struct hs_index_catch_up *c, struct hs_sealed 
 	return HS_E_IO;
 }
 
-/* Where to read on in a segment. */
-static uint64_t offset_in(struct hs_index_catch_up *c, uint64_t number, bool apart)
-{
-	uint64_t marked = c->store->mark.number == number ? c->store->mark.offset : 0;
-
-	if (!apart)
-		return marked;
-	if (c->apart.reading != number) /* at a rotation nearly all of it has been read */
-		c->apart.offset = marked;
-	c->apart.reading = number;
-	return c->apart.offset;
-}
-
 /* Indexes a segment from the mark on, or `apart`. */
 static enum hs_result index_sealed(struct hs_index_catch_up *c, struct hs_sealed *sealed, bool apart)
 {
@@ -193,7 +181,7 @@ static enum hs_result index_sealed(struct hs_index_catch_up *c, struct hs_sealed
 		return r;
 	hs_sealed_print("events", sealed, name);
 	while (more && code == 0 && !late) {
-		at = offset_in(c, sealed->number, apart);
+		at = hs_index_mark_read(&c->store->mark, sealed->number);
 		if (start && hs_line_reader_start_file(&c->lines, fd, sealed->gzip, at, size) != HS_OK)
 			code = ENOMEM;
 		if (code == 0)
@@ -209,12 +197,12 @@ static enum hs_result index_sealed(struct hs_index_catch_up *c, struct hs_sealed
 	return code == 0 && more ? HS_E_INDEXING : hs_index_store_result(c->store, code, name);
 }
 
-/* False if the segment is before the mark, too old, or there in plain text, too. */
+/* False if the segment has been read, is too old, or is there in plain text, too. */
 static bool is_wanted(const struct hs_index_catch_up *c, const struct hs_sealed *list, size_t i)
 {
 	bool again = i > 0 && list[i].number == list[i - 1].number;
 
-	return list[i].number >= c->store->mark.number && !again &&
+	return hs_index_mark_read(&c->store->mark, list[i].number) != HS_INDEX_WHOLE && !again &&
 	       hs_index_store_keeps(c->store, (uint32_t)(list[i].sealed_ms / 1000));
 }
 
@@ -244,8 +232,7 @@ static enum hs_result index_segment(struct hs_index_catch_up *c, struct hs_seale
 /* All sealed segments are in the index. */
 static void end_at(struct hs_index_catch_up *c, uint64_t open_number)
 {
-	c->store->mark.number = open_number;
-	c->store->mark.offset = c->store->mark.after = c->store->mark.until = 0;
+	hs_index_mark_turn(&c->store->mark, open_number);
 }
 
 /* Ends there, too, and stores the mark, which may be before segments that were read out of turn. */
@@ -258,8 +245,7 @@ static enum hs_result store_end(struct hs_index_catch_up *c, uint64_t open_numbe
 		code = hs_index_write_begin(c->store, &w);
 		if (code != 0)
 			break;
-		w.mark.number = open_number;
-		w.mark.offset = w.mark.after = w.mark.until = 0;
+		hs_index_mark_turn(&w.mark, open_number);
 		code = hs_index_write_end(c->store, &w, 0);
 	} while (code == MDB_MAP_FULL);
 	return hs_index_store_result(c->store, code, "write");
@@ -295,12 +281,9 @@ enum hs_result hs_index_catch_up_last(struct hs_index_catch_up *c, const struct 
 	return r;
 }
 
-static bool was_read_apart(const struct hs_index_catch_up *c, uint64_t number)
+static bool was_read(const struct hs_index_catch_up *c, uint64_t number)
 {
-	for (size_t i = 0; i < c->apart.count; i++)
-		if (c->apart.number[i] == number)
-			return true;
-	return false;
+	return hs_index_mark_read(&c->store->mark, number) == HS_INDEX_WHOLE;
 }
 
 static bool are_many(const struct hs_index_catch_up *c)
@@ -308,7 +291,7 @@ static bool are_many(const struct hs_index_catch_up *c)
 	size_t unread = 0;
 
 	for (size_t i = 0; i < c->sealed.missing_count; i++)
-		unread += !was_read_apart(c, c->sealed.missing[i].number);
+		unread += !was_read(c, c->sealed.missing[i].number);
 	return unread > APART_MOST;
 }
 
@@ -316,23 +299,10 @@ enum hs_result hs_index_catch_up_apart(struct hs_index_catch_up *c)
 {
 	enum hs_result r = are_many(c) ? HS_E_INDEXING : HS_OK;
 
-	for (size_t i = 0; i < c->sealed.missing_count && r == HS_OK; i++) {
-		struct hs_sealed *sealed = &c->sealed.missing[i];
-
-		if (was_read_apart(c, sealed->number))
-			continue;
-		r = HS_ARRAY_ROOM(&c->apart.number, c->apart.count, &c->apart.cap) ? index_sealed(c, sealed, true)
-		                                                                   : HS_E_MEMORY;
-		if (r == HS_OK)
-			c->apart.number[c->apart.count++] = sealed->number;
-	}
+	for (size_t i = 0; i < c->sealed.missing_count && r == HS_OK; i++)
+		if (!was_read(c, c->sealed.missing[i].number))
+			r = index_sealed(c, &c->sealed.missing[i], true);
 	return r;
-}
-
-void hs_index_catch_up_forget(struct hs_index_catch_up *c)
-{
-	free(c->apart.number);
-	memset(&c->apart, 0, sizeof c->apart);
 }
 
 /*
@@ -377,6 +347,41 @@ enum hs_result hs_index_catch_up_by_summaries(struct hs_index_catch_up *c, uint6
 		stepped = true;
 	}
 	return r;
+}
+
+/* --- progress ---------------------------------------------------------------------- */
+
+/* The number of the first segment that is to be read. */
+static uint64_t first_unread(const struct hs_index_catch_up *c, uint64_t number)
+{
+	const struct hs_sealed_ids *sealed = &c->sealed;
+
+	if (sealed->count > 0)
+		number = sealed->run[0].number;
+	if (sealed->missing_count > 0 && sealed->missing[0].number < number)
+		number = sealed->missing[0].number;
+	return number;
+}
+
+void hs_index_catch_up_note(const struct hs_index_catch_up *c, uint64_t number, bool behind)
+{
+	const struct hs_index_mark *mark = &c->store->mark;
+	struct hs_index_print *print = c->store->print;
+	uint64_t until = mark->until > mark->number ? mark->until : mark->number + 1;
+	double done;
+
+	if (!behind) {
+		print->behind_since_ms = 0;
+		return;
+	}
+	if (print->behind_since_ms == 0) {
+		print->behind_since_ms = hs_io_now_monotonic();
+		print->behind_from = first_unread(c, number);
+	}
+	/* ids of summaries are read in their order, and are evenly spread */
+	done = (double)mark->number - (double)print->behind_from +
+	       (double)(until - mark->number) * ((double)mark->after / 0x1p64);
+	print->behind_permille = done > 0 ? (uint32_t)(1000 * done / ((double)number - (double)print->behind_from)) : 0;
 }
 
 /* --- tombstones ----------------------------------------------------------------- */

@@ -12,13 +12,7 @@
 struct hs_index_catch_up {
 	struct hs_index_store *store;
 	struct hs_sealed_ids sealed; /* summaries of segments from the mark on: those are not read */
-	/* Segments whose lines this process has read out of turn, and how far it is in one. */
-	struct {
-		uint64_t *number; /* `count` of them */
-		size_t count, cap;
-		uint64_t reading, offset;
-	} apart;
-	int64_t stop_ms; /* reading stops then, after one more step, and is left for the next call */
+	int64_t stop_ms;             /* reading stops then, after one more step, and is left for the next call */
 	struct hs_dedup_key_maker identifier;
 	struct hs_json json;
 	struct hs_line_reader lines;
@@ -37,12 +31,10 @@ enum hs_result hs_index_catch_up_last(struct hs_index_catch_up *c, const struct 
 
 /*
  * Reads the lines of `sealed.missing` out of turn, so that the summaries and the index together know all
- * sealed segments; the mark stays. Results as above; HS_E_INDEXING also if they are many: they are read
- * in turn.
+ * sealed segments; the mark stays, but says so. Results as above; HS_E_INDEXING also if they are many: they are
+ * read in turn.
  */
 enum hs_result hs_index_catch_up_apart(struct hs_index_catch_up *c);
-/* Forgets what was read out of turn: the index is another one, or is about to be. */
-void hs_index_catch_up_forget(struct hs_index_catch_up *c);
 
 /*
  * hs_index_catch_up by the summaries alone, after hs_index_catch_up_apart; reads no directory and opens no
@@ -55,5 +47,8 @@ enum hs_result hs_index_catch_up_by_summaries(struct hs_index_catch_up *c, uint6
  * id is noted there before its line goes, so one of the two is always met. Results as above.
  */
 enum hs_result hs_index_catch_up_erased(struct hs_index_catch_up *c);
+
+/* Tells all processes whether the index is behind, and how far it is; the open segment has this number. */
+void hs_index_catch_up_note(const struct hs_index_catch_up *c, uint64_t number, bool behind);
 
 #endif

@@ -12,7 +12,7 @@ enum {
 	BATCH_IDS = 1 << 14,  /* ids sorted and put at a time */
 	MAP_FIRST = 16 << 20, /* bytes; four times as many when they are full */
 	AHEAD_S = 3600,       /* a clock that was further ahead made the index forget too much */
-	FORMAT = 5,
+	FORMAT = 6,
 };
 
 static const char INDEX[] = HS_INDEX_FILE;
@@ -20,8 +20,51 @@ static const char INDEX[] = HS_INDEX_FILE;
 /* The mark's key is the same in every byte order. */
 static const uint64_t mark_key = UINT64_MAX;
 
-static_assert(sizeof(struct hs_index_mark) == 6 * sizeof(uint64_t) + sizeof(struct hs_id_lsm),
+static_assert(sizeof(struct hs_index_mark) == (6 + 2 * HS_INDEX_AHEAD) * sizeof(uint64_t) + sizeof(struct hs_id_lsm),
               "stored as it lies in memory, in this machine's byte order: no padding");
+
+/* --- the mark -------------------------------------------------------------- */
+
+/* The place of a segment; `mark->number` decides which places are in use. */
+static struct hs_index_ahead *find_ahead(struct hs_index_mark *mark, uint64_t number)
+{
+	for (int i = 0; i < HS_INDEX_AHEAD; i++)
+		if (mark->ahead[i].offset > 0 && mark->ahead[i].number == number)
+			return &mark->ahead[i];
+	return NULL;
+}
+
+uint64_t hs_index_mark_read(const struct hs_index_mark *mark, uint64_t number)
+{
+	const struct hs_index_ahead *a = find_ahead((struct hs_index_mark *)(uintptr_t)mark, number);
+
+	if (number < mark->number)
+		return HS_INDEX_WHOLE;
+	return number == mark->number && mark->offset > 0 ? mark->offset : a != NULL ? a->offset : 0;
+}
+
+void hs_index_mark_note(struct hs_index_mark *mark, uint64_t number, uint64_t offset)
+{
+	struct hs_index_ahead *a = find_ahead(mark, number), *oldest = &mark->ahead[0];
+
+	for (int i = 1; i < HS_INDEX_AHEAD; i++)
+		if (mark->ahead[i].number < oldest->number)
+			oldest = &mark->ahead[i];
+	*(a != NULL ? a : oldest) = (struct hs_index_ahead){ number, offset };
+}
+
+void hs_index_mark_turn(struct hs_index_mark *mark, uint64_t number)
+{
+	const struct hs_index_ahead *a;
+
+	while ((a = find_ahead(mark, number)) != NULL && a->offset == HS_INDEX_WHOLE)
+		number++;
+	mark->number = number;
+	mark->offset = a != NULL ? a->offset : 0;
+	mark->after = mark->until = 0;
+}
+
+/* --- results ------------------------------------------------------------------ */
 
 enum hs_result hs_index_result(int code)
 {

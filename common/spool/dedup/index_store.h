@@ -12,10 +12,19 @@
 
 #define HS_INDEX_FILE "index" /* in .hookspool/run */
 
+enum { HS_INDEX_AHEAD = 16 };
+#define HS_INDEX_WHOLE UINT64_MAX
+
+/* A segment that is read out of turn: its lines before `offset` are in the index, or all (HS_INDEX_WHOLE). */
+struct hs_index_ahead {
+	uint64_t number, offset;
+};
+
 /* How far the index has read. Stored as one record beside the ids. */
 struct hs_index_mark {
 	uint64_t format, number, offset;
-	uint64_t erased; /* bytes of the tombstones' file */
+	uint64_t erased;                             /* bytes of the tombstones' file */
+	struct hs_index_ahead ahead[HS_INDEX_AHEAD]; /* of segments before the mark: not in use */
 	/* Ids of the summaries from `number` to below `until` were read up to this first half. */
 	uint64_t after, until;
 	struct hs_id_lsm levels;
@@ -90,6 +99,15 @@ enum hs_result hs_index_store_let_go(struct hs_index_store *s);
  * process ends, because its state is unknown. HS_E_IO.
  */
 enum hs_result hs_index_store_abandon(struct hs_index_store *s);
+
+/* --- the mark -------------------------------------------------------------------- */
+
+/* Up to where a segment from the mark on has been read; HS_INDEX_WHOLE: all of it. */
+uint64_t hs_index_mark_read(const struct hs_index_mark *mark, uint64_t number);
+/* Notes how far a segment has been read out of turn. Forgets the oldest note if there are too many: it is read again. */
+void hs_index_mark_note(struct hs_index_mark *mark, uint64_t number, uint64_t offset);
+/* Everything before the segment has been read; moves the mark on, past what has been read out of turn. */
+void hs_index_mark_turn(struct hs_index_mark *mark, uint64_t number);
 
 /* --- reading -------------------------------------------------------------------- */
 

@@ -1,26 +1,75 @@
 #include "spool/dedup/sealed_ids.h"
 #include "base/array.h"
 #include "base/io.h"
+#include "spool/file/gzip.h"
 #include "spool/summary/summary_file.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { CTIME_MS = 1000 /* a file's time of change is of the kernel's coarse clock: far less behind */ };
-
-/* The state of hs_sealed_ids_open. */
-struct opening {
-	const struct hs_spool_dir *dir;
-	struct hs_index_print *print;
-	struct hs_summary_reader summary;
-	bool trusted; /* one was not checked again */
+enum {
+	NEAR = 256,        /* ids: a guess is rarely further off */
+	STEP_IDS = 2048,   /* more than a step takes of a run */
+	FETCHED_MOST = 16, /* ids whose places are fetched one by one; for more, all first halves are */
+	WORD = 64,
 };
+
+/* --- checking --------------------------------------------------------------------- */
+
+static bool is_checked(const struct hs_sealed_run *run, size_t chunk)
+{
+	return run->check == NULL || (run->check->checked[chunk / WORD] >> chunk % WORD & 1) != 0;
+}
+
+static void check(const struct hs_sealed_run *run, size_t chunk)
+{
+	size_t at = chunk * HS_SUMMARY_CHUNK, left = run->packed.n - at;
+	struct hs_slice bytes = hs_slice(run->packed.p + at, left < HS_SUMMARY_CHUNK ? left : HS_SUMMARY_CHUNK);
+
+	if (hs_crc32(0, bytes) == run->check->sum[chunk])
+		run->check->checked[chunk / WORD] |= UINT64_C(1) << chunk % WORD;
+	else
+		run->check->damaged = true;
+}
+
+/* Checks the bytes, unless that was done. */
+static void touch(const struct hs_sealed_run *run, size_t at, size_t n)
+{
+	for (size_t chunk = at / HS_SUMMARY_CHUNK; chunk <= (at + n - 1) / HS_SUMMARY_CHUNK; chunk++)
+		if (!is_checked(run, chunk))
+			check(run, chunk);
+}
+
+/* Starts to read bytes, of which the first are not checked yet: otherwise they are in memory. */
+static void fetch(const struct hs_sealed_run *run, size_t at, size_t n)
+{
+	if (at < run->packed.n && !is_checked(run, at / HS_SUMMARY_CHUNK))
+		hs_io_map_fetch(run->packed.p + at, n < run->packed.n - at ? n : run->packed.n - at);
+}
+
+/* About where an id is: ids are hashes, so they are evenly spread. */
+static size_t guess(const struct hs_sealed_run *run, uint64_t high)
+{
+	return hs_id_block_guess(run->packed, 0, UINT64_MAX, high);
+}
+
+void hs_sealed_run_fetch(const struct hs_sealed_run *run, uint64_t high)
+{
+	size_t n = hs_sealed_run_count(run), i = guess(run, high);
+
+	i = i > NEAR ? i - NEAR : 0;
+	fetch(run, i * sizeof(uint64_t), STEP_IDS * sizeof(uint64_t));
+	fetch(run, (n + i) * sizeof(uint64_t), STEP_IDS * sizeof(uint64_t));
+	fetch(run, 2 * n * sizeof(uint64_t) + i * sizeof(uint32_t), STEP_IDS * sizeof(uint32_t));
+}
 
 /* --- opening --------------------------------------------------------------------- */
 
 static void close_run(struct hs_sealed_run *run)
 {
-	hs_io_unmap((void *)(uintptr_t)run->map, run->map_bytes);
+	if (run->map != NULL)
+		hs_io_unmap((void *)(uintptr_t)run->map, run->map_bytes);
+	free(run->check);
 }
 
 void hs_sealed_ids_close(struct hs_sealed_ids *s)
@@ -39,46 +88,50 @@ const struct hs_sealed_run *hs_sealed_ids_of(const struct hs_sealed_ids *s, uint
 	return i < s->count && s->run[i].number == number ? &s->run[i] : NULL;
 }
 
-/* True if the file was checked by some process, and has not changed since. */
-static bool was_checked(const struct hs_index_print *print, uint64_t number, int fd)
+/* NULL: damaged, or out of memory. */
+static struct hs_sealed_check *begin_check(struct hs_summary_reader *summary, uint64_t ids_bytes)
 {
-	struct stat st;
+	size_t chunks = (size_t)(ids_bytes + HS_SUMMARY_CHUNK - 1) / HS_SUMMARY_CHUNK;
+	size_t head = sizeof(struct hs_sealed_check) + (chunks + WORD - 1) / WORD * sizeof(uint64_t);
+	struct hs_slice sums = hs_summary_read(summary, HS_SUMMARY_SUMS);
+	struct hs_sealed_check *c;
 
-	return print->checked_ns != 0 && number >= print->checked_from && number < print->checked_to &&
-	       hs_io_fstat(fd, &st) == 0 &&
-	       st.st_ctim.tv_sec * INT64_C(1000000000) + st.st_ctim.tv_nsec < print->checked_ns;
+	if (sums.p == NULL || sums.n != chunks * sizeof(uint32_t))
+		return NULL;
+	c = calloc(1, head + sums.n);
+	if (c == NULL)
+		return NULL;
+	memcpy((char *)c + head, sums.p, sums.n);
+	c->sum = (const uint32_t *)(const void *)((const char *)c + head);
+	return c;
 }
 
 /* Maps the whole file: a mapping begins at a page. False: there is no such summary, or it is damaged. */
-static bool map_run(struct opening *o, struct hs_sealed_run *run)
+static bool map_run(struct hs_summary_reader *summary, struct hs_sealed_run *run)
 {
-	struct hs_summary_reader *summary = &o->summary;
 	const struct hs_summary_part *part = hs_summary_find(&summary->head, HS_SUMMARY_IDS);
 
 	if (part == NULL)
 		return false;
-	if (was_checked(o->print, run->number, summary->fd))
-		o->trusted = true;
-	else if (hs_summary_read(summary, HS_SUMMARY_IDS).p == NULL) /* compares the check sum */
+	run->check = begin_check(summary, part->bytes);
+	if (run->check == NULL)
 		return false;
 	run->map_bytes = (size_t)(part->offset + part->bytes);
 	run->map = hs_io_map_guarded(summary->fd, run->map_bytes);
 	run->packed = hs_slice((const char *)run->map + part->offset, (size_t)part->bytes);
+	if (run->map == NULL)
+		close_run(run);
 	return run->map != NULL;
 }
 
-static bool open_run(struct opening *o, struct hs_sealed *sealed, struct hs_sealed_run *run)
+static bool open_run(struct hs_summary_reader *summary, const struct hs_spool_dir *dir, struct hs_sealed *sealed,
+                     struct hs_sealed_run *run)
 {
-	int fd = hs_sealed_open(o->dir->fd, "events", sealed);
 	struct stat st;
-	bool ok;
 
-	run->number = sealed->number;
-	ok = fd >= 0 && hs_io_fstat(fd, &st) == 0 && hs_summary_open(&o->summary, o->dir, false, sealed->number, &st) &&
-	     map_run(o, run);
-	if (fd >= 0)
-		hs_io_close(fd);
-	return ok;
+	*run = (struct hs_sealed_run){ .number = sealed->number };
+	return hs_sealed_stat(dir->fd, "events", sealed, &st) == 0 &&
+	       hs_summary_open(summary, dir, false, sealed->number, &st) && map_run(summary, run);
 }
 
 static enum hs_result add_missing(struct hs_sealed_ids *s, const struct hs_sealed *sealed)
@@ -107,27 +160,14 @@ static bool take_open(struct hs_sealed_ids *old, uint64_t number, struct hs_seal
 	if (there == NULL || there->map == NULL)
 		return false;
 	*run = *there;
-	there->map = NULL;
-	there->map_bytes = 0;
+	*there = (struct hs_sealed_run){ .number = number };
 	return true;
 }
 
-static void close_rest(struct hs_sealed_ids *old)
+enum hs_result hs_sealed_ids_open(struct hs_sealed_ids *s, const struct hs_spool_dir *dir, uint64_t from, uint64_t to,
+                                  uint32_t since_s)
 {
-	size_t kept = 0;
-
-	for (size_t i = 0; i < old->count; i++)
-		if (old->run[i].map != NULL)
-			old->run[kept++] = old->run[i];
-	old->count = kept;
-	hs_sealed_ids_close(old);
-}
-
-enum hs_result hs_sealed_ids_open(struct hs_sealed_ids *s, const struct hs_spool_dir *dir, struct hs_index_print *print,
-                                  uint64_t from, uint64_t to, uint32_t since_s)
-{
-	struct opening o = { dir, print, HS_SUMMARY_READER_NONE, false };
-	int64_t began_ns = (hs_io_now() - CTIME_MS) * INT64_C(1000000);
+	struct hs_summary_reader summary = HS_SUMMARY_READER_NONE;
 	struct hs_sealed_ids old = *s;
 	struct hs_sealed *list = NULL;
 	size_t count = 0;
@@ -140,18 +180,13 @@ enum hs_result hs_sealed_ids_open(struct hs_sealed_ids *s, const struct hs_spool
 
 		if (list[i].number < from || again || list[i].sealed_ms / 1000 < (int64_t)since_s)
 			continue;
-		if (take_open(&old, list[i].number, &run) || open_run(&o, &list[i], &run))
+		if (take_open(&old, list[i].number, &run) || open_run(&summary, dir, &list[i], &run))
 			r = add(s, run);
 		else
 			r = add_missing(s, &list[i]);
 	}
-	if (r == HS_OK && !o.trusted && old.count == 0) { /* all were checked just now */
-		print->checked_from = from;
-		print->checked_to = to;
-		print->checked_ns = began_ns;
-	}
-	hs_summary_close(&o.summary);
-	close_rest(&old);
+	hs_summary_close(&summary);
+	hs_sealed_ids_close(&old);
 	free(list);
 	return r;
 }
@@ -162,40 +197,89 @@ uint64_t hs_sealed_run_high(const struct hs_sealed_run *run, size_t i)
 {
 	uint64_t high;
 
+	touch(run, i * sizeof high, sizeof high);
 	memcpy(&high, run->packed.p + i * sizeof high, sizeof high);
 	return high;
 }
 
 struct hs_id_block_entry hs_sealed_run_at(const struct hs_sealed_run *run, size_t i)
 {
+	size_t n = hs_sealed_run_count(run);
+
+	touch(run, i * sizeof(uint64_t), sizeof(uint64_t));
+	touch(run, (n + i) * sizeof(uint64_t), sizeof(uint64_t));
+	touch(run, 2 * n * sizeof(uint64_t) + i * sizeof(uint32_t), sizeof(uint32_t));
 	return hs_id_block_at(run->packed, i);
 }
 
 size_t hs_sealed_run_from(const struct hs_sealed_run *run, uint64_t high)
 {
-	size_t low = 0, top = hs_sealed_run_count(run);
+	size_t n = hs_sealed_run_count(run), i = guess(run, high);
 
-	while (low < top) {
-		size_t middle = low + (top - low) / 2;
-
-		if (hs_sealed_run_high(run, middle) < high)
-			low = middle + 1;
-		else
-			top = middle;
-	}
-	return low;
+	while (i > 0 && hs_sealed_run_high(run, i - 1) >= high)
+		i--;
+	while (i < n && hs_sealed_run_high(run, i) < high)
+		i++;
+	return i;
 }
 
-void hs_sealed_ids_find(const struct hs_sealed_ids *s, const struct hs_id_block_entry *e, size_t n, uint32_t since_s,
+/* All runs' places are asked for before the first of them is waited for. */
+static void fetch_places(const struct hs_sealed_ids *s, const struct hs_id_block_entry *e, size_t n)
+{
+	for (size_t k = 0; k < s->count; k++) {
+		const struct hs_sealed_run *run = &s->run[k];
+
+		if (n > FETCHED_MOST && !run->check->fetched)
+			fetch(run, 0, hs_sealed_run_count(run) * sizeof e->high);
+		run->check->fetched |= n > FETCHED_MOST;
+		for (size_t i = 0; i < n && !run->check->fetched; i++) {
+			size_t at = guess(run, e[i].high);
+
+			fetch(run, (at > NEAR ? at - NEAR : 0) * sizeof e->high, 2 * NEAR * sizeof e->high);
+		}
+	}
+}
+
+/* As hs_id_block_find, with checks. */
+static bool find_in(const struct hs_sealed_run *run, const struct hs_id_block_entry *want, uint32_t since_s)
+{
+	size_t n = hs_sealed_run_count(run);
+
+	for (size_t i = hs_sealed_run_from(run, want->high); i < n && hs_sealed_run_high(run, i) == want->high; i++) {
+		struct hs_id_block_entry e = hs_sealed_run_at(run, i);
+
+		if (e.low == want->low)
+			return e.spooled_s == 0 || e.spooled_s >= since_s;
+	}
+	return false;
+}
+
+bool hs_sealed_ids_find(const struct hs_sealed_ids *s, const struct hs_id_block_entry *e, size_t n, uint32_t since_s,
                         bool *found)
 {
-	for (size_t k = 0; k < s->count; k++)
-		for (size_t i = 0; i < n; i++) {
-			struct hs_slice packed = s->run[k].packed;
-			uint32_t spooled_s;
-			size_t near = hs_id_block_guess(packed, 0, UINT64_MAX, e[i].high);
+	bool sound = true;
 
-			if (!found[i] && packed.n > 0 && hs_id_block_find(packed, near, &e[i], &spooled_s))
-				found[i] = spooled_s == 0 || spooled_s >= since_s;
+	fetch_places(s, e, n);
+	for (size_t k = 0; k < s->count; k++) {
+		for (size_t i = 0; i < n; i++)
+			found[i] |= !found[i] && find_in(&s->run[k], &e[i], since_s);
+		sound &= !hs_sealed_run_is_damaged(&s->run[k]);
+	}
+	return sound;
+}
+
+bool hs_sealed_ids_drop_damaged(struct hs_sealed_ids *s, const struct hs_spool_dir *dir)
+{
+	size_t kept = 0, count = s->count;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!hs_sealed_run_is_damaged(&s->run[i])) {
+			s->run[kept++] = s->run[i];
+			continue;
 		}
+		hs_summary_discard(dir, false, s->run[i].number);
+		close_run(&s->run[i]);
+	}
+	s->count = kept;
+	return kept < count;
 }

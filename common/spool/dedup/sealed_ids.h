@@ -10,13 +10,24 @@
 #include "spool/dedup/id_block.h"
 #include "spool/shared/spool_dir.h"
 
-/* The ids of a segment. */
+/* Which chunks of a run were compared with their check sums. */
+struct hs_sealed_check {
+	bool damaged, fetched;
+	const uint32_t *sum; /* of each HS_SUMMARY_CHUNK bytes */
+	uint64_t checked[];  /* a bit for each */
+};
+
+/* The ids of a segment. What is touched is checked first. */
 struct hs_sealed_run {
 	uint64_t number;
 	struct hs_slice packed; /* laid out as a block of the index (id_block.h), of any size */
 	const void *map;
 	size_t map_bytes;
+	struct hs_sealed_check *check; /* NULL: they are sound */
 };
+
+/* A code beside those of LMDB and errno: a run is damaged. */
+enum { HS_SEALED_DAMAGED = -1 };
 
 /* Zeroed: none. */
 struct hs_sealed_ids {
@@ -28,30 +39,45 @@ struct hs_sealed_ids {
 
 /*
  * Opens the summaries of the segments from number `from` to below `to` that were sealed at `since_s` or
- * later, and closes all others; what is open stays as it is. Their ids are checked once for all
- * processes: `print` remembers it (a plain CGI program opens them for each request). Under the append
- * lock. HS_OK, HS_E_IO or HS_E_MEMORY.
+ * later, and closes all others; what is open stays as it is. Reads their heads and no ids, since a plain CGI
+ * program opens them for each request. Under the append lock. HS_OK, HS_E_IO or HS_E_MEMORY.
  */
-enum hs_result hs_sealed_ids_open(struct hs_sealed_ids *s, const struct hs_spool_dir *dir, struct hs_index_print *print,
-                                  uint64_t from, uint64_t to, uint32_t since_s);
+enum hs_result hs_sealed_ids_open(struct hs_sealed_ids *s, const struct hs_spool_dir *dir, uint64_t from, uint64_t to,
+                                  uint32_t since_s);
 void hs_sealed_ids_close(struct hs_sealed_ids *s);
 
 /* The run of a segment, or NULL. */
 const struct hs_sealed_run *hs_sealed_ids_of(const struct hs_sealed_ids *s, uint64_t number);
 
-/* Sets found[i] if e[i] is in a run and was not spooled before `since_s`; leaves the others as they are. */
-void hs_sealed_ids_find(const struct hs_sealed_ids *s, const struct hs_id_block_entry *e, size_t n, uint32_t since_s,
+/*
+ * Sets found[i] if e[i] is in a run and was not spooled before `since_s`; leaves the others as they are. False: a
+ * run is damaged, and nothing that was found counts.
+ */
+bool hs_sealed_ids_find(const struct hs_sealed_ids *s, const struct hs_id_block_entry *e, size_t n, uint32_t since_s,
                         bool *found);
+
+/*
+ * Closes runs that were found to be damaged, and removes their summaries, which is logged: hs_sealed_ids_open then
+ * says that they are missing. True if there was one.
+ */
+bool hs_sealed_ids_drop_damaged(struct hs_sealed_ids *s, const struct hs_spool_dir *dir);
 
 /* The ids of a run. */
 static inline size_t hs_sealed_run_count(const struct hs_sealed_run *run)
 {
 	return run->packed.n / HS_ID_BLOCK_ENTRY;
 }
+/* True once one of the functions below has met damage; what they return then is of no use. */
+static inline bool hs_sealed_run_is_damaged(const struct hs_sealed_run *run)
+{
+	return run->check != NULL && run->check->damaged;
+}
 struct hs_id_block_entry hs_sealed_run_at(const struct hs_sealed_run *run, size_t i);
 /* The first half of the id at position i. */
 uint64_t hs_sealed_run_high(const struct hs_sealed_run *run, size_t i);
 /* The position of the first id whose first half is at least `high`. */
 size_t hs_sealed_run_from(const struct hs_sealed_run *run, uint64_t high);
+/* Starts to read what a step needs from there on. */
+void hs_sealed_run_fetch(const struct hs_sealed_run *run, uint64_t high);
 
 #endif

@@ -16,6 +16,7 @@ struct hs_sealed_merge {
 		uint64_t high; /* of the id there */
 	} * heap;              /* the least first */
 	size_t count;          /* of runs that have more */
+	bool damaged;          /* a run is: nothing more comes, and what came does not count */
 };
 
 /*
@@ -25,7 +26,7 @@ struct hs_sealed_merge {
 bool hs_sealed_merge_open(struct hs_sealed_merge *m, const struct hs_sealed_run *runs, size_t n, uint64_t high);
 void hs_sealed_merge_close(struct hs_sealed_merge *m);
 
-/* The next id; false after the last one. */
+/* The next id; false after the last one, and at damage. */
 bool hs_sealed_merge_next(struct hs_sealed_merge *m, struct hs_id_block_entry *e);
 
 #endif

@@ -284,6 +284,24 @@ int hs_sealed_open(int dir, const char *stream, struct hs_sealed *sealed)
 	return hs_io_open_plain(dir, name);
 }
 
+int hs_sealed_stat(int dir, const char *stream, struct hs_sealed *sealed, struct stat *st)
+{
+	char name[HS_SEALED_NAME];
+	int found;
+
+	hs_sealed_print(stream, sealed, name);
+	found = hs_io_stat(dir, name, st);
+	if (found < 0 && errno == ENOENT && !sealed->gzip) {
+		sealed->gzip = true;
+		hs_sealed_print(stream, sealed, name);
+		found = hs_io_stat(dir, name, st);
+	}
+	if (found < 0 || S_ISREG(st->st_mode))
+		return found;
+	errno = HS_IO_NOT_PLAIN;
+	return -1;
+}
+
 int hs_sealed_lines(struct hs_line_reader *reader, int dir, const char *stream, struct hs_sealed *sealed)
 {
 	int fd = hs_sealed_open(dir, stream, sealed);

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 enum { HS_SEALED_NAME = 80 }; /* bytes of the longest file name, its NUL included */
@@ -56,6 +57,9 @@ bool hs_sealed_same(const struct hs_sealed *a, const struct hs_sealed *b);
  * sets sealed->gzip. -1 with errno as hs_io_open_plain; ENOENT: it is gone.
  */
 int hs_sealed_open(int dir, const char *stream, struct hs_sealed *sealed);
+
+/* Its file's status, found as by hs_sealed_open, but without opening it. -1 with errno. */
+int hs_sealed_stat(int dir, const char *stream, struct hs_sealed *sealed, struct stat *st);
 
 /* Like hs_sealed_open, and starts to read at the first line. -1 with errno as there, or ENOMEM. */
 struct hs_line_reader;

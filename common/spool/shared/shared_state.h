@@ -90,9 +90,6 @@ struct hs_index_print {
 	uint32_t writing;   /* a transaction is under way, or its writer was killed during it */
 	uint32_t window_s;  /* how long ids are kept: the longest time that a process has asked for */
 	uint32_t latest_s;  /* the latest time at which ids outside the window were forgotten */
-	/* The ids in summaries of these segments were checked: files without a later change are sound. */
-	uint64_t checked_from, checked_to;
-	int64_t checked_ns; /* 0: none were */
 	/* How far the index is while it is behind; it began with segment `behind_from`. */
 	int64_t behind_since_ms; /* on the monotonic clock; 0: it is not behind */
 	uint64_t behind_from;

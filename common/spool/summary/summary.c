@@ -36,7 +36,7 @@ bool hs_summary_name_parse(const char *name, bool *rejected, uint64_t *number)
 
 /* --- the head --------------------------------------------------------------------- */
 
-static size_t head_bytes(uint64_t parts)
+size_t hs_summary_head_bytes(uint64_t parts)
 {
 	return offsetof(struct hs_summary, part) + (size_t)parts * sizeof(struct hs_summary_part);
 }
@@ -44,7 +44,7 @@ static size_t head_bytes(uint64_t parts)
 void hs_summary_seal(struct hs_summary *s)
 {
 	s->magic = HS_SUMMARY_MAGIC;
-	s->head_bytes = (uint32_t)head_bytes(s->parts);
+	s->head_bytes = (uint32_t)hs_summary_head_bytes(s->parts);
 	s->crc = hs_crc32(0, hs_slice((const char *)s + UNCHECKED, s->head_bytes - UNCHECKED));
 }
 
@@ -64,8 +64,8 @@ bool hs_summary_decode(struct hs_slice head, uint64_t file_bytes, struct hs_summ
 {
 	memset(s, 0, sizeof *s);
 	memcpy(s, head.p, head.n < sizeof *s ? head.n : sizeof *s);
-	if (head.n < head_bytes(0) || s->magic != HS_SUMMARY_MAGIC || s->parts > HS_SUMMARY_PARTS_MAX ||
-	    s->head_bytes != head_bytes(s->parts) || s->head_bytes > head.n)
+	if (head.n < hs_summary_head_bytes(0) || s->magic != HS_SUMMARY_MAGIC || s->parts > HS_SUMMARY_PARTS_MAX ||
+	    s->head_bytes != hs_summary_head_bytes(s->parts) || s->head_bytes > head.n)
 		return false;
 	return hs_crc32(0, hs_slice(head.p + UNCHECKED, s->head_bytes - UNCHECKED)) == s->crc &&
 	       parts_fit(s, file_bytes);
@@ -108,6 +108,23 @@ static bool take_number(struct hs_slice *from, uint64_t *n)
 	return true;
 }
 
+static void put_number(struct hs_buf *out, uint64_t n)
+{
+	hs_buf_put(out, (const char *)&n, sizeof n);
+}
+
+void hs_summary_counts_put(const struct hs_top_counts *t, struct hs_buf *out)
+{
+	put_number(out, t->others.records);
+	put_number(out, t->others.bytes);
+	for (size_t i = 0; i < t->count; i++) {
+		put_number(out, t->row[i].records);
+		put_number(out, t->row[i].bytes);
+		put_number(out, t->row[i].n);
+		hs_buf_put(out, t->row[i].name, t->row[i].n);
+	}
+}
+
 bool hs_summary_counts_start(struct hs_summary_counts *c, struct hs_slice part)
 {
 	c->rest = part;
@@ -126,6 +143,16 @@ int hs_summary_counts_next(struct hs_summary_counts *c, struct hs_slice *name, u
 	*name = hs_slice(c->rest.p, (size_t)n);
 	c->rest = hs_slice(c->rest.p + n, c->rest.n - (size_t)n);
 	return 1;
+}
+
+void hs_summary_sums(struct hs_slice ids, char *to)
+{
+	for (size_t at = 0; at < ids.n; at += HS_SUMMARY_CHUNK, to += sizeof(uint32_t)) {
+		size_t left = ids.n - at;
+		uint32_t crc = hs_crc32(0, hs_slice(ids.p + at, left < HS_SUMMARY_CHUNK ? left : HS_SUMMARY_CHUNK));
+
+		memcpy(to, &crc, sizeof crc);
+	}
 }
 
 uint64_t hs_summary_hash(struct hs_slice id)

@@ -11,6 +11,8 @@
  *	             | bytes, lines, CRC-32 of the text; spans of time           |
  *	             | table of the parts: kind, offset, bytes, CRC-32           |
  *	             +-----------------------------------------------------------+
+ *	  SUMS       | CRC-32 of each 4096 bytes of IDS                          |
+ *	             +-----------------------------------------------------------+
  *	  IDS        | n dedup keys in ascending order: n first halves (8 bytes  |
  *	             | each), n second halves, n times in seconds (4 bytes each) |
  *	             +-----------------------------------------------------------+
@@ -19,6 +21,9 @@
  *	  TYPES,     | u64 records and bytes of further names, then rows:        |
  *	  EVENTS …   | u64 records, u64 bytes, u64 bytes of the name, the name   |
  *	             +-----------------------------------------------------------+
+ *
+ * IDS are most of the file, and a look-up touches few pages of them, so SUMS lets it check these alone. IDS
+ * that need more than a page begin at one.
  *
  * INVARIANTS
  *
@@ -39,6 +44,7 @@
 
 #include "base/buf.h"
 #include "base/result.h"
+#include "event/top_counts.h"
 #include "spool/shared/history.h"
 
 #include <sys/stat.h>
@@ -46,10 +52,11 @@
 enum {
 	HS_SUMMARY_EVENTS_MAX = 1 << 21, /* with more events a segment has neither IDS nor BLOOM */
 	HS_SUMMARY_PARTS_MAX = 16,
-	HS_SUMMARY_NAME = 48, /* bytes of the longest file name, its NUL included */
+	HS_SUMMARY_CHUNK = 4096, /* bytes of IDS that have a check sum in SUMS; the last chunk may be shorter */
+	HS_SUMMARY_NAME = 48,    /* bytes of the longest file name, its NUL included */
 };
 
-#define HS_SUMMARY_MAGIC UINT64_C(0x315952414D4D5553) /* "SUMMARY1" */
+#define HS_SUMMARY_MAGIC UINT64_C(0x325952414D4D5553) /* "SUMMARY2" */
 
 enum hs_summary_kind {
 	HS_SUMMARY_IDS,
@@ -59,6 +66,7 @@ enum hs_summary_kind {
 	HS_SUMMARY_TENANTS,
 	HS_SUMMARY_DAYS,    /* of the time: 2026-11-23 */
 	HS_SUMMARY_REASONS, /* of a rejected segment */
+	HS_SUMMARY_SUMS,
 	HS_SUMMARY_KINDS
 };
 
@@ -111,8 +119,18 @@ struct hs_summary_file hs_summary_file_of(const struct stat *st);
 /* True if the summary describes this file, plain or .gz. */
 bool hs_summary_fits(const struct hs_summary *s, const struct stat *st);
 
+/* The bytes of a head with so many parts; the parts follow it. */
+size_t hs_summary_head_bytes(uint64_t parts);
+
 /* The part of that kind, or NULL. */
 const struct hs_summary_part *hs_summary_find(const struct hs_summary *s, enum hs_summary_kind kind);
+
+/* --- writing a part ------------------------------------------------------------------------------ */
+
+/* Writes the SUMS of these IDS: 4 bytes for each chunk. */
+void hs_summary_sums(struct hs_slice ids, char *to);
+/* Writes TYPES, EVENTS … */
+void hs_summary_counts_put(const struct hs_top_counts *t, struct hs_buf *out);
 
 /* --- reading a part, whose check sum holds ----------------------------------------------------- */
 

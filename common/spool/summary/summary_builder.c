@@ -127,11 +127,6 @@ static void collect(struct hs_buf *to, const void *item, size_t bytes)
 	hs_buf_put(to, item, bytes);
 }
 
-static void put_number(struct hs_buf *out, uint64_t n)
-{
-	hs_buf_put(out, (const char *)&n, sizeof n);
-}
-
 /* Most repetitions of a name are close together; sorting removes the others. */
 static void note_name(struct hs_summary_builder *b, uint64_t hash)
 {
@@ -368,17 +363,29 @@ void hs_summary_builder_crc(struct hs_summary_builder *b, uint32_t crc)
 
 /* --- parts -------------------------------------------------------------------------------------- */
 
-static void end_part(struct hs_summary_builder *b, enum hs_summary_kind kind, size_t start)
+/* Adds zeros until the next byte is at a multiple of n in the file, whose head will have so many bytes. */
+static void pad(struct hs_summary_builder *b, size_t head_bytes, size_t n)
+{
+	while (hs_buf_ok(&b->parts) && (head_bytes + b->parts.n) % n != 0)
+		hs_buf_putc(&b->parts, '\0');
+}
+
+/* The part has the bytes from `start` to `end`. */
+static void note_part(struct hs_summary_builder *b, enum hs_summary_kind kind, size_t start, size_t end)
 {
 	struct hs_summary_part *part = &b->head.part[b->head.parts++];
-	struct hs_slice bytes = start < b->parts.n ? hs_slice(b->parts.p + start, b->parts.n - start) : HS_SLICE_NONE;
+	struct hs_slice bytes = start < end ? hs_slice(b->parts.p + start, end - start) : HS_SLICE_NONE;
 
 	part->kind = kind;
 	part->offset = start; /* after the head, whose size is not known yet */
 	part->bytes = bytes.n;
 	part->crc = hs_crc32(0, bytes);
-	while (hs_buf_ok(&b->parts) && b->parts.n % 8 != 0)
-		hs_buf_putc(&b->parts, '\0');
+}
+
+static void end_part(struct hs_summary_builder *b, enum hs_summary_kind kind, size_t start)
+{
+	note_part(b, kind, start, b->parts.n);
+	pad(b, 0, 8);
 }
 
 static int by_key(const void *a, const void *b)
@@ -471,18 +478,38 @@ static size_t sort_ids(struct hs_summary_builder *b, struct id **sorted)
 	return kept;
 }
 
+/* Leaves room for SUMS, which are known when IDS are there. Returns their bytes. */
+static size_t begin_sums(struct hs_summary_builder *b, size_t ids_bytes)
+{
+	size_t bytes = (ids_bytes + HS_SUMMARY_CHUNK - 1) / HS_SUMMARY_CHUNK * sizeof(uint32_t);
+
+	for (size_t i = 0; i < bytes; i++)
+		hs_buf_putc(&b->parts, '\0');
+	pad(b, 0, 8);
+	if (ids_bytes > HS_SUMMARY_CHUNK)
+		pad(b, hs_summary_head_bytes(HS_SUMMARY_KINDS), HS_SUMMARY_CHUNK); /* a head with all parts */
+	return bytes;
+}
+
+static void end_sums(struct hs_summary_builder *b, size_t bytes, struct hs_slice ids)
+{
+	hs_summary_sums(ids, b->parts.p);
+	note_part(b, HS_SUMMARY_SUMS, 0, bytes);
+}
+
 static void put_ids(struct hs_summary_builder *b)
 {
 	struct id *id;
-	size_t n = sort_ids(b, &id), start;
+	size_t n = sort_ids(b, &id), start, sums;
 	char *to;
 
 	b->parts = b->ids; /* its pages are in memory; new ones would cost more than the copying */
 	b->ids = (struct hs_buf){ 0 };
 	hs_buf_reset(&b->parts);
+	sums = begin_sums(b, n * ID_BYTES);
 	start = b->parts.n;
 	to = hs_buf_reserve(&b->parts, n * ID_BYTES);
-	if (to == NULL)
+	if (to == NULL || !hs_buf_ok(&b->parts))
 		return;
 	for (size_t i = 0; i < n; i++, to += sizeof id->first)
 		memcpy(to, &id[i].first, sizeof id->first);
@@ -492,6 +519,8 @@ static void put_ids(struct hs_summary_builder *b)
 		memcpy(to, &id[i].spooled_s, sizeof id->spooled_s);
 	b->parts.n += n * ID_BYTES;
 	end_part(b, HS_SUMMARY_IDS, start);
+	if (hs_buf_ok(&b->parts))
+		end_sums(b, sums, hs_slice(b->parts.p + start, n * ID_BYTES));
 }
 
 /* Sorts the names, so that each is there once. Returns their number. */
@@ -533,14 +562,7 @@ static void put_counts(struct hs_summary_builder *b, enum hs_summary_kind kind)
 	const struct hs_top_counts *t = &b->counts[kind];
 	size_t start = b->parts.n;
 
-	put_number(&b->parts, t->others.records);
-	put_number(&b->parts, t->others.bytes);
-	for (size_t i = 0; i < t->count; i++) {
-		put_number(&b->parts, t->row[i].records);
-		put_number(&b->parts, t->row[i].bytes);
-		put_number(&b->parts, t->row[i].n);
-		hs_buf_put(&b->parts, t->row[i].name, t->row[i].n);
-	}
+	hs_summary_counts_put(t, &b->parts);
 	end_part(b, kind, start);
 }
 
@@ -550,7 +572,7 @@ static void put_parts(struct hs_summary_builder *b)
 		put_ids(b);
 		put_bloom(b);
 	}
-	for (int kind = HS_SUMMARY_TYPES; kind < HS_SUMMARY_KINDS; kind++)
+	for (int kind = HS_SUMMARY_TYPES; kind <= HS_SUMMARY_REASONS; kind++)
 		put_counts(b, (enum hs_summary_kind)kind);
 }
 

@@ -55,6 +55,14 @@ static void remove_damaged(int run_dir, const char *path, const char *fault)
 	       fault, gone ? "" : "delete it, and ");
 }
 
+void hs_summary_discard(const struct hs_spool_dir *dir, bool rejected, uint64_t number)
+{
+	char path[PATH];
+
+	path_of(rejected, number, path);
+	remove_damaged(dir->run_dir, path, "damaged");
+}
+
 /* Why the summary is of no use; NULL: it may be. */
 static const char *fault_of(struct hs_summary_reader *r, const struct hs_spool_dir *dir, bool rejected, uint64_t number)
 {
@@ -62,8 +70,10 @@ static const char *fault_of(struct hs_summary_reader *r, const struct hs_spool_d
 	struct stat st;
 	ssize_t got = hs_io_read_at(r->fd, head, sizeof head, 0);
 
-	if (got < 0 || hs_io_fstat(r->fd, &st) < 0 ||
-	    !hs_summary_decode(hs_slice(head, (size_t)got), (uint64_t)st.st_size, &r->head))
+	if (got < 0 || hs_io_fstat(r->fd, &st) < 0)
+		return "damaged, or of another version";
+	r->file = hs_summary_file_of(&st);
+	if (!hs_summary_decode(hs_slice(head, (size_t)got), (uint64_t)st.st_size, &r->head))
 		return "damaged, or of another version";
 	if (memcmp(r->head.spool, dir->history.id, sizeof r->head.spool) != 0)
 		return "of another spool";
@@ -106,6 +116,22 @@ bool hs_summary_open(struct hs_summary_reader *r, const struct hs_spool_dir *dir
 		       path);
 	let_go(r);
 	return false;
+}
+
+bool hs_summary_is_there(const struct hs_spool_dir *dir, bool rejected, uint64_t number, const struct stat *segment)
+{
+	struct hs_summary_reader r = HS_SUMMARY_READER_NONE;
+	char path[PATH];
+	struct stat st;
+	bool fits;
+
+	path_of(rejected, number, path);
+	if (hs_io_stat(dir->run_dir, path, &st) < 0)
+		return false;
+	r.fd = hs_io_open_read(dir->run_dir, path);
+	fits = r.fd >= 0 && fault_of(&r, dir, rejected, number) == NULL && hs_summary_fits(&r.head, segment);
+	hs_summary_close(&r);
+	return fits;
 }
 
 struct hs_slice hs_summary_read(struct hs_summary_reader *r, enum hs_summary_kind kind)
@@ -314,7 +340,9 @@ static enum hs_result make_one(struct hs_summary_maker *m, bool rejected, const 
 	enum hs_result r = b == NULL ? HS_E_MEMORY : hs_line_reader_start_file(&lines, fd, sealed->gzip, 0, UINT64_MAX);
 
 	if (r == HS_OK && read_lines(m, &lines, b)) {
-		r = hs_summary_write(m->dir, b, st, sealed->gzip, NULL, HS_SUMMARY_BY_MAINTENANCE);
+		r = hs_io_sync_data(fd) < 0 ? HS_E_SYNC : HS_OK; /* see hs_summary_is_there */
+		if (r == HS_OK)
+			r = hs_summary_write(m->dir, b, st, sealed->gzip, NULL, HS_SUMMARY_BY_MAINTENANCE);
 		if (!is_still(m->dir, rejected, sealed, st)) /* edited while it was read: it may name what is gone */
 			r = hs_summary_remove(m->dir, rejected, sealed->number);
 		else
@@ -327,26 +355,22 @@ static enum hs_result make_one(struct hs_summary_maker *m, bool rejected, const 
 
 /* --- what need not be opened again ---------------------------------------------------------- */
 
-/* Reads the status of a segment's file and its summary. False: one of them is missing. */
-static bool find_pair(const struct hs_spool_dir *dir, bool rejected, const struct hs_sealed *sealed,
-                      struct hs_summary_pair *pair)
+/* True if the pass before found the pair to fit, and neither file has changed since. */
+static bool is_seen(const struct hs_summary_maker *m, bool rejected, const struct hs_summary_seen *before,
+                    const struct hs_summary_pair *now)
 {
-	char name[HS_SEALED_NAME], path[PATH];
-	struct stat segment, summary;
+	size_t i = hs_array_from(before->pair, before->count, sizeof *now, now->number);
+	struct hs_summary_pair pair = *now;
+	struct stat st;
+	char path[PATH];
 
-	hs_sealed_print(stream_of(rejected), sealed, name);
-	path_of(rejected, sealed->number, path);
-	if (hs_io_stat(dir->fd, name, &segment) < 0 || hs_io_stat(dir->run_dir, path, &summary) < 0)
+	if (i == before->count || before->pair[i].number != now->number)
 		return false;
-	*pair = (struct hs_summary_pair){ sealed->number, hs_summary_file_of(&segment), hs_summary_file_of(&summary) };
-	return true;
-}
-
-static bool is_seen(const struct hs_summary_seen *seen, const struct hs_summary_pair *pair)
-{
-	size_t i = hs_array_from(seen->pair, seen->count, sizeof *pair, pair->number);
-
-	return i < seen->count && memcmp(&seen->pair[i], pair, sizeof *pair) == 0;
+	path_of(rejected, now->number, path);
+	if (hs_io_stat(m->dir->run_dir, path, &st) < 0)
+		return false;
+	pair.summary = hs_summary_file_of(&st);
+	return memcmp(&before->pair[i], &pair, sizeof pair) == 0;
 }
 
 static bool is_settled(const struct hs_summary_file *file)
@@ -380,38 +404,40 @@ static struct hs_summary_seen begin_seen(struct hs_summary_maker *m)
 
 /* --- a pass over a stream --------------------------------------------------------------------- */
 
-/* Sets *fits if the summary was there already. */
-static enum hs_result make_if_missing(struct hs_summary_maker *m, bool rejected, struct hs_sealed *sealed,
-                                      struct hs_summary_reader *reader, bool *fits)
+/* Makes a summary for the segment's file as it is now. */
+static enum hs_result make_now(struct hs_summary_maker *m, bool rejected, struct hs_sealed *sealed)
 {
 	int fd = hs_sealed_open(m->dir->fd, stream_of(rejected), sealed);
 	enum hs_result r = HS_OK;
 	struct stat st;
 
-	*fits = false;
 	if (fd < 0)
 		return HS_OK; /* it has gone, or whoever needs it reports it */
-	if (hs_io_fstat(fd, &st) == 0) {
-		*fits = hs_summary_open(reader, m->dir, rejected, sealed->number, &st);
-		if (!*fits)
-			r = make_one(m, rejected, sealed, fd, &st);
-	}
+	if (hs_io_fstat(fd, &st) == 0)
+		r = make_one(m, rejected, sealed, fd, &st);
 	hs_io_close(fd);
 	return r;
 }
 
-/* The status is read before the files are opened, so a change meanwhile shows in the next pass. */
 static enum hs_result look_at(struct hs_summary_maker *m, bool rejected, struct hs_sealed *sealed,
                               struct hs_summary_reader *reader, const struct hs_summary_seen *before)
 {
-	struct hs_summary_pair pair;
-	bool found = m->seen != NULL && find_pair(m->dir, rejected, sealed, &pair);
-	bool fits = found && is_seen(before, &pair);
-	enum hs_result r = fits ? HS_OK : make_if_missing(m, rejected, sealed, reader, &fits);
+	struct hs_summary_pair pair = { .number = sealed->number };
+	struct stat st;
 
-	if (found && fits)
+	if (hs_sealed_stat(m->dir->fd, stream_of(rejected), sealed, &st) < 0)
+		return HS_OK; /* as in make_now */
+	pair.segment = hs_summary_file_of(&st);
+	if (is_seen(m, rejected, before, &pair)) {
+		remember(m->seen, &before->pair[hs_array_from(before->pair, before->count, sizeof pair, pair.number)]);
+		return HS_OK;
+	}
+	if (!hs_summary_open(reader, m->dir, rejected, sealed->number, &st))
+		return make_now(m, rejected, sealed);
+	pair.summary = reader->file;
+	if (m->seen != NULL)
 		remember(m->seen, &pair);
-	return r;
+	return HS_OK;
 }
 
 struct sweep {

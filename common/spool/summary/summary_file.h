@@ -25,6 +25,7 @@ struct hs_summary_reader {
 	int run_dir;                   /* the spool's */
 	uint64_t asked_from, asked_to; /* segments that were asked about; to < from: none */
 	struct hs_summary head;
+	struct hs_summary_file file; /* the summary's own, as it was when it was opened */
 	struct hs_buf part;
 };
 
@@ -41,6 +42,15 @@ struct hs_summary_reader {
 bool hs_summary_open(struct hs_summary_reader *r, const struct hs_spool_dir *dir, bool rejected, uint64_t number,
                      const struct stat *segment);
 void hs_summary_close(struct hs_summary_reader *r); /* frees everything */
+
+/*
+ * True if the segment whose file is `segment` has a summary that fits. Then it is on stable storage, for it is
+ * synced before its summary is made. Logs and removes nothing.
+ */
+bool hs_summary_is_there(const struct hs_spool_dir *dir, bool rejected, uint64_t number, const struct stat *segment);
+
+/* Removes a summary that was found to be damaged, and logs that. */
+void hs_summary_discard(const struct hs_spool_dir *dir, bool rejected, uint64_t number);
 
 /* Reads a part; valid until the next call. p is NULL: there is none, or no memory, or damage (as above). */
 struct hs_slice hs_summary_read(struct hs_summary_reader *r, enum hs_summary_kind kind);

@@ -105,10 +105,16 @@ static bool is_growing(const struct hs_segment *s, const struct hs_sealed *seale
 /* A line must be on stable storage before another counts as its duplicate. */
 static enum hs_result sync_sealed(const struct hs_segment *s, const struct hs_sealed *sealed)
 {
-	struct stat st;
-	int fd = open_sealed(s, sealed, &st);
 	enum hs_result result = HS_OK;
+	char name[HS_SEALED_NAME];
+	struct stat st;
+	int fd;
 
+	hs_sealed_print(s->name, sealed, name);
+	if (s->is_stored != NULL && hs_io_stat(s->dir->fd, name, &st) == 0 &&
+	    s->is_stored(s->dir, s->stream != s->dir->state->state->stream, sealed->number, &st))
+		return HS_OK;
+	fd = open_sealed(s, sealed, &st);
 	if (fd < 0) /* gone, or not readable: its reader reports that */
 		return HS_OK;
 	if (hs_io_sync_data(fd) < 0)

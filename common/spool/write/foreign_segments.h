@@ -6,7 +6,8 @@
  * (the state's) is settled: one segment has it for good. A segment at or above it, or two with one
  * number, are news, which is taken in under the append lock:
  *
- *	news      is synced, since a second delivery of its events is answered as kept
+ *	news      is synced, since a second delivery of its events is answered as kept; after the loss of the
+ *	          shared state all segments are news, and those that are known to be stored are not synced
  *	open      an open segment without lines gets a number above all of the news; one with lines is
  *	          sealed first, under the number that readers know it by
  *	collision a segment whose number another one has is read under a free number above all others

@@ -30,6 +30,8 @@ struct hs_segment {
 	bool sealed;           /* this process sealed a segment: the caller may have to limit the stream's sum */
 	_Atomic bool look_due; /* this process sealed one without a look at the directory, which is to follow */
 	uint64_t end;          /* of the open segment's file, as prepare found it: never read from the state */
+	/* True if a sealed segment, whose file this is, is known to be on stable storage. NULL: none is */
+	bool (*is_stored)(const struct hs_spool_dir *dir, bool rejected, uint64_t number, const struct stat *file);
 };
 
 /* The rejected stream's open segment grows to this many bytes between two rotations, unless one append is more. */
