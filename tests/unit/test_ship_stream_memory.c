@@ -13,19 +13,19 @@ TEST(changes)
 		uint64_t first, last, own; /* own 0: no message of this receiver */
 		enum hs_stream_change change;
 	} cases[] = {
-		{ "nothing is known", { "", 0, 0 }, "new", 1, 0, 0, HS_STREAM_SAME },
-		{ "nothing happened", { "a", 9, 7 }, "a", 1, 9, 7, HS_STREAM_SAME },
-		{ "it grew", { "a", 9, 7 }, "a", 1, 20, 18, HS_STREAM_SAME },
-		{ "made anew", { "a", 9, 7 }, "b", 1, 20, 18, HS_STREAM_ANOTHER },
-		{ "made anew, and empty", { "a", 9, 7 }, "b", 1, 0, 0, HS_STREAM_ANOTHER },
-		{ "its end is gone", { "a", 9, 7 }, "a", 1, 8, 7, HS_STREAM_FORGOT },
-		{ "all is gone", { "a", 9, 7 }, "a", 1, 0, 0, HS_STREAM_FORGOT },
-		{ "others have filled the end", { "a", 9, 7 }, "a", 1, 20, 5, HS_STREAM_FORGOT },
-		{ "others have filled all of it", { "a", 9, 7 }, "a", 1, 20, 0, HS_STREAM_FORGOT },
-		{ "limits have deleted our last one", { "a", 9, 7 }, "a", 8, 20, 0, HS_STREAM_SAME },
-		{ "limits have deleted up to our last one", { "a", 9, 7 }, "a", 7, 20, 0, HS_STREAM_FORGOT },
-		{ "limits have deleted all", { "a", 9, 7 }, "a", 10, 9, 0, HS_STREAM_SAME },
-		{ "it had none of ours", { "a", 9, 0 }, "a", 1, 9, 0, HS_STREAM_SAME },
+		{ "nothing is known", { "", 0, 0, 0 }, "new", 1, 0, 0, HS_STREAM_SAME },
+		{ "nothing happened", { "a", 9, 7, 0 }, "a", 1, 9, 7, HS_STREAM_SAME },
+		{ "it grew", { "a", 9, 7, 0 }, "a", 1, 20, 18, HS_STREAM_SAME },
+		{ "made anew", { "a", 9, 7, 0 }, "b", 1, 20, 18, HS_STREAM_ANOTHER },
+		{ "made anew, and empty", { "a", 9, 7, 0 }, "b", 1, 0, 0, HS_STREAM_ANOTHER },
+		{ "its end is gone", { "a", 9, 7, 0 }, "a", 1, 8, 7, HS_STREAM_FORGOT },
+		{ "all is gone", { "a", 9, 7, 0 }, "a", 1, 0, 0, HS_STREAM_FORGOT },
+		{ "others have filled the end", { "a", 9, 7, 0 }, "a", 1, 20, 5, HS_STREAM_FORGOT },
+		{ "others have filled all of it", { "a", 9, 7, 0 }, "a", 1, 20, 0, HS_STREAM_FORGOT },
+		{ "limits have deleted our last one", { "a", 9, 7, 0 }, "a", 8, 20, 0, HS_STREAM_SAME },
+		{ "limits have deleted up to our last one", { "a", 9, 7, 0 }, "a", 7, 20, 0, HS_STREAM_FORGOT },
+		{ "limits have deleted all", { "a", 9, 7, 0 }, "a", 10, 9, 0, HS_STREAM_SAME },
+		{ "it had none of ours", { "a", 9, 0, 0 }, "a", 1, 9, 0, HS_STREAM_SAME },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -41,7 +41,7 @@ TEST(changes)
 
 TEST(answers_raise_what_is_known)
 {
-	struct hs_stream_memory m = { "a", 9, 7 };
+	struct hs_stream_memory m = { "a", 9, 7, 0 };
 	struct hs_engine_asked asked = { .stream = { .created = "b", .last = 3 }, .sequence = 99 };
 
 	hs_stream_memory_note(&m, 12, true); /* perhaps another receiver's */
