@@ -92,7 +92,7 @@
  * is at least 16 ids of one block of level 2 goes there at once, for then to rewrite that block is cheaper than to
  * move the ids through the levels; the rest is inserted as always. The mark has the segments of the group and the
  * first half up to which all of them are read. From an empty file each block is so written once: 40 bytes an id,
- * where insertion in the order of segments writes some 370.
+ * where insertion in the order of segments writes hundreds.
  *
  * Forget: a merge drops ids that are out of every process's window.
  *
