@@ -430,6 +430,69 @@ TEST(damaged_plan)
 	assert_int_equal(problems(), 0);
 }
 
+/* --- while the index is behind ------------------------------------------------------------- */
+
+/* Before each read: a minute passes, so that no step has time for more than it must do. */
+static void time_passes(void *context)
+{
+	static int64_t ms;
+
+	(void)context;
+	wrap_clock(0, ms += 60000);
+	wrap_before(WRAP_PREAD, 1, time_passes, NULL);
+}
+
+/* "a/0 b/1 c/2 …", the numbers from `from` to `to` - 1. */
+static uint64_t put_numbers(int from, int to)
+{
+	struct hs_buf words = { 0 };
+	char word[20];
+	uint64_t known;
+
+	for (int i = from; i < to; i++)
+		hs_buf_put(&words, word, (size_t)snprintf(word, sizeof word, "%c/%d ", 'a' + i % 3, i));
+	hs_buf_putc(&words, '\0');
+	known = put_users(words.p);
+	hs_buf_free(&words);
+	return known;
+}
+
+/*
+ * The index has read a segment out of turn to an offset, while it reads the summary of an earlier one. The erase
+ * moves the lines after that offset.
+ */
+TEST(an_index_has_read_half_of_the_segment)
+{
+	static const char second[] = ".hookspool/run/summary/events-2";
+	enum { FIRST = 12000, ALL = FIRST + 21000 };
+	struct hs_erasure done;
+	struct hs_buf kept;
+
+	make("rotate_min_gap = 0\ncompress = none\n");
+	put_numbers(0, FIRST);
+	rotate();
+	put_numbers(FIRST, ALL);
+	rotate();
+	maintain();
+	stop();
+	kept = spooldir_read(&s.d, second);
+	spooldir_unlink(&s.d, second);
+	spooldir_unlink(&s.d, ".hookspool/run/index");
+	restart();
+	wrap_before(WRAP_PREAD, 1, time_passes, NULL);
+	assert_result(append("x"), HS_E_INDEXING);
+	wrap_reset();
+	spooldir_write(&s.d, second, hs_buf_slice(&kept));
+	hs_buf_free(&kept);
+	wrap_before(WRAP_PREAD, 1, time_passes, NULL);
+	assert_int_equal(erase("a", false, &done), HS_OK);
+	wrap_reset();
+	assert_int_equal(done.events, ALL / 3);
+	spooldir_unlink(&s.d, second);
+	restart();
+	assert_int_equal(put_numbers(0, ALL), ALL);
+}
+
 /* --- failures ------------------------------------------------------------------------------ */
 
 TEST(a_call_fails)
