@@ -360,6 +360,27 @@ TEST(one_is_of_no_use)
 	assert_int_equal(spooldir_lines(&d), SEGMENTS * IDS + 1);
 }
 
+/* A damaged summary stays, because its directory cannot be written: its segment is read all the same. */
+TEST(one_is_damaged_and_cannot_be_removed)
+{
+	struct hs_buf own = spooldir_read(&d, ".hookspool/run/summary/events-2");
+
+	lose_index();
+	restart();
+	put("new", 0);
+	own.p[own.n / 8] ^= 1; /* in the ids; the file is open */
+	spooldir_write(&d, ".hookspool/run/summary/events-2", hs_buf_slice(&own));
+	hs_buf_free(&own);
+	wrap_fail(WRAP_UNLINKAT, 1, WRAP_FOREVER, EACCES);
+	put_all();
+	put_slowly("new newer", 1);
+	restart();
+	put_all();
+	put_slowly("newer", 1);
+	wrap_reset();
+	assert_int_equal(spooldir_lines(&d), SEGMENTS * IDS + 2);
+}
+
 /* As after a power cut: the last segment was sealed just now. Its lines are read, the others' are not. */
 TEST(one_has_none_yet)
 {

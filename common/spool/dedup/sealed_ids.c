@@ -106,32 +106,32 @@ static struct hs_sealed_check *begin_check(struct hs_summary_reader *summary, ui
 	return c;
 }
 
-/* Maps the whole file: a mapping begins at a page. False: there is no such summary, or it is damaged. */
-static bool map_run(struct hs_summary_reader *summary, struct hs_sealed_run *run)
+/* Maps the whole file, since a mapping begins at a page, unless the summary has no ids or is damaged. */
+static void map_run(struct hs_summary_reader *summary, struct hs_sealed_run *run)
 {
 	const struct hs_summary_part *part = hs_summary_find(&summary->head, HS_SUMMARY_IDS);
 
-	if (part == NULL)
-		return false;
-	run->check = begin_check(summary, part->bytes);
+	if (part != NULL)
+		run->check = begin_check(summary, part->bytes);
 	if (run->check == NULL)
-		return false;
+		return;
 	run->map_bytes = (size_t)(part->offset + part->bytes);
 	run->map = hs_io_map_guarded(summary->fd, run->map_bytes);
 	run->packed = hs_slice((const char *)run->map + part->offset, (size_t)part->bytes);
 	if (run->map == NULL)
 		close_run(run);
-	return run->map != NULL;
 }
 
-static bool open_run(struct hs_summary_reader *summary, const struct hs_spool_dir *dir, struct hs_sealed *sealed,
+/* run->map is NULL if there is no such summary. */
+static void open_run(struct hs_summary_reader *summary, const struct hs_spool_dir *dir, struct hs_sealed *sealed,
                      struct hs_sealed_run *run)
 {
 	struct stat st;
 
 	*run = (struct hs_sealed_run){ .number = sealed->number };
-	return hs_sealed_stat(dir->fd, "events", sealed, &st) == 0 &&
-	       hs_summary_open(summary, dir, false, sealed->number, &st) && map_run(summary, run);
+	if (hs_sealed_stat(dir->fd, "events", sealed, &st) == 0 &&
+	    hs_summary_open(summary, dir, false, sealed->number, &st))
+		map_run(summary, run);
 }
 
 static enum hs_result add_missing(struct hs_sealed_ids *s, const struct hs_sealed *sealed)
@@ -152,12 +152,12 @@ static enum hs_result add(struct hs_sealed_ids *s, struct hs_sealed_run run)
 	return HS_OK;
 }
 
-/* Takes the run out of the old list, if it is there. */
+/* Takes the run out of the old list, if it is there; its map is NULL if it was dropped. */
 static bool take_open(struct hs_sealed_ids *old, uint64_t number, struct hs_sealed_run *run)
 {
 	struct hs_sealed_run *there = (struct hs_sealed_run *)(uintptr_t)hs_sealed_ids_of(old, number);
 
-	if (there == NULL || there->map == NULL)
+	if (there == NULL)
 		return false;
 	*run = *there;
 	*there = (struct hs_sealed_run){ .number = number };
@@ -180,10 +180,9 @@ enum hs_result hs_sealed_ids_open(struct hs_sealed_ids *s, const struct hs_spool
 
 		if (list[i].number < from || again || list[i].sealed_ms / 1000 < (int64_t)since_s)
 			continue;
-		if (take_open(&old, list[i].number, &run) || open_run(&summary, dir, &list[i], &run))
-			r = add(s, run);
-		else
-			r = add_missing(s, &list[i]);
+		if (!take_open(&old, list[i].number, &run))
+			open_run(&summary, dir, &list[i], &run);
+		r = run.map != NULL ? add(s, run) : add_missing(s, &list[i]);
 	}
 	hs_summary_close(&summary);
 	hs_sealed_ids_close(&old);
@@ -270,16 +269,17 @@ bool hs_sealed_ids_find(const struct hs_sealed_ids *s, const struct hs_id_block_
 
 bool hs_sealed_ids_drop_damaged(struct hs_sealed_ids *s, const struct hs_spool_dir *dir)
 {
-	size_t kept = 0, count = s->count;
+	bool dropped = false;
 
-	for (size_t i = 0; i < count; i++) {
-		if (!hs_sealed_run_is_damaged(&s->run[i])) {
-			s->run[kept++] = s->run[i];
+	for (size_t i = 0; i < s->count; i++) {
+		struct hs_sealed_run *run = &s->run[i];
+
+		if (!hs_sealed_run_is_damaged(run))
 			continue;
-		}
-		hs_summary_discard(dir, false, s->run[i].number);
-		close_run(&s->run[i]);
+		hs_summary_discard(dir, false, run->number);
+		close_run(run);
+		*run = (struct hs_sealed_run){ .number = run->number };
+		dropped = true;
 	}
-	s->count = kept;
-	return kept < count;
+	return dropped;
 }

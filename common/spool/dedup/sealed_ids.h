@@ -57,8 +57,8 @@ bool hs_sealed_ids_find(const struct hs_sealed_ids *s, const struct hs_id_block_
                         bool *found);
 
 /*
- * Closes runs that were found to be damaged, and removes their summaries, which is logged: hs_sealed_ids_open then
- * says that they are missing. True if there was one.
+ * Closes runs that were found to be damaged, and removes their summaries, which is logged. True if there was one:
+ * then call hs_sealed_ids_open before any look-up. It says that they are missing, even if a file could not be removed.
  */
 bool hs_sealed_ids_drop_damaged(struct hs_sealed_ids *s, const struct hs_spool_dir *dir);
 
