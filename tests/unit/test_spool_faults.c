@@ -312,6 +312,33 @@ TEST(a_state_that_cannot_be_read)
 	assert_once(&s.d, "a b");
 }
 
+static int rotate_apart(void *context)
+{
+	struct hs_spool *spool = hs_spool_new(s.d.settings);
+
+	(void)context;
+	hs_spool_rotate(spool, soon());
+	hs_spool_free(spool);
+	return 0;
+}
+
+/* Without durability a power cut may take what was acknowledged, but a kill, also in a sync, takes nothing. */
+TEST(a_kill_without_durability)
+{
+	int status = -1;
+
+	for (unsigned nth = 1; status != 0; nth++) {
+		make("rotate_min_gap = 0\ndurability = none\n");
+		put("a b");
+		put("c");
+		status = child_killed(nth, false, rotate_apart, NULL);
+		put("d");
+		put_known("a c", 2);
+		assert_once(&s.d, "a b c d");
+		assert_in_range(nth, 1, 200);
+	}
+}
+
 static bool is_set_up_make(void *context)
 {
 	const struct spooldir *d = context;

@@ -97,10 +97,18 @@ int64_t hs_segment_next_stamp(struct hs_segment *s)
 	return stream->sealed_ms;
 }
 
+/* Up to where lines may have been acknowledged. Without durability they need not have been synced. */
+static uint64_t acknowledged(const struct hs_segment *s)
+{
+	uint64_t written = atomic_load(&s->stream->written), synced = atomic_load(&s->stream->synced);
+
+	return s->dir->settings->durability == HS_DURABILITY_FSYNC || written < synced ? synced : written;
+}
+
 enum hs_result hs_segment_move_aside(struct hs_segment *s)
 {
 	struct hs_stream *stream = s->stream;
-	struct hs_aside aside = { stream->number, atomic_load(&stream->synced), hs_segment_next_stamp(s), false };
+	struct hs_aside aside = { stream->number, acknowledged(s), hs_segment_next_stamp(s), false };
 	char from[HS_SEALED_NAME], to[HS_SEALED_NAME];
 	uint64_t size;
 	bool ours;
