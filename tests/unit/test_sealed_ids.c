@@ -234,7 +234,7 @@ TEST(a_process_that_begins_reads_little)
 	wrap_reset();
 	put("a0 a9999 s1-1 s2-2", 4);
 	assert_in_range(wrap_bytes_read(), 0,
-	                sizeof(struct hs_shared_state) + 32768); /* whoever begins reads the state */
+	                sizeof(struct hs_shared_state) + 32768); /* a process that begins reads the state */
 	assert_result(hs_spool_health(spool, &behind), HS_OK);
 	assert_true(behind);
 }

@@ -72,7 +72,7 @@ static struct world {
 	size_t cut_lost;    /* … and so many messages are gone from the stream's end */
 	bool cut_unseen;    /* … without the connection */
 	size_t failing_asks;
-	int64_t hurry_ms, hurried_ms; /* the clock moves on by so much each time that ship looks for news */
+	int64_t hurry_ms, hurried_ms; /* how far the clock moves each time that ship looks for news */
 	struct random_source dice;
 } * w;
 

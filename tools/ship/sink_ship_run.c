@@ -256,7 +256,7 @@ static bool offer(struct hs_sink *sink, const struct hs_offered *offered)
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-/* latest: the answer is to the last attempt. */
+/* `latest`: the answer is to the last attempt. */
 static void is_stored(struct ship *s, struct hs_in_flight_record *record, const struct hs_answer *answer, bool latest,
                       int64_t now)
 {
@@ -374,7 +374,7 @@ static void look_for_patience(struct ship *s)
 
 /* --- figures --------------------------------------------------------------------------------- */
 
-/* Counts what was stored since the last call that did so, and how long that took. */
+/* Counts what was stored since the last call, and how long ago that was. */
 static void count_lately(struct ship *s, int64_t ms)
 {
 	struct hs_ship_figures *counts = s->options.counts;
@@ -387,7 +387,7 @@ static void count_lately(struct ship *s, int64_t ms)
 	s->counts_ms = ms;
 }
 
-/* Nothing to say if nothing happens. */
+/* Says nothing if nothing happens. */
 static void tell_counts(struct ship *s)
 {
 	const struct hs_ship_figures *c = s->options.counts;
