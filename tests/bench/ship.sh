@@ -34,7 +34,7 @@ limit_make() {
 	END
 }
 
-# pair N: one after the other, in turns the other way round.
+# pair N: one after the other, in alternating order.
 pair() {
 	local ship limit start
 	events_add

@@ -49,8 +49,8 @@ struct ship {
 	uint64_t generation;                   /* of the link whose messages may still be answered */
 	bool up, refused, unflushed, stopping; /* refused: HS_LINK_REFUSED after a record was stored, so it waits */
 	int64_t said_ms[SHIP_TOPICS];
-	int64_t counts_ms; /* when the figures were written; 0: not in this run */
-	uint64_t counted;  /* records stored by then */
+	int64_t figures_ms; /* when the figures were written; 0: not in this run */
+	uint64_t counted;   /* records stored by then */
 	struct hs_digest *digest;
 	struct hs_buf text; /* scratch */
 };

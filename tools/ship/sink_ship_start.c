@@ -34,8 +34,8 @@ static void ask(struct ship *s, struct hs_engine_asked *asked)
 	hs_engine_link(s->engine, &link);
 	s->generation = link.generation;
 	s->up = link.state == HS_LINK_UP;
-	snprintf(s->options.counts->server, sizeof s->options.counts->server, "%s", link.server);
-	s->options.counts->asks++;
+	snprintf(s->options.figures->server, sizeof s->options.figures->server, "%s", link.server);
+	s->options.figures->asks++;
 	hs_engine_ask(s->engine);
 	while (!hs_engine_asked(s->engine, asked)) {
 		hs_io_wait_readable(hs_engine_fd(s->engine), WAIT_MS);
@@ -208,7 +208,7 @@ static int go_back(struct ship *s, const struct hs_engine_asked *asked, const st
 {
 	uint64_t before = hs_cursor_stream(cursor_of(s))->sequence;
 
-	s->options.counts->rewinds++;
+	s->options.figures->rewinds++;
 	if (asked->stream.last < before)
 		ship_tell(s,
 		          "the stream forgot what it had acknowledged: its last message is %" PRIu64 ", and %" PRIu64

@@ -363,7 +363,7 @@ void hs_summary_builder_crc(struct hs_summary_builder *b, uint32_t crc)
 
 /* --- parts -------------------------------------------------------------------------------------- */
 
-/* Adds zeros until the next byte is at a multiple of n in the file, whose head will have so many bytes. */
+/* Adds zeros until the next byte is at a multiple of n in the file, whose head will have head_bytes bytes. */
 static void pad(struct hs_summary_builder *b, size_t head_bytes, size_t n)
 {
 	while (hs_buf_ok(&b->parts) && (head_bytes + b->parts.n) % n != 0)
