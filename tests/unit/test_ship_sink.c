@@ -627,6 +627,20 @@ TEST(test_a_kill_while_it_sends_again_what_was_forgotten)
 	finish();
 }
 
+TEST(test_others_fill_a_stream_that_forgot_everything)
+{
+	struct stored other = { .mark = true };
+
+	make(TEN);
+	assert_int_equal(run(), 0);
+	forget(w->count);
+	for (int i = 0; i < 50; i++)
+		store(&other);
+	assert_int_equal(says("from message", EX_CONFIG), 0);
+	assert_int_equal(says("the stream forgot what it had acknowledged", EX_CONFIG), 1);
+	finish();
+}
+
 TEST(test_others_fill_the_end_that_the_stream_forgot)
 {
 	struct stored other = { .mark = true };

@@ -202,20 +202,28 @@ static enum hs_result compare_last(struct ship *s, const struct hs_engine_asked 
 	return result;
 }
 
-/* The stream went back: to where it says, if the spool still has that. */
-static int go_back(struct ship *s, const struct hs_engine_asked *asked, const struct places *at,
-                   struct hs_sink_start *start)
+/* `back` is 0 if others have filled the stream and none of this receiver's messages is left. */
+static void tell_what_is_forgotten(struct ship *s, const struct hs_engine_asked *asked)
 {
 	uint64_t before = hs_cursor_stream(cursor_of(s))->sequence;
 
-	s->options.figures->rewinds++;
 	if (asked->stream.last < before)
 		ship_tell(s,
 		          "the stream forgot what it had acknowledged: its last message is %" PRIu64 ", and %" PRIu64
 		          " was stored",
 		          asked->stream.last, before);
-	else
+	else if (s->memory.back != 0)
 		ship_tell(s, "the stream forgot what it had acknowledged, from message %" PRIu64 " on", s->memory.back);
+	else
+		ship_tell(s, "the stream forgot what it had acknowledged");
+}
+
+/* The stream went back: to where it says, if the spool still has that. */
+static int go_back(struct ship *s, const struct hs_engine_asked *asked, const struct places *at,
+                   struct hs_sink_start *start)
+{
+	s->options.figures->rewinds++;
+	tell_what_is_forgotten(s, asked);
 	if (s->options.from_start)
 		go_to(start, (struct hs_position){ 0 });
 	if (s->options.from_start || s->options.from_now)
