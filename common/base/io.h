@@ -114,7 +114,7 @@ void *hs_io_map(int fd, size_t n);
 const void *hs_io_map_read(int fd, size_t n);
 /*
  * hs_io_map_read for any number of files, to be touched inside HS_IO_GUARDED alone: it never becomes zeros. The
- * kernel reads a page that is touched, and no others, unless they were asked for.
+ * kernel reads the pages that are touched, and others only after hs_io_map_fetch.
  */
 const void *hs_io_map_guarded(int fd, size_t n);
 /* Starts to read these bytes of a mapping from the disk. */

@@ -193,7 +193,7 @@ static bool add_place(struct hs_field_places *places, enum hs_family family, con
 	return make_name(places, n, field->name_escaped);
 }
 
-/* Records of a family have their fields in the same order, mostly: so the first guess is what came next the last time. */
+/* Records of a family mostly have their fields in the same order: so the first guess is the place that came next last time. */
 ptrdiff_t hs_field_place(struct hs_field_places *places, enum hs_family family, const struct hs_record_field *field)
 {
 	size_t at, guess = places->count > 0 ? places->place[places->last].after : 0;

@@ -34,7 +34,7 @@ limit_make() {
 	END
 }
 
-# pair N: one after the other, in turns the other way round.
+# pair N: one after the other, in alternating order.
 pair() {
 	local ship limit start
 	events_add
@@ -64,7 +64,7 @@ ratio() { awk '{ print $3 }' "$T/pairs" | sort -n | sed -n "$1p"; }
 # taken: events that the receiver has answered 200, a second.
 taken() { "$HS_BUILD/bench/load" --port "$http_port" --secret "$SECRET" --seconds "$SECONDS_EACH" "$ROOT/tests/bench/event.json" | jq .events_per_second; }
 
-# intake N: without ship and with it, in turns the other way round.
+# intake N: without ship and with it, in alternating order.
 intake() {
 	local alone beside
 	[ $(($1 % 2)) = 0 ] || alone=$(taken)

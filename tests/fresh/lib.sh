@@ -109,6 +109,7 @@ root_make() {
 		ln -sf pts/ptmx "$R/dev/ptmx" &&
 		mount --bind "$CACHE/archives" "$R/var/cache/apt/archives" &&
 		cp -L /etc/resolv.conf "$R/etc/resolv.conf" &&
+		echo '127.0.0.1 localhost' >"$R/etc/hosts" && # an installer writes it
 		rm -f "$R/etc/apt/apt.conf.d/docker-clean"
 }
 

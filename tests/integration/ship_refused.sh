@@ -4,7 +4,7 @@
 need_ship
 trap 'for server in "${!NATS_PID[@]}"; do nats_end "$server" KILL; done; clean_up' EXIT
 said() { grep -q -- "$1" "$T/ship.err"; }
-# secret NAME: a file of ship's user with what comes on standard input; its path.
+# secret NAME: writes standard input to a file of ship's user, and prints its path.
 secret() {
 	cat >"$S/$1" && chmod 600 "$S/$1" && own "$S/$1"
 	echo "$S/$1"
@@ -115,7 +115,7 @@ certificate() {
 }
 certificate server localhost
 certificate other localhost
-# A certificate whose time is over, with the key of the first one.
+# An expired certificate, with the key of the first one.
 printf '%s\n' '[ca]' 'default_ca = c' '[c]' "database = $T/index" "serial = $T/serial" "new_certs_dir = $T" 'default_md = sha256' \
 	'copy_extensions = copy' 'policy = p' '[p]' 'commonName = supplied' >"$T/ca.conf"
 : >"$T/index" && echo 01 >"$T/serial"

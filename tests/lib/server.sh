@@ -109,7 +109,7 @@ in_time() { [ "$1" -lt "$2" ] || [ "$1" -lt $(($2 * $(slowness))) ]; }
 since() { echo $(((${EPOCHREALTIME/./} - ${1/./}) / 1000)); }
 
 # wait_for SECONDS COMMAND...: until the command succeeds; tries less and less often, for a command can
-# cost more than what it waits for. Fails when it has not for as many seconds of an idle machine.
+# cost more than what it waits for. Fails after these seconds, which are longer on a busy machine.
 wait_for() {
 	local start=${EPOCHREALTIME/./} seconds=$1 pause=20
 	shift

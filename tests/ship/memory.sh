@@ -15,7 +15,7 @@ hs import "$T/add.jsonl"
 fake_nats --dump "$T/dump" 'silent*10000' || give_up "$(cat "$T/fake.log")"
 NATS_URL=([fake]=$FAKE_URL)
 
-# anonymous: kB of memory that are ship's alone, but for its program's and libraries' files.
+# anonymous: kB of memory that ship has for itself, without the files of its program and libraries.
 anonymous() { awk '/^RssAnon:/ { print $2 }' "/proc/$SHIP/status"; }
 is_full() { [ "$(grep -c Long "$T/dump")" -ge 500 ]; }
 

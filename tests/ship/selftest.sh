@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 need_ship
 
-# catches DEFECT CASE REASON: the case of false_answers.sh fails, and has lost and doubled so many.
+# catches DEFECT CASE REASON: the case of false_answers.sh fails, and names how many it has lost and doubled.
 catches() {
 	local defect=$1 case=$2 reason=$3
 	SHIP_DEFECT=$defect SHIP_PROGRAM=$HS_BUILD/ship_defects bash "$ROOT/tests/ship/false_answers.sh" >"$T/said" 2>&1

@@ -8,6 +8,7 @@
 #include "spool/read/reader.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
+#include "spool/summary/summary.h"
 #include "tests/lib/events.h"
 #include "tests/lib/processes.h"
 #include "tests/lib/random.h"
@@ -234,7 +235,7 @@ TEST(a_process_that_begins_reads_little)
 	wrap_reset();
 	put("a0 a9999 s1-1 s2-2", 4);
 	assert_in_range(wrap_bytes_read(), 0,
-	                sizeof(struct hs_shared_state) + 32768); /* whoever begins reads the state */
+	                sizeof(struct hs_shared_state) + 32768); /* a process that begins reads the state */
 	assert_result(hs_spool_health(spool, &behind), HS_OK);
 	assert_true(behind);
 }
@@ -469,6 +470,37 @@ static void erase_some(unsigned number)
 	hs_dedup_key_maker_free(&maker);
 	hs_json_free(&json);
 	write_segment(number, IDS, 10);
+}
+
+/*
+ * The mark is in a segment that goes, and the next summary is damaged: its segment is read from its start, although
+ * tombstones are learned, and the mark is stored with them, before the damage is dealt with.
+ */
+TEST(damage_after_segments_that_have_gone)
+{
+	uint64_t duplicate;
+	struct hs_buf own;
+	char path[64];
+
+	write_segment(4, IDS, 0);
+	write_segment(5, IDS, 0);
+	maintain();
+	for (unsigned number = 1; number <= 4; number++) {
+		snprintf(path, sizeof path, ".hookspool/run/summary/events-%u", number);
+		spooldir_unlink(&d, path);
+	}
+	lose_index();
+	restart();
+	assert_result(hurry(spool, "x", &duplicate), HS_E_INDEXING); /* many have no summary: some lines of the first */
+	erase_some(1);
+	for (unsigned number = 1; number <= 4; number++)
+		spooldir_unlink(&d, spooldir_name(&d, "events-", 0));
+	own = spooldir_read(&d, ".hookspool/run/summary/events-5");
+	own.p[HS_SUMMARY_CHUNK] ^= 1; /* in the first id */
+	spooldir_write(&d, ".hookspool/run/summary/events-5", hs_buf_slice(&own));
+	hs_buf_free(&own);
+	restart();
+	put_slowly(words_from_to("s5-", 0, 100), 100);
 }
 
 static const char *erased(unsigned number)

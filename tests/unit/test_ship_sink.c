@@ -72,7 +72,7 @@ static struct world {
 	size_t cut_lost;    /* … and so many messages are gone from the stream's end */
 	bool cut_unseen;    /* … without the connection */
 	size_t failing_asks;
-	int64_t hurry_ms, hurried_ms; /* the clock moves on by so much each time that ship looks for news */
+	int64_t hurry_ms, hurried_ms; /* how far the clock moves each time that ship looks for news */
 	struct random_source dice;
 } * w;
 
@@ -92,7 +92,7 @@ static struct scene {
 	struct spooldir d;
 	struct hs_spool *spool;
 	char config[PATH_MAX];
-	struct hs_ship_figures counts;
+	struct hs_ship_figures figures;
 	struct hs_sink_ship_options options;
 	struct hs_engine engine;
 } s;
@@ -381,7 +381,7 @@ static void make(const char *words)
 		                                   .hold_ms = 1000,
 		                                   .once = true,
 		                                   .quiet = true,
-		                                   .counts = &s.counts };
+		                                   .figures = &s.figures };
 }
 
 static void finish(void)
@@ -524,7 +524,7 @@ TEST(test_what_has_no_answer_is_asked_for)
 	assert_stored(TEN);
 	assert_int_equal(w->sends, 11); /* the lost one alone goes again */
 	assert_true(w->asks >= 2);
-	assert_int_equal(s.counts.timeouts, 3);
+	assert_int_equal(s.figures.timeouts, 3);
 	finish();
 }
 
@@ -535,7 +535,7 @@ TEST(test_sequence_zero_is_no_answer)
 	assert_int_equal(run(), 0);
 	assert_stored(TEN);
 	assert_int_equal(w->sends, 12);
-	assert_int_equal(s.counts.sequence_zero, 2);
+	assert_int_equal(s.figures.sequence_zero, 2);
 	finish();
 }
 
@@ -607,7 +607,7 @@ TEST(test_a_stream_that_forgot)
 	reset_script();
 	assert_int_equal(run(), 0);
 	assert_stored(many("m", 0, 60));
-	assert_int_equal(s.counts.rewinds, 1);
+	assert_int_equal(s.figures.rewinds, 1);
 	assert_true(w->sends >= 19);
 	finish();
 }
@@ -624,6 +624,20 @@ TEST(test_a_kill_while_it_sends_again_what_was_forgotten)
 	reset_script();
 	assert_int_equal(run(), 0);
 	assert_stored(many("m", 0, 60));
+	finish();
+}
+
+TEST(test_others_fill_a_stream_that_forgot_everything)
+{
+	struct stored other = { .mark = true };
+
+	make(TEN);
+	assert_int_equal(run(), 0);
+	forget(w->count);
+	for (int i = 0; i < 50; i++)
+		store(&other);
+	assert_int_equal(says("from message", EX_CONFIG), 0);
+	assert_int_equal(says("the stream forgot what it had acknowledged", EX_CONFIG), 1);
 	finish();
 }
 
@@ -796,7 +810,7 @@ TEST(test_a_record_that_is_too_long)
 	s.options.aside = true;
 	assert_int_equal(run(), 0);
 	assert_stored("a b c");
-	assert_int_equal(s.counts.set_aside, 1);
+	assert_int_equal(s.figures.set_aside, 1);
 	assert_true(spooldir_size(&s.d, "failed.jsonl") > 300);
 	finish();
 }
@@ -813,7 +827,7 @@ TEST(test_a_record_that_the_stream_finds_too_long)
 	assert_int_equal(run(), 0);
 	assert_stored("a c d e f g h i j");
 	assert_int_equal(times("b"), 0);
-	assert_int_equal(s.counts.set_aside, 1);
+	assert_int_equal(s.figures.set_aside, 1);
 	finish();
 }
 

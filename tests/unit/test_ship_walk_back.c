@@ -62,7 +62,7 @@ static void store(uint64_t sequence, uint64_t record, uint64_t done, uint64_t st
 	e->message[e->count++].places = (struct hs_places){ { 1, record, 0 }, { 1, done, 0 }, stored_at };
 }
 
-/* Walks back; the result must have this last sequence (0: none) and a set of so many places. */
+/* Walks back; the result must have this last sequence (0: none) and a set of this many places. */
 static struct hs_engine_asked walk(uint64_t before, uint64_t last, size_t count)
 {
 	struct hs_engine_asked asked = {

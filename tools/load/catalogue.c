@@ -78,7 +78,7 @@ static bool is_named(const struct hs_catalogue_table *t, size_t column, struct h
 	return hs_slice_eq(hs_slice_str(t->table.column[column].name), name);
 }
 
-/* The index of a column; -1: there is none. Rows ask for their columns in the same order, mostly. */
+/* The index of a column; -1: there is none. Rows mostly ask for their columns in the same order. */
 static ptrdiff_t find_column(struct hs_catalogue_table *t, struct hs_slice name)
 {
 	size_t guess, found;

@@ -26,7 +26,7 @@ struct hs_catalogue_table {
 
 	uint32_t *slot; /* 1 + index of a column, by hash; 0: free; `slots` is a power of two */
 	size_t slots;
-	uint32_t *after; /* the column that was asked for after each one, the last time; `slots` of them */
+	uint32_t *after; /* for each column, the one that was asked for after it last time; `slots` of them */
 	size_t last;     /* the column that was asked for last */
 };
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rows are thinned when there are so many of them, or so much text of theirs, and twice as much as the last time left. */
+/* Rows are thinned first at this many rows or bytes of text, then at twice what the last time left. */
 enum { THIN_PIECES = 1024, THIN_BYTES = 1024 * 1024 };
 
 /* A row that was added: its key, and its values, in `text`; an offset of -1 is NULL. */
@@ -245,7 +245,7 @@ static bool see_member(struct hs_fold *f, struct hs_slice name, struct hs_slice 
 	return hs_members_add(&f->seen, name);
 }
 
-/* Drops the values of a row that a later one overwrites; *left: whether it has others. The later ones were seen. */
+/* Drops the values of a row that a later one, seen before, overwrites. *left: it has others. */
 static bool thin(struct hs_fold *f, const struct piece *piece, bool *left)
 {
 	size_t seen = f->seen.count;
@@ -270,7 +270,7 @@ static bool thin(struct hs_fold *f, const struct piece *piece, bool *left)
 	return true;
 }
 
-/* Moves what is left together. */
+/* Moves the values that are left together, in the order in which their rows were added. */
 static void close_gaps(struct hs_fold *f)
 {
 	size_t spans = 0, text = 0;
@@ -294,8 +294,8 @@ static void close_gaps(struct hs_fold *f)
 }
 
 /*
- * Makes do with the values that count: the latest of each column, and each _rest that says something of its own. The
- * first key and the last stay. False: out of memory.
+ * Keeps only the values that count: the latest of each column, and each _rest with a name that no later row has. The
+ * first and the last row stay, for their keys. False: out of memory.
  */
 static bool thin_all(struct hs_fold *f)
 {

@@ -24,7 +24,7 @@
 enum {
 	HS_LOADER_BYTES = 16 << 20, /* text of a batch */
 	HS_LOADER_REFUSED = 100,    /* more refused rows than this, one after another, are no row's fault */
-	HS_LOADER_STOPPED = -1,     /* in place of an exit code: a wait for the database ended because of `stop` */
+	HS_LOADER_STOPPED = -1,     /* in place of an exit code: `stop` ended a wait for the database */
 };
 
 struct hs_loader_options {
@@ -39,7 +39,7 @@ struct hs_loader_options {
 	const char *command; /* for messages */
 	/* A record that the database refused, with its reason: writes the dead letter. HS_OK or a result that ends the run. */
 	enum hs_result (*refused)(void *context, struct hs_slice line, const char *why);
-	/* True if a signal asks to end: then a failure is not waited for, and the call returns HS_LOADER_STOPPED. */
+	/* True if a signal asks to end: then no call waits after a failure; it returns HS_LOADER_STOPPED. */
 	bool (*stop)(void *context);
 	void *context;
 };

@@ -47,11 +47,6 @@ static bool is_at(const struct hs_members *m, size_t place, struct hs_slice name
 	return place < m->count && hs_slice_eq(m->member[place].name, name);
 }
 
-bool hs_members_has(const struct hs_members *m, struct hs_slice name)
-{
-	return is_at(m, place_of(m, name), name);
-}
-
 bool hs_members_add(struct hs_members *m, struct hs_slice name)
 {
 	size_t place = place_of(m, name);

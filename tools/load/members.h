@@ -1,5 +1,5 @@
 /*
- * members: the names in a _rest, in the order of their bytes, each with the text of its value, if it has one.
+ * members: the names in a _rest, in the order of their bytes, each with the JSON text of its value, if it has one.
  */
 #ifndef HS_MEMBERS_H
 #define HS_MEMBERS_H
@@ -17,12 +17,10 @@ struct hs_members { /* all zero: none */
 void hs_members_forget(struct hs_members *m); /* keeps the room */
 void hs_members_free(struct hs_members *m);
 
-bool hs_members_has(const struct hs_members *m, struct hs_slice name);
-
-/* Notes the name, without a value. False: out of memory. */
+/* Notes the name, without a value; one that is there stays. False: out of memory. */
 bool hs_members_add(struct hs_members *m, struct hs_slice name);
 
-/* Sets the value of a name, which is JSON text inside a string, or (NULL) takes it away. False: out of memory. */
+/* Sets the value of a name, JSON text, which it copies; NULL removes the value. False: out of memory. */
 bool hs_members_set(struct hs_members *m, struct hs_slice name, const struct hs_slice *value);
 
 /* Appends those that have a value as a JSON object; nothing if there are none. Errors are the buffer's. */

@@ -101,7 +101,7 @@ static void set_made(struct hs_row_values *v)
 	}
 }
 
-/* The text of a cell whose column takes it; `made`: it is at the end of v->text. */
+/* True if the column takes the cell; then *text is its text, and *made tells that it is at the end of v->text. */
 static bool fits(struct hs_row_values *v, const struct hs_batch_row *r, const struct hs_batch_cell *cell,
                  enum hs_number_range numbers, struct hs_slice *text, bool *made)
 {

@@ -7,7 +7,7 @@
 
 #include "tools/load/misfits.h"
 
-/* Buffers for values that are larger than this, because of a large record, are freed after use. */
+/* Buffers of values that a large record has made larger than this are freed after use. */
 enum { HS_ROW_VALUES_KEEP = 8 << 20 };
 
 struct hs_made_value {
@@ -17,7 +17,7 @@ struct hs_made_value {
 
 /* Working memory; a zeroed struct is empty. */
 struct hs_row_values {
-	struct hs_buf text;         /* of the values that are not in the batch's lines as the database gets them … */
+	struct hs_buf text;         /* of the values whose text differs from that in the batch's lines … */
 	struct hs_buf more;         /* … scratch for a row's _rest */
 	struct hs_made_value *made; /* those values; their slices are set at the end, since `text` moves */
 	size_t mades, made_cap;
@@ -33,7 +33,10 @@ struct hs_row_values {
 
 void hs_row_values_free(struct hs_row_values *values);
 
-/* Fills `rows` for the batch's rows with these indexes, all of one table; valid until the next call, or until the batch changes. False: out of memory. */
+/*
+ * Fills `rows` for the batch's rows with these indexes, all of one table; valid until the next call, or until the batch
+ * changes. False: out of memory.
+ */
 bool hs_row_values_make(struct hs_row_values *values, const struct hs_batch *batch, struct hs_catalogue_table *table,
                         const size_t *row, size_t n, enum hs_number_range numbers, struct hs_target_rows *rows);
 

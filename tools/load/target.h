@@ -129,8 +129,8 @@ struct hs_target_ops {
 	enum hs_target_result (*erase)(struct hs_target *t, const struct hs_target_table *table, const char *key,
 	                               struct hs_slice value, const struct hs_target_limits *limits, uint64_t *gone);
 	/*
-	 * For --retype. retype_begin begins a transaction in which no other session writes the table, as far as the database
-	 * can see to that, and adds the column `_retype` of the new type unless it is there. `update` overwrites the
+	 * For --retype. retype_begin begins a transaction in which no other session writes the table, as far as the
+	 * database can see to that, and adds the column `_retype` of the new type unless it is there. `update` overwrites the
 	 * given columns, NULL too, of the row whose id is the first of them. retype_end gives the column of this name
 	 * type and values of `_retype`, which goes, and commits. After an error the caller calls rollback.
 	 */

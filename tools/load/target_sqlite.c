@@ -17,7 +17,7 @@ enum {
 	OPEN_FLAGS = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, /* the loader is one thread */
 };
 
-/* Pages of 8 KB, in a new file, need half the system calls; the cache holds a batch, so that no page is written twice for it. */
+/* Pages of 8 KB, in a new file, halve the system calls; the cache holds a batch, so that it writes no page twice. */
 static const char pragmas[] = "PRAGMA page_size = 8192; PRAGMA cache_size = -10240; PRAGMA journal_mode = WAL; "
 			      "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON";
 
@@ -156,7 +156,10 @@ static enum hs_target_result set_position(struct hs_target *t, const struct hs_t
 
 /* --- rows ---------------------------------------------------------------------------------- */
 
-/* The value of a literal with a point, no exponent and so few digits that the quotient of two exact doubles is nearest to it. */
+/*
+ * Reads a literal with a point, no exponent and at most 14 digits: digits and power of ten are exact doubles, so their
+ * quotient is the double nearest to it. False: it is another.
+ */
 static bool is_short_decimal(struct hs_slice text, double *number)
 {
 	static const double powers[] = { 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14 };
@@ -223,7 +226,7 @@ static void put_insert(struct hs_buf *sql, const struct hs_target_rows *rows, bo
 		hs_buf_put_slice(sql, HS_SLICE("NOTHING"));
 }
 
-/* Binds a row, after `before`, whose values are bound (NULL: none are): those that are the same are not bound again. */
+/* Binds a row's values, but for those that are the same in `before`, the row bound last; NULL: there is none. */
 static int bind_row(sqlite3_stmt *statement, const struct hs_target_rows *rows, const struct hs_slice *value,
                     const struct hs_slice *before)
 {
@@ -286,7 +289,7 @@ static enum hs_target_result upsert(struct hs_target *t, const struct hs_target_
 	return put_all_or_none(t, rows, true);
 }
 
-/* The value of a result as hs_value_fits writes it; `number` is room for a double's, of which SQLite's own text loses digits. */
+/* A result's value as hs_value_fits writes it; `number` is room for a double's, whose digits SQLite's own text would lose. */
 static struct hs_slice value_at(sqlite3_stmt *statement, int at, enum hs_column_type type,
                                 char number[static HS_DOUBLE_TEXT])
 {

@@ -6,7 +6,7 @@
 
 enum { MINUTE_MS = 60000, DAY_MINUTES = 24 * 60 };
 
-/* The bytes of the last day; of a shorter time, as if it had been a day. */
+/* The bytes of the last day, or of a shorter time since counting began, scaled to a day. */
 static uint64_t rate_of(const struct hs_metrics_figures *figures, int64_t now_ms)
 {
 	int64_t now = now_ms / MINUTE_MS, counted = now - hs_metrics_since(figures) / MINUTE_MS + 1;

@@ -1,6 +1,6 @@
 /*
  * room: how much the spool can still take, and for how many days at the rate of the last day, as `hookspool stats`
- * shows it: what a consumer that is stuck keeps from being deleted fills the disk down to min_free.
+ * shows it. A consumer that is stuck keeps its segments from being deleted, and so the disk fills down to min_free.
  *
  *	room for 41.2 days, 12.3 GB, at the rate of the last day
  */
@@ -23,7 +23,10 @@ struct hs_room hs_room_find(const struct hs_spool_dir *dir, const struct hs_metr
 /* Appends a line; nothing if the room is not known. */
 void hs_room_put(const struct hs_room *room, struct hs_buf *out);
 
-/* Writes the member "room" of an object, on a line: {"bytes":…,"bytes_a_day":…,"days":41.2}, or null; days is null without a rate. */
+/*
+ * Writes the member "room" of an object, on a line: {"bytes":…,"bytes_a_day":…,"days":41.2}, or null if it is not known;
+ * days is null without a rate.
+ */
 void hs_room_json(const struct hs_room *room, struct hs_json_writer *w);
 
 #endif

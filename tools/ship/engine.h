@@ -140,7 +140,7 @@ struct hs_engine_asked {
 	bool failed; /* failure says why: EX_TEMPFAIL: ask again; EX_CONFIG, EX_NOINPUT, EX_OSERR */
 	struct hs_engine_failure failure;
 	struct hs_engine_stream stream;
-	bool any;              /* it has messages of this receiver: */
+	bool any;              /* it has messages of this receiver; then: */
 	struct hs_places done; /* the last one's header … */
 	uint64_t sequence;     /* … and sequence … */
 	char id[204];          /* … and id; "": none, or a longer one than ship sends */
@@ -182,9 +182,9 @@ int hs_engine_make(struct hs_engine *engine, const struct hs_engine_create *crea
 enum hs_walk { HS_WALK_OWN, HS_WALK_ALL };
 
 /*
- * Calls each(context, sequence, places, id) for the messages of this receiver, or of all receivers, from sequence `from`
- * on, in order, from the leader; without marks, and without those that are older than since_ms (of 1970; 0: all).
- * False ends it. 0 or failure->code: EX_TEMPFAIL when the leader changes meanwhile.
+ * Calls each(context, sequence, places, id) for the messages of this receiver, or of all receivers, from sequence
+ * `from` on, in order, from the leader; without marks, and without those that are older than since_ms (of 1970; 0:
+ * all). False ends it. 0 or failure->code: EX_TEMPFAIL when the leader changes meanwhile.
  */
 int hs_engine_walk(struct hs_engine *engine, enum hs_walk of, uint64_t from, int64_t since_ms,
                    bool (*each)(void *context, uint64_t sequence, const struct hs_places *places, struct hs_slice id),

@@ -137,7 +137,7 @@ static int set_nkey(struct hs_engine *e, struct hs_engine_failure *failure)
 	return code;
 }
 
-/* libnats reads the file again for each connection; what it lacks would be taken for a server that does not answer. */
+/* libnats reads the file at each connection, and half a file would look like a server that does not answer. */
 static bool has_both_parts(const char *text)
 {
 	const char *jwt = strstr(text, "-----BEGIN"), *jwt_end = jwt != NULL ? strstr(jwt, "-----END") : NULL;

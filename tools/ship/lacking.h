@@ -1,7 +1,7 @@
 /*
  * lacking: the records of the spool whose place no message of this receiver has. Some of them are in the stream
- * nevertheless, in a message of another receiver that had the same id: then the stream refused this receiver's as a
- * duplicate, and to send it again, after the duplicate window, would store the event twice.
+ * nevertheless, in a message of another receiver with the same id: the stream refused this receiver's as a
+ * duplicate, and sending it again after the duplicate window would store the event twice.
  */
 #ifndef HS_LACKING_H
 #define HS_LACKING_H
@@ -28,12 +28,15 @@ struct hs_lacking {
 /* Adds a record, and copies its id (n 0: see above). False: out of memory. */
 bool hs_lacking_add(struct hs_lacking *lacking, const struct hs_place *place, struct hs_slice id);
 
-/* Sorts the list, and keeps the records for which keeps(context, place), which may change the place. False: out of memory. */
+/*
+ * Keeps the records for which keeps(context, place), which may change the place, is true, and sorts them. False: out of
+ * memory.
+ */
 bool hs_lacking_settle(struct hs_lacking *lacking, bool (*keeps)(void *context, struct hs_place *place), void *context);
 
 /* The two functions below are for a settled list. */
 
-/* Notes that the message has this id. */
+/* Notes that the message with this sequence has this id. */
 void hs_lacking_note(struct hs_lacking *lacking, struct hs_slice id, uint64_t sequence);
 
 /* The record at this place, in the same edit of its segment; NULL: it is not in the list. */

@@ -199,7 +199,7 @@ static void sum_up(const struct hs_ship_figures *c)
 
 static int send_all(const struct hs_ship_run *run, const struct hs_receiver *receiver, struct hs_engine *engine)
 {
-	struct hs_ship_figures counts = { 0 };
+	struct hs_ship_figures figures = { 0 };
 	const struct hs_sink_ship_options options = { .subject = run->given.subject,
 		                                      .receiver = receiver->name,
 		                                      .records = (size_t)run->given.in_flight,
@@ -211,7 +211,7 @@ static int send_all(const struct hs_ship_run *run, const struct hs_receiver *rec
 		                                      .from_start = run->from_start,
 		                                      .from_now = run->from_now,
 		                                      .quiet = run->quiet,
-		                                      .counts = &counts };
+		                                      .figures = &figures };
 	int code, signal = 0;
 
 	do {
@@ -220,7 +220,7 @@ static int send_all(const struct hs_ship_run *run, const struct hs_receiver *rec
 	if (code == HS_SHIP_RESTART)
 		code = 0;
 	if (!run->quiet)
-		sum_up(&counts);
+		sum_up(&figures);
 	if (code == 0 && signal == SIGINT)
 		hs_stop_signals_die(signal);
 	return code;

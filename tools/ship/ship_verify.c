@@ -15,7 +15,7 @@
 #include <sysexits.h>
 
 enum {
-	DAY_MS = 24 * 3600 * 1000, /* deliveries are repeated at another receiver for hours */
+	DAY_MS = 24 * 3600 * 1000, /* a delivery may be repeated at another receiver for hours */
 	LOOK_MS = 30000,           /* much less than a duplicate window */
 };
 
@@ -154,7 +154,7 @@ static bool wait_for_answer(struct verify *v, uint64_t tag, struct hs_answer *an
 	}
 }
 
-/* 0 and the answer, that the record is stored or a duplicate; or an exit code after a message. */
+/* 0, and the answer says that the record is stored or a duplicate; or an exit code after a message. */
 static int send(struct verify *v, struct hs_slice line, const struct hs_place *place, struct hs_answer *answer)
 {
 	struct hs_places places = { *place, v->done.stored, v->done.stored_at };
@@ -294,7 +294,7 @@ static int look_elsewhere(struct verify *v)
 	return code;
 }
 
-/* Prints the id without what might harm a terminal. */
+/* Prints place and id, without characters that might harm a terminal. */
 static void print_place(const char *what, const struct hs_lacking_record *record)
 {
 	char id[HS_SUBJECT_ID_MAX + 1];
@@ -316,7 +316,7 @@ static void report(struct verify *v)
 	}
 }
 
-/* The stream knows the id, of another receiver's message of a moment ago, or of one that was deleted. */
+/* The stream has refused the id: another receiver sent it a moment ago, or its message was deleted. */
 static int is_duplicate(struct verify *v, const struct hs_lacking_record *record, uint64_t sequence)
 {
 	int code = look_elsewhere(v);

@@ -52,14 +52,14 @@
 enum { HS_SHIP_RESTART = -1 /* the run's code: open a new pump, with a new sink */ };
 
 struct hs_sink_ship_options {
-	const char *subject, *receiver; /* subject.h */
-	size_t records, bytes;          /* in flight */
-	int64_t ack_wait_ms, hold_ms;   /* hold: how long segments are kept after the cursor has passed them */
-	bool once;                      /* end with an error where it would wait for long */
-	bool aside;                     /* a record that is too long is a dead letter; otherwise it ends the run */
-	bool from_start, from_now;      /* what to do with a stream that was recreated, or lost everything */
-	bool quiet;                     /* errors alone */
-	struct hs_ship_figures *counts; /* of all runs */
+	const char *subject, *receiver;  /* subject.h */
+	size_t records, bytes;           /* in flight */
+	int64_t ack_wait_ms, hold_ms;    /* hold: how long segments are kept after the cursor has passed them */
+	bool once;                       /* end with an error where it would wait for long */
+	bool aside;                      /* a record that is too long is a dead letter; otherwise it ends the run */
+	bool from_start, from_now;       /* what to do with a stream that was recreated, or lost everything */
+	bool quiet;                      /* errors alone */
+	struct hs_ship_figures *figures; /* of all runs */
 };
 
 /* Copies the options; what they point to, and the engine, must outlive it. NULL: out of memory. */

@@ -15,7 +15,7 @@ enum {
 void ship_doubt(struct ship *s, struct hs_in_flight_record *record, int64_t ms)
 {
 	if (record->state != HS_FLIGHT_DOUBT)
-		s->options.counts->doubts++;
+		s->options.figures->doubts++;
 	record->state = HS_FLIGHT_DOUBT;
 	record->since_ms = ms;
 }
@@ -40,7 +40,7 @@ static void is_another(struct ship *s, uint64_t generation)
 /* Rights may come back on the same connection: an ask that succeeds shows it. */
 static void is_refused(struct ship *s, const char *why)
 {
-	if (s->options.counts->stored == 0) {
+	if (s->options.figures->stored == 0) {
 		ship_tell(s, "%s", why);
 		s->sink.code = EX_CONFIG;
 		return;
@@ -65,7 +65,7 @@ void ship_look_at_link(struct ship *s)
 	if (link.generation != s->generation)
 		is_another(s, link.generation);
 	if (s->up) {
-		snprintf(s->options.counts->server, sizeof s->options.counts->server, "%s", link.server);
+		snprintf(s->options.figures->server, sizeof s->options.figures->server, "%s", link.server);
 		if (!was_up && s->said_ms[SHIP_LINK] != 0 && !s->options.quiet)
 			ship_tell(s, "connected to %s again", link.server);
 		s->said_ms[SHIP_LINK] = was_up ? s->said_ms[SHIP_LINK] : 0;
@@ -98,7 +98,7 @@ static void begin(struct ship *s, int64_t now)
 	s->asking.begun_ms = now;
 	s->asking.next_ms = now + ASK_GAP_MS;
 	s->asking.generation = s->generation;
-	s->options.counts->asks++;
+	s->options.figures->asks++;
 	hs_engine_ask(s->engine);
 }
 
@@ -116,7 +116,7 @@ static enum hs_result settle(struct ship *s, struct hs_in_flight_record *record,
 	if (!erased && !hs_place_set_has(set, &present) && hs_place_cmp(&present, done) >= 0)
 		return HS_OK;
 	record->state = HS_FLIGHT_ANSWERED;
-	s->options.counts->stored++;
+	s->options.figures->stored++;
 	s->pace.good_ms = hs_io_now_monotonic();
 	return HS_OK;
 }
@@ -142,7 +142,7 @@ static enum hs_result settle_all(struct ship *s, const struct hs_place_set *set,
 
 void ship_note_leader(struct ship *s, const struct hs_engine_asked *asked)
 {
-	snprintf(s->options.counts->leader, sizeof s->options.counts->leader, "%s", asked->stream.leader);
+	snprintf(s->options.figures->leader, sizeof s->options.figures->leader, "%s", asked->stream.leader);
 }
 
 static void take(struct ship *s, struct hs_engine_asked *asked)

@@ -47,10 +47,10 @@ struct ship {
 	struct ship_asking asking;
 	struct ship_pace pace;
 	uint64_t generation;                   /* of the link whose messages may still be answered */
-	bool up, refused, unflushed, stopping; /* refused: HS_LINK_REFUSED, after a record was stored */
+	bool up, refused, unflushed, stopping; /* refused: HS_LINK_REFUSED after a record was stored, so it waits */
 	int64_t said_ms[SHIP_TOPICS];
-	int64_t counts_ms; /* when the figures were written; 0: not in this run */
-	uint64_t counted;  /* records stored by then */
+	int64_t figures_ms; /* when the figures were written; 0: not in this run */
+	uint64_t counted;   /* records stored by then */
 	struct hs_digest *digest;
 	struct hs_buf text; /* scratch */
 };
@@ -87,7 +87,7 @@ void ship_ask(struct ship *s);
 /* The record is perhaps stored: asks from that time on. */
 void ship_doubt(struct ship *s, struct hs_in_flight_record *record, int64_t ms);
 
-/* Notes in the figures who leads the stream. */
+/* Notes the stream's leader in the figures. */
 void ship_note_leader(struct ship *s, const struct hs_engine_asked *asked);
 
 /* Milliseconds between tries: `first`, doubled each time, up to `most`. */

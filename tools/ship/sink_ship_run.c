@@ -105,7 +105,7 @@ static void is_too_long(struct ship *s, struct hs_in_flight_record *record, cons
 	s->sink.code = ship_result(s, write_dead_letter(s, record->line, why));
 	if (s->sink.code != 0)
 		return;
-	s->options.counts->set_aside++;
+	s->options.figures->set_aside++;
 	record->state = HS_FLIGHT_ANSWERED;
 }
 
@@ -247,7 +247,7 @@ static bool offer(struct hs_sink *sink, const struct hs_offered *offered)
 		s->pace.good_ms = now;
 	if (known) {
 		record->state = HS_FLIGHT_ANSWERED;
-		s->options.counts->stored++;
+		s->options.figures->stored++;
 	} else if (may_send(s, now)) {
 		send_record(s, record, now);
 	}
@@ -256,7 +256,7 @@ static bool offer(struct hs_sink *sink, const struct hs_offered *offered)
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-/* latest: the answer is to the last attempt. */
+/* `latest`: the answer is to the last attempt. */
 static void is_stored(struct ship *s, struct hs_in_flight_record *record, const struct hs_answer *answer, bool latest,
                       int64_t now)
 {
@@ -267,8 +267,8 @@ static void is_stored(struct ship *s, struct hs_in_flight_record *record, const 
 		return;
 	}
 	record->state = HS_FLIGHT_ANSWERED;
-	s->options.counts->stored++;
-	s->options.counts->duplicates += answer->duplicate;
+	s->options.figures->stored++;
+	s->options.figures->duplicates += answer->duplicate;
 	hs_stream_memory_note(&s->memory, answer->sequence, answer->duplicate);
 	s->pace.refusals = 0;
 	s->pace.good_ms = now;
@@ -287,7 +287,7 @@ static void is_refused(struct ship *s, struct hs_in_flight_record *record, const
 {
 	switch (answer->kind) {
 	case HS_ANSWER_UNDER_WAY:
-		s->options.counts->sequence_zero++;
+		s->options.figures->sequence_zero++;
 		ship_doubt(s, record, now + ship_delay(record->refused++, UNDER_WAY_MS, UNDER_WAY_MOST_MS));
 		return;
 	case HS_ANSWER_MOMENT:
@@ -346,7 +346,7 @@ static void look_for_timeouts(struct ship *s)
 		struct hs_in_flight_record *record = hs_in_flight_at(s->ring, i);
 
 		if (record->state == HS_FLIGHT_SENT && now - record->since_ms >= s->options.ack_wait_ms) {
-			s->options.counts->timeouts++;
+			s->options.figures->timeouts++;
 			ship_doubt(s, record, now);
 		}
 	}
@@ -374,23 +374,23 @@ static void look_for_patience(struct ship *s)
 
 /* --- figures --------------------------------------------------------------------------------- */
 
-/* Counts what was stored since the last call that did so, and how long that took. */
+/* Counts what was stored since the last call, and how long ago that was. */
 static void count_lately(struct ship *s, int64_t ms)
 {
-	struct hs_ship_figures *counts = s->options.counts;
+	struct hs_ship_figures *figures = s->options.figures;
 
-	if (s->counts_ms != 0) {
-		counts->lately = counts->stored - s->counted;
-		counts->lately_ms = (uint64_t)(ms - s->counts_ms);
+	if (s->figures_ms != 0) {
+		figures->lately = figures->stored - s->counted;
+		figures->lately_ms = (uint64_t)(ms - s->figures_ms);
 	}
-	s->counted = counts->stored;
-	s->counts_ms = ms;
+	s->counted = figures->stored;
+	s->figures_ms = ms;
 }
 
-/* Nothing to say if nothing happens. */
-static void tell_counts(struct ship *s)
+/* Says nothing if nothing happens. */
+static void tell_figures(struct ship *s)
 {
-	const struct hs_ship_figures *c = s->options.counts;
+	const struct hs_ship_figures *c = s->options.figures;
 
 	if (s->options.quiet || c->lately_ms == 0 || (c->lately == 0 && c->in_flight == 0))
 		return;
@@ -402,21 +402,21 @@ static void tell_counts(struct ship *s)
 	          c->leader[0] != '\0' ? c->leader : "not known");
 }
 
-static void save_counts(struct ship *s, bool at_end)
+static void save_figures(struct ship *s, bool at_end)
 {
 	const struct hs_in_flight_record *first = hs_in_flight_first(s->ring);
-	struct hs_ship_figures *counts = s->options.counts;
+	struct hs_ship_figures *figures = s->options.figures;
 	int64_t ms = hs_io_now_monotonic();
 
-	if (!at_end && s->counts_ms != 0 && ms - s->counts_ms < MINUTE_MS)
+	if (!at_end && s->figures_ms != 0 && ms - s->figures_ms < MINUTE_MS)
 		return;
-	counts->in_flight = hs_in_flight_count(s->ring);
-	counts->oldest_ms = first != NULL && first->sends > 0 ? (uint64_t)(ms - first->first_ms) : 0;
+	figures->in_flight = hs_in_flight_count(s->ring);
+	figures->oldest_ms = first != NULL && first->sends > 0 ? (uint64_t)(ms - first->first_ms) : 0;
 	if (!at_end) {
 		count_lately(s, ms);
-		tell_counts(s);
+		tell_figures(s);
 	}
-	hs_ship_figures_save(counts, hs_reader_dir(hs_pump_reads(s->pump)->source.reader));
+	hs_ship_figures_save(figures, hs_reader_dir(hs_pump_reads(s->pump)->source.reader));
 }
 
 /* The cursor rests, but retention may go on. */
@@ -446,7 +446,7 @@ static void collect(struct hs_sink *sink, struct hs_pump *pump)
 	leave(s, pump);
 	look_for_patience(s);
 	let_go(s);
-	save_counts(s, false);
+	save_figures(s, false);
 }
 
 static void flush(struct hs_sink *sink, unsigned partition)
@@ -501,7 +501,7 @@ static int64_t due(const struct hs_sink *sink)
 		return s->stopping ? ms : 0;
 	if (s->asking.needed && !s->asking.under_way && (s->up || s->refused))
 		ms = sooner(ms, s->asking.next_ms, now);
-	ms = sooner(ms, s->counts_ms + MINUTE_MS, now);
+	ms = sooner(ms, s->figures_ms + MINUTE_MS, now);
 	kept = hs_kept_place_due(&s->kept, now);
 	return kept < 0 ? ms : sooner(ms, now + kept, now);
 }
@@ -525,7 +525,7 @@ static void close_sink(struct hs_sink *sink)
 	struct ship *s = ship_of(sink);
 
 	if (s->rewrites != NULL && s->ring != NULL)
-		save_counts(s, true);
+		save_figures(s, true);
 	hs_in_flight_free(s->ring);
 	hs_place_set_free(&s->found.set);
 	hs_rewrite_log_close(s->rewrites);

@@ -34,8 +34,8 @@ static void ask(struct ship *s, struct hs_engine_asked *asked)
 	hs_engine_link(s->engine, &link);
 	s->generation = link.generation;
 	s->up = link.state == HS_LINK_UP;
-	snprintf(s->options.counts->server, sizeof s->options.counts->server, "%s", link.server);
-	s->options.counts->asks++;
+	snprintf(s->options.figures->server, sizeof s->options.figures->server, "%s", link.server);
+	s->options.figures->asks++;
 	hs_engine_ask(s->engine);
 	while (!hs_engine_asked(s->engine, asked)) {
 		hs_io_wait_readable(hs_engine_fd(s->engine), WAIT_MS);
@@ -165,9 +165,9 @@ static int refuse_other(struct ship *s, const struct hs_engine_asked *asked)
 }
 
 /*
- * Whether the record at the place of the receiver's last message is the one that was sent. A spool that was restored
- * and has grown since has others there, which would be taken for sent. *other is false if nobody can tell: it has no
- * message id, was erased, or its segment is gone.
+ * Sets *other if the record at the place of the receiver's last message is not the one that was sent. A spool that was
+ * restored and has grown since has others there, which would be taken for sent. *other is false if it cannot be told:
+ * the record has no message id, was erased, or its segment is gone.
  */
 static enum hs_result compare_last(struct ship *s, const struct hs_engine_asked *asked, uint64_t oldest, bool *other)
 {
@@ -202,20 +202,28 @@ static enum hs_result compare_last(struct ship *s, const struct hs_engine_asked 
 	return result;
 }
 
-/* The stream went back: to where it says, if the spool still has that. */
-static int go_back(struct ship *s, const struct hs_engine_asked *asked, const struct places *at,
-                   struct hs_sink_start *start)
+/* `back` is 0 if others have filled the stream and none of this receiver's messages is left. */
+static void tell_what_is_forgotten(struct ship *s, const struct hs_engine_asked *asked)
 {
 	uint64_t before = hs_cursor_stream(cursor_of(s))->sequence;
 
-	s->options.counts->rewinds++;
 	if (asked->stream.last < before)
 		ship_tell(s,
 		          "the stream forgot what it had acknowledged: its last message is %" PRIu64 ", and %" PRIu64
 		          " was stored",
 		          asked->stream.last, before);
-	else
+	else if (s->memory.back != 0)
 		ship_tell(s, "the stream forgot what it had acknowledged, from message %" PRIu64 " on", s->memory.back);
+	else
+		ship_tell(s, "the stream forgot what it had acknowledged");
+}
+
+/* The stream went back: to where it says, if the spool still has that. */
+static int go_back(struct ship *s, const struct hs_engine_asked *asked, const struct places *at,
+                   struct hs_sink_start *start)
+{
+	s->options.figures->rewinds++;
+	tell_what_is_forgotten(s, asked);
 	if (s->options.from_start)
 		go_to(start, (struct hs_position){ 0 });
 	if (s->options.from_start || s->options.from_now)
@@ -261,7 +269,7 @@ static int go_on_anew(struct ship *s, const struct hs_engine_asked *asked, const
 	return 0;
 }
 
-/* The stream's limits may have deleted what tells where ship was. */
+/* The stream's limits may have deleted the message that tells where ship was. */
 static void tell_of_limits(struct ship *s, const struct hs_engine_asked *asked)
 {
 	if (!s->options.quiet && !asked->any && s->memory.own > 0 && asked->stream.first > s->memory.own)

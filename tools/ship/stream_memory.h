@@ -11,8 +11,8 @@ struct hs_stream_memory {
 	char created[40];  /* "": nothing is known */
 	uint64_t sequence; /* the highest that was seen of any message … */
 	uint64_t own;      /* … and of one of this receiver */
-	uint64_t back;     /* this receiver's messages from here on say too much: they were sent after the stream went
-	                      back, and before that was noticed. 0 once a later one is stored */
+	uint64_t back;     /* this receiver's messages from this sequence on claim too much: they were sent after the
+	                      stream went back, and before that was noticed. 0 once a later one is stored */
 };
 
 enum hs_stream_change {

@@ -113,8 +113,7 @@ struct hs_sink {
 	bool hashes;     /* in order: it acknowledges positions with a hash that it makes itself; offer them without */
 	int64_t save_ms; /* a position is saved no more often than this; 0: as the pump likes */
 	bool no_save;    /* the sink stores positions by itself: neither cursor nor save */
-	bool
-	    open_hears_signals; /* `open` asks hs_pump_is_asked_to_stop; else signals act by default until it is through */
+	bool open_hears_signals; /* `open` asks hs_pump_is_asked_to_stop; else signals act by default until it ends */
 
 	/* By record. A key belongs to one of `partitions` (at least 1); each partition is offered in order. */
 	unsigned partitions;

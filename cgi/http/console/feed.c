@@ -6,8 +6,8 @@
  *	type, event, user, tenant, text     filters; see struct filter
  *
  * The answer is one line {"newest":POSITION,"oldest":POSITION,"more":…,"gap":…}, then the records as they are in
- * the spool. A request reads at most READ_MOST bytes of text, and for READ_MS: then `more` is true, and the page goes on before
- * `oldest`. With `after`, `gap` is true if there is more between the two than was read.
+ * the spool. A request reads at most READ_MOST bytes of text, and for READ_MS: then `more` is true, and the page goes
+ * on before `oldest`. With `after`, `gap` is true if there is more between the two than was read.
  */
 #include "base/io.h"
 #include "base/json_writer.h"
@@ -22,8 +22,8 @@
 enum {
 	READ_MOST = 8 << 20,
 	READ_MS = 1000,        /* for many small segments */
-	WINDOW = 128 << 10,    /* read at once at first: without a filter it has all that the answer needs … */
-	WINDOW_MOST = 1 << 20, /* … with one, larger ones cost less */
+	WINDOW = 128 << 10,    /* of the first read, which without a filter has all that the answer needs; … */
+	WINDOW_MOST = 1 << 20, /* … with a filter, larger reads cost less */
 	LINES_MOST = 100,
 	TEXT_MOST = 4 << 20, /* of the records of an answer, but one is always sent */
 };

@@ -5,7 +5,7 @@
  *	tries            for each address: passwords tried in the current minute
  *	ended            sessions that were logged out, until they would have ended
  *
- * No backup has run/, so none has the key. A file that is missing or damaged is rebuilt, with another key:
+ * No backup has run/, so none has the key. A file that is missing or damaged is replaced by one with another key:
  * all users have to log in again. Each process reads and writes it under flock(2); two more locks, on files that
  * are empty, let two passwords be compared at once.
  */

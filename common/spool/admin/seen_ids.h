@@ -6,10 +6,9 @@
  *	id --first byte--> one of 256 parts --when it has a chunk of ids--> appended to the file
  *	end: part after part is read, sorted and compared, and the index is asked for its ids
  *
- * In that order the index is read once, from start to end, however large it is. Ids are hashes, so the parts have
- * about the same size. The file is written once, from start to end,
- * and goes to the disk in small steps. Otherwise the kernel would write much of it at once, and a sync
- * of intake, which shares the file system's journal, would have to wait.
+ * So the index is read once, from start to end, however large it is. Ids are hashes, so the parts have about the
+ * same size. The file is written once, from start to end, and goes to the disk in small steps. Otherwise the kernel
+ * would write much of it at once, and a sync of intake, which shares the file system's journal, would have to wait.
  */
 #ifndef HS_SEEN_IDS_H
 #define HS_SEEN_IDS_H
@@ -70,9 +69,9 @@ enum hs_id_fault {
 
 struct hs_seen_check {
 	void *context;
-	/* Sets known[n] for ids of lines, which ascend; NULL: all are known. */
+	/* Sets known[n] for n ids of lines, HS_SEEN_ASKED at most, which ascend. NULL: all ids are known. */
 	enum hs_result (*ask)(void *context, const struct hs_seen_id *id, size_t n, bool *known);
-	/* Called for each fault. The first 65,536 calls are in the order of files and lines, and so are the next ones. */
+	/* Is called for each fault. Each 65,536 calls in a row are in the order of files and lines. */
 	void (*tell)(void *context, enum hs_id_fault fault, uint32_t file, uint64_t line);
 };
 

@@ -70,7 +70,7 @@ static void name_file(struct verify *x, size_t nth)
 
 /* --- the live index ------------------------------------------------------------ */
 
-/* After HS_OK the append lock is held. `anew`: makes the index from the files alone. */
+/* After HS_OK the append lock is held. `anew`: rebuilds the index from the files alone. */
 static enum hs_result lock_and_follow(struct verify *x, struct hs_segment *events, bool anew)
 {
 	enum hs_result r = HS_OK;
@@ -84,7 +84,7 @@ static enum hs_result lock_and_follow(struct verify *x, struct hs_segment *event
 	return r == HS_OK ? hs_index_begin(x->index, events, LOCK_MS) : r;
 }
 
-/* Says of some ids whether the index knows them, or need not any more. */
+/* Tells which ids the index knows, or no longer needs to know. */
 static enum hs_result ask_index(void *context, const struct hs_seen_id *seen, size_t n, bool *known)
 {
 	struct verify *x = context;
@@ -506,7 +506,7 @@ static enum hs_result renew_index(struct verify *x, struct hs_segment *events)
 	return r;
 }
 
-/* A repair makes the index anew; again without the summaries that were wrong, for lost events may be sent again. */
+/* A repair rebuilds the index; again without the summaries that were wrong, for lost events may be sent again. */
 static enum hs_result check_with_index(struct verify *x)
 {
 	bool renew = x->index != NULL && x->verifier->mend;

@@ -53,7 +53,7 @@ struct hs_verifier {
 	void (*progress)(void *context, uint64_t done, uint64_t all);
 	/*
 	 * Replaces each broken sealed segment by a copy of its good lines, with the same number, and
-	 * makes the index anew. The original stays as .hookspool/broken-NAME, a later one as
+	 * rebuilds the index. The original stays as .hookspool/broken-NAME, a later one as
 	 * broken-2-NAME and so on. A kill leaves either file, whole; the next run finishes. Positions
 	 * stay valid (rewrite_log.h); the unreadable rest of a .gz counts as removed.
 	 */

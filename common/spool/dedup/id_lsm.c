@@ -9,7 +9,7 @@ enum {
 	SHARE = 16,     /* a level holds this part of the next one, … */
 	MOVE = 512,     /* ids moved at a time, and up to a block more */
 	TEND = 2,       /* ids moved for each id put, at most */
-	DENSE = 16,     /* ids that are put into a block of the last level without passing the others */
+	DENSE = 16,     /* this many ids of one block of the last level go there at once */
 };
 
 /* … or this many ids, if that is more: an empty next level costs no look-up. */

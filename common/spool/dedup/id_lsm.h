@@ -34,8 +34,8 @@ int hs_id_lsm_find(MDB_cursor *c, const struct hs_id_block_entry *e, size_t n, u
 int hs_id_lsm_put(MDB_cursor *c, struct hs_id_lsm *l, uint32_t since_s, const struct hs_id_block_entry *e, size_t n);
 
 /*
- * The same for ids that lie close together: what is worth a block's rewriting goes into the last level at once.
- * Changes e[].
+ * Like hs_id_lsm_put, for ids that lie close together: where enough of them belong to one block of the last level to
+ * be worth rewriting it, they go there at once. Changes e[].
  */
 int hs_id_lsm_put_many(MDB_cursor *c, struct hs_id_lsm *l, uint32_t since_s, struct hs_id_block_entry *e, size_t n);
 

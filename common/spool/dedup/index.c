@@ -69,7 +69,7 @@ static enum hs_result abandon(struct hs_index *ix)
 	return hs_index_store_abandon(&ix->store);
 }
 
-/* True if there was a damaged summary: then follow again, which reads its segment. */
+/* True if there was a damaged summary: the caller then follows again, which reads its segment. */
 static bool drop_damaged(struct hs_index *ix)
 {
 	bool dropped = hs_sealed_ids_drop_damaged(&ix->catch_up.sealed, ix->store.dir);
@@ -416,7 +416,7 @@ enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events, i
 		r = follow_guarded(ix, events);
 	} while (drop_damaged(ix));
 	if (r != HS_OK && ix->store.damaged)
-		r = follow_guarded(ix, events); /* make it anew, from the files */
+		r = follow_guarded(ix, events); /* rebuild it, from the files */
 	if (r != HS_OK && r != HS_E_INDEXING) /* LMDB refuses to go on after a failed write: open it again next time */
 		close_store(ix);
 	return r;

@@ -88,10 +88,10 @@
  * many ids. About twice as many ids are moved as were put, at most: no insert pauses, yet the
  * levels keep up.
  *
- * Rebuild: the summaries of up to 256 segments are merged (sealed_merge), so that ids come in ascending order. What
- * is at least 16 ids of one block of level 2 goes there at once, for then to rewrite that block is cheaper than to
- * move the ids through the levels; the rest is inserted as always. The mark has the segments of the group and the
- * first half up to which all of them are read. From an empty file each block is so written once: 40 bytes an id,
+ * Rebuild: the summaries of up to 256 segments are merged (sealed_merge), so that ids come in ascending order. Where
+ * at least 16 ids belong to one block of level 2, they go there at once, for then rewriting that block is cheaper than
+ * moving the ids through the levels; the others are inserted as always. The mark has the segments of the group and the
+ * first half up to which all of them are read. So from an empty file each block is written once: 40 bytes an id,
  * where insertion in the order of segments writes hundreds.
  *
  * Forget: a merge drops ids that are out of every process's window.
@@ -113,7 +113,7 @@
  * After a power cut, or if another program touched the file, its inode, size or time differs from
  * what the shared state has noted, or nothing is noted because the state is of another boot.
  * Then the index is rebuilt from the sealed segments; so it never syncs (MDB_NOSYNC).
- * A SIGBUS (the file was cut) abandons LMDB's environment and makes the index anew, too.
+ * A SIGBUS (the file was cut) abandons LMDB's environment and rebuilds the index, too.
  */
 #ifndef HS_INDEX_H
 #define HS_INDEX_H

@@ -137,7 +137,7 @@ static enum hs_result index_runs(struct hs_index_catch_up *c, const struct hs_se
 			code = 0;
 		}
 	} while (more && code == 0 && hs_io_now_monotonic() < c->stop_ms);
-	if (code == HS_SEALED_DAMAGED || (code == 0 && more)) /* whoever drops a damaged summary goes on */
+	if (code == HS_SEALED_DAMAGED || (code == 0 && more)) /* the caller drops a damaged summary and goes on */
 		return HS_E_INDEXING;
 	return hs_index_store_result(c->store, code, "take in summaries");
 }
@@ -211,10 +211,10 @@ static void turn_to(struct hs_index_catch_up *c, uint64_t number)
 {
 	struct hs_index_mark *mark = &c->store->mark;
 
-	if (mark->number < number)
-		mark->after = mark->until = 0;
-	if (mark->number < number)
-		mark->number = number;
+	if (mark->number >= number)
+		return;
+	mark->number = number;
+	mark->offset = mark->after = mark->until = 0;
 }
 
 /* By its summary if that is open, else line by line. */
@@ -307,7 +307,7 @@ enum hs_result hs_index_catch_up_apart(struct hs_index_catch_up *c)
 
 /*
  * Finds the runs that are indexed together, from the mark on, and the number that ends them: those of the mark's
- * group, or of a new one, to whose begin the mark moves. NULL: there is none.
+ * group, or of a new one, to whose start the mark moves. NULL: there is none.
  */
 static const struct hs_sealed_run *next_group(struct hs_index_catch_up *c, size_t *n, uint64_t *until)
 {

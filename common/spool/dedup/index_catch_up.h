@@ -31,8 +31,8 @@ enum hs_result hs_index_catch_up_last(struct hs_index_catch_up *c, const struct 
 
 /*
  * Reads the lines of `sealed.missing` out of turn, so that the summaries and the index together know all
- * sealed segments; the mark stays, but says so. Results as above; HS_E_INDEXING also if they are many: they are
- * read in turn.
+ * sealed segments; the mark stays, but notes how far each was read. Results as above; HS_E_INDEXING also if they
+ * are many: they are read in turn.
  */
 enum hs_result hs_index_catch_up_apart(struct hs_index_catch_up *c);
 

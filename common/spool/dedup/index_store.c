@@ -25,7 +25,7 @@ static_assert(sizeof(struct hs_index_mark) == (6 + 2 * HS_INDEX_AHEAD) * sizeof(
 
 /* --- the mark -------------------------------------------------------------- */
 
-/* The place of a segment; `mark->number` decides which places are in use. */
+/* The note about a segment read out of turn, or NULL. Notes of segments before the mark may be left over. */
 static struct hs_index_ahead *find_ahead(struct hs_index_mark *mark, uint64_t number)
 {
 	for (int i = 0; i < HS_INDEX_AHEAD; i++)

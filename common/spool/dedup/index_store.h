@@ -24,7 +24,7 @@ struct hs_index_ahead {
 struct hs_index_mark {
 	uint64_t format, number, offset;
 	uint64_t erased;                             /* bytes of the tombstones' file */
-	struct hs_index_ahead ahead[HS_INDEX_AHEAD]; /* of segments before the mark: not in use */
+	struct hs_index_ahead ahead[HS_INDEX_AHEAD]; /* free: of segments before the mark */
 	/* Ids of the summaries from `number` to below `until` were read up to this first half. */
 	uint64_t after, until;
 	struct hs_id_lsm levels;
@@ -43,7 +43,7 @@ struct hs_index_store {
 	MDB_txn *reader;  /* reset between appends */
 	MDB_cursor *find; /* of the reader */
 	bool reading;
-	bool damaged; /* LMDB has complained of its file: make it anew */
+	bool damaged; /* LMDB has complained of its file: rebuild it */
 	struct hs_index_mark mark;
 };
 
@@ -104,7 +104,10 @@ enum hs_result hs_index_store_abandon(struct hs_index_store *s);
 
 /* Up to where a segment from the mark on has been read; HS_INDEX_WHOLE: all of it. */
 uint64_t hs_index_mark_read(const struct hs_index_mark *mark, uint64_t number);
-/* Notes how far a segment has been read out of turn. Forgets the oldest note if there are too many: it is read again. */
+/*
+ * Notes how far a segment has been read out of turn. If there is no free place, forgets the note of the lowest number:
+ * that segment is read again.
+ */
 void hs_index_mark_note(struct hs_index_mark *mark, uint64_t number, uint64_t offset);
 /* Everything before the segment has been read; moves the mark on, past what has been read out of turn. */
 void hs_index_mark_turn(struct hs_index_mark *mark, uint64_t number);

@@ -9,7 +9,7 @@
 
 enum {
 	NEAR = 256,        /* ids: a guess is rarely further off */
-	STEP_IDS = 2048,   /* more than a step takes of a run */
+	STEP_IDS = 2048,   /* more than a step takes from a run */
 	FETCHED_MOST = 16, /* ids whose places are fetched one by one; for more, all first halves are */
 	WORD = 64,
 };
@@ -222,7 +222,7 @@ size_t hs_sealed_run_from(const struct hs_sealed_run *run, uint64_t high)
 	return i;
 }
 
-/* All runs' places are asked for before the first of them is waited for. */
+/* Asks the kernel for the places in all runs before it waits for the first of them. */
 static void fetch_places(const struct hs_sealed_ids *s, const struct hs_id_block_entry *e, size_t n)
 {
 	for (size_t k = 0; k < s->count; k++) {

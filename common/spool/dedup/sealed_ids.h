@@ -12,18 +12,19 @@
 
 /* Which chunks of a run were compared with their check sums. */
 struct hs_sealed_check {
-	bool damaged, fetched;
-	const uint32_t *sum; /* of each HS_SUMMARY_CHUNK bytes */
-	uint64_t checked[];  /* a bit for each */
+	bool damaged;
+	bool fetched;        /* the kernel was asked for all first halves */
+	const uint32_t *sum; /* of each chunk of HS_SUMMARY_CHUNK bytes */
+	uint64_t checked[];  /* a bit for each chunk */
 };
 
-/* The ids of a segment. What is touched is checked first. */
+/* The ids of a segment. Bytes are checked before they are used for the first time. */
 struct hs_sealed_run {
 	uint64_t number;
 	struct hs_slice packed; /* laid out as a block of the index (id_block.h), of any size */
 	const void *map;
 	size_t map_bytes;
-	struct hs_sealed_check *check; /* NULL: they are sound */
+	struct hs_sealed_check *check; /* NULL: the ids are sound */
 };
 
 /* A code beside those of LMDB and errno: a run is damaged. */
@@ -77,7 +78,7 @@ struct hs_id_block_entry hs_sealed_run_at(const struct hs_sealed_run *run, size_
 uint64_t hs_sealed_run_high(const struct hs_sealed_run *run, size_t i);
 /* The position of the first id whose first half is at least `high`. */
 size_t hs_sealed_run_from(const struct hs_sealed_run *run, uint64_t high);
-/* Starts to read what a step needs from there on. */
+/* Starts to read from the disk what a step from that id on needs. */
 void hs_sealed_run_fetch(const struct hs_sealed_run *run, uint64_t high);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * sealed_merge: the ids of several summaries in one ascending order, by a heap of positions in them. An id
- * that several have comes as often.
+ * that several summaries have comes once for each.
  *
  * The mappings are touched, so HS_IO_GUARDED must be around each call (sealed_ids.h).
  */
@@ -16,7 +16,7 @@ struct hs_sealed_merge {
 		uint64_t high; /* of the id there */
 	} * heap;              /* the least first */
 	size_t count;          /* of runs that have more */
-	bool damaged;          /* a run is: nothing more comes, and what came does not count */
+	bool damaged;          /* a run is damaged: no more ids come, and those that came do not count */
 };
 
 /*

@@ -404,7 +404,8 @@ static const struct family {
 	  put_ship_info },
 	{ "ship_timestamp_seconds", "seconds", "when ship last wrote its figures, since 1970", HS_GAUGE, put_ship_at },
 	{ "ship_oldest_seconds", "seconds",
-	  "since ship first sent the oldest record without an answer; 0 if there is none", HS_GAUGE, put_ship_oldest },
+	  "seconds since ship first sent the oldest record without an answer; 0 if there is none", HS_GAUGE,
+	  put_ship_oldest },
 };
 
 static void put_head(struct printer *p, const char *name, enum hs_metric_kind kind, const char *unit, const char *help)

@@ -1,8 +1,9 @@
 /*
  * ship_figures: what `hookspool ship` has done since it was started: .hookspool/ship, which it replaces once a minute
- * and at its end.
+ * and at its end. One line, here wrapped:
  *
- *	{"at":"2026-11-29T10:15:00.123Z","stored":812,…,"lately":12,"lately_ms":60000,"server":"n1 2.12.3","leader":"n2"}
+ *	{"at":"2026-11-29T10:15:00.123Z","stored":812,…,"oldest_ms":40,"lately":12,"lately_ms":60000,
+ *	 "server":"n1 2.12.3","leader":"n2"}
  *
  * Each row of HS_SHIP_FIGURES is a member of that object, of `stats --json`, and of the figures for monitors.
  */
@@ -57,10 +58,10 @@ static inline uint64_t hs_ship_figure(const struct hs_ship_figures *figures, siz
 	return value;
 }
 
-/* Replaces the file; at_ms is the present. HS_OK, or as hs_file_replace_text. */
+/* Replaces the file; "at" in it is the present, not at_ms. HS_OK, HS_E_MEMORY, or as hs_file_replace_text. */
 enum hs_result hs_ship_figures_save(const struct hs_ship_figures *figures, const struct hs_spool_dir *dir);
 
-/* Reads the file; all is 0 if there is none that can be read. A figure that is missing in it is 0. */
+/* Reads the file; all is 0 if it cannot be read or has no time. A figure that is missing in it is 0. */
 void hs_ship_figures_read(struct hs_ship_figures *figures, int private_dir);
 
 #endif

@@ -13,7 +13,8 @@
  * Every event before the position "ahead" (number, offset, edit) is done, except those of each user in
  * "held" from the user's position on. A user's id is hashed. A consumer that sends into a replicated log adds
  *
- *	"stream":{"created":"2026-11-29T04:00:00Z","receiver":"kodabuzi","sequence":998,"own":990,"back":0},"kept":[41,500,0]
+ *	"stream":{"created":"2026-11-29T04:00:00Z","receiver":"kodabuzi","sequence":998,"own":990,"back":0},
+ *	"kept":[41,500,0]
  *
  * so that it notices a log that was recreated, or that lost its end. Retention keeps the segments from "kept"
  * on, where the cursor was some time ago, so that they can be sent again.

@@ -13,7 +13,7 @@
  * file, and an older build that runs beside it counts in the file that it has mapped.
  *
  * Figures are comfort: no function here can fail a request or a reader. A file that is missing,
- * cut, damaged, not writable, of another boot or copied from another spool is rebuilt, and
+ * cut, damaged, not writable, of another boot or copied from another spool is replaced, and
  * counting begins at 0. So figures survive a restart of the handler, not one of the machine.
  *
  * All writers use relaxed atomic operations on 64-bit words: no locks, no torn values. Figures

@@ -119,7 +119,7 @@ struct hs_summary_file hs_summary_file_of(const struct stat *st);
 /* True if the summary describes this file, plain or .gz. */
 bool hs_summary_fits(const struct hs_summary *s, const struct stat *st);
 
-/* The bytes of a head with so many parts; the parts follow it. */
+/* The bytes of a head with this number of parts, which follow it. */
 size_t hs_summary_head_bytes(uint64_t parts);
 
 /* The part of that kind, or NULL. */
@@ -127,9 +127,9 @@ const struct hs_summary_part *hs_summary_find(const struct hs_summary *s, enum h
 
 /* --- writing a part ------------------------------------------------------------------------------ */
 
-/* Writes the SUMS of these IDS: 4 bytes for each chunk. */
+/* Writes the SUMS of these IDS to `to`, which has room for 4 bytes a chunk. */
 void hs_summary_sums(struct hs_slice ids, char *to);
-/* Writes TYPES, EVENTS … */
+/* Appends TYPES, EVENTS … */
 void hs_summary_counts_put(const struct hs_top_counts *t, struct hs_buf *out);
 
 /* --- reading a part, whose check sum holds ----------------------------------------------------- */

@@ -363,7 +363,7 @@ void hs_summary_builder_crc(struct hs_summary_builder *b, uint32_t crc)
 
 /* --- parts -------------------------------------------------------------------------------------- */
 
-/* Adds zeros until the next byte is at a multiple of n in the file, whose head will have so many bytes. */
+/* Adds zeros until the next byte is at a multiple of n in the file, whose head will have head_bytes bytes. */
 static void pad(struct hs_summary_builder *b, size_t head_bytes, size_t n)
 {
 	while (hs_buf_ok(&b->parts) && (head_bytes + b->parts.n) % n != 0)
@@ -406,7 +406,7 @@ static int by_hash(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-/* An item is a hash, or an id, which begins with one. This is constant wherever the functions below are inlined. */
+/* An item is a hash, or an id, which begins with one. Where the functions below are inlined, this is constant. */
 struct sort {
 	size_t size; /* of an item */
 	int (*order)(const void *a, const void *b);
@@ -417,7 +417,7 @@ static inline void sort_bucket(struct sort sort, char *item, size_t n)
 {
 	char moved[sizeof(struct id)] __attribute__((aligned(8)));
 
-	if (n > INSERTED) /* by chance never: somebody has chosen these ids */
+	if (n > INSERTED) /* never by chance: a sender has chosen these ids */
 		qsort(item, n, sort.size, sort.order);
 	for (size_t i = 1; i < n && n <= INSERTED; i++) {
 		size_t at = i;
@@ -446,7 +446,7 @@ static inline void sort_by_buckets(struct sort sort, const char *from, size_t n,
 		sort_bucket(sort, to + start * sort.size, end[i] - start);
 }
 
-/* Sorts the items into b->sorted, whose memory serves again. Returns their number. */
+/* Sorts the items into b->sorted, whose memory is used again. Returns their number; 0 if memory ran out. */
 static inline size_t sort_items(struct hs_summary_builder *b, struct sort sort, const struct hs_buf *items)
 {
 	size_t n = items->n / sort.size;

@@ -412,7 +412,7 @@ static enum hs_result make_now(struct hs_summary_maker *m, bool rejected, struct
 	struct stat st;
 
 	if (fd < 0)
-		return HS_OK; /* it has gone, or whoever needs it reports it */
+		return HS_OK; /* it has gone, or its reader reports it */
 	if (hs_io_fstat(fd, &st) == 0)
 		r = make_one(m, rejected, sealed, fd, &st);
 	hs_io_close(fd);

@@ -44,8 +44,8 @@ bool hs_summary_open(struct hs_summary_reader *r, const struct hs_spool_dir *dir
 void hs_summary_close(struct hs_summary_reader *r); /* frees everything */
 
 /*
- * True if the segment whose file is `segment` has a summary that fits. Then it is on stable storage, for it is
- * synced before its summary is made. Logs and removes nothing.
+ * True if the segment whose file is `segment` has a summary that fits. Then the segment is on stable storage, for it
+ * is synced before its summary is written. Logs and removes nothing.
  */
 bool hs_summary_is_there(const struct hs_spool_dir *dir, bool rejected, uint64_t number, const struct stat *segment);
 
@@ -63,7 +63,8 @@ bool hs_summary_may_have(struct hs_summary_reader *r, enum hs_summary_kind kind,
 
 /*
  * Writes what the builder has made. The segment's file will be `file`; if it is a .gz, `plain` is the
- * plain one that it replaces, or NULL. `writer` is one of the names above. HS_OK, also if the builder has none; or results of hs_file_replace.
+ * plain one that it replaces, or NULL. `writer` is one of the names above. HS_OK, also if the builder has none; or
+ * results of hs_file_replace.
  */
 enum hs_result hs_summary_write(const struct hs_spool_dir *dir, struct hs_summary_builder *b, const struct stat *file,
                                 bool gzip, const struct stat *plain, const char *writer);
