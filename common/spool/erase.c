@@ -258,26 +258,19 @@ static enum hs_result clean_all(struct erase *x)
 
 /* --- the whole ---------------------------------------------------------------------------- */
 
-/*
- * Brings all sealed segments into the index, also those for which summaries answer: it may have read one up to
- * an offset, which is wrong once lines before it are gone.
- */
+/* Brings all sealed segments into the index, so that it need not read them once lines are gone. */
 static enum hs_result catch_up(struct erase *x)
 {
 	struct hs_index *index = hs_index_new(x->dir, x->settings->spool_dir);
 	struct hs_segment events;
 	enum hs_result r;
-	bool behind;
 
 	if (index == NULL)
 		return HS_E_MEMORY;
 	hs_segment_init(&events, x->dir, HS_EVENTS);
-	do {
-		r = hs_index_begin(index, &events, WAIT_MS);
-		behind = r == HS_OK && hs_index_is_behind(index);
-		if (r == HS_OK)
-			hs_segment_end(&events);
-	} while (behind);
+	r = hs_index_begin_whole(index, &events, WAIT_MS);
+	if (r == HS_OK)
+		hs_segment_end(&events);
 	hs_index_free(index);
 	hs_segment_close(&events);
 	return r;

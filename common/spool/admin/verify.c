@@ -70,20 +70,6 @@ static void name_file(struct verify *x, size_t nth)
 
 /* --- the live index ------------------------------------------------------------ */
 
-/* After HS_OK the append lock is held. `anew`: rebuilds the index from the files alone. */
-static enum hs_result lock_and_follow(struct verify *x, struct hs_segment *events, bool anew)
-{
-	enum hs_result r = HS_OK;
-
-	if (anew)
-		r = hs_segment_begin(events, 0, hs_io_now_monotonic() + LOCK_MS);
-	if (anew && r == HS_OK) {
-		r = hs_index_discard(x->index);
-		hs_segment_end(events);
-	}
-	return r == HS_OK ? hs_index_begin(x->index, events, LOCK_MS) : r;
-}
-
 /* Tells which ids the index knows, or no longer needs to know. */
 static enum hs_result ask_index(void *context, const struct hs_seen_id *seen, size_t n, bool *known)
 {
@@ -497,10 +483,17 @@ static enum hs_result check_losses(struct verify *x)
 	return r;
 }
 
+/* Rebuilds the index from the files alone; wholly, because segments are about to be replaced. */
 static enum hs_result renew_index(struct verify *x, struct hs_segment *events)
 {
-	enum hs_result r = lock_and_follow(x, events, true);
+	enum hs_result r = hs_segment_begin(events, 0, hs_io_now_monotonic() + LOCK_MS);
 
+	if (r != HS_OK)
+		return r;
+	r = hs_index_discard(x->index);
+	hs_segment_end(events);
+	if (r == HS_OK)
+		r = hs_index_begin_whole(x->index, events, LOCK_MS);
 	if (r == HS_OK)
 		hs_segment_end(events);
 	return r;

@@ -437,6 +437,17 @@ enum hs_result hs_index_begin(struct hs_index *ix, struct hs_segment *events, in
 	return r;
 }
 
+enum hs_result hs_index_begin_whole(struct hs_index *ix, struct hs_segment *events, int64_t lock_ms)
+{
+	enum hs_result r = hs_index_begin(ix, events, lock_ms);
+
+	while (r == HS_OK && ix->behind) {
+		hs_segment_end(events);
+		r = hs_index_begin(ix, events, lock_ms);
+	}
+	return r;
+}
+
 /* --- look-ups ------------------------------------------------------------------ */
 
 /* Looks up at most LOOK_IDS. */

@@ -142,6 +142,12 @@ enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events, i
  */
 enum hs_result hs_index_begin(struct hs_index *ix, struct hs_segment *events, int64_t lock_ms);
 
+/*
+ * hs_index_begin for a caller that is about to take lines out of sealed segments: waits until the index is not behind,
+ * for it may have read a segment up to an offset, which is wrong once lines before it are gone.
+ */
+enum hs_result hs_index_begin_whole(struct hs_index *ix, struct hs_segment *events, int64_t lock_ms);
+
 enum hs_seen {
 	HS_SEEN_NEVER,
 	HS_SEEN_PENDING, /* in the file, perhaps not yet on stable storage */
