@@ -39,8 +39,9 @@
  * word can be trusted (walk_back.h), and the cursor's file says where that ends ("back") until a later message is
  * stored: a kill before that changes nothing.
  *
- * What is left: a loss that the connection does not show, if no fewer messages are stored after it than were lost,
- * by others, or by a ship that is killed before an answer shows it; and several such losses, with kills between them.
+ * Two cases remain in which ship loses records, both with a loss that the connection does not show. In the first, at
+ * least as many messages were stored afterwards as were lost, by others, or by a ship that was killed before an answer
+ * showed the loss. In the second, there are several such losses, with kills between them.
  */
 #ifndef HS_SINK_SHIP_H
 #define HS_SINK_SHIP_H
