@@ -263,6 +263,17 @@ TEST(stored_segments_are_not_synced_again)
 	}
 }
 
+/* … so maintenance syncs a segment before it says so by a summary, which is synced as well. */
+TEST(maintenance_syncs_a_segment_before_it_has_a_summary)
+{
+	spooldir_unlink(&d, ".hookspool/run/summary/events-2");
+	restart();
+	wrap_reset();
+	maintain();
+	assert_true(spooldir_exists(&d, ".hookspool/run/summary/events-2"));
+	assert_int_equal(wrap_count(WRAP_FDATASYNC), 2);
+}
+
 /* As many tenants have an id of their own. */
 TEST(tenants_are_apart)
 {
