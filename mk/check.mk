@@ -65,9 +65,14 @@ $(B)/fuzz/obj/%.o: %.c
 	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -MMD -MP -c $< -o $@
 FUZZ_CC ?= $(CLANG)
 
+# What a target needs besides.
+$(B)/fuzz/fuzz_ship: $(patsubst %.c,$(B)/fuzz/obj/%.o,$(SHIP_PURE) $(filter-out %/engine_nats_info.c,$(SHIP_NATS)))
+$(B)/fuzz/fuzz_ship: FUZZ_LIBS = -lnats
+$(B)/fuzz/obj/tools/ship/%.o $(B)/fuzz/obj/tests/fuzz/fuzz_ship.o: FUZZ_FLAGS += $(shell pkg-config --cflags libnats)
+
 $(B)/fuzz/fuzz_%: $(B)/fuzz/obj/tests/fuzz/fuzz_%.o $(FUZZ_OBJ)
 	$(call say,LINK,$@)
-	$(Q)$(CLANG) $(FUZZ_FLAGS) $^ -o $@ -ljson-c $(LDLIBS_COMMON)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) $^ -o $@ $(FUZZ_LIBS) -ljson-c $(LDLIBS_COMMON)
 -include $(shell find $(B)/fuzz/obj -name '*.d' 2>/dev/null)
 
 fuzz:
