@@ -53,7 +53,7 @@ test-monitor: tests-built
 
 FUZZ_SECONDS ?= 600
 # The console reads a spool by itself; a target that has requests does without it.
-FUZZ_SRC = $(COMMON) $(filter-out cgi/http/console/%,$(CGI_PURE)) tests/fuzz/no_console.c tools/probe/response_verdict.c
+FUZZ_SRC = $(COMMON) $(filter-out cgi/http/console/%,$(CGI_PURE)) cgi/http/console/session_file.c tests/fuzz/no_console.c tools/probe/response_verdict.c
 FUZZ_OBJ = $(FUZZ_SRC:%.c=$(B)/fuzz/obj/%.o)
 FUZZ_FLAGS = -g -O1 -std=c11 $(CPPFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 .PHONY: fuzz fuzzers
