@@ -17,6 +17,8 @@ struct draft {
 	struct hs_value value;
 };
 
+enum { KEPT_FIELDS = 8192 /* of cells and drafts: more are freed after the record */ };
+
 struct hs_row_maker {
 	const struct hs_row_options *options;
 	struct hs_field_places places;
@@ -452,4 +454,15 @@ enum hs_result hs_row_maker_without_event(struct hs_row_maker *m, struct hs_rows
 		return HS_E_MEMORY;
 	rows->row[0].cell = m->cell + rows->row[0].from;
 	return HS_OK;
+}
+
+void hs_row_maker_shrink(struct hs_row_maker *m)
+{
+	if (m->cells_cap <= KEPT_FIELDS && m->drafts_cap <= KEPT_FIELDS)
+		return;
+	free(m->draft);
+	free(m->cell);
+	m->draft = NULL;
+	m->cell = NULL;
+	m->drafts = m->drafts_cap = m->cells = m->cells_cap = 0;
 }

@@ -1,4 +1,5 @@
 #include "tools/load/mysql_session.h"
+#include "base/array.h"
 #include "base/hex.h"
 #include "tools/load/sql_text.h"
 
@@ -12,6 +13,8 @@ enum {
 	ANSWER_S = 600,   /* for an answer of the server, after which it counts as away */
 	ROW_LOCK_S = 10,  /* for the lock of a row */
 	TABLE_LOCK_S = 1, /* for the lock of a table; the server knows whole seconds only */
+	LONG_BYTES = 256 * 1024, /* of a value that is sent in pieces … */
+	PIECE_BYTES = 64 * 1024, /* … of this size */
 };
 
 /* --- the URL ------------------------------------------------------------------------- */
@@ -288,6 +291,63 @@ enum hs_target_result hs_mysql_run(struct hs_mysql *m)
 	if (mysql_real_query(m->my, m->sql.p, m->sql.n) != 0)
 		return hs_mysql_error(m, mysql_errno(m->my), mysql_error(m->my));
 	return HS_TARGET_OK;
+}
+
+bool hs_mysql_put_value(struct hs_mysql *m, struct hs_slice text)
+{
+	if (text.n < LONG_BYTES) {
+		hs_mysql_put_text(m, text);
+		return true;
+	}
+	if (!HS_ARRAY_ROOM(&m->longs, m->long_count, &m->longs_cap))
+		return false;
+	m->longs[m->long_count++] = text;
+	hs_buf_putc(&m->sql, '?');
+	return true;
+}
+
+static bool send_long(MYSQL_STMT *statement, unsigned parameter, struct hs_slice value)
+{
+	for (size_t n; value.n > 0; value.p += n, value.n -= n) {
+		n = value.n < PIECE_BYTES ? value.n : PIECE_BYTES;
+		if (mysql_stmt_send_long_data(statement, parameter, value.p, n) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Prepares what is in m->sql, and runs it with the long values. */
+static bool run_prepared(struct hs_mysql *m, MYSQL_STMT *statement, MYSQL_BIND *bind)
+{
+	for (size_t i = 0; i < m->long_count; i++)
+		bind[i].buffer_type = MYSQL_TYPE_STRING;
+	if (mysql_stmt_prepare(statement, m->sql.p, m->sql.n) != 0 || mysql_stmt_bind_param(statement, bind) != 0)
+		return false;
+	for (size_t i = 0; i < m->long_count; i++)
+		if (!send_long(statement, (unsigned)i, m->longs[i]))
+			return false;
+	return mysql_stmt_execute(statement) == 0;
+}
+
+enum hs_target_result hs_mysql_run_values(struct hs_mysql *m)
+{
+	MYSQL_STMT *statement;
+	MYSQL_BIND *bind;
+	enum hs_target_result result = HS_TARGET_OK;
+
+	if (m->long_count == 0)
+		return hs_mysql_run(m);
+	statement = mysql_stmt_init(m->my);
+	bind = calloc(m->long_count, sizeof *bind);
+	if (statement == NULL || bind == NULL || !hs_buf_ok(&m->sql))
+		result = hs_mysql_no_memory(m);
+	else if (!run_prepared(m, statement, bind))
+		result = hs_mysql_error(m, mysql_stmt_errno(statement), mysql_stmt_error(statement));
+	if (statement != NULL)
+		mysql_stmt_close(statement);
+	free(bind);
+	m->long_count = 0;
+	return result;
 }
 
 enum hs_target_result hs_mysql_rows(struct hs_mysql *m, bool (*each)(void *context, const struct hs_slice *value),
