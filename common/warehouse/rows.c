@@ -13,8 +13,9 @@
 
 /* A cell of the record that is being made; names are looked up when it is complete, since their text moves. */
 struct draft {
-	size_t place; /* index in places.place */
-	struct hs_value value;
+	struct hs_slice text; /* of the value */
+	uint32_t place;       /* index in places.place */
+	bool is_string, escaped;
 };
 
 enum { KEPT_FIELDS = 8192 /* of cells and drafts: more are freed after the record */ };
@@ -80,7 +81,7 @@ static bool add_draft(struct hs_row_maker *m, size_t place, struct hs_value valu
 {
 	if (!HS_ARRAY_ROOM(&m->draft, m->drafts, &m->drafts_cap))
 		return false;
-	m->draft[m->drafts++] = (struct draft){ place, value };
+	m->draft[m->drafts++] = (struct draft){ value.text, (uint32_t)place, value.is_string, value.escaped };
 	return true;
 }
 
@@ -221,12 +222,12 @@ static bool add_drafts(struct hs_row_maker *m, enum hs_where where)
 	for (size_t i = 0; i < m->drafts; i++) {
 		const struct draft *d = &m->draft[i];
 		const struct hs_place *n = &m->places.place[d->place];
-		struct hs_cell cell = { .value = d->value };
+		struct hs_cell cell = { .value = { d->text, d->is_string, d->escaped } };
 
 		if ((n->where == HS_WHERE_OWN) != (where == HS_WHERE_OWN))
 			continue;
 		cell.column = hs_slice(m->places.text.p + n->column, n->column_n);
-		cell.path = hs_slice(m->places.text.p + n->path, n->path_n);
+		cell.path = hs_slice(m->places.text.p + n->column + n->column_n, n->path_n);
 		cell.left_out = n->where == HS_WHERE_LEFT_OUT;
 		if (!add_cell(m, cell))
 			return false;

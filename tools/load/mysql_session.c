@@ -329,20 +329,18 @@ static bool run_prepared(struct hs_mysql *m, MYSQL_STMT *statement, MYSQL_BIND *
 	return mysql_stmt_execute(statement) == 0;
 }
 
-enum hs_target_result hs_mysql_run_values(struct hs_mysql *m)
+static enum hs_target_result run_with_longs(struct hs_mysql *m, uint64_t *rows)
 {
-	MYSQL_STMT *statement;
-	MYSQL_BIND *bind;
+	MYSQL_STMT *statement = mysql_stmt_init(m->my);
+	MYSQL_BIND *bind = calloc(m->long_count, sizeof *bind);
 	enum hs_target_result result = HS_TARGET_OK;
 
-	if (m->long_count == 0)
-		return hs_mysql_run(m);
-	statement = mysql_stmt_init(m->my);
-	bind = calloc(m->long_count, sizeof *bind);
 	if (statement == NULL || bind == NULL || !hs_buf_ok(&m->sql))
 		result = hs_mysql_no_memory(m);
 	else if (!run_prepared(m, statement, bind))
 		result = hs_mysql_error(m, mysql_stmt_errno(statement), mysql_stmt_error(statement));
+	else
+		*rows = mysql_stmt_affected_rows(statement);
 	if (statement != NULL)
 		mysql_stmt_close(statement);
 	free(bind);
@@ -350,11 +348,27 @@ enum hs_target_result hs_mysql_run_values(struct hs_mysql *m)
 	return result;
 }
 
+enum hs_target_result hs_mysql_run_values(struct hs_mysql *m, uint64_t *rows)
+{
+	enum hs_target_result result;
+	uint64_t changed = 0;
+
+	if (m->long_count > 0) {
+		result = run_with_longs(m, &changed);
+	} else {
+		result = hs_mysql_run(m);
+		changed = mysql_affected_rows(m->my);
+	}
+	if (rows != NULL)
+		*rows = changed;
+	return result;
+}
+
 enum hs_target_result hs_mysql_rows(struct hs_mysql *m, bool (*each)(void *context, const struct hs_slice *value),
                                     void *context)
 {
 	enum hs_target_result result = hs_mysql_run(m);
-	MYSQL_RES *rows = result == HS_TARGET_OK ? mysql_store_result(m->my) : NULL;
+	MYSQL_RES *rows = result == HS_TARGET_OK ? mysql_use_result(m->my) : NULL;
 	unsigned columns = rows != NULL ? mysql_num_fields(rows) : 0;
 	struct hs_slice *value = calloc(columns + 1, sizeof *value);
 	MYSQL_ROW row;
@@ -371,7 +385,9 @@ enum hs_target_result hs_mysql_rows(struct hs_mysql *m, bool (*each)(void *conte
 		if (!each(context, value))
 			result = hs_mysql_no_memory(m);
 	}
-	mysql_free_result(rows);
+	if (result == HS_TARGET_OK) /* the rows came while they were fetched */
+		result = hs_mysql_error(m, mysql_errno(m->my), mysql_error(m->my));
+	mysql_free_result(rows); /* and those that were not */
 	free(value);
 	return result;
 }
@@ -520,7 +536,7 @@ enum hs_target_result hs_mysql_connect(struct hs_target *t)
 	                       : m->host[0] != '\0' ? m->host
 	                                            : NULL,
 	                       m->user, t->password, m->database, m->port != NULL ? (unsigned)atoi(m->port) : 0,
-	                       m->socket, CLIENT_FOUND_ROWS) == NULL)
+	                       m->socket, 0) == NULL)
 		result = hs_mysql_error(m, mysql_errno(m->my), mysql_error(m->my));
 	else
 		result = check_tls(m);

@@ -229,24 +229,28 @@ static void put_select(struct hs_postgresql *s, const struct hs_target_table *ta
 	hs_postgresql_put_table(s, table->name);
 }
 
-/* Runs the SELECT in s->sql, with these values for $1, $2 … */
+/* Runs the SELECT in s->sql, with these values for $1, $2 …; only one row is in memory. */
 static enum hs_target_result fetch(struct hs_postgresql *s, const struct hs_target_table *table, const size_t *column,
                                    size_t columns, const struct hs_slice *value, size_t values,
                                    bool (*each)(void *context, const struct hs_slice *value), void *context)
 {
 	struct hs_slice *found = calloc(columns + 1, sizeof *found);
-	PGresult *answer = NULL;
 	enum hs_target_result result;
+	PGresult *answer;
 
 	s->step = HS_POSTGRESQL_ROWS;
-	result = found == NULL ? hs_postgresql_no_memory(s) : hs_postgresql_ask(s, value, (int)values, &answer);
-	for (int row = 0; result == HS_TARGET_OK && row < PQntuples(answer); row++) {
-		for (size_t i = 0; i < columns; i++)
-			found[i] = value_at(answer, row, (int)i, table->column[column[i]].type);
-		if (!each(context, found))
-			result = hs_postgresql_no_memory(s);
+	result = found == NULL ? hs_postgresql_no_memory(s) : hs_postgresql_send(s, value, (int)values);
+	while (found != NULL && (answer = PQgetResult(s->db)) != NULL) {
+		if (result == HS_TARGET_OK)
+			result = hs_postgresql_result(s, answer);
+		for (int row = 0; result == HS_TARGET_OK && row < PQntuples(answer); row++) {
+			for (size_t i = 0; i < columns; i++)
+				found[i] = value_at(answer, row, (int)i, table->column[column[i]].type);
+			if (!each(context, found))
+				result = hs_postgresql_no_memory(s);
+		}
+		PQclear(answer);
 	}
-	PQclear(answer);
 	free(found);
 	return result;
 }

@@ -254,16 +254,12 @@ static enum hs_target_result put_arrays(struct hs_mysql *m, const struct hs_targ
 /* A long row, which an array would copy. */
 static enum hs_target_result put_long(struct hs_mysql *m, const struct hs_target_rows *rows)
 {
-	enum hs_target_result result;
-
 	hs_buf_reset(&m->sql);
 	hs_sql_put_insert(&m->sql, rows, '`');
 	hs_buf_put_slice(&m->sql, HS_SLICE(" VALUES "));
 	put_row(m, rows, 0);
 	hs_buf_put_slice(&m->sql, HS_SLICE(" ON DUPLICATE KEY UPDATE `id` = `id`"));
-	result = hs_mysql_run_values(m);
-	m->target.inserted = mysql_affected_rows(m->my);
-	return result;
+	return hs_mysql_run_values(m, &m->target.inserted);
 }
 
 /* --- rows that are asked for first ------------------------------------------------------------------ */
@@ -360,7 +356,7 @@ static enum hs_target_result put_new(struct hs_mysql *m, const struct hs_target_
 		put_row(m, rows, row);
 	}
 	m->target.inserted = inserted;
-	return inserted > 0 ? hs_mysql_run_values(m) : HS_TARGET_OK;
+	return inserted > 0 ? hs_mysql_run_values(m, NULL) : HS_TARGET_OK;
 }
 
 static void put_list(struct hs_mysql *m, const struct hs_target_where *where)
@@ -407,7 +403,7 @@ static enum hs_target_result update(struct hs_mysql *m, const struct hs_target_r
 		put_value(m, column->type, value[c]);
 	}
 	put_where(m, &(struct hs_target_where){ "id", &value[id], 1 });
-	return any ? hs_mysql_run_values(m) : HS_TARGET_OK;
+	return any ? hs_mysql_run_values(m, NULL) : HS_TARGET_OK;
 }
 
 static enum hs_target_result put_asked(struct hs_mysql *m, const struct hs_target_rows *rows, bool overwrite)
