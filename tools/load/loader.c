@@ -96,6 +96,11 @@ struct hs_position hs_loader_position(const struct hs_loader *l)
 	return position_of(&l->at);
 }
 
+bool hs_loader_must_flush(const struct hs_loader *l)
+{
+	return l->batch.is_lent;
+}
+
 size_t hs_loader_waiting(const struct hs_loader *l)
 {
 	return l->batch.records;

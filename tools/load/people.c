@@ -202,7 +202,7 @@ static enum hs_target_result remake(struct hs_people *p, const struct kind *kind
 	                           &(struct hs_target_where){ kind->key, &id, 1 }, hs_fold_add, p->fold);
 	if (result == HS_TARGET_OK)
 		result = p->target->ops->erase(p->target, &to->table, "id", how.id, &all, &gone);
-	if (result != HS_TARGET_OK || hs_fold_is_empty(p->fold))
+	if (result != HS_TARGET_OK || hs_fold_rows(p->fold) == 0)
 		return result;
 	return put_person(p, to, &how);
 }

@@ -182,8 +182,11 @@ static enum hs_target_result ask(struct hs_quick_people *q, bool missing)
 
 /* --- their rows ------------------------------------------------------------------------ */
 
-/* Adds rows of the batch to the fold. *quick becomes false if one has a _rest. */
-static bool add_rows(struct hs_quick_people *q, size_t entry, size_t n, bool *quick)
+/*
+ * Adds rows of the batch to the fold. *quick becomes false if one has a _rest. `lent`: they are all the rows of the
+ * person, whose values stay until the fold ends.
+ */
+static bool add_rows(struct hs_quick_people *q, size_t entry, size_t n, bool lent, bool *quick)
 {
 	const struct hs_quick_people_task *task = q->task;
 	struct hs_target_rows rows;
@@ -198,7 +201,7 @@ static bool add_rows(struct hs_quick_people *q, size_t entry, size_t n, bool *qu
 		memset(q->full, 0, hs_fold_column_count(q->fold) * sizeof *q->full);
 		for (size_t c = 0; c < rows.columns; c++)
 			q->full[q->place[rows.column[c]]] = rows.value[i * rows.columns + c];
-		if (!hs_fold_add(q->fold, q->full))
+		if (!(lent ? hs_fold_lend(q->fold, q->full) : hs_fold_add(q->fold, q->full)))
 			return false;
 	}
 	return true;
@@ -217,21 +220,6 @@ static bool keep_row(struct hs_quick_people *q, struct person *p, const struct h
 	}
 	q->row[q->rows++] = p;
 	return hs_buf_ok(&q->text);
-}
-
-static bool make_row(struct hs_quick_people *q, struct person *p)
-{
-	struct hs_fold_end how = { .id = id_of(q, p), .numbers = q->target->ops->numbers };
-	struct hs_target_rows row;
-
-	hs_fold_again(q->fold);
-	for (size_t i = 0; i < p->entries && p->quick; i += ROWS)
-		if (!add_rows(q, p->entry + i, p->entries - i < ROWS ? p->entries - i : ROWS, &p->quick))
-			return false;
-	if (p->quick && p->found)
-		p->quick = strcmp(p->as_of, hs_fold_first_key(q->fold)) < 0;
-	hs_buf_shrink(&q->values.text, HS_ROW_VALUES_KEEP); /* the fold has copies */
-	return !p->quick || (hs_fold_end(q->fold, &how, &row) && keep_row(q, p, &row));
 }
 
 /* Moves the values together that one of the rows has; fills `rows`. */
@@ -278,6 +266,52 @@ static enum hs_target_result put_kept(struct hs_quick_people *q)
 	return result;
 }
 
+/* Folds all rows of the person in the batch. False: out of memory. */
+static bool fold_rows(struct hs_quick_people *q, struct person *p)
+{
+	hs_fold_again(q->fold);
+	for (size_t i = 0; i < p->entries && p->quick; i += ROWS) {
+		size_t left = p->entries - i;
+
+		if (!add_rows(q, p->entry + i, left < ROWS ? left : ROWS, p->entries <= ROWS, &p->quick))
+			return false;
+	}
+	if (p->quick && p->found)
+		p->quick = strcmp(p->as_of, hs_fold_first_key(q->fold)) < 0;
+	return true;
+}
+
+/* Keeps the row for the next upsert; one that is long is put at once, because a copy of it would be as long. */
+static enum hs_target_result put_row(struct hs_quick_people *q, struct person *p, const struct hs_target_rows *row)
+{
+	enum hs_target_result result;
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < row->columns; i++)
+		bytes += row->value[i].n;
+	if (bytes < TEXT_BYTES)
+		return keep_row(q, p, row) ? HS_TARGET_OK : HS_TARGET_FULL;
+	result = q->target->ops->upsert(q->target, row);
+	if (result != HS_TARGET_ROW && result != HS_TARGET_WIDE)
+		return result;
+	p->quick = false;
+	return HS_TARGET_OK;
+}
+
+static enum hs_target_result make_row(struct hs_quick_people *q, struct person *p)
+{
+	struct hs_fold_end how = { .id = id_of(q, p), .numbers = q->target->ops->numbers };
+	enum hs_target_result result = HS_TARGET_OK;
+	struct hs_target_rows row;
+
+	if (!fold_rows(q, p))
+		return HS_TARGET_FULL;
+	if (p->quick)
+		result = hs_fold_end(q->fold, &how, &row) ? put_row(q, p, &row) : HS_TARGET_FULL;
+	hs_buf_shrink(&q->values.text, HS_ROW_VALUES_KEEP);
+	return result;
+}
+
 static enum hs_target_result make_rows(struct hs_quick_people *q)
 {
 	enum hs_target_result result = put_kept(q);
@@ -287,9 +321,9 @@ static enum hs_target_result make_rows(struct hs_quick_people *q)
 
 		if (!p->found)
 			p->quick = p->quick && p->there == p->entries;
-		if (p->quick && !make_row(q, p))
-			return HS_TARGET_FULL;
-		if (q->text.n > TEXT_BYTES)
+		if (p->quick)
+			result = make_row(q, p);
+		if (result == HS_TARGET_OK && q->text.n > TEXT_BYTES)
 			result = put_kept(q);
 	}
 	return result == HS_TARGET_OK ? put_kept(q) : result;

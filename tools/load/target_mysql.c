@@ -16,7 +16,8 @@
 
 enum {
 	VALUE_BYTES = 16,     /* of a statement, around each value */
-	STATEMENT_ROOM = 8192 /* of a packet that rows leave free */
+	STATEMENT_ROOM = 8192, /* of a packet that rows leave free */
+	LONG_ROW = 1 << 20     /* bytes of a row that is sent in pieces */
 };
 
 static enum hs_target_result note_name(struct hs_target *t, const char *table, const char *name, struct hs_slice path)
@@ -160,8 +161,18 @@ static void put_value(struct hs_mysql *m, enum hs_column_type type, struct hs_sl
 {
 	if (value.p == NULL)
 		hs_buf_put_slice(&m->sql, HS_SLICE("NULL"));
-	else
-		hs_mysql_put_text(m, to_column(type, value));
+	else if (!hs_mysql_put_value(m, to_column(type, value)))
+		m->sql.failed = true;
+}
+
+/* (value, …) of a row */
+static void put_row(struct hs_mysql *m, const struct hs_target_rows *rows, size_t row)
+{
+	for (size_t c = 0; c < rows->columns; c++) {
+		hs_buf_put_slice(&m->sql, c == 0 ? HS_SLICE("(") : HS_SLICE(", "));
+		put_value(m, type_at(rows, c), rows->value[row * rows->columns + c]);
+	}
+	hs_buf_putc(&m->sql, ')');
 }
 
 /* --- rows as arrays ------------------------------------------------------------------------------- */
@@ -240,6 +251,17 @@ static enum hs_target_result put_arrays(struct hs_mysql *m, const struct hs_targ
 	return result;
 }
 
+/* A long row, which an array would copy. */
+static enum hs_target_result put_long(struct hs_mysql *m, const struct hs_target_rows *rows)
+{
+	hs_buf_reset(&m->sql);
+	hs_sql_put_insert(&m->sql, rows, '`');
+	hs_buf_put_slice(&m->sql, HS_SLICE(" VALUES "));
+	put_row(m, rows, 0);
+	hs_buf_put_slice(&m->sql, HS_SLICE(" ON DUPLICATE KEY UPDATE `id` = `id`"));
+	return hs_mysql_run_values(m, &m->target.inserted);
+}
+
 /* --- rows that are asked for first ------------------------------------------------------------------ */
 
 struct id_of_row {
@@ -313,7 +335,7 @@ static enum hs_target_result ask(struct hs_mysql *m, const struct hs_target_rows
 	hs_mysql_put_name(m, rows->table->name);
 	for (size_t i = 0; i < a->rows; i++) {
 		hs_buf_put_slice(&m->sql, i == 0 ? HS_SLICE(" WHERE `id` IN (") : HS_SLICE(", "));
-		put_value(m, HS_COLUMN_TEXT, a->by_id[i].id);
+		hs_mysql_put_text(m, a->by_id[i].id);
 	}
 	hs_buf_put_slice(&m->sql, HS_SLICE(") FOR UPDATE"));
 	return hs_mysql_rows(m, note_there, a);
@@ -330,16 +352,11 @@ static enum hs_target_result put_new(struct hs_mysql *m, const struct hs_target_
 	for (size_t row = 0; row < rows->rows; row++) {
 		if (a->there[row])
 			continue;
-		hs_buf_put_slice(&m->sql, inserted++ > 0 ? HS_SLICE(", (") : HS_SLICE("("));
-		for (size_t c = 0; c < rows->columns; c++) {
-			if (c > 0)
-				hs_buf_put_slice(&m->sql, HS_SLICE(", "));
-			put_value(m, type_at(rows, c), rows->value[row * rows->columns + c]);
-		}
-		hs_buf_putc(&m->sql, ')');
+		hs_buf_put_slice(&m->sql, inserted++ > 0 ? HS_SLICE(", ") : HS_SLICE(""));
+		put_row(m, rows, row);
 	}
 	m->target.inserted = inserted;
-	return inserted > 0 ? hs_mysql_run(m) : HS_TARGET_OK;
+	return inserted > 0 ? hs_mysql_run_values(m, NULL) : HS_TARGET_OK;
 }
 
 static void put_list(struct hs_mysql *m, const struct hs_target_where *where)
@@ -386,7 +403,7 @@ static enum hs_target_result update(struct hs_mysql *m, const struct hs_target_r
 		put_value(m, column->type, value[c]);
 	}
 	put_where(m, &(struct hs_target_where){ "id", &value[id], 1 });
-	return any ? hs_mysql_run(m) : HS_TARGET_OK;
+	return any ? hs_mysql_run_values(m, NULL) : HS_TARGET_OK;
 }
 
 static enum hs_target_result put_asked(struct hs_mysql *m, const struct hs_target_rows *rows, bool overwrite)
@@ -406,13 +423,18 @@ static enum hs_target_result put_asked(struct hs_mysql *m, const struct hs_targe
 
 /* --- rows --------------------------------------------------------------------------------------------- */
 
-/* A packet that is too large would cost the connection. */
-static enum hs_target_result check_size(struct hs_mysql *m, const struct hs_target_rows *rows)
+static size_t bytes_of(const struct hs_target_rows *rows)
 {
 	size_t n = rows->rows * rows->columns, bytes = STATEMENT_ROOM + n * VALUE_BYTES;
 
 	for (size_t i = 0; i < n; i++)
 		bytes += rows->value[i].n;
+	return bytes;
+}
+
+/* A packet that is too large would cost the connection. */
+static enum hs_target_result check_size(struct hs_mysql *m, size_t bytes)
+{
 	if (bytes <= m->packet_max)
 		return HS_TARGET_OK;
 	snprintf(m->target.message, sizeof m->target.message,
@@ -425,7 +447,8 @@ static enum hs_target_result check_size(struct hs_mysql *m, const struct hs_targ
 static enum hs_target_result put_all_or_none(struct hs_target *t, const struct hs_target_rows *rows, bool overwrite)
 {
 	struct hs_mysql *m = hs_mysql_of(t);
-	enum hs_target_result result = check_size(m, rows);
+	size_t bytes = bytes_of(rows);
+	enum hs_target_result result = check_size(m, bytes);
 	char said[sizeof t->message];
 
 	if (result != HS_TARGET_OK)
@@ -434,10 +457,12 @@ static enum hs_target_result put_all_or_none(struct hs_target *t, const struct h
 	result = hs_mysql_run(m);
 	if (result != HS_TARGET_OK)
 		return result;
-	if (m->bulk && !overwrite && !rows->table->other_unique && !rows->table->triggers)
-		result = put_arrays(m, rows);
-	else
+	if (overwrite || rows->table->other_unique || rows->table->triggers || !m->bulk)
 		result = put_asked(m, rows, overwrite);
+	else if (rows->rows == 1 && bytes > LONG_ROW)
+		result = put_long(m, rows);
+	else
+		result = put_arrays(m, rows);
 	if (result == HS_TARGET_OK)
 		return result;
 	memcpy(said, t->message, sizeof said);
@@ -552,6 +577,7 @@ static void free_target(struct hs_target *t)
 
 	hs_mysql_disconnect(t);
 	hs_buf_free(&m->sql);
+	free(m->longs);
 	free(m->text);
 	free(m);
 	mysql_library_end();

@@ -14,6 +14,7 @@
 #include <string.h>
 
 enum {
+	LONG_BYTES = 4 << 20, /* of a row */
 	OPEN_FLAGS = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, /* the loader is one thread */
 };
 
@@ -70,6 +71,7 @@ static enum hs_target_result connect_to(struct hs_target *t)
 
 	if (t->look_only)
 		return look_at(s, path);
+	s->small_cache = false;
 	result = hs_sqlite_result(s, sqlite3_open_v2(path, &s->db, OPEN_FLAGS, NULL));
 	if (result == HS_TARGET_OK) {
 		sqlite3_busy_timeout(s->db, HS_TARGET_LOCK_MS);
@@ -264,11 +266,27 @@ static enum hs_target_result put_rows(struct hs_sqlite *s, const struct hs_targe
 	return result;
 }
 
+/* The pages of a long row are written once, in order; the cache would only hold another copy of it. */
+static void fit_cache(struct hs_sqlite *s, const struct hs_target_rows *rows)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; rows->rows == 1 && i < rows->columns; i++)
+		bytes += rows->value[i].n;
+	if ((bytes > LONG_BYTES) == s->small_cache)
+		return;
+	s->small_cache = bytes > LONG_BYTES;
+	hs_sqlite_run(s, s->small_cache ? "PRAGMA cache_size = -1024" : "PRAGMA cache_size = -10240");
+}
+
 /* Inside a savepoint, so that an error leaves the transaction as it was. */
 static enum hs_target_result put_all_or_none(struct hs_target *t, const struct hs_target_rows *rows, bool update)
 {
 	struct hs_sqlite *s = hs_sqlite_of(t);
-	enum hs_target_result result = hs_sqlite_run(s, "SAVEPOINT rows");
+	enum hs_target_result result;
+
+	fit_cache(s, rows);
+	result = hs_sqlite_run(s, "SAVEPOINT rows");
 
 	if (result != HS_TARGET_OK)
 		return result;
