@@ -1,7 +1,7 @@
 #!/bin/bash
 # run.sh BUILD N SEED: n random mutants of common/ and cgi/, one after the other, in a copy of the sources that
 # begins with the objects of BUILD. Each must make a test fail, twice: first the units that know the module, then
-# the scripts that touch it, then all units. Tests that fail without a mutant are left out. Prints the survivors,
+# the scripts that touch it. Tests that fail without a mutant are left out. Prints the survivors,
 # each with its diff, and at the end the share that was killed and the interval of 95 % by Wilson's formula.
 # judged.txt lists mutants that change nothing, with the reason. CC and MUTANT_ONLY (a prefix of paths)
 # are taken from the environment, and UNSTEADY, a file with the names of the tests to leave out, one a line, in
@@ -46,11 +46,17 @@ scripts_of() {
 	name=${name%.c}
 	for base in "$name" "${name%%_*}"; do ls "tests/integration/$base.sh" 2>/dev/null; done
 	case $1 in
-	cgi/http/console/*) echo tests/integration/console.sh ;;
+	cgi/http/console/*) echo tests/integration/console.sh tests/integration/console_sessions.sh ;;
+	cgi/http/sdk_script*) echo tests/integration/script.sh ;;
 	cgi/http/direct* | cgi/http/cors* | cgi/http/sdk*) echo tests/integration/direct.sh tests/integration/direct_refusals.sh ;;
-	cgi/server/*) echo tests/integration/records.sh tests/integration/signals.sh tests/integration/slow.sh ;;
+	cgi/server/*) echo tests/integration/records.sh tests/integration/signals.sh tests/integration/slow.sh tests/integration/idle.sh ;;
 	cgi/*) echo tests/integration/refusals.sh tests/integration/batches.sh ;;
 	common/spool/admin/*) echo tests/integration/erase.sh tests/integration/commands.sh tests/integration/backup.sh ;;
+	common/config/*) echo tests/integration/check.sh tests/integration/signals.sh tests/integration/rules.sh ;;
+	common/spool/figures/*) echo tests/integration/metrics.sh tests/integration/stats.sh tests/integration/cursors.sh ;;
+	common/spool/position/*) echo tests/integration/cursors.sh tests/integration/readers.sh tests/integration/erase.sh ;;
+	common/spool/import*) echo tests/integration/import.sh ;;
+	common/spool/erase*) echo tests/integration/erase.sh ;;
 	common/spool/summary/*) echo tests/integration/summaries.sh ;;
 	common/spool/shared/*) echo tests/integration/metrics.sh tests/integration/signals.sh ;;
 	common/spool/*) echo tests/integration/readers.sh tests/integration/ids.sh tests/integration/each.sh ;;
@@ -62,7 +68,7 @@ scripts_of() {
 }
 
 # steady: of the tests that are read, those that pass without a mutant.
-steady() { awk 'NR == FNR { bad[$1]; next } { name = $0; sub(/.*\//, "", name) } !(name in bad) && !seen[$0]++' unsteady -; }
+steady() { awk 'FILENAME == "unsteady" { bad[$1]; next } { name = $0; sub(/.*\//, "", name) } !(name in bad) && !seen[$0]++' unsteady -; }
 
 run() { HS_BUILD=build timeout -k 5 "$limit" bash tests/lib/run-tests.sh "$@" >log 2>&1; }
 
@@ -95,19 +101,14 @@ verdict() {
 	make_all build/hookspool.cgi build/hookspool-load build/fcgi_raw build/supervise build/deny || { echo 'is not C'; return; }
 	mapfile -t script < <(scripts "$1" | steady)
 	passes "${script[@]}" || { echo 'killed by a script'; return; }
-	mapfile -t unit < <(every_unit | steady)
-	make_all "${unit[@]}" || { echo 'is not C'; return; }
-	passes "${unit[@]}" || { echo 'killed by another unit'; return; }
 	echo SURVIVED
 }
-
-every_unit() { (cd build/unit && printf 'build/unit/%s\n' test_*); }
 
 # all units and the scripts that will be asked, without a mutant
 if [ -n "${UNSTEADY-}" ]; then
 	cp "$UNSTEADY" unsteady || exit 2
 else
-	mapfile -t all < <(every_unit; cut -f 1 chosen | sort -u | while read -r file; do scripts "$file"; done | sort -u)
+	mapfile -t all < <(cut -f 1 chosen | sort -u | while read -r file; do units "$file" && scripts "$file"; done | sort -u)
 	limit=1800 run "${all[@]}"
 	awk '/ FAILED$/ { print $1 }' log | tee unsteady | sed 's/^/fails without a mutant: /'
 fi
