@@ -68,6 +68,24 @@ TEST(the_bound_holds_to_the_byte)
 	hs_buf_free(&b);
 }
 
+TEST(printf_appends_text_of_any_length)
+{
+	struct hs_buf b = { 0 };
+	char fill[1000] = { 0 };
+
+	memset(fill, 'x', sizeof fill - 1);
+	hs_buf_printf(&b, "%s", "");
+	assert_true(hs_buf_ok(&b));
+	assert_int_equal(b.n, 0);
+	hs_buf_printf(&b, "%c", 'a');
+	hs_buf_printf(&b, "%s|%d", fill, 42);
+	assert_true(hs_buf_ok(&b));
+	assert_int_equal(b.n, 1 + 999 + 3);
+	assert_memory_equal(b.p, "axx", 3);
+	assert_memory_equal(b.p + b.n - 4, "x|42", 4);
+	hs_buf_free(&b);
+}
+
 TEST(failure_sticks_until_reset)
 {
 	struct hs_buf b = { .max = 4 };
