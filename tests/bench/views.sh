@@ -26,7 +26,7 @@ make_spool() {
 	mkdir -p "$KEPT" && own "$KEPT" && directory_make && cp "$HS_BUILD/hookspool" "$S/bin/hookspool" || exit 2
 	echo "views.sh: making a spool of $EVENTS events in $KEPT; it is kept for the next time" >&2
 	"$HS_BUILD/bench/make_events" "$EVENTS" | # a commit is never parted, so each segment is an import
-		HOOKSPOOL_CONF=$S/hookspool.conf as_server_user split -l 1500 --filter="'$S/bin/hookspool' import - 2>/dev/null" || exit 2
+		HOOKSPOOL_CONF=$S/hookspool.conf as_server_user split -l 1500 --filter="'$S/bin/hookspool' import - >/dev/null 2>&1" || exit 2
 	hs rotate && hs maintain && hs schema >/dev/null && touch "$KEPT/made-$EVENTS" || exit 2
 }
 
