@@ -179,4 +179,27 @@ TEST(what_is_not_utf8_is_replaced_byte_by_byte)
 	expect_json(HS_SLICE("\xE2\x82!"), HS_SLICE("\"\\ufffd\\ufffd!\""), false);
 }
 
+/* Texts are copied by blocks; a byte must be escaped wherever in a block it is. */
+TEST(a_byte_is_escaped_in_any_place)
+{
+	char text[50], expected[64];
+
+	for (size_t at = 0; at < sizeof text; at++)
+		for (int c = 1; c < 256; c++) {
+			char byte = (char)c;
+			struct hs_buf one = { 0 };
+			bool whole = hs_buf_put_json(&one, hs_slice(&byte, 1));
+			size_t n = one.n - 2; /* without the quotes */
+
+			memset(text, 'x', sizeof text);
+			text[at] = byte;
+			memset(expected, 'x', sizeof expected);
+			expected[0] = '"';
+			memcpy(expected + 1 + at, one.p + 1, n);
+			expected[sizeof text + n] = '"';
+			expect_json(hs_slice(text, sizeof text), hs_slice(expected, sizeof text + n + 1), whole);
+			hs_buf_free(&one);
+		}
+}
+
 TESTS("buf", NULL, NULL)
