@@ -56,7 +56,9 @@ done <<-END
 	11 * HOUR|/hookspool/|401|of a mount below
 	11 * HOUR||401|of no mount
 END
-COOKIE=$(cookie $HOUR /hookspool "${HASH%?}0") ask /feed
+other=0
+[ "${HASH: -1}" != 0 ] || other=1
+COOKIE=$(cookie $HOUR /hookspool "${HASH%?}$other") ask /feed
 is 'a cookie of another password' "$STATUS" 401
 for path in /overview /schema /rejected ''; do
 	COOKIE=$(cookie -1000 /hookspool) ask "$path"
