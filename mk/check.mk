@@ -70,6 +70,10 @@ $(B)/fuzz/fuzz_ship: $(patsubst %.c,$(B)/fuzz/obj/%.o,$(SHIP_PURE) $(filter-out 
 $(B)/fuzz/fuzz_ship: FUZZ_LIBS = -lnats
 $(B)/fuzz/obj/tools/ship/%.o $(B)/fuzz/obj/tests/fuzz/fuzz_ship.o: FUZZ_FLAGS += $(shell pkg-config --cflags libnats)
 
+$(B)/fuzz/fuzz_http: $(FUZZ_HTTP_SRC:%.c=$(B)/fuzz/obj/%.o)
+$(B)/fuzz/fuzz_http: FUZZ_LIBS = -lcurl
+$(B)/fuzz/fuzz_handler: $(B)/fuzz/obj/tools/sink/subprocess.o $(B)/fuzz/obj/tools/sink/ack_tracker.o
+
 $(B)/fuzz/fuzz_%: $(B)/fuzz/obj/tests/fuzz/fuzz_%.o $(FUZZ_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CLANG) $(FUZZ_FLAGS) $^ -o $@ $(FUZZ_LIBS) -ljson-c $(LDLIBS_COMMON)
