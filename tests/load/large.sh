@@ -1,5 +1,6 @@
 #!/bin/bash
-# hookspool load of many columns, many events, long strings and many identifies: within 64 MB. The processor time of twice as many identifies is no more than three times that of the half.
+# hookspool load of many columns, many events, long strings and many identifies: within 64 MB. The processor time of twice
+# as many identifies is no more than three times that of the half.
 # IDENTIFIES is how many there are, of one user and of as many users.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/databases.sh"

@@ -190,7 +190,10 @@ static void disconnect(struct hs_loader *l)
 
 static enum hs_target_result remake(struct hs_loader *l)
 {
-	enum hs_target_result result = hs_catalogue_read(&l->catalogue, l->target);
+	enum hs_target_result result;
+
+	hs_people_forget(l->people);
+	result = hs_catalogue_read(&l->catalogue, l->target);
 
 	if (result != HS_TARGET_OK)
 		return result;
@@ -510,6 +513,7 @@ static int after_failure(struct hs_loader *l, enum hs_target_result result, stru
 {
 	int code;
 
+	hs_people_forget(l->people);
 	if (l->refused_in_a_row > HS_LOADER_REFUSED) {
 		fprintf(stderr, "hookspool %s: %d rows were refused one after another, the last with: %s\n",
 		        l->options->command, HS_LOADER_REFUSED, l->target->message);

@@ -1,5 +1,6 @@
 #include "tools/load/quick_people.h"
 #include "base/array.h"
+#include "tools/load/known_people.h"
 #include "tools/load/row_values.h"
 
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct person {
 	char *as_of;  /* of their row; NULL: none */
 	size_t there; /* rows of theirs in the database, if they have no row of their own */
 	bool quick, found;
+	struct hs_known_person *known; /* NULL: not */
 };
 
 struct hs_quick_people {
@@ -31,6 +33,7 @@ struct hs_quick_people {
 	size_t entries, cap;
 	struct person person[PEOPLE];
 	size_t people;
+	struct hs_known_people known;
 
 	struct hs_row_values values;
 	size_t *place;         /* of a column of `from`: its index in the fold's columns … */
@@ -81,6 +84,7 @@ void hs_quick_people_free(struct hs_quick_people *q)
 	if (q == NULL)
 		return;
 	end_task(q);
+	hs_known_people_forget(&q->known);
 	free(q->entry);
 	hs_row_values_free(&q->values);
 	hs_buf_free(&q->text);
@@ -180,6 +184,29 @@ static enum hs_target_result ask(struct hs_quick_people *q, bool missing)
 	                              q);
 }
 
+/* Finds the people of whom it is known which rows their values are of, unless another loader may add rows. */
+static enum hs_target_result find_known(struct hs_quick_people *q)
+{
+	enum hs_target_result result = HS_TARGET_OK;
+	bool any = false, alone = false;
+
+	for (size_t i = 0; i < q->people; i++) {
+		struct person *p = &q->person[i];
+
+		if (p->found && p->quick)
+			p->known = hs_known_people_find(&q->known, q->task->from, id_of(q, p), p->as_of);
+		any = any || p->known != NULL;
+	}
+	if (any)
+		result = q->target->ops->is_alone(q->target, &alone);
+	if (!any || alone)
+		return result;
+	for (size_t i = 0; i < q->people; i++)
+		q->person[i].known = NULL;
+	hs_known_people_forget(&q->known);
+	return result;
+}
+
 /* --- their rows ------------------------------------------------------------------------ */
 
 /*
@@ -276,7 +303,9 @@ static bool fold_rows(struct hs_quick_people *q, struct person *p)
 		if (!add_rows(q, p->entry + i, left < ROWS ? left : ROWS, p->entries <= ROWS, &p->quick))
 			return false;
 	}
-	if (p->quick && p->found)
+	if (p->quick && p->known != NULL)
+		hs_known_person_thin(p->known, q->fold);
+	else if (p->quick && p->found)
 		p->quick = strcmp(p->as_of, hs_fold_first_key(q->fold)) < 0;
 	return true;
 }
@@ -306,8 +335,12 @@ static enum hs_target_result make_row(struct hs_quick_people *q, struct person *
 
 	if (!fold_rows(q, p))
 		return HS_TARGET_FULL;
+	if (p->known != NULL && strcmp(hs_fold_last_key(q->fold), p->as_of) < 0)
+		how.as_of = p->as_of;
 	if (p->quick)
 		result = hs_fold_end(q->fold, &how, &row) ? put_row(q, p, &row) : HS_TARGET_FULL;
+	if (result == HS_TARGET_OK && p->quick && p->known != NULL && !hs_known_person_update(p->known, q->fold))
+		result = HS_TARGET_FULL;
 	hs_buf_shrink(&q->values.text, HS_ROW_VALUES_KEEP);
 	return result;
 }
@@ -327,6 +360,16 @@ static enum hs_target_result make_rows(struct hs_quick_people *q)
 			result = put_kept(q);
 	}
 	return result == HS_TARGET_OK ? put_kept(q) : result;
+}
+
+void hs_quick_people_note(struct hs_quick_people *q, const struct hs_catalogue_table *from, struct hs_slice id)
+{
+	hs_known_people_note(&q->known, from, id, q->fold);
+}
+
+void hs_quick_people_forget(struct hs_quick_people *q)
+{
+	hs_known_people_forget(&q->known);
 }
 
 /* --- the task ---------------------------------------------------------------------------- */
@@ -389,10 +432,18 @@ static enum hs_target_result put_people(struct hs_quick_people *q)
 	if (result == HS_TARGET_OK)
 		result = ask(q, true);
 	if (result == HS_TARGET_OK)
+		result = find_known(q);
+	if (result == HS_TARGET_OK)
 		result = make_rows(q);
-	for (size_t i = 0; i < q->people && result == HS_TARGET_OK; i++)
-		if (!q->person[i].quick && !q->task->left(q->task->context, id_of(q, &q->person[i])))
+	for (size_t i = 0; i < q->people && result == HS_TARGET_OK; i++) {
+		struct hs_slice id = id_of(q, &q->person[i]);
+
+		if (q->person[i].quick)
+			continue;
+		hs_known_people_drop(&q->known, q->task->from, id);
+		if (!q->task->left(q->task->context, id))
 			result = HS_TARGET_FULL;
+	}
 	return result;
 }
 

@@ -120,6 +120,27 @@ static enum hs_target_result set_position(struct hs_target *t, const struct hs_t
 	return result;
 }
 
+static bool note_other(void *context, const struct hs_slice *value)
+{
+	bool *alone = context;
+
+	*alone = *alone && value[0].p == NULL;
+	return true;
+}
+
+/* Not FOR UPDATE, which would wait for the others; it is the first read that sees a snapshot, which is of now. */
+static enum hs_target_result is_alone(struct hs_target *t, bool *alone)
+{
+	struct hs_mysql *m = hs_mysql_of(t);
+
+	*alone = true;
+	hs_buf_reset(&m->sql);
+	hs_buf_printf(&m->sql, "SELECT 1 FROM `%shookspool_load` WHERE name <> ", t->prefix);
+	hs_mysql_put_text(m, hs_slice_str(t->name));
+	hs_buf_put_slice(&m->sql, HS_SLICE(" LIMIT 1"));
+	return hs_mysql_rows(m, note_other, alone);
+}
+
 /* --- values ------------------------------------------------------------------------------------ */
 
 /* A value of hs_value_fits as MariaDB reads it: a time without its Z, a boolean as a digit. */
@@ -606,6 +627,7 @@ static const struct hs_target_ops ops = {
 	.retype_begin = hs_mysql_retype_begin,
 	.update = update_columns,
 	.retype_end = hs_mysql_retype_end,
+	.is_alone = is_alone,
 	.set_position = set_position,
 	.commit = commit,
 	.rollback = rollback,

@@ -156,6 +156,27 @@ static enum hs_target_result set_position(struct hs_target *t, const struct hs_t
 	return hs_buf_ok(&s->sql) ? hs_sqlite_run(s, hs_sql_string(&s->sql)) : hs_sqlite_out_of_memory(s);
 }
 
+static enum hs_target_result is_alone(struct hs_target *t, bool *alone)
+{
+	struct hs_sqlite *s = hs_sqlite_of(t);
+	sqlite3_stmt *statement;
+	enum hs_target_result result;
+
+	hs_buf_reset(&s->sql);
+	hs_buf_printf(&s->sql, "SELECT 1 FROM \"%shookspool_load\" WHERE name <> ?1 LIMIT 1", t->prefix);
+	result = hs_sqlite_prepare(s, &statement);
+	if (result == HS_TARGET_OK) {
+		int code;
+
+		sqlite3_bind_text(statement, 1, t->name, -1, SQLITE_STATIC);
+		code = sqlite3_step(statement);
+		*alone = code == SQLITE_DONE;
+		result = hs_sqlite_result(s, code);
+	}
+	sqlite3_finalize(statement);
+	return result;
+}
+
 /* --- rows ---------------------------------------------------------------------------------- */
 
 /*
@@ -467,6 +488,7 @@ static const struct hs_target_ops ops = {
 	.retype_begin = hs_sqlite_retype_begin,
 	.update = update,
 	.retype_end = hs_sqlite_retype_end,
+	.is_alone = is_alone,
 	.set_position = set_position,
 	.commit = commit,
 	.rollback = rollback,
