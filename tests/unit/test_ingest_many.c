@@ -175,6 +175,20 @@ TEST(a_refusal_is_one_line_of_the_log)
 	free_stage(s);
 }
 
+TEST(a_long_address_is_cut_in_the_log)
+{
+	struct stage *s = new_stage(OPEN, HS_SLICE(NO_ID));
+	char address[66], cut[68];
+
+	memset(address, 'x', 65);
+	address[65] = '\0';
+	snprintf(cut, sizeof cut, " %.64s: ", address);
+	snprintf(s->param[2], sizeof s->param[2], "REMOTE_ADDR=%s", address);
+	assert_int_equal(serve(s), 400);
+	assert_true(contains(&s->log, cut));
+	free_stage(s);
+}
+
 static void put_wide_event(struct hs_buf *body, unsigned leaves)
 {
 	hs_buf_put_slice(body, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\""));
