@@ -179,7 +179,7 @@ static bool grow_slots(struct hs_field_places *places)
 	places->slots = slots;
 	for (size_t i = 0; i < places->count; i++)
 		places->slot[slot_of(places, (enum hs_family)places->place[i].family,
-		                          hs_slice(places->place[i].field, places->place[i].field_n))] = (uint32_t)i + 1;
+		                     hs_slice(places->place[i].field, places->place[i].field_n))] = (uint32_t)i + 1;
 	return true;
 }
 

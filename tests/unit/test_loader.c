@@ -703,9 +703,10 @@ static void add_any(struct fixture *f, unsigned i)
 	bool fits = i != 484;
 	char text[256];
 
-	snprintf(text, sizeof text,
-	         "\"timestamp\":\"2025-01-01T00:%02u:%02u.000Z\",\"user_id\":\"u%u\",\"traits_t%u\":%u,\"traits_n\":%s%u%s",
-	         second / 60, second % 60, i % 2, trait, i, fits ? "" : "\"x", i, fits ? "" : "\"");
+	snprintf(
+	    text, sizeof text,
+	    "\"timestamp\":\"2025-01-01T00:%02u:%02u.000Z\",\"user_id\":\"u%u\",\"traits_t%u\":%u,\"traits_n\":%s%u%s",
+	    second / 60, second % 60, i % 2, trait, i, fits ? "" : "\"x", i, fits ? "" : "\"");
 	assert_int_equal(add(f, record(f, "identify", i + 1, text)), 0);
 }
 

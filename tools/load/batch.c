@@ -189,6 +189,18 @@ enum hs_result hs_batch_remake(struct hs_batch *b, struct hs_row_maker *maker, s
 	return result == HS_E_MEMORY ? result : HS_OK; /* a damaged line has no rows */
 }
 
+void hs_batch_group_rows(const struct hs_batch *b, size_t *row, size_t *end, size_t tables)
+{
+	for (size_t i = 0; i < b->rows; i++)
+		end[b->row[i].table->index]++;
+	for (size_t i = 1; i < tables; i++)
+		end[i] += end[i - 1];
+	for (size_t i = b->rows; i-- > 0;)
+		row[--end[b->row[i].table->index]] = i;
+	for (size_t i = 0; i < b->rows; i++)
+		end[b->row[i].table->index]++;
+}
+
 bool hs_batch_hash_last(struct hs_batch *batch, struct hs_digest *digest)
 {
 	struct hs_batch_record *last = batch->records == 0 ? NULL : &batch->record[batch->records - 1];

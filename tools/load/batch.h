@@ -75,6 +75,12 @@ enum hs_result hs_batch_add(struct hs_batch *batch, struct hs_row_maker *maker, 
 /* Makes rows and cells of all records anew, for a catalogue that was read again. HS_OK or HS_E_MEMORY. */
 enum hs_result hs_batch_remake(struct hs_batch *batch, struct hs_row_maker *maker, struct hs_catalogue *catalogue);
 
+/*
+ * Sorts the indexes of the rows by table, in order: row[i] for each row, and end[i], zero before, for each of the
+ * catalogue's tables, becomes where those of the i-th table end.
+ */
+void hs_batch_group_rows(const struct hs_batch *batch, size_t *row, size_t *end, size_t tables);
+
 /* Makes the hash of the last line, the only one of a batch that a position needs. False: out of memory. */
 bool hs_batch_hash_last(struct hs_batch *batch, struct hs_digest *digest);
 

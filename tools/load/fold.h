@@ -29,7 +29,7 @@ size_t hs_fold_column_count(const struct hs_fold *fold);
 /* Adds a row: the values of these columns. `fold` is a struct hs_fold. False: out of memory. */
 bool hs_fold_add(void *fold, const struct hs_slice *value);
 
-/* The same, without copies of the values: they must stay as they are until the next hs_fold_begin or hs_fold_again. */
+/* Adds a row without copies of its values: they must stay as they are until the next hs_fold_begin or hs_fold_again. */
 bool hs_fold_lend(struct hs_fold *fold, const struct hs_slice *value);
 
 /* True if each column of `from` has a like one in `to`, so that all values go over as they are. */

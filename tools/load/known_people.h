@@ -39,7 +39,7 @@ void hs_known_people_note(struct hs_known_people *known, const struct hs_catalog
 /* Drops from the fold what comes before the present values. */
 void hs_known_person_thin(const struct hs_known_person *person, struct hs_fold *fold);
 
-/* What is left in the fold is in the person's row now. False: out of memory. */
+/* Notes that what is left in the fold is in the person's row now. False: out of memory. */
 bool hs_known_person_update(struct hs_known_person *person, const struct hs_fold *fold);
 
 #endif

@@ -40,7 +40,7 @@ const struct hs_member *hs_members_find(const struct hs_members *m, struct hs_sl
 /* Sets the value of a name, JSON text, which it copies, and its key, or NULL. False: out of memory. */
 bool hs_members_set(struct hs_members *m, struct hs_slice name, struct hs_slice value, struct hs_row_key *key);
 
-/* The same without a copy of the value, which must stay as it is. */
+/* Sets it without a copy, so the value must stay as it is. It has no key then. */
 bool hs_members_lend(struct hs_members *m, struct hs_slice name, struct hs_slice value);
 
 /* Appends them as a JSON object; nothing if there are none. Errors are the buffer's. */

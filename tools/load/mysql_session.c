@@ -10,9 +10,9 @@
 #include <string.h>
 
 enum {
-	ANSWER_S = 600,   /* for an answer of the server, after which it counts as away */
-	ROW_LOCK_S = 10,  /* for the lock of a row */
-	TABLE_LOCK_S = 1, /* for the lock of a table; the server knows whole seconds only */
+	ANSWER_S = 600,          /* for an answer of the server, after which it counts as away */
+	ROW_LOCK_S = 10,         /* for the lock of a row */
+	TABLE_LOCK_S = 1,        /* for the lock of a table; the server knows whole seconds only */
 	LONG_BYTES = 256 * 1024, /* of a value that is sent in pieces … */
 	PIECE_BYTES = 64 * 1024, /* … of this size */
 };

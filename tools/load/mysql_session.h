@@ -47,7 +47,7 @@ enum hs_target_result hs_mysql_no_memory(struct hs_mysql *m);
 
 /* Runs the statement in m->sql; its result is still to be fetched. */
 enum hs_target_result hs_mysql_run(struct hs_mysql *m);
-/* The same for a statement whose values were put by hs_mysql_put_value; *rows, unless it is NULL, is how many it changed. */
+/* Runs a statement whose values were put by hs_mysql_put_value; *rows, unless it is NULL, is how many it changed. */
 enum hs_target_result hs_mysql_run_values(struct hs_mysql *m, uint64_t *rows);
 /* Runs it, and calls each() with its rows, as they come: it runs no other statement; a false from each() ends with FULL. Values: NULL is p == NULL. */
 enum hs_target_result hs_mysql_rows(struct hs_mysql *m, bool (*each)(void *context, const struct hs_slice *value),
@@ -59,7 +59,7 @@ void hs_mysql_say(struct hs_mysql *m, const char *sql);
 void hs_mysql_put_name(struct hs_mysql *m, const char *name);
 void hs_mysql_put_text(struct hs_mysql *m, struct hs_slice text);
 /*
- * The same for hs_mysql_run_values, until which the text must stay: a long one is ?, and is sent in pieces. False: out
+ * Appends a text for hs_mysql_run_values, until which it must stay: a long one is ?, and is sent in pieces. False: out
  * of memory.
  */
 bool hs_mysql_put_value(struct hs_mysql *m, struct hs_slice text);

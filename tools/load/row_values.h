@@ -17,8 +17,8 @@ struct hs_made_value {
 
 /* Working memory; a zeroed struct is empty. */
 struct hs_row_values {
-	struct hs_buf text;         /* of the values whose text differs from that in the batch's lines … */
-	uint32_t *misfit;           /* … and the cells of a row that go to its _rest */
+	struct hs_buf text; /* of the values whose text differs from that in the batch's lines … */
+	uint32_t *misfit;   /* … and the cells of a row that go to its _rest */
 	size_t misfit_count, misfit_cap;
 	struct hs_made_value *made; /* values in `text`; their slices are set at the end, since `text` moves */
 	size_t mades, made_cap;

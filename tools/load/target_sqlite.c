@@ -14,7 +14,7 @@
 #include <string.h>
 
 enum {
-	LONG_BYTES = 4 << 20, /* of a row */
+	LONG_BYTES = 4 << 20,                                                          /* of a row */
 	OPEN_FLAGS = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, /* the loader is one thread */
 };
 
