@@ -24,19 +24,20 @@ cd "$work" || exit 2
 "$python" tests/mutants/mutate.py choose "$n" "$seed" $(find common cgi -name '*.c' | grep "^${MUTANT_ONLY-}") >chosen || exit 2
 echo "seed $seed"
 
-# units FILE: the module's own, then those that include its header, at most four.
+# units FILE: the module's own, then those that call its functions most, then those that include its header; six at most.
 units() {
-	local name=${1##*/} header
+	local name=${1##*/} header calls
 	name=${name%.c}
 	header=${1#common/}
 	header=${header%.c}.h
+	calls=$(sed -nE 's/^[a-z].*[ *](hs_[a-z0-9_]+)\(.*/\1\\(/p' "$1" | sort -u | paste -sd '|')
 	{
 		ls "tests/unit/test_$name.c" 2>/dev/null
+		[ -z "$calls" ] || grep -cE "$calls" tests/unit/*.c | grep -v ':0$' | sort -t : -k 2,2rn | cut -d : -f 1
 		grep -l "\"$header\"" tests/unit/*.c
-		# a part of a module, such as reader_open_segment.c, and what only others include
-		ls "tests/unit/test_${name%%_*}.c" 2>/dev/null
-		grep -lE "$(sed -nE 's/^[a-z].*[ *](hs_[a-z0-9_]+)\(.*/\1\\(/p' "$1" | sort -u | paste -sd '|')" tests/unit/*.c
-	} | awk '!seen[$0]++' | head -4 | sed 's|tests/unit/\(.*\).c|build/unit/\1|'
+		# a part of a module, such as reader_open_segment.c or rule_lines.c
+		ls tests/unit/test_"${name%%_*}"{,s,_*}.c 2>/dev/null
+	} | awk '!seen[$0]++' | head -6 | sed 's|tests/unit/\(.*\).c|build/unit/\1|'
 }
 
 # scripts FILE: those with its name, and those of its room.
