@@ -47,7 +47,7 @@ scripts_of() {
 	name=${name%.c}
 	for base in "$name" "${name%%_*}"; do ls "tests/integration/$base.sh" 2>/dev/null; done
 	case $1 in
-	cgi/http/console/*) echo tests/integration/console.sh tests/integration/console_sessions.sh ;;
+	cgi/http/console/* | cgi/http/page_answer*) echo tests/integration/console.sh tests/integration/console_sessions.sh ;;
 	cgi/http/sdk_script*) echo tests/integration/script.sh ;;
 	cgi/http/direct* | cgi/http/cors* | cgi/http/sdk*) echo tests/integration/direct.sh tests/integration/direct_refusals.sh ;;
 	cgi/server/*) echo tests/integration/records.sh tests/integration/signals.sh tests/integration/slow.sh tests/integration/idle.sh ;;
@@ -56,6 +56,7 @@ scripts_of() {
 	common/config/*) echo tests/integration/check.sh tests/integration/signals.sh tests/integration/rules.sh ;;
 	common/spool/figures/*) echo tests/integration/metrics.sh tests/integration/stats.sh tests/integration/cursors.sh ;;
 	common/spool/position/*) echo tests/integration/cursors.sh tests/integration/readers.sh tests/integration/erase.sh ;;
+	common/spool/file/*) echo tests/integration/readers.sh tests/integration/import.sh tests/integration/ids.sh ;;
 	common/spool/import*) echo tests/integration/import.sh ;;
 	common/spool/erase*) echo tests/integration/erase.sh ;;
 	common/spool/summary/*) echo tests/integration/summaries.sh ;;

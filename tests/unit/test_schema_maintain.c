@@ -3,6 +3,8 @@
 #include "schema/schema_file.h"
 #include "tests/lib/temp_spool.h"
 
+#include <errno.h>
+
 /* The records that the catalogue's file has. */
 static uint64_t counted(void)
 {
@@ -54,6 +56,26 @@ TEST(a_file_from_the_future_is_old)
 	wrap_clock(-3600000, 0);
 	count_for(60000);
 	assert_int_equal(counted(), 3);
+}
+
+/* Both the file and its folder. */
+TEST(what_cannot_be_synced_is_an_error)
+{
+	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC };
+	static const enum hs_result results[] = { HS_E_SYNC, HS_E_IO };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct hs_schema schema = { 0 };
+
+		put(i == 0 ? "a" : "b");
+		open_reader();
+		wrap_fail(calls[i], 1, 1, EIO);
+		assert_result(hs_schema_advance(s.reader, &(struct hs_schema_work){ 0 }, &schema), results[i]);
+		hs_schema_free(&schema);
+		wrap_reset();
+	}
+	count_for(0);
+	assert_int_equal(counted(), 2);
 }
 
 FIXTURE(end)
