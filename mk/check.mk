@@ -53,7 +53,7 @@ test-monitor: tests-built
 
 FUZZ_SECONDS ?= 600
 # The console reads a spool by itself; a target that has requests does without it.
-FUZZ_SRC = $(COMMON) $(filter-out cgi/http/console/%,$(CGI_PURE)) tests/fuzz/no_console.c tools/probe/response_verdict.c
+FUZZ_SRC = $(COMMON) $(filter-out cgi/http/console/%,$(CGI_PURE)) cgi/http/console/session_file.c tests/fuzz/no_console.c tools/probe/response_verdict.c
 FUZZ_OBJ = $(FUZZ_SRC:%.c=$(B)/fuzz/obj/%.o)
 FUZZ_FLAGS = -g -O1 -std=c11 $(CPPFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 .PHONY: fuzz fuzzers
@@ -65,9 +65,18 @@ $(B)/fuzz/obj/%.o: %.c
 	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -MMD -MP -c $< -o $@
 FUZZ_CC ?= $(CLANG)
 
+# What a target needs besides.
+$(B)/fuzz/fuzz_ship: $(patsubst %.c,$(B)/fuzz/obj/%.o,$(SHIP_PURE) $(filter-out %/engine_nats_info.c,$(SHIP_NATS)))
+$(B)/fuzz/fuzz_ship: FUZZ_LIBS = -lnats
+$(B)/fuzz/obj/tools/ship/%.o $(B)/fuzz/obj/tests/fuzz/fuzz_ship.o: FUZZ_FLAGS += $(shell pkg-config --cflags libnats)
+
+$(B)/fuzz/fuzz_http: $(FUZZ_HTTP_SRC:%.c=$(B)/fuzz/obj/%.o)
+$(B)/fuzz/fuzz_http: FUZZ_LIBS = -lcurl
+$(B)/fuzz/fuzz_handler: $(B)/fuzz/obj/tools/sink/subprocess.o $(B)/fuzz/obj/tools/sink/ack_tracker.o
+
 $(B)/fuzz/fuzz_%: $(B)/fuzz/obj/tests/fuzz/fuzz_%.o $(FUZZ_OBJ)
 	$(call say,LINK,$@)
-	$(Q)$(CLANG) $(FUZZ_FLAGS) $^ -o $@ -ljson-c $(LDLIBS_COMMON)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) $^ -o $@ $(FUZZ_LIBS) -ljson-c $(LDLIBS_COMMON)
 -include $(shell find $(B)/fuzz/obj -name '*.d' 2>/dev/null)
 
 fuzz:

@@ -10,7 +10,9 @@ TESTLIB := $(filter-out $(patsubst %,tests/lib/%.c,$(TEST_PROGRAMS)),$(sort $(wi
 UNIT := $(filter-out $(if $(filter no,$(NATS)),tests/unit/test_ship_engine%),$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT))
 TEST_BIN := $(addprefix $(B)/,$(TEST_PROGRAMS))
-FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,%,$(filter-out $(if $(filter no,$(NATS)),%/fuzz_ship.c) $(if $(filter no,$(CURL)),%/fuzz_http.c), \
+    $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_HTTP_SRC = tools/probe/http.c tools/report/terminal.c $(addprefix tools/sink/,ack_tracker.c http_posts.c segment_shape.c sink_http.c)
 .PHONY: test units run-tests tests-built asan
 
 test:
@@ -64,6 +66,12 @@ replay: $(REPLAY)
 PROGRAMS += $(REPLAY)
 $(REPLAY): $(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(call obj,tests/fuzz/replay.c tools/probe/response_verdict.c $(CGI_PURE)) $(WEB_OBJ) $(B)/libhookspool.a
 $(REPLAY): LIBS = -ljson-c $(LDLIBS_COMMON)
+$(B)/replay/fuzz_http: $(call obj,$(FUZZ_HTTP_SRC))
+$(B)/replay/fuzz_http: LIBS = -lcurl -ljson-c $(LDLIBS_COMMON)
+$(B)/replay/fuzz_handler: $(call obj,tools/sink/subprocess.c tools/sink/ack_tracker.c)
+$(B)/replay/fuzz_ship: $(call obj,$(SHIP_PURE) $(filter-out %/engine_nats_info.c,$(SHIP_NATS)))
+$(B)/replay/fuzz_ship: LIBS = -lnats -ljson-c $(LDLIBS_COMMON)
+$(call obj,tests/fuzz/fuzz_ship.c): MORE_CFLAGS = $(shell pkg-config --cflags libnats)
 
 ## make scalar     the tests of what uses vector instructions, without them
 SCALAR := $(addprefix $(B)/scalar/unit/test_,timestamp event flatten dedup_key json json_elements json_strings record_fields \

@@ -6,11 +6,9 @@
 
 struct hs_record_fields hs_record_fields_of(struct hs_slice line)
 {
-	struct hs_record_fields walk = { line.p, line.p + line.n };
-
 	if (line.n < 2 || line.p[0] != '{')
-		walk.p = walk.end;
-	return walk;
+		return (struct hs_record_fields){ line.p, line.p }; /* which may be NULL */
+	return (struct hs_record_fields){ line.p, line.p + line.n };
 }
 
 /* p is after a backslash: true if the escape is complete, as hs_json_unescape needs it. */

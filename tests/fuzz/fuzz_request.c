@@ -6,107 +6,17 @@
  * An X-Signature of @SECRET is replaced by the MAC of the body, so that a changed body can
  * still be authenticated.
  */
-#include "base/log.h"
-#include "cgi/http/router.h"
+#include "tests/fuzz/fake_exchange.h"
 #include "tests/fuzz/oracle.h"
-
-enum { PARAMS_MAX = 64 };
 
 static const char *const secrets[] = { "s3cret", NULL };
 static const struct oracle_entry keys[] = { { "k3y", "acme" }, { "0ld", NULL }, { NULL, NULL } };
 static const char signature_is[] = "HTTP_X_SIGNATURE=";
 
-struct fake {
-	struct hs_transport transport;
-	char *params[PARAMS_MAX + 1];
+struct signed_fake {
+	struct fake f;
 	char signature[sizeof signature_is + ORACLE_MAC_TEXT];
-	struct hs_slice body, whole; /* what is left to read; all of it */
-	struct hs_buf head, answer;
-	int finished, ended, appended;
 };
-
-static char *const *fake_params(struct hs_transport *g)
-{
-	return ((struct fake *)g)->params;
-}
-
-static long fake_read(struct hs_transport *g, char *to, size_t n, int64_t deadline_ms)
-{
-	struct fake *f = (struct fake *)g;
-	size_t got = f->body.n < n ? f->body.n : n;
-
-	(void)deadline_ms;
-	if (got > 0)
-		memcpy(to, f->body.p, got);
-	f->body.p += got;
-	f->body.n -= got;
-	return (long)got;
-}
-
-static bool fake_write(struct hs_transport *g, struct hs_slice head, struct hs_slice body)
-{
-	struct fake *f = (struct fake *)g;
-
-	hs_buf_put_slice(&f->head, head);
-	hs_buf_put_slice(&f->answer, body);
-	return true;
-}
-
-static void fake_finish(struct hs_transport *g)
-{
-	((struct fake *)g)->finished++;
-}
-
-static void fake_ended(void *context)
-{
-	((struct fake *)context)->ended++;
-}
-
-static void check_lines(struct hs_slice lines)
-{
-	while (lines.n > 0) {
-		const char *newline = memchr(lines.p, '\n', lines.n);
-		size_t n = newline == NULL ? 0 : (size_t)(newline - lines.p) + 1;
-
-		MUST(n > 0);
-		fuzz_check_line(hs_slice(lines.p, n));
-		lines.p += n;
-		lines.n -= n;
-	}
-}
-
-static enum hs_result keep(void *self, const struct hs_append *append)
-{
-	struct fake *f = self;
-	size_t sum = 0;
-
-	f->appended++;
-	check_lines(append->records);
-	check_lines(append->rejected);
-	for (size_t i = 0; i < append->count; i++)
-		sum += append->record[i].n;
-	MUST(sum == append->records.n);
-	*append->duplicate = 0;
-	return HS_OK;
-}
-
-static void post(void *self, struct hs_post *post)
-{
-	MUST(post->append.rejected.n == 0 && post->append.records.n <= HS_POST_BYTES);
-	post->done(post, keep(self, &post->append));
-}
-
-static enum hs_result health(void *self, bool *catching_up)
-{
-	(void)self;
-	(void)catching_up;
-	return HS_OK;
-}
-
-static int64_t now(void)
-{
-	return 1795428900123;
-}
 
 /* Cuts the head off: lines up to an empty one. Returns the memory of the strings. */
 static char *take_params(struct fake *f, struct hs_slice *text)
@@ -134,28 +44,19 @@ static char *take_params(struct fake *f, struct hs_slice *text)
 }
 
 /* HTTP_X_SIGNATURE=@s3cret becomes the signature of a sender with that secret. */
-static void sign(struct fake *f)
+static void sign(struct signed_fake *signer)
 {
+	struct fake *f = &signer->f;
+
 	for (char **p = f->params; *p != NULL; p++) {
 		size_t n = sizeof signature_is - 1;
 
 		if (strncmp(*p, signature_is, n) != 0 || (*p)[n] != '@')
 			continue;
-		memcpy(f->signature, signature_is, n);
-		oracle_mac(*p + n + 1, f->whole, f->signature + n);
-		*p = f->signature;
+		memcpy(signer->signature, signature_is, n);
+		oracle_mac(*p + n + 1, f->whole, signer->signature + n);
+		*p = signer->signature;
 	}
-}
-
-/* The value of the first variable of that name, or NULL. */
-static const char *param(const struct fake *f, const char *name)
-{
-	size_t n = strlen(name);
-
-	for (char *const *p = f->params; *p != NULL; p++)
-		if (strncmp(*p, name, n) == 0 && (*p)[n] == '=')
-			return *p + n + 1;
-	return NULL;
 }
 
 /* True if the request may be kept. The auth mode is either. */
@@ -240,30 +141,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				   "[keys]\nacme = k3y\nold = revoked:0ld\n";
 	struct hs_settings_error error;
 	struct hs_settings *s = hs_settings_new("fuzz", HS_SLICE(conf), NULL, &error);
-	struct fake f = { .transport = { .params = fake_params,
-		                         .read = fake_read,
-		                         .write = fake_write,
-		                         .finish = fake_finish,
-		                         .reads_past_length = true } };
-	struct hs_store_ops store = {
-		.self = &f, .append = keep, .post = post, .health = health, .now = now, .now_monotonic = now
-	};
-	struct hs_scratch *r = hs_scratch_new(&store, 1);
-	struct hs_exchange *v = hs_exchange_new(&f.transport, fake_ended, &f);
+	struct signed_fake request = { 0 };
+	struct fake *f = &request.f;
 	struct hs_slice text = hs_slice((const char *)data, size);
-	char *head = take_params(&f, &text);
+	char *head = take_params(f, &text);
 
 	hs_log_level(HS_LOG_ERROR);
-	MUST(s != NULL && r != NULL && v != NULL);
-	f.body = f.whole = text;
-	sign(&f);
-	hs_serve(r, v, s);
-	check_answer(&f);
-	hs_scratch_free(r);
-	hs_exchange_free(v);
+	f->body = f->whole = text;
+	sign(&request);
+	fake_serve(f, s);
+	check_answer(f);
 	hs_settings_free(s);
-	hs_buf_free(&f.head);
-	hs_buf_free(&f.answer);
+	hs_buf_free(&f->head);
+	hs_buf_free(&f->answer);
 	free(head);
 	return 0;
 }

@@ -9,13 +9,7 @@
 #include "spool/position/cursor.h"
 #include "spool/read/reader.h"
 #include "spool/spool.h"
-#include "tests/fuzz/fuzz.h"
-
-#include <fcntl.h>
-#include <ftw.h>
-#include <limits.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "tests/fuzz/temp_folder.h"
 
 #define STAMP "-20261123T101500.123Z-00000"
 
@@ -36,58 +30,11 @@ static const char *const names[] = {
 	".hookspool/spool",
 };
 
-static char spool_dir[PATH_MAX];
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
-{
-	(void)st;
-	(void)kind;
-	(void)where;
-	return remove(path);
-}
-
-static void remove_spool(void)
-{
-	nftw(spool_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-static void make_dir(const char *below)
-{
-	char path[PATH_MAX];
-
-	MUST((size_t)snprintf(path, sizeof path, "%s%s", spool_dir, below) < sizeof path);
-	MUST(mkdir(path, 0700) == 0);
-}
-
-static void make_spool(void)
-{
-	if (spool_dir[0] == '\0') {
-		/* in memory, if there is a file system there: each run syncs dozens of files */
-		const char *above = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-
-		snprintf(spool_dir, sizeof spool_dir, "%s/hookspool-fuzz.XXXXXX", above);
-		MUST(mkdtemp(spool_dir) != NULL);
-		atexit(remove_spool);
-	}
-	remove_spool();
-	make_dir("");
-	make_dir("/.hookspool");
-	make_dir("/.hookspool/cursors");
-}
-
 static void put_file(struct hs_slice name, struct hs_slice text)
 {
-	char path[2 * PATH_MAX];
-	int fd;
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		if (!hs_slice_eq(name, hs_slice_str(names[i])))
-			continue;
-		snprintf(path, sizeof path, "%s/%s", spool_dir, names[i]);
-		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-		MUST(fd >= 0 && write(fd, text.p, text.n) == (ssize_t)text.n);
-		close(fd);
-	}
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (hs_slice_eq(name, hs_slice_str(names[i])))
+			fuzz_folder_put(names[i], text);
 }
 
 /* Takes the next section off the input. */
@@ -175,11 +122,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct hs_spool *spool;
 
 	hs_log_level(HS_LOG_ERROR);
-	make_spool();
+	fuzz_folder_begin();
 	while (next_section(&rest, &name, &text))
 		put_file(name, text);
 	snprintf(settings_text, sizeof settings_text, "spool_dir = %s\nauth = none\nmin_free = 0\ndedup_window = 0\n",
-	         spool_dir);
+	         fuzz_folder);
 	settings = hs_settings_new("fuzz.conf", hs_slice_str(settings_text), NULL, &error);
 	MUST(settings != NULL);
 	spool = hs_spool_new(settings);

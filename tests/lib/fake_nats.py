@@ -99,7 +99,7 @@ class Stream:
         if "last_by_subj" in request:
             sequences = reversed(sequences)
         elif subjects:
-            sequences = range(request["seq"], len(self.messages) + 1)
+            sequences = range(1 if self.options.goes_back else request["seq"], len(self.messages) + 1)
         else:
             sequences = [request["seq"]]
         for sequence in sequences:
@@ -186,7 +186,7 @@ class Connection(threading.Thread):
             if subject.startswith("$JS.API.STREAM."):
                 verb, _, name = subject[len("$JS.API.STREAM."):].rpartition(".")
                 answer = self.stream.api(verb, body[head:]) if name == self.stream.name else {"error": error(10059)}
-                self.send(self.packet(reply, json.dumps(answer).encode()))
+                self.send(self.packet(reply, json.dumps(answer).encode()) * (2 if self.stream.options.replies_twice else 1))
             elif self.stream.options.missing:
                 self.send(self.packet(reply, b"", b"NATS/1.0 503\r\n\r\n"))
             else:
@@ -225,6 +225,8 @@ def main():
     parser.add_argument("--max-payload", type=int, default=1048576)
     parser.add_argument("--missing", action="store_true", help="there is no stream until it is created")
     parser.add_argument("--behind", type=int, default=0, help="so often a former leader tells the stream's state")
+    parser.add_argument("--replies-twice", action="store_true", help="each reply to a question comes twice")
+    parser.add_argument("--goes-back", action="store_true", help="the message from a sequence on is always the first one")
     parser.add_argument("--dump", help="a file that gets the data of what is stored")
     parser.add_argument("--port", type=int, default=0)
     stream = Stream(parser.parse_args())

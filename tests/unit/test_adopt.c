@@ -199,20 +199,37 @@ static void with_anna(bool suppressed)
 	restart();
 }
 
+/* The list, or the salt without which nobody is found in it: gone, cut, or no text of ours. */
 TEST(a_list_that_is_lost_is_503)
 {
-	for (int how = 0; how < 3; how++) {
+	static const struct {
+		const char *file;
+		int cut; /* to so many bytes; -1: removed */
+		const char *text;
+		unsigned lost;
+	} damage[] = {
+		{ ".hookspool/suppressed", -1, NULL, HS_LOSS_SUPPRESSED },
+		{ ".hookspool/suppressed", 0, NULL, HS_LOSS_SUPPRESSED },
+		{ ".hookspool/suppressed", 8 + 15, NULL, HS_LOSS_SUPPRESSED },
+		{ ".hookspool/salt", -1, NULL, HS_LOSS_SALT },
+		{ ".hookspool/salt", 31, NULL, HS_LOSS_SALT },
+		{ ".hookspool/salt", 0, "0123456789abcdef0123456789abcdeF", HS_LOSS_SALT },
+	};
+
+	for (size_t i = 0; i < sizeof damage / sizeof *damage; i++) {
+		const char *file = damage[i].file;
+
 		with_anna(true);
-		if (how == 0)
-			spooldir_unlink(&s.d, ".hookspool/suppressed");
-		else if (how == 1)
-			spooldir_cut(&s.d, ".hookspool/suppressed", 0);
+		if (damage[i].cut < 0)
+			spooldir_unlink(&s.d, file);
 		else
-			spooldir_unlink(&s.d, ".hookspool/salt");
+			spooldir_cut(&s.d, file, damage[i].cut);
+		if (damage[i].text != NULL)
+			spooldir_write(&s.d, file, hs_slice_str(damage[i].text));
 		assert_int_equal(append("b"), HS_E_SUPPRESSED);
 		assert_int_equal(hs_spool_health(s.spool, NULL), HS_E_SUPPRESSED);
-		assert_int_equal(lost(), how < 2 ? HS_LOSS_SUPPRESSED : HS_LOSS_SALT);
-		assert_false(spooldir_exists(&s.d, ".hookspool/salt") && how == 2);
+		assert_int_equal(lost(), damage[i].lost);
+		assert_int_equal(spooldir_exists(&s.d, file), damage[i].cut >= 0); /* none is made in its place */
 		assert_true(adopt(HS_ADOPT_LEAVE, false).lost != 0);
 		assert_int_equal(append("b"), HS_E_SUPPRESSED);
 		assert_true(adopt(HS_ADOPT_LEAVE, true).lost != 0);

@@ -173,6 +173,25 @@ TEST(tries_of_the_future_are_over)
 	assert_int_equal(try_at("a", NOW), 0);
 }
 
+/* The check sum is that of the key alone: a damaged time must lock nobody out. */
+TEST(tries_of_a_damaged_time_are_over)
+{
+	enum { ENTRY = 24, SINCE = 8 + 2 * HS_SHA256_BYTES + 8, TRIES = 512 };
+	const int64_t time[] = { INT64_MIN, INT64_MIN + NOW, -1, 0, INT64_MAX };
+	int fd;
+
+	for (size_t k = 0; k < sizeof time / sizeof *time; k++) {
+		for (int i = 0; i < HS_SESSION_TRIES; i++)
+			try_at("a", NOW);
+		fd = hs_io_open(temp.fd, ".hookspool/run/console");
+		for (uint64_t i = 0; i < TRIES; i++)
+			assert_int_equal(hs_io_write_at(fd, (const char *)&time[k], sizeof time[k], SINCE + i * ENTRY),
+			                 0);
+		hs_io_close(fd);
+		assert_int_equal(try_at("a", NOW), 0);
+	}
+}
+
 TEST(the_right_password_forgives)
 {
 	struct hs_session_file *file;

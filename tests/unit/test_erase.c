@@ -422,6 +422,10 @@ TEST(damaged_plan)
 	spooldir_add(&s.d, ".hookspool/erase-plan-1", HS_SLICE("{\"plan\":1,\"people\":2}\n"));
 	assert_result(erase("a", false, &done), HS_E_IO);
 	assert_all("a/1 b/2");
+	/* the check of no lines: the plan has lost its people */
+	spooldir_write(&s.d, ".hookspool/erase-plan-1", HS_SLICE("{\"check\":\"0000000000000000\"}\n"));
+	assert_result(erase("a", false, &done), HS_E_IO);
+	assert_all("a/1 b/2");
 	spooldir_unlink(&s.d, ".hookspool/erase-plan-1");
 	spooldir_add(&s.d, ".hookspool/erase-plan-new", HS_SLICE("{\"plan"));
 	assert_int_equal(problems(), 1);

@@ -68,6 +68,22 @@ TEST(from_any_position)
 		}
 }
 
+/* A damaged cursor: an offset is nothing without its segment. */
+TEST(an_offset_in_no_segment_is_the_start)
+{
+	enum hs_fit fit;
+
+	make("rotate_min_gap = 0\n");
+	seal("a b");
+	put("c");
+	for (int pass = 0; pass < 2; pass++, maintain()) {
+		open_reader();
+		assert_int_equal(hs_reader_fit(s.reader, (struct hs_position){ .offset = 30, .edit = 2 }, &fit), HS_OK);
+		assert_int_equal(fit, HS_FIT);
+		assert_read("a b c");
+	}
+}
+
 TEST(through_rotations)
 {
 	char word[16], want[512] = "";

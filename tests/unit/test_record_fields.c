@@ -27,6 +27,15 @@ static const char *walk(struct hs_slice line)
 	return out.p;
 }
 
+/* For the sanitizers: there is nothing to add to. */
+TEST(no_line_has_no_fields)
+{
+	struct hs_record_fields walk = hs_record_fields_of(HS_SLICE_NONE);
+	struct hs_record_field field;
+
+	assert_false(hs_record_field_next(&walk, &field));
+}
+
 TEST(names_and_values)
 {
 	assert_string_equal(walk(HS_SLICE("{\"type\":\"track\",\"n\":39.950,\"t\":true,\"z\":null,\"e\":\"\"}")),

@@ -189,6 +189,31 @@ static int erase_b(void *context)
 
 /* After a kill before any call there is one file or the other, the journal knows which, and the edit
  * can be repeated. */
+/* Ranges that do not ascend would lead to a place before the file, or after it. */
+TEST(ranges_that_nobody_wrote_lead_nowhere)
+{
+	static const char *const ranges[] = { "9,90,0,5", "9,9,12,1", "1,18446744073709551615", "1,2,3",
+		                              "1,x",      "1",        "18446744073709551616,1", "9,90,100,5}" };
+
+	for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+		struct hs_position p = { .number = 1, .offset = 200 };
+		char text[512];
+
+		make_segment("", "a b c");
+		snprintf(text, sizeof text,
+		         "{\"segment\":1,\"edit\":1,\"file\":\"%s\",\"inode\":[3,9],\"size\":[700,400],"
+		         "\"removed\":[%s]}\n{\"segment\":1,\"edit\":1,\"done\":true}\n",
+		         spooldir_name(&s.d, "events-", 0), ranges[i]);
+		spooldir_write(&s.d, ".hookspool/edits", hs_slice_str(text));
+		assert_result(hs_rewrite_log_share(rewrites), HS_OK);
+		assert_int_equal(hs_rewrite_log_number(rewrites, 1), 1);
+		if (hs_rewrite_log_translate(rewrites, &p) != HS_E_IO)
+			fail_msg("[%s] leads to %llu", ranges[i], (unsigned long long)p.offset);
+		hs_rewrite_log_release(rewrites);
+		close_all(NULL);
+	}
+}
+
 TEST(a_kill_leaves_one_file_or_the_other)
 {
 	unsigned nth, undone = 0, done = 0;

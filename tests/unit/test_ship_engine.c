@@ -576,6 +576,52 @@ NATS_FAKE_TEST(the_state_of_a_former_leader_is_not_trusted)
 	hs_engine_close(e);
 }
 
+/* As after a change of leaders, when both answer. */
+NATS_FAKE_TEST(a_reply_that_comes_twice_counts_once)
+{
+	struct hs_engine *e = open_fake("--replies-twice");
+	struct hs_engine_asked asked;
+
+	for (uint64_t n = 1; n <= 5; n++)
+		expect(e, n, HS_ANSWER_STORED, 0);
+	asked = ask(e);
+	assert_string_equal(asked.failure.why, "");
+	assert_int_equal(asked.count, 5);
+	for (uint64_t n = 1; n <= 5; n++)
+		assert_true(has(&asked, n));
+	hs_engine_asked_free(&asked);
+	hs_engine_close(e);
+}
+
+NATS_FAKE_TEST(a_server_that_goes_back_is_not_asked_for_ever)
+{
+	struct hs_engine *e = open_fake("--goes-back");
+	struct hs_engine_asked asked;
+
+	expect(e, 1, HS_ANSWER_STORED, 0);
+	expect(e, 2, HS_ANSWER_STORED, 0);
+	asked = ask(e);
+	assert_true(asked.failed);
+	assert_int_equal(asked.failure.code, EX_TEMPFAIL);
+	assert_non_null(strstr(asked.failure.why, "answers with message 1 when asked for 2"));
+	hs_engine_close(e);
+}
+
+NATS_FAKE_TEST(a_message_that_says_more_than_there_is_has_none_after_it)
+{
+	struct hs_engine *e = open_fake("");
+	struct hs_engine_asked asked;
+
+	assert_int_equal(send_with(e, 1, "acme/1", UINT64_MAX), HS_SENT);
+	answer(e);
+	asked = ask(e);
+	assert_string_equal(asked.failure.why, "");
+	assert_true(asked.any && asked.done.stored_at == UINT64_MAX);
+	assert_int_equal(asked.count, 0);
+	hs_engine_asked_free(&asked);
+	hs_engine_close(e);
+}
+
 NATS_FAKE_TEST(a_connection_without_any_answer_is_given_up)
 {
 	int64_t begin_ms = hs_io_now_monotonic();

@@ -78,12 +78,30 @@ static bool take_header(struct hs_slice line, const char *name, char *to, size_t
 	return true;
 }
 
+bool hs_http_accepts_line(struct hs_slice line)
+{
+	size_t i = 5;
+
+	if (line.n < i || strncasecmp(line.p, "HTTP/", i) != 0)
+		return true;
+	while (i < line.n && (hs_is_digit(line.p[i]) || line.p[i] == '.'))
+		i++;
+	if (i == 5 || line.n - i < 4 || line.p[i] != ' ')
+		return false;
+	for (size_t digit = i + 1; digit < i + 4; digit++)
+		if (!hs_is_digit(line.p[digit]))
+			return false;
+	return line.p[i + 1] != '0' && (line.n == i + 4 || strchr(" \r\n", line.p[i + 4]) != NULL);
+}
+
 static size_t on_header(char *p, size_t size, size_t n, void *context)
 {
 	struct hs_http_answer *answer = context;
 	struct hs_slice line = hs_slice(p, size * n);
 	char date[64];
 
+	if (!hs_http_accepts_line(line))
+		return 0; /* CURLE_WRITE_ERROR */
 	if (take_header(line, "Date", date, sizeof date))
 		answer->date_ms = (int64_t)curl_getdate(date, NULL) * 1000;
 	else if (take_header(line, "Access-Control-Allow-Origin", answer->allow_origin, sizeof answer->allow_origin))
@@ -407,6 +425,10 @@ enum hs_http_result hs_http_send(struct hs_http *h, const struct hs_http_request
 	if (set_up(h, request, url, headers, answer))
 		code = curl_easy_perform(h->curl);
 	curl_slist_free_all(headers);
+	if (code == CURLE_WRITE_ERROR) { /* of on_header */
+		h->why[0] = '\0';
+		code = CURLE_WEIRD_SERVER_REPLY;
+	}
 	if (code != CURLE_OK)
 		return explain(h, url, code);
 	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);

@@ -63,6 +63,12 @@ enum hs_http_result hs_http_send(struct hs_http *h, const struct hs_http_request
                                  struct hs_http_answer *answer);
 void hs_http_answer_free(struct hs_http_answer *answer);
 
+/*
+ * False: a line that begins like a status line (RFC 9112, 4), and is none. libcurl takes that for status 200, so whoever
+ * receives header lines from it must ask, and end the request. Any other line is true.
+ */
+bool hs_http_accepts_line(struct hs_slice line);
+
 /* Why the last request got no answer: one line, with the remedy. Valid until the next request. */
 const char *hs_http_error(const struct hs_http *h);
 

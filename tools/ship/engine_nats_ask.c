@@ -126,7 +126,9 @@ static int read_last(struct hs_requests *r, struct hs_engine_asked *asked, struc
 		asked->sequence = last.sequence;
 		if (last.id.n < sizeof asked->id)
 			snprintf(asked->id, sizeof asked->id, "%.*s", (int)last.id.n, last.id.n > 0 ? last.id.p : "");
-		code = hs_requests_range(r, last.places.stored_at + 1, last.sequence, add_place, &places, failure);
+		if (last.places.stored_at < last.sequence) /* it may be any number: somebody else can write there */
+			code =
+			    hs_requests_range(r, last.places.stored_at + 1, last.sequence, add_place, &places, failure);
 	}
 	hs_buf_free(&last.headers);
 	return code;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+static const uint64_t NO_REQUEST = UINT64_MAX;
+
 enum { LANES = 128, NO_STREAM = 10059, NO_MESSAGE = 10037, NO_PEERS = 10005 };
 
 /* --- requests and replies ---------------------------------------------------------------------------- */
@@ -216,23 +218,36 @@ static void next_body(const struct hs_requests *r, uint64_t from, char body[stat
 	snprintf(body, HS_NATS_SUBJECT_MAX * 2, "{\"seq\":%" PRIu64 ",\"next_by_subj\":\"%s\"}", from, subjects);
 }
 
+/* A server that goes back would be asked for ever. */
+static int check_from(const struct hs_stored *stored, uint64_t from, struct hs_engine_failure *failure)
+{
+	if (stored->sequence >= from)
+		return 0;
+	return hs_engine_fail(failure, EX_TEMPFAIL,
+	                      "the server answers with message %" PRIu64 " when asked for %" PRIu64 " or a later one",
+	                      stored->sequence, from);
+}
+
 int hs_requests_next(struct hs_requests *r, uint64_t from, struct hs_stored *stored, struct hs_engine_failure *failure)
 {
 	char body[HS_NATS_SUBJECT_MAX * 2];
+	int code;
 
 	next_body(r, from, body);
-	return get(r, hs_slice_str(body), stored, failure);
+	code = get(r, hs_slice_str(body), stored, failure);
+	return code != 0 || stored->sequence == 0 ? code : check_from(stored, from, failure);
 }
 
 /* --- many at once -------------------------------------------------------------------------------------------- */
 
 /*
  * A range is cut into lanes of equal length, and each lane walks from one message of this receiver to the next, so
- * that a request is under way in each. A lane ends with the first message beyond it.
+ * that a request is under way in each. A lane ends with the first message beyond it. A reply may come twice: only
+ * the first is taken.
  */
 struct lane {
-	uint64_t next, end; /* [next, end) */
-	uint64_t number;    /* of its request */
+	uint64_t next, last; /* both are asked for */
+	uint64_t number;     /* of its request; NO_REQUEST: none is under way */
 };
 
 struct range {
@@ -254,19 +269,29 @@ static int lane_send(struct range *range, struct lane *lane, struct hs_engine_fa
 	return hs_requests_send(range->requests, subject, hs_slice_str(body), failure);
 }
 
+static void lane_end(struct range *range, struct lane *lane)
+{
+	lane->number = NO_REQUEST;
+	range->open--;
+}
+
 static int lane_take(struct range *range, struct lane *lane, const struct hs_json *json,
                      struct hs_engine_failure *failure)
 {
+	const struct hs_stored *stored = &range->stored;
 	int code = read_stored(json, &range->stored, failure);
 
+	if (code == 0)
+		code = check_from(stored, lane->next, failure);
 	if (code != 0)
 		return code;
-	lane->next = range->stored.sequence + 1;
-	if (range->stored.sequence < lane->end && range->stored.ours && !range->each(range->context, &range->stored))
+	if (stored->sequence <= lane->last && stored->ours && !range->each(range->context, stored))
 		return hs_engine_fail(failure, EX_OSERR, "out of memory");
-	if (lane->next < lane->end)
+	if (stored->sequence < lane->last) {
+		lane->next = stored->sequence + 1;
 		return lane_send(range, lane, failure);
-	range->open--;
+	}
+	lane_end(range, lane);
 	return 0;
 }
 
@@ -291,7 +316,8 @@ static int range_receive(struct range *range, struct hs_engine_failure *failure)
 	hs_json_init(&reply.json, 0);
 	code = read_reply(&reply, failure);
 	if (reply.error == NO_MESSAGE) {
-		range->open -= lane != NULL;
+		if (lane != NULL)
+			lane_end(range, lane);
 		code = 0;
 	} else if (code == 0 && lane != NULL) {
 		code = lane_take(range, lane, &reply.json, failure);
@@ -302,14 +328,13 @@ static int range_receive(struct range *range, struct hs_engine_failure *failure)
 
 static int range_begin(struct range *range, uint64_t from, uint64_t to, struct hs_engine_failure *failure)
 {
-	uint64_t length = to - from + 1, step;
+	uint64_t more = to - from, step = more < LANES ? 1 : more / LANES;
 	int code = 0;
 
-	range->lanes = length < LANES ? (size_t)length : LANES;
-	step = length / range->lanes;
+	range->lanes = more < LANES ? (size_t)more + 1 : LANES;
 	for (size_t i = 0; i < range->lanes && code == 0; i++) {
 		range->lane[i].next = from + i * step;
-		range->lane[i].end = i + 1 < range->lanes ? range->lane[i].next + step : to + 1;
+		range->lane[i].last = i + 1 < range->lanes ? range->lane[i].next + (step - 1) : to;
 		range->open++;
 		code = lane_send(range, &range->lane[i], failure);
 	}

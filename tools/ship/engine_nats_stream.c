@@ -257,6 +257,8 @@ static int walk_all(struct hs_requests *r, void *context, struct hs_engine_failu
 		code = hs_requests_range(r, walk->from, to, add_found, walk, failure);
 		if (code == 0)
 			tell(walk);
+		if (to == last.sequence)
+			break;
 		walk->from = to + 1;
 	}
 	return code;

@@ -93,6 +93,12 @@ static size_t on_body(char *p, size_t size, size_t n, void *context)
 	return size * n;
 }
 
+static size_t on_header(char *p, size_t size, size_t n, void *context)
+{
+	(void)context;
+	return hs_http_accepts_line(hs_slice(p, size * n)) ? size * n : 0; /* 0: CURLE_WRITE_ERROR */
+}
+
 static bool set_up(const struct hs_http_posts *p, struct slot *slot, struct hs_slice body)
 {
 	CURL *c = slot->curl;
@@ -108,6 +114,7 @@ static bool set_up(const struct hs_http_posts *p, struct slot *slot, struct hs_s
 	     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS) == CURLE_OK &&
 	     curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)p->timeout_ms) == CURLE_OK &&
 	     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
+	     curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
 	     curl_easy_setopt(c, CURLOPT_POST, 1L) == CURLE_OK &&
 	     curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n) == CURLE_OK &&
 	     curl_easy_setopt(c, CURLOPT_POSTFIELDS, body.p) == CURLE_OK &&
@@ -202,6 +209,10 @@ bool hs_http_posts_ended(struct hs_http_posts *p, unsigned number, struct hs_htt
 	if (!slot->ended)
 		return false;
 	slot->ended = false;
+	if (slot->code == CURLE_WRITE_ERROR) { /* of on_header */
+		slot->why[0] = '\0';
+		slot->code = CURLE_WEIRD_SERVER_REPLY;
+	}
 	if (slot->code != CURLE_OK) {
 		posted->why = slot->why[0] != '\0' ? slot->why : curl_easy_strerror(slot->code);
 		return true;

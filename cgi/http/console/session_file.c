@@ -155,9 +155,10 @@ static uint64_t hash_of(const struct hs_session_file *file, struct hs_slice addr
 	return hash != 0 ? hash : 1;
 }
 
+/* A time that is far from now is damage, or from before the clock was set. */
 static bool is_over(const struct try *try, int64_t now_ms)
 {
-	return try->since_ms > now_ms || now_ms - try->since_ms >= HS_SESSION_TRIES_MS;
+	return try->since_ms > now_ms || try->since_ms <= now_ms - HS_SESSION_TRIES_MS;
 }
 
 /* The entry of the address, else a free one, else the oldest. */

@@ -397,7 +397,7 @@ static enum hs_result read_lines(struct reading *x, struct hs_line_reader *lines
 		r = read_line(x, line);
 	if (r != HS_OK)
 		return r;
-	return more == 0 && x->is_whole && x->read == x->people ? HS_OK : HS_E_IO;
+	return more == 0 && x->has_head && x->is_whole && x->read == x->people ? HS_OK : HS_E_IO;
 }
 
 static enum hs_result read_file(int folder, const char *name, struct reading *x)

@@ -95,11 +95,27 @@ enum hs_result hs_loss_needs_salt(const struct hs_spool_dir *dir, bool *needed)
 	return r;
 }
 
+static enum hs_result look_at_salt(const struct hs_spool_dir *dir, bool *damaged)
+{
+	int fd = hs_io_open_read(dir->private_dir, HS_SALT_FILE);
+	char salt[HS_SALT];
+	ssize_t got = 0;
+
+	if (fd < 0 && errno != ENOENT)
+		return HS_E_IO;
+	if (fd >= 0) {
+		got = hs_io_read_at(fd, salt, sizeof salt, 0);
+		hs_io_close(fd);
+	}
+	*damaged = hs_salt_is_damaged(salt, got);
+	return got < 0 ? HS_E_IO : HS_OK;
+}
+
 enum hs_result hs_loss_find(const struct hs_spool_dir *dir, unsigned *lost)
 {
 	struct told told;
-	bool needed = false, list = false, ids = false, salt = false;
-	uint64_t list_size = 0, salt_size = 0, size;
+	bool needed = false, list = false, ids = false, damaged = false;
+	uint64_t list_size = 0, size;
 	enum hs_result r = read_receipts(dir, 0, &told);
 
 	*lost = 0;
@@ -110,12 +126,12 @@ enum hs_result hs_loss_find(const struct hs_spool_dir *dir, unsigned *lost)
 	if (r == HS_OK)
 		r = look(dir->private_dir, HS_TOMBSTONES_FILE, &ids, &size);
 	if (r == HS_OK)
-		r = look(dir->private_dir, HS_SALT_FILE, &salt, &salt_size);
+		r = look_at_salt(dir, &damaged);
 	if (r != HS_OK)
 		return r;
-	if (needed && salt_size != HS_SALT)
+	if (needed && damaged)
 		*lost |= HS_LOSS_SALT;
-	if ((told.suppressed && !list) || (list && list_size < HS_SUPPRESSION_LIST_EMPTY))
+	if ((told.suppressed && !list) || (list && hs_suppression_list_is_cut(list_size)))
 		*lost |= HS_LOSS_SUPPRESSED;
 	if (told.erased && !ids)
 		*lost |= HS_LOSS_ERASED;

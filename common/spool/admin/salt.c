@@ -37,10 +37,10 @@ enum hs_result hs_salt(const struct hs_spool_dir *dir, char salt[static HS_SALT 
 		hs_io_close(fd);
 	}
 	salt[HS_SALT] = '\0';
-	if (got == HS_SALT)
-		return HS_OK;
 	if (got < 0)
 		return HS_E_IO;
+	if (!hs_salt_is_damaged(salt, got))
+		return HS_OK;
 	r = hs_loss_needs_salt(dir, &needed);
 	if (r != HS_OK)
 		return r;

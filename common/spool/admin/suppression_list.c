@@ -91,16 +91,20 @@ static enum hs_result load_list(struct hs_suppression_list *s)
 		return errno == ENOENT ? without_list(s) : HS_E_IO;
 	if (hs_io_fstat(fd, &st) < 0) {
 		r = HS_E_IO;
-	} else if (st.st_size < MAGIC_BYTES) { /* cut */
+	} else if (hs_suppression_list_is_cut((uint64_t)st.st_size)) {
 		r = HS_E_SUPPRESSED;
-	} else if (st.st_size > MAGIC_BYTES) {
+	} else {
 		r = read_list(s, fd, (size_t)st.st_size);
 	}
 	hs_io_close(fd);
-	if (r != HS_OK || s->list == NULL)
+	if (r != HS_OK)
 		return r;
 	if (memcmp(s->list, MAGIC, MAGIC_BYTES) != 0)
 		return HS_E_SPOOL_VERSION;
+	if (s->size == MAGIC_BYTES) {
+		forget(s);
+		return HS_OK;
+	}
 	if (s->digest == NULL)
 		s->digest = hs_digest_new();
 	r = s->digest == NULL ? HS_E_MEMORY : hs_salt(s->dir, s->salt);

@@ -17,8 +17,6 @@
 #include "spool/shared/private_files.h"
 #include "spool/shared/spool_dir.h"
 
-enum { HS_SUPPRESSION_LIST_HASH = 16 };
-
 /* A process's copy of the list, for one thread at a time. `dir` must outlive it. */
 struct hs_suppression_list;
 struct hs_suppression_list *hs_suppression_list_new(const struct hs_spool_dir *dir); /* NULL: out of memory */
@@ -28,7 +26,7 @@ void hs_suppression_list_free(struct hs_suppression_list *s);                   
  * Reads the list anew if hs_suppression_list_add of any process has replaced it; the shared state
  * tells, so it costs nothing otherwise. *active: the list is not empty. HS_OK, HS_E_IO, HS_E_MEMORY,
  * HS_E_SPOOL_VERSION (the file is not such a list), or HS_E_SUPPRESSED: the receipts say that there
- * was a list, and it or its salt is gone; or as hs_salt.
+ * was a list, and it or its salt is gone or cut; or as hs_salt.
  */
 enum hs_result hs_suppression_list_follow(struct hs_suppression_list *s, bool *active);
 

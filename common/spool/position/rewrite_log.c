@@ -144,6 +144,13 @@ static bool happened(const struct hs_rewrite_log *rewrites, const struct head *h
 	return (uint64_t)st.st_ino == head->inode[1] || (uint64_t)st.st_size != head->size[0];
 }
 
+static enum hs_result damaged(uint64_t at)
+{
+	hs_log(HS_LOG_ERROR, "edits: the line at byte %" PRIu64 " is damaged", at);
+	errno = EIO;
+	return HS_E_IO;
+}
+
 /*
  * Reads what was appended to the journal. An edit is settled once its second line is there; without it
  * another process may still drop it, so it is read again each time.
@@ -173,7 +180,7 @@ static enum hs_result refresh(struct hs_rewrite_log *rewrites)
 			open = (struct entry){ head.segment, head.edit, at, at + line.n };
 			of_open = head;
 		} else {
-			hs_log(HS_LOG_ERROR, "edits: the line at byte %" PRIu64 " is damaged", at);
+			damaged(at);
 		}
 	}
 	if (more < 0)
@@ -314,34 +321,53 @@ uint64_t hs_rewrite_log_number(const struct hs_rewrite_log *rewrites, uint64_t s
 	return 0;
 }
 
-/* Translates an offset of the old file to the new one; `p` to `end`: "100,200,400,100]}". */
-static uint64_t move(uint64_t offset, const char *p, const char *end)
+/* Reads the number at *p, and passes over the comma or bracket after it. False: it is none, or too large. */
+static bool read_number(const char **p, const char *end, uint64_t *number)
 {
-	uint64_t gone = 0, number[2];
+	const char *at = *p;
 
-	for (int i = 0; p < end; i = !i) {
-		number[i] = 0;
-		for (; p < end && *p >= '0' && *p <= '9'; p++)
-			number[i] = number[i] * 10 + (uint64_t)(*p - '0');
-		p++; /* the comma, or the bracket */
-		if (i == 0)
-			continue;
-		if (number[0] >= offset)
+	for (*number = 0; at < end && *at >= '0' && *at <= '9'; at++)
+		if (__builtin_mul_overflow(*number, 10, number) ||
+		    __builtin_add_overflow(*number, (uint64_t)(*at - '0'), number))
+			return false;
+	if (at == *p || at == end || (*at != ',' && *at != ']'))
+		return false;
+	*p = at + 1;
+	return true;
+}
+
+/*
+ * Translates an offset of the old file to the new one; `p` to `end`: "100,200,400,100]}". False: the
+ * ranges do not ascend, so the line is damaged.
+ */
+static bool move(uint64_t offset, const char *p, const char *end, uint64_t *to)
+{
+	uint64_t gone = 0, last = 0;
+
+	*to = offset;
+	while (end - p > 1 && *p != ']') {
+		struct hs_range range;
+
+		if (!read_number(&p, end, &range.offset) || !read_number(&p, end, &range.bytes) ||
+		    range.offset < last || __builtin_add_overflow(range.offset, range.bytes, &last))
+			return false;
+		if (range.offset >= offset)
 			break;
-		if (offset - number[0] < number[1])
-			return number[0] - gone; /* in the range: the text after it starts here */
-		gone += number[1];
-		if (p < end && *p == '}')
-			break;
+		if (offset - range.offset < range.bytes) {
+			*to = range.offset - gone; /* in the range: the text after it starts here */
+			return true;
+		}
+		gone += range.bytes;
 	}
-	return offset - gone;
+	*to = offset - gone;
+	return true;
 }
 
 static enum hs_result apply(struct hs_rewrite_log *rewrites, const struct entry *entry, struct hs_position *position)
 {
 	struct hs_slice line;
 	struct head head;
-	uint64_t to;
+	uint64_t to, before;
 	int got;
 
 	hs_line_reader_start(&rewrites->lines, rewrites->fd, entry->at, entry->end);
@@ -349,9 +375,11 @@ static enum hs_result apply(struct hs_rewrite_log *rewrites, const struct entry 
 	if (got < 0)
 		return errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
 	if (got == 0 || !parse_head(line, &head))
-		return HS_E_IO;
-	to = move(position->offset, line.p + head.ranges, line.p + line.n);
-	if (position->offset > 0 && move(position->offset - 1, line.p + head.ranges, line.p + line.n) + 1 != to)
+		return damaged(entry->at);
+	if (!move(position->offset, line.p + head.ranges, line.p + line.n, &to) ||
+	    (position->offset > 0 && !move(position->offset - 1, line.p + head.ranges, line.p + line.n, &before)))
+		return damaged(entry->at);
+	if (position->offset > 0 && before + 1 != to)
 		position->before = 0;
 	position->offset = to;
 	position->edit = entry->edit;

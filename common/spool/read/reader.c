@@ -94,7 +94,8 @@ void hs_reader_start(struct hs_reader *reader, struct hs_position position)
 {
 	hs_reader_let_go(reader);
 	reader->unhashed = HS_SLICE_NONE;
-	reader->at = position;
+	/* An offset in no segment, as a damaged cursor may have it, would be one in the oldest. */
+	reader->at = position.number != 0 ? position : (struct hs_position){ 0 };
 }
 
 void hs_reader_settle_hash(struct hs_reader *reader)

@@ -181,9 +181,10 @@ static struct entry *find_or_make(const struct set *set)
 /* Returns what the entry owes at `now_us`, in microseconds of its rate; 0 where its number cannot be true. */
 static int64_t debt(struct entry *entry, int64_t paid_us, int64_t now_ms)
 {
-	int64_t owed = paid_us - now_ms * 1000;
+	int64_t owed;
 
-	if (owed < 0 || owed > DEBT_MAX_US || atomic_load(&entry->seen_ms) > now_ms + STEPPED_BACK_MS)
+	if (__builtin_sub_overflow(paid_us, now_ms * 1000, &owed) || owed < 0 || owed > DEBT_MAX_US ||
+	    atomic_load(&entry->seen_ms) > now_ms + STEPPED_BACK_MS)
 		return 0;
 	return owed;
 }
