@@ -77,6 +77,13 @@ bench-scale:
 	$(Q)$(MAKE) $(PARALLEL) -s all $(B)/bench/load $(B)/bench/make_events $(B)/bench/gzip
 	$(Q)HS_BUILD=$(B) bash tests/bench/scale.sh
 
+## make bench-views      the console's first views of EVENTS (7500000) in segments of 2 MB, a spool that it makes and keeps: ROUNDS
+.PHONY: bench-views
+bench-views:
+	$(Q)$(DEPS) --missing build test >/dev/null || $(DEPS) build test
+	$(Q)$(MAKE) $(PARALLEL) -s all $(B)/bench/make_events
+	$(Q)HS_BUILD=$(B) bash tests/bench/views.sh
+
 ## make format     lays the sources out
 .PHONY: format
 format:

@@ -20,7 +20,7 @@ coverage:
 	$(Q)$(MAKE) $(PARALLEL) B=$(COVERAGE) CC='$(COVERAGE_CC)' CFLAGS='$(COVERAGE_FLAGS)' \
 	    WRAPPED='$(filter-out ftruncate,$(WRAPPED))' all \
 	    $(addprefix $(COVERAGE)/,$(TEST_PROGRAMS)) $(addprefix $(COVERAGE)/unit/,$(COVERAGE_UNIT))
-	$(Q)for program in hookspool.fcgi hookspool hookspool-load; do $(COVERAGE)/$$program --version >/dev/null 2>&1; done
+	$(Q)for program in hookspool.fcgi hookspool hookspool-load hookspool-ship; do $(COVERAGE)/$$program --version >/dev/null 2>&1; done
 	$(Q)chmod 666 $(COVERAGE_RAW)/*
 	-$(Q)HS_BUILD=$(COVERAGE) bash tests/lib/run-tests.sh $(addprefix $(COVERAGE)/unit/,$(COVERAGE_UNIT)) $(COVERAGE_SCRIPTS)
 	$(Q)sh tests/coverage/report.sh $(COVERAGE)

@@ -1,4 +1,5 @@
 #include "base/buf.h"
+#include "base/byte_scan.h"
 #include "base/utf8.h"
 
 #include <stdarg.h>
@@ -85,10 +86,22 @@ static void put_escaped(struct hs_buf *b, unsigned char c)
 	}
 }
 
+/* The first byte from `at` on that is not surely one to copy, or is near the end. */
+static size_t skip_plain(struct hs_slice s, size_t at)
+{
+	for (; s.n - at >= 16; at += 16) {
+		unsigned odd = hs_scan16_odd(s.p + at) | hs_scan16_equal(s.p + at, 0x7F);
+
+		if (odd != 0)
+			return at + hs_scan16_first(odd);
+	}
+	return at;
+}
+
 bool hs_buf_put_json(struct hs_buf *b, struct hs_slice s)
 {
 	bool whole = true;
-	size_t from = 0, at = 0;
+	size_t from = 0, at = skip_plain(s, 0);
 
 	hs_buf_putc(b, '"');
 	while (at < s.n) {
@@ -96,7 +109,7 @@ bool hs_buf_put_json(struct hs_buf *b, struct hs_slice s)
 		size_t length = hs_utf8_length(s.p + at, s.n - at);
 
 		if (length > 0 && c >= 0x20 && c != '"' && c != '\\' && c != 0x7F) {
-			at += length;
+			at = skip_plain(s, at + length);
 			continue;
 		}
 		hs_buf_put(b, s.p + from, at - from);

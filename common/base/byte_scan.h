@@ -200,6 +200,20 @@ static inline bool hs_scan64_is_plain(const char *p, unsigned *quotes)
 	return true;
 }
 
+/* The tests above for 64 bytes: a bit for each. */
+
+static inline uint64_t hs_scan64_strange(const char *p)
+{
+	return hs_scan16_strange(p) | (uint64_t)hs_scan16_strange(p + 16) << 16 |
+	       (uint64_t)hs_scan16_strange(p + 32) << 32 | (uint64_t)hs_scan16_strange(p + 48) << 48;
+}
+
+static inline uint64_t hs_scan64_equal(const char *p, char byte)
+{
+	return hs_scan16_equal(p, byte) | (uint64_t)hs_scan16_equal(p + 16, byte) << 16 |
+	       (uint64_t)hs_scan16_equal(p + 32, byte) << 32 | (uint64_t)hs_scan16_equal(p + 48, byte) << 48;
+}
+
 /*
  * Passes blocks of 64 bytes that are plain, as above, and returns where the first other block begins, or fewer
  * than 64 bytes are left. An odd number of quotes changes the parity of the low 16 bits of *quotes.
@@ -211,8 +225,13 @@ static inline const char *hs_scan_plain(const char *p, const char *end, unsigned
 	return p;
 }
 
-/* AVX2 does the same in half as many steps, if the processor has it. */
+/* AVX2 does the same in a quarter of the steps, if the processor has it. */
 #if defined(__SSE2__) && !defined(HS_SCALAR)
+
+__attribute__((target("avx2"))) static inline __m256i hs_scan32_load(const char *p)
+{
+	return _mm256_loadu_si256((const __m256i *)(const void *)p);
+}
 
 __attribute__((target("avx2"))) static inline const char *hs_scan_plain_avx2(const char *p, const char *end,
                                                                              unsigned *quotes)
@@ -220,19 +239,21 @@ __attribute__((target("avx2"))) static inline const char *hs_scan_plain_avx2(con
 	__m256i blank = _mm256_set1_epi8(' '), quote = _mm256_set1_epi8('"'), quoted = _mm256_setzero_si256();
 	unsigned bits;
 
-	for (; end - p >= HS_SCAN64; p += HS_SCAN64) {
-		__m256i a = _mm256_loadu_si256((const __m256i *)(const void *)p),
-			b = _mm256_loadu_si256((const __m256i *)(const void *)(p + 32));
+	for (; end - p >= 2 * HS_SCAN64; p += 2 * HS_SCAN64) {
+		__m256i a = hs_scan32_load(p), b = hs_scan32_load(p + 32), c = hs_scan32_load(p + 64),
+			d = hs_scan32_load(p + 96);
+		/* the least of the bytes, as they are signed, is below the blank if one is */
+		__m256i least = _mm256_min_epi8(_mm256_min_epi8(a, b), _mm256_min_epi8(c, d));
 
-		if (_mm256_movemask_epi8(_mm256_or_si256(_mm256_cmpgt_epi8(blank, a), _mm256_cmpgt_epi8(blank, b))) !=
-		    0)
+		if (_mm256_movemask_epi8(_mm256_cmpgt_epi8(blank, least)) != 0)
 			break;
-		quoted = _mm256_xor_si256(quoted,
-		                          _mm256_xor_si256(_mm256_cmpeq_epi8(a, quote), _mm256_cmpeq_epi8(b, quote)));
+		a = _mm256_xor_si256(_mm256_cmpeq_epi8(a, quote), _mm256_cmpeq_epi8(b, quote));
+		c = _mm256_xor_si256(_mm256_cmpeq_epi8(c, quote), _mm256_cmpeq_epi8(d, quote));
+		quoted = _mm256_xor_si256(quoted, _mm256_xor_si256(a, c));
 	}
 	bits = (unsigned)_mm256_movemask_epi8(quoted);
 	*quotes ^= (bits ^ bits >> 16) & 0xFFFF;
-	return p;
+	return hs_scan_plain(p, end, quotes);
 }
 
 static inline const char *hs_scan_plain_best(const char *p, const char *end, unsigned *quotes)

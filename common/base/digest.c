@@ -114,39 +114,52 @@ void hs_hmac256_free(struct hs_hmac256 *h)
 	free(h);
 }
 
-bool hs_hmac256(const struct hs_hmac256 *h, struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES])
-{
-	SHA256_CTX inner = h->inner, outer = h->outer;
-	uint8_t digest[HS_SHA256_BYTES];
-	bool ok = SHA256_Update(&inner, bytes.p, bytes.n) == 1 && SHA256_Final(digest, &inner) == 1 &&
-	          SHA256_Update(&outer, digest, sizeof digest) == 1 && SHA256_Final(out, &outer) == 1;
-
-	OPENSSL_cleanse(&inner, sizeof inner);
-	OPENSSL_cleanse(&outer, sizeof outer);
-	return ok;
-}
-
 static void put_big_endian(uint8_t *to, uint32_t n)
 {
 	n = htobe32(n);
 	memcpy(to, &n, sizeof n);
 }
 
-/* The padding of FIPS 180-4, 5.1.1, in the text's only block. */
-static bool sha256_short(struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES])
+/*
+ * Ends a text of whole blocks, `before` bytes, with n more, at most HS_SHA256_SHORT, and the padding of
+ * FIPS 180-4, 5.1.1: without the bookkeeping of SHA256_Update and SHA256_Final.
+ */
+static void end_with_block(SHA256_CTX *sha, const void *bytes, size_t n, size_t before, uint8_t *out)
 {
 	uint8_t block[SHA256_CBLOCK] = { 0 };
+
+	if (n > 0)
+		memcpy(block, bytes, n);
+	block[n] = 0x80;
+	put_big_endian(block + sizeof block - 4, (uint32_t)(8 * (before + n)));
+	SHA256_Transform(sha, block);
+	for (int i = 0; i < 8; i++)
+		put_big_endian(out + 4 * i, (uint32_t)sha->h[i]);
+}
+
+bool hs_hmac256(const struct hs_hmac256 *h, struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES])
+{
+	SHA256_CTX sha = h->inner;
+	uint8_t digest[HS_SHA256_BYTES];
+	bool ok = true;
+
+	if (bytes.n <= HS_SHA256_SHORT)
+		end_with_block(&sha, bytes.p, bytes.n, SHA256_CBLOCK, digest);
+	else
+		ok = SHA256_Update(&sha, bytes.p, bytes.n) == 1 && SHA256_Final(digest, &sha) == 1;
+	sha = h->outer;
+	end_with_block(&sha, digest, sizeof digest, SHA256_CBLOCK, out);
+	OPENSSL_cleanse(&sha, sizeof sha);
+	return ok;
+}
+
+static bool sha256_short(struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES])
+{
 	SHA256_CTX sha;
 
 	if (SHA256_Init(&sha) != 1)
 		return false;
-	if (bytes.n > 0)
-		memcpy(block, bytes.p, bytes.n);
-	block[bytes.n] = 0x80;
-	put_big_endian(block + sizeof block - 4, (uint32_t)(8 * bytes.n));
-	SHA256_Transform(&sha, block);
-	for (int i = 0; i < 8; i++)
-		put_big_endian(out + 4 * i, (uint32_t)sha.h[i]);
+	end_with_block(&sha, bytes.p, bytes.n, 0, out);
 	return true;
 }
 

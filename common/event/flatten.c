@@ -108,26 +108,27 @@ static void put_array(struct hs_buf *out, const struct hs_json *j, uint32_t arra
 
 /*
  * Appends a label and a value. Every byte of a record goes through here. SLACK bytes after the
- * label must be readable.
+ * label must be readable. False: out of memory.
  */
-static inline void put_member(struct hs_buf *out, struct hs_slice label, const struct hs_json *j, uint32_t value)
+static inline bool put_member(struct hs_buf *out, struct hs_slice label, const struct hs_json *j, uint32_t value)
 {
 	struct hs_slice text = hs_json_raw(j, value);
 	char *to = hs_buf_reserve(out, label.n + text.n + SLACK);
 
 	if (to == NULL)
-		return;
+		return false;
 	to = copy_roughly(to, label.p, label.n);
 	if (j->tok[value].kind == HS_JSON_ARRAY) {
 		out->n += label.n;
 		put_array(out, j, value);
-		return;
+		return hs_buf_ok(out);
 	}
 	if (HS_MOSTLY(j->end - (text.p + text.n) >= SLACK))
 		copy_roughly(to, text.p, text.n);
 	else
 		memcpy(to, text.p, text.n);
 	out->n += label.n + text.n;
+	return true;
 }
 
 /* ,"name": with a comma before the first one, too; the record's brace overwrites it. */
@@ -161,31 +162,88 @@ static enum hs_result go_down(struct hs_flattener *f, const struct hs_json *j, u
 	return hs_name_cache_step(&f->paths, parent, name, step);
 }
 
-static inline enum hs_result put_leaf(struct hs_flattener *f, const struct walk *w, uint32_t step, uint32_t value,
-                                      bool ruled)
+/* Appends a leaf whose value the rules may change, or have to know. */
+static enum hs_result put_ruled(struct hs_flattener *f, const struct walk *w, struct hs_slice label, uint32_t value,
+                                const struct hs_rules_about *about)
 {
-	struct hs_slice label;
+	const struct hs_json_token *token = &w->json->tok[value];
+	bool is_string = token->kind == HS_JSON_STRING;
+	struct hs_record_field field = { .value =
+		                             is_string ? hs_json_inner(w->json, value) : hs_json_raw(w->json, value),
+		                         .is_string = is_string,
+		                         .value_escaped = token->escaped };
 	size_t start = w->out->n;
+
+	if (token->kind != HS_JSON_ARRAY)
+		return hs_ruling_put(&f->ruling, about, label, &field, w->out);
+	put_member(w->out, label, w->json, value); /* it becomes a string first */
+	return hs_ruling_apply(&f->ruling, about, w->out, start, start + label.n);
+}
+
+/* Looks up what the rules say about a leaf whose name is claimed. NULL: out of memory. */
+static inline const struct hs_rules_about *about_leaf(struct hs_flattener *f, uint32_t step, uint32_t name)
+{
+	static const struct hs_rules_about nothing = { 0 };
+
+	return f->ruling.rules == NULL ? &nothing : hs_ruling_about(&f->ruling, &f->paths, step, name);
+}
+
+/* Appends a leaf whose name is claimed. */
+static inline enum hs_result put_claimed(struct hs_flattener *f, const struct walk *w, uint32_t step, uint32_t value,
+                                         uint32_t name)
+{
+	struct hs_slice label = hs_name_cache_label(&f->paths, name);
+	const struct hs_rules_about *about = about_leaf(f, step, name);
+
+	if (about == NULL)
+		return HS_E_MEMORY;
+	if (hs_ruling_says_nothing(about)) {
+		if (name == hs_name_cache_name_of(&f->paths, step)) /* no number was added */
+			hs_name_cache_pass(&f->paths, name);
+	} else {
+		switch (hs_ruling_glance(&f->ruling, about, hs_json_raw(w->json, value))) {
+		case HS_RULING_KEEPS: break;
+		case HS_RULING_DROPS: return HS_OK;
+		case HS_RULING_MUST_SEE: return put_ruled(f, w, label, value, about);
+		}
+	}
+	return put_member(w->out, label, w->json, value) ? HS_OK : HS_E_MEMORY;
+}
+
+/* Appends a leaf whose name is new, taken, reserved, or of interest to the rules. */
+static __attribute__((noinline)) enum hs_result put_rare_leaf(struct hs_flattener *f, const struct walk *w,
+                                                              uint32_t step, uint32_t value)
+{
 	bool taken = false;
+	uint32_t name;
 	enum hs_result r = w->beside ? hs_name_cache_is_taken(&f->paths, step, &taken) : HS_OK;
 
 	if (r == HS_OK && !taken)
-		r = hs_name_cache_claim(&f->paths, step, &label);
+		r = hs_name_cache_claim(&f->paths, step, &name);
 	if (r != HS_OK || taken)
 		return r;
 	if (++f->leaves > HS_RECORD_FIELDS_MAX)
 		return HS_E_RECORD_LARGE;
-	put_member(w->out, label, w->json, value);
-	if (!hs_buf_ok(w->out))
-		return HS_E_MEMORY;
-	if (ruled && !HS_MOSTLY(hs_ruling_passes(&f->ruling, &f->paths, step, label)))
-		r = hs_ruling_leaf(&f->ruling, &f->paths, step, label, w->out, start);
-	return w->out->n > w->limit ? HS_E_RECORD_LARGE : r;
+	r = put_claimed(f, w, step, value, name);
+	return r == HS_OK && w->out->n > w->limit ? HS_E_RECORD_LARGE : r;
 }
 
-/* Compiled twice, because even a look at a flag would cost each leaf something where there are no rules. */
-static inline __attribute__((always_inline)) enum hs_result put_all(struct hs_flattener *f, const struct walk *w,
-                                                                    uint32_t object, uint32_t top, bool ruled)
+/* Most leaves are not rare: their names are known and free, and no rule is about them. */
+static inline enum hs_result put_leaf(struct hs_flattener *f, const struct walk *w, uint32_t step, uint32_t value)
+{
+	struct hs_slice label;
+
+	if (!HS_MOSTLY(hs_name_cache_claim_quickly(&f->paths, step, &label)))
+		return put_rare_leaf(f, w, step, value);
+	if (++f->leaves > HS_RECORD_FIELDS_MAX)
+		return HS_E_RECORD_LARGE;
+	if (!put_member(w->out, label, w->json, value))
+		return HS_E_MEMORY;
+	return w->out->n > w->limit ? HS_E_RECORD_LARGE : HS_OK;
+}
+
+/* Appends every leaf of the object below the step `top`, depth first, in the order of the text. */
+static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, uint32_t object, uint32_t top)
 {
 	struct {
 		uint32_t end, step;
@@ -219,18 +277,11 @@ static inline __attribute__((always_inline)) enum hs_result put_all(struct hs_fl
 			level[depth].step = step;
 			key += 2;
 		} else if (r == HS_OK) {
-			r = put_leaf(f, w, step, key + 1, ruled);
+			r = put_leaf(f, w, step, key + 1);
 			key = value->next;
 		}
 	}
 	return r;
-}
-
-/* Appends every leaf of the object below the step `top`, depth first, in the order of the text. */
-static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, uint32_t object, uint32_t top)
-{
-	return HS_MOSTLY(f->ruling.rules == NULL) ? put_all(f, w, object, top, false)
-	                                          : put_all(f, w, object, top, true);
 }
 
 /* Appends a text that needs no escapes. */
@@ -269,7 +320,7 @@ static enum hs_result rule_fixed(struct hs_flattener *f, int field, struct hs_bu
 {
 	if ((f->ruling.fields >> field & 1) == 0 || out->n == start)
 		return HS_OK;
-	return hs_ruling_field(&f->ruling, (enum hs_field)field, out, start, start + labels[field].n);
+	return hs_ruling_apply(&f->ruling, &f->ruling.of_field[field], out, start, start + labels[field].n);
 }
 
 static enum hs_result put_fixed(struct hs_flattener *f, const struct hs_event *e, struct hs_buf *out)
@@ -341,44 +392,46 @@ static enum hs_result put_fixed_direct(struct hs_flattener *f, const struct hs_d
 }
 
 /* Claims a name, for its step. object.n == 0: the name is that of a member at the top. */
-static enum hs_result claim(struct hs_flattener *f, struct hs_slice object, struct hs_slice name, uint32_t *step,
-                            struct hs_slice *label)
+static enum hs_result claim(struct hs_flattener *f, struct hs_slice object, struct hs_slice key, uint32_t *step,
+                            uint32_t *name)
 {
 	enum hs_result r;
 
 	*step = HS_PATH_TOP;
 	r = object.n > 0 ? hs_name_cache_step(&f->paths, *step, object, step) : HS_OK;
 	if (r == HS_OK)
-		r = hs_name_cache_step(&f->paths, *step, name, step);
-	return r == HS_OK ? hs_name_cache_claim(&f->paths, *step, label) : r;
+		r = hs_name_cache_step(&f->paths, *step, key, step);
+	return r == HS_OK ? hs_name_cache_claim(&f->paths, *step, name) : r;
 }
 
 /* n == 0: only claims the name, so that no other spelling (context.IP) gets it. */
 static enum hs_result put_ip(struct hs_flattener *f, struct hs_slice ip, struct hs_buf *out)
 {
-	size_t start = out->n;
-	struct hs_slice label;
-	uint32_t step;
-	enum hs_result r = claim(f, HS_SLICE("context"), HS_SLICE("ip"), &step, &label);
+	struct hs_record_field value = { .value = ip, .is_string = true };
+	const struct hs_rules_about *about;
+	uint32_t step, name;
+	enum hs_result r = claim(f, HS_SLICE("context"), HS_SLICE("ip"), &step, &name);
 
 	if (r != HS_OK || ip.n == 0)
 		return r;
-	hs_buf_put_slice(out, label);
+	about = about_leaf(f, step, name);
+	if (about == NULL)
+		return HS_E_MEMORY;
+	if (!hs_ruling_says_nothing(about))
+		return hs_ruling_put(&f->ruling, about, hs_name_cache_label(&f->paths, name), &value, out);
+	hs_buf_put_slice(out, hs_name_cache_label(&f->paths, name));
 	put_text(out, ip);
-	if (HS_MOSTLY(f->ruling.rules == NULL) || !hs_buf_ok(out))
-		return HS_OK;
-	return hs_ruling_leaf(&f->ruling, &f->paths, step, label, out, start);
+	return HS_OK;
 }
 
 /* The id that was sent, beside a derived one. */
 static enum hs_result put_sent_id(struct hs_flattener *f, struct hs_slice id, struct hs_buf *out)
 {
-	struct hs_slice label;
-	uint32_t step;
-	enum hs_result r = claim(f, HS_SLICE_NONE, HS_SLICE("original_message_id"), &step, &label);
+	uint32_t step, name;
+	enum hs_result r = claim(f, HS_SLICE_NONE, HS_SLICE("original_message_id"), &step, &name);
 
 	if (r == HS_OK) {
-		hs_buf_put_slice(out, label);
+		hs_buf_put_slice(out, hs_name_cache_label(&f->paths, name));
 		hs_buf_put_slice(out, id);
 	}
 	return r;
@@ -444,15 +497,18 @@ static enum hs_result put_event(struct hs_flattener *f, const struct hs_event *e
 static enum hs_result put_flag(struct hs_flattener *f, struct hs_buf *out)
 {
 	struct hs_slice label = LABEL("_unplanned");
-	uint32_t step;
-	enum hs_result r =
-	    f->names == HS_NAMES_WAREHOUSE ? HS_OK : claim(f, HS_SLICE_NONE, HS_SLICE("_unplanned"), &step, &label);
+	uint32_t step, name;
 
-	if (r == HS_OK) {
-		hs_buf_put_slice(out, label);
-		hs_buf_put_slice(out, HS_SLICE("true"));
+	if (f->names != HS_NAMES_WAREHOUSE) {
+		enum hs_result r = claim(f, HS_SLICE_NONE, HS_SLICE("_unplanned"), &step, &name);
+
+		if (r != HS_OK)
+			return r;
+		label = hs_name_cache_label(&f->paths, name);
 	}
-	return r;
+	hs_buf_put_slice(out, label);
+	hs_buf_put_slice(out, HS_SLICE("true"));
+	return HS_OK;
 }
 
 static enum hs_result decide(struct hs_flattener *f, struct hs_buf *out)
@@ -475,7 +531,7 @@ enum hs_result hs_flatten(struct hs_flattener *f, const struct hs_event *e, cons
 	if (!hs_name_cache_next(&f->paths, f->names))
 		return HS_E_MEMORY;
 	f->leaves = 0;
-	hs_ruling_set(&f->ruling, stamp->rules);
+	hs_ruling_set(&f->ruling, &f->paths, stamp->rules);
 	r = HS_MOSTLY(stamp->rules == NULL)
 	        ? HS_OK
 	        : hs_ruling_begin(&f->ruling, &f->paths, stamp->tenant,

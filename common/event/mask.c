@@ -1,4 +1,5 @@
 #include "event/mask.h"
+#include "base/byte_scan.h"
 #include "base/hex.h"
 
 static const struct {
@@ -72,6 +73,22 @@ static bool is_continuation(char c)
 	return ((unsigned char)c & 0xC0) == 0x80;
 }
 
+static void put_string(struct hs_slice text, struct hs_buf *out)
+{
+	hs_buf_putc(out, '"');
+	hs_buf_put_slice(out, text);
+	hs_buf_putc(out, '"');
+}
+
+static void put_unchanged(const struct hs_record_field *value, struct hs_buf *out)
+{
+	if (value->is_string)
+		put_string(value->value, out);
+	else
+		hs_buf_put_slice(out, value->value);
+}
+
+/* Changes `text`, as put_last does. */
 static void put_hash(const struct hs_hmac256 *key, struct hs_buf *text, struct hs_buf *out)
 {
 	struct hs_slice trimmed = hs_slice_trim(hs_buf_slice(text));
@@ -85,9 +102,7 @@ static void put_hash(const struct hs_hmac256 *key, struct hs_buf *text, struct h
 		return;
 	}
 	hs_hex_encode(mac, sizeof mac, hex);
-	hs_buf_putc(out, '"');
-	hs_buf_put(out, hex, sizeof hex);
-	hs_buf_putc(out, '"');
+	put_string(hs_slice(hex, sizeof hex), out);
 }
 
 /* A text of at most `shown` characters is hidden wholly, because all of it would be shown otherwise. */
@@ -110,62 +125,78 @@ static void put_last(uint32_t shown, struct hs_buf *text, struct hs_buf *out)
 	hs_buf_put_json(out, hs_slice(text->p + at, text->n - at));
 }
 
-/* Appends the text up to `end`, or the value as it is if that is all of it. */
-static void put_first(const struct hs_record_field *value, size_t end, struct hs_buf *text, struct hs_buf *out)
+static size_t before_query(struct hs_slice text)
 {
-	if (end < text->n) {
-		hs_buf_put_json(out, hs_slice(text->p, end));
-		return;
-	}
-	if (value->is_string)
-		hs_buf_putc(out, '"');
-	hs_buf_put_slice(out, value->value);
-	if (value->is_string)
-		hs_buf_putc(out, '"');
+	const char *query = text.n == 0 ? NULL : memchr(text.p, '?', text.n);
+	size_t n = query == NULL ? text.n : (size_t)(query - text.p);
+	const char *fragment = n == 0 ? NULL : memchr(text.p, '#', n);
+
+	return fragment == NULL ? n : (size_t)(fragment - text.p);
+}
+
+static size_t before_cut(struct hs_slice text, size_t n)
+{
+	if (n >= text.n)
+		return text.n;
+	while (n > 0 && is_continuation(text.p[n]))
+		n--;
+	return n;
+}
+
+/* True if there is a ?, a # or a backslash, which may stand for one. */
+static bool may_have_query(struct hs_slice value)
+{
+	size_t at = 0;
+
+	for (; at + 16 <= value.n; at += 16)
+		if (hs_scan16_brackets(value.p + at, '?', '#') != 0)
+			return true;
+	if (value.n >= 16) /* the last block overlaps the one before */
+		return hs_scan16_brackets(value.p + value.n - 16, '?', '#') != 0;
+	for (; at < value.n; at++)
+		if (value.p[at] == '?' || value.p[at] == '#' || value.p[at] == '\\')
+			return true;
+	return false;
 }
 
 bool hs_mask_may_change(const struct hs_mask *mask, struct hs_slice value)
 {
-	if (mask->kind == HS_MASK_CUT)
-		return value.n > mask->n; /* decoded, a text is shorter */
-	return mask->kind != HS_MASK_NO_QUERY || memchr(value.p, '?', value.n) != NULL ||
-	       memchr(value.p, '#', value.n) != NULL || memchr(value.p, '\\', value.n) != NULL;
-}
-
-static size_t before_query(const struct hs_buf *text)
-{
-	size_t n = 0;
-
-	while (n < text->n && text->p[n] != '?' && text->p[n] != '#')
-		n++;
-	return n;
-}
-
-static size_t before_cut(const struct hs_buf *text, size_t n)
-{
-	if (n >= text->n)
-		return text->n;
-	while (n > 0 && is_continuation(text->p[n]))
-		n--;
-	return n;
+	switch (mask->kind) {
+	case HS_MASK_KEEP: return false;
+	case HS_MASK_NO_QUERY: return may_have_query(value);
+	case HS_MASK_CUT: return value.n > mask->n; /* decoded, a text is shorter */
+	default: return true;
+	}
 }
 
 enum hs_result hs_mask_put(const struct hs_mask *mask, const struct hs_hmac256 *key,
                            const struct hs_record_field *value, struct hs_buf *text, struct hs_buf *out)
 {
-	hs_buf_reset(text);
-	hs_record_field_put(value, text);
-	if (!hs_buf_ok(text))
-		return HS_E_MEMORY;
+	bool in_place = mask->kind == HS_MASK_HASH || mask->kind == HS_MASK_LAST;
+	struct hs_slice decoded = value->value;
+	size_t n;
+
 	if (mask->kind == HS_MASK_DROP)
 		return HS_OK;
-	if (mask->kind == HS_MASK_KEEP || hs_record_field_is_null(value))
-		put_first(value, text->n, text, out);
-	else if (mask->kind == HS_MASK_HASH)
+	if (mask->kind == HS_MASK_KEEP || hs_record_field_is_null(value)) {
+		put_unchanged(value, out);
+		return hs_buf_ok(out) ? HS_OK : HS_E_MEMORY;
+	}
+	if (in_place || value->value_escaped) {
+		hs_buf_reset(text);
+		hs_record_field_put(value, text);
+		if (!hs_buf_ok(text))
+			return HS_E_MEMORY;
+		decoded = hs_buf_slice(text);
+	}
+	n = mask->kind == HS_MASK_CUT ? before_cut(decoded, mask->n) : before_query(decoded);
+	if (mask->kind == HS_MASK_HASH)
 		put_hash(key, text, out);
 	else if (mask->kind == HS_MASK_LAST)
 		put_last(mask->n, text, out);
+	else if (n < decoded.n)
+		hs_buf_put_json(out, hs_slice(decoded.p, n));
 	else
-		put_first(value, mask->kind == HS_MASK_CUT ? before_cut(text, mask->n) : before_query(text), text, out);
+		put_unchanged(value, out);
 	return hs_buf_ok(out) ? HS_OK : HS_E_MEMORY;
 }

@@ -12,7 +12,10 @@ enum {
 	ENTRIES_KEEP = 1 << 12, /* limit of names, and of steps */
 	TEXT_KEEP = 1 << 19,    /* limit of their bytes */
 	LABEL_GROWS = 6,        /* longest escape of a byte: \u0001 */
+	NUMBER_MAX = 1 + 10,    /* _N after a name */
 };
+
+_Static_assert(LABEL_GROWS *(HS_NAME_MAX + NUMBER_MAX) + 4 <= UINT16_MAX, "a label's length has 16 bits");
 
 static const uint32_t NO_STEP = UINT32_MAX;
 
@@ -203,11 +206,11 @@ static enum hs_result add_name(struct hs_name_cache *cache, struct hs_slice name
 	hs_buf_put(&cache->text, "\":", 2);
 	*index = cache->names_n++;
 	cache->name[*index] = (struct hs_name){ .at = (uint32_t)at,
-		                                .n = (uint32_t)name.n,
+		                                .n = (uint16_t)name.n,
 		                                .hash = hash,
 		                                .label = (uint32_t)label,
-		                                .label_n = (uint32_t)(cache->text.n - label),
-		                                .reserved = is_reserved(name) };
+		                                .label_n = (uint16_t)(cache->text.n - label),
+		                                .passed_by = is_reserved(name) ? HS_NAME_RESERVED : 0 };
 	fill(cache->name_slot, cache->name_cap, hash, *index + 1);
 	return HS_OK;
 }
@@ -243,8 +246,8 @@ static bool take_name(struct hs_name_cache *cache, uint32_t index)
 		return false;
 	}
 	name->era = cache->era;
-	name->suffix = name->reserved ? 2 : 0;
-	return !name->reserved;
+	name->suffix = name->passed_by == HS_NAME_RESERVED ? 2 : 0;
+	return name->suffix == 0;
 }
 
 /* Tries each number once per name, so a thousand equal names cost a thousand tries. */
@@ -367,22 +370,14 @@ enum hs_result hs_name_cache_is_taken(struct hs_name_cache *cache, uint32_t step
 	return r;
 }
 
-enum hs_result hs_name_cache_make_claim(struct hs_name_cache *cache, uint32_t step, struct hs_slice *label)
+enum hs_result hs_name_cache_make_claim(struct hs_name_cache *cache, uint32_t step, uint32_t *name)
 {
-	const struct hs_name *name;
 	enum hs_result r = HS_OK;
-	uint32_t index;
 
 	if (cache->step[step].name == 0)
 		r = name_step(cache, step);
 	if (r != HS_OK)
 		return r;
-	index = cache->step[step].name - 1;
-	if (!take_name(cache, index))
-		r = take_suffixed(cache, index, &index);
-	if (r != HS_OK)
-		return r;
-	name = &cache->name[index];
-	*label = text_at(cache, name->label, name->label_n);
-	return HS_OK;
+	*name = cache->step[step].name - 1;
+	return take_name(cache, *name) ? HS_OK : take_suffixed(cache, *name, name);
 }

@@ -26,28 +26,18 @@ void hs_ruling_shrink(struct hs_ruling *r)
 
 /* --- what is kept from record to record ----------------------------------------------- */
 
-static bool says_nothing(const struct hs_rules_about *about)
-{
-	return about->mask == 0 && about->conditions == 0 && about->id == 0;
-}
-
 static uint32_t fields_of(const struct hs_ruling *r)
 {
 	uint32_t fields = 0;
 
 	for (int f = 0; f < HS_FIELD_FLAT_COUNT; f++)
-		fields |= (uint32_t)!says_nothing(&r->of_field[f]) << f;
+		fields |= (uint32_t)!hs_ruling_says_nothing(&r->of_field[f]) << f;
 	return fields;
 }
 
 static void begin_era(struct hs_ruling *r, const struct hs_name_cache *names, struct hs_slice tenant)
 {
-	if (++r->era == 0) { /* none of the entries may look valid */
-		r->era = 1;
-		free(r->of_name);
-		r->of_name = NULL;
-		r->names = 0;
-	}
+	r->era++;
 	r->version = r->rules->version;
 	r->forgotten = names->forgotten;
 	hs_buf_reset(&r->tenant);
@@ -90,7 +80,7 @@ static enum hs_result tell_added(struct hs_ruling *r, struct hs_slice name, stru
 	return hs_rules_tell(r->rules, &about, &field, &r->text, &r->facts);
 }
 
-enum hs_result hs_ruling_begin(struct hs_ruling *r, const struct hs_name_cache *names, struct hs_slice tenant,
+enum hs_result hs_ruling_begin(struct hs_ruling *r, struct hs_name_cache *names, struct hs_slice tenant,
                                struct hs_slice source)
 {
 	const struct hs_rules *rules = r->rules;
@@ -99,6 +89,7 @@ enum hs_result hs_ruling_begin(struct hs_ruling *r, const struct hs_name_cache *
 	if (is_other_era(r, names, tenant))
 		begin_era(r, names, tenant);
 	r->fields = r->known;
+	names->rules = r->era;
 	hs_rules_begin(rules, tenant, &r->facts);
 	if (rules->conditions == 0)
 		return hs_buf_ok(&r->tenant) ? HS_OK : HS_E_MEMORY;
@@ -108,25 +99,85 @@ enum hs_result hs_ruling_begin(struct hs_ruling *r, const struct hs_name_cache *
 	return hs_buf_ok(&r->tenant) ? result : HS_E_MEMORY;
 }
 
-static enum hs_result apply(struct hs_ruling *r, const struct hs_rules_about *about, struct hs_buf *out, size_t start,
-                            size_t value)
-{
-	const struct hs_mask *mask = about->mask == 0 ? NULL : &r->rules->field[about->mask - 1].mask;
-	struct hs_record_field field;
-	enum hs_result result = HS_OK;
+/* --- a name ------------------------------------------------------------------------------ */
 
-	if (about->conditions > 0 || about->id > 0) {
-		field = hs_mask_field(hs_slice(out->p + value, out->n - value));
-		result = hs_rules_tell(r->rules, about, &field, &r->text, &r->facts);
+static const struct hs_rules_about *look_up(struct hs_ruling *r, const struct hs_name_cache *names, uint32_t name)
+{
+	struct hs_rules_of_name *of_name;
+
+	if (name >= r->names && !make_room(r, names))
+		return NULL;
+	of_name = &r->of_name[name];
+	if (of_name->era != r->era) {
+		of_name->era = r->era;
+		hs_rules_about(r->rules, r->facts.tenant, hs_name_cache_text_of(names, name), &of_name->about);
 	}
-	if (result != HS_OK || mask == NULL)
+	return &of_name->about;
+}
+
+/*
+ * A second value of a name has a number after it. Conditions are about the name alone; a mask covers
+ * these, too, unless a line names them.
+ */
+const struct hs_rules_about *hs_ruling_look_up(struct hs_ruling *r, const struct hs_name_cache *names, uint32_t step,
+                                               uint32_t name)
+{
+	uint32_t first = hs_name_cache_name_of(names, step);
+	const struct hs_rules_about *about = look_up(r, names, first);
+
+	if (about == NULL || name == first)
+		return about;
+	r->numbered = (struct hs_rules_about){ .mask = about->mask };
+	about = look_up(r, names, name);
+	if (about != NULL && about->mask > 0 && !r->rules->field[about->mask - 1].is_prefix)
+		r->numbered.mask = about->mask;
+	return about == NULL ? NULL : &r->numbered;
+}
+
+/* --- a value ------------------------------------------------------------------------------ */
+
+static const struct hs_mask *mask_of(const struct hs_ruling *r, const struct hs_rules_about *about)
+{
+	static const struct hs_mask keep = { HS_MASK_KEEP, 0 };
+
+	return about->mask == 0 ? &keep : &r->rules->field[about->mask - 1].mask;
+}
+
+static enum hs_result tell(struct hs_ruling *r, const struct hs_rules_about *about, const struct hs_record_field *value)
+{
+	return about->conditions == 0 && about->id == 0 ? HS_OK
+	                                                : hs_rules_tell(r->rules, about, value, &r->text, &r->facts);
+}
+
+enum hs_result hs_ruling_put(struct hs_ruling *r, const struct hs_rules_about *about, struct hs_slice label,
+                             const struct hs_record_field *value, struct hs_buf *out)
+{
+	const struct hs_mask *mask = mask_of(r, about);
+	enum hs_result result = tell(r, about, value);
+
+	if (result != HS_OK || mask->kind == HS_MASK_DROP)
+		return result;
+	hs_buf_put_slice(out, label);
+	return hs_mask_put(mask, r->rules->hash_key, value, &r->text, out);
+}
+
+enum hs_result hs_ruling_apply(struct hs_ruling *r, const struct hs_rules_about *about, struct hs_buf *out,
+                               size_t start, size_t value)
+{
+	const struct hs_mask *mask = mask_of(r, about);
+	struct hs_record_field field;
+	enum hs_result result;
+
+	if (!hs_buf_ok(out))
+		return HS_E_MEMORY;
+	field = hs_mask_field(hs_slice(out->p + value, out->n - value));
+	result = tell(r, about, &field);
+	if (result != HS_OK || !hs_mask_may_change(mask, hs_slice(out->p + value, out->n - value)))
 		return result;
 	if (mask->kind == HS_MASK_DROP) {
 		out->n = start;
 		return HS_OK;
 	}
-	if (!hs_mask_may_change(mask, hs_slice(out->p + value, out->n - value)))
-		return HS_OK;
 	hs_buf_reset(&r->value);
 	hs_buf_put(&r->value, out->p + value, out->n - value);
 	if (!hs_buf_ok(&r->value))
@@ -134,45 +185,6 @@ static enum hs_result apply(struct hs_ruling *r, const struct hs_rules_about *ab
 	field = hs_mask_field(hs_buf_slice(&r->value));
 	out->n = value;
 	return hs_mask_put(mask, r->rules->hash_key, &field, &r->text, out);
-}
-
-enum hs_result hs_ruling_field(struct hs_ruling *r, enum hs_field f, struct hs_buf *out, size_t start, size_t value)
-{
-	return hs_buf_ok(out) ? apply(r, &r->of_field[f], out, start, value) : HS_E_MEMORY;
-}
-
-/*
- * A second value of a name has a number after it. Conditions are about the name alone; a mask covers
- * these, too, unless a line names them.
- */
-static void numbered(const struct hs_ruling *r, struct hs_slice label, struct hs_rules_about *about)
-{
-	struct hs_rules_about own;
-
-	hs_rules_about(r->rules, r->facts.tenant, hs_slice(label.p + 2, label.n - 4), &own);
-	about->conditions = 0;
-	if (own.mask > 0 && !r->rules->field[own.mask - 1].is_prefix)
-		about->mask = own.mask;
-}
-
-enum hs_result hs_ruling_leaf(struct hs_ruling *r, const struct hs_name_cache *names, uint32_t step,
-                              struct hs_slice label, struct hs_buf *out, size_t start)
-{
-	uint32_t name = hs_name_cache_name_of(names, step);
-	struct hs_rules_about about;
-
-	if (name >= r->names && !make_room(r, names))
-		return HS_E_MEMORY;
-	if (r->of_name[name].era != r->era) {
-		r->of_name[name].era = r->era;
-		hs_rules_about(r->rules, r->facts.tenant, hs_name_cache_text_of(names, name), &r->of_name[name].about);
-		if (says_nothing(&r->of_name[name].about))
-			r->of_name[name].quiet = r->era;
-	}
-	about = r->of_name[name].about;
-	if (label.p != names->text.p + names->name[name].label)
-		numbered(r, label, &about);
-	return says_nothing(&about) ? HS_OK : apply(r, &about, out, start, start + label.n);
 }
 
 enum hs_result hs_ruling_decide(const struct hs_ruling *r, bool *flag)

@@ -36,7 +36,14 @@ static const struct {
 static void forget(struct hs_field_places *places)
 {
 	for (size_t i = 0; i < places->count; i++)
-		free((char *)(uintptr_t)places->place[i].field.p);
+		if (!places->place[i].is_lent)
+			free((char *)(uintptr_t)places->place[i].field);
+	if (places->count > PLACES_MAX) {
+		free(places->place);
+		places->place = NULL;
+		places->cap = 0;
+		hs_buf_free(&places->text);
+	}
 	places->count = places->last = 0;
 	hs_buf_reset(&places->text);
 	if (places->slots > 0)
@@ -75,7 +82,7 @@ static bool skip(struct hs_slice *name, struct hs_slice prefix)
 }
 
 /* The common column with this name, or the one that the field of this name goes to; -1: none. */
-static int common_of(enum hs_family family, struct hs_slice name, bool by_field)
+static int common_of(unsigned family, struct hs_slice name, bool by_field)
 {
 	for (int i = 0; i < HS_COMMONS; i++)
 		if ((commons[i].families >> family & 1) != 0 &&
@@ -91,7 +98,7 @@ static struct hs_slice decide(struct hs_field_places *places, struct hs_place *n
 	struct hs_slice own = field, context = HS_SLICE("context_"), whole = field;
 
 	n->where = HS_WHERE_LEFT_OUT;
-	n->common = common_of(n->family, field, true);
+	n->common = (int8_t)common_of(n->family, field, true);
 	if (n->common >= 0 || skip(&own, context)) {
 		n->where = HS_WHERE_COMMON;
 		return n->common >= 0 ? hs_slice_str(commons[n->common].column) : whole;
@@ -103,7 +110,7 @@ static struct hs_slice decide(struct hs_field_places *places, struct hs_place *n
 	}
 	n->where = HS_WHERE_OWN;
 	whole = own;
-	n->common = common_of(n->family, own, false);
+	n->common = (int8_t)common_of(n->family, own, false);
 	if (n->common < 0 && !skip(&whole, context))
 		return own;
 	places->scratch.p[own.p - places->scratch.p - 1] = '_'; /* the last byte of the prefix is one */
@@ -113,18 +120,18 @@ static struct hs_slice decide(struct hs_field_places *places, struct hs_place *n
 /* Makes the entry of a field that has been copied into it. */
 static bool make_name(struct hs_field_places *places, struct hs_place *n, bool escaped)
 {
-	struct hs_slice column;
+	struct hs_slice field = { n->field, n->field_n }, column;
 	size_t start = places->text.n;
 
 	hs_buf_reset(&places->scratch);
 	if (escaped) {
-		hs_json_unescape(n->field, &places->scratch);
+		hs_json_unescape(field, &places->scratch);
 		hs_buf_reset(&places->decoded);
 		hs_buf_put_slice(&places->decoded, hs_buf_slice(&places->scratch));
 		hs_buf_reset(&places->scratch);
 		hs_column_names_put_snake(&places->scratch, hs_buf_slice(&places->decoded));
 	} else {
-		hs_column_names_put_snake(&places->scratch, n->field);
+		hs_column_names_put_snake(&places->scratch, field);
 	}
 	hs_buf_reserve(&places->scratch, places->scratch.n + 1);
 	if (!hs_buf_ok(&places->scratch) || !hs_buf_ok(&places->decoded))
@@ -133,8 +140,7 @@ static bool make_name(struct hs_field_places *places, struct hs_place *n, bool e
 	hs_buf_put_slice(&places->text, column);
 	hs_column_names_bound(&places->text, start);
 	n->column = (uint32_t)start;
-	n->column_n = (uint32_t)(places->text.n - start);
-	n->path = (uint32_t)places->text.n;
+	n->column_n = (uint8_t)(places->text.n - start);
 	n->path_n = 0;
 	if (n->column_n != column.n || memcmp(places->text.p + start, column.p, column.n) != 0) {
 		hs_buf_put_slice(&places->text, column);
@@ -145,7 +151,7 @@ static bool make_name(struct hs_field_places *places, struct hs_place *n, bool e
 
 static bool is_of(const struct hs_place *n, enum hs_family family, struct hs_slice field)
 {
-	return n->family == family && hs_slice_eq(n->field, field);
+	return n->family == family && hs_slice_eq(hs_slice(n->field, n->field_n), field);
 }
 
 static size_t slot_of(const struct hs_field_places *places, enum hs_family family, struct hs_slice field)
@@ -172,25 +178,32 @@ static bool grow_slots(struct hs_field_places *places)
 	places->slot = slot;
 	places->slots = slots;
 	for (size_t i = 0; i < places->count; i++)
-		places->slot[slot_of(places, places->place[i].family, places->place[i].field)] = (uint32_t)i + 1;
+		places->slot[slot_of(places, (enum hs_family)places->place[i].family,
+		                     hs_slice(places->place[i].field, places->place[i].field_n))] = (uint32_t)i + 1;
 	return true;
 }
 
-/* Adds the place of a field, in this slot. */
-static bool add_place(struct hs_field_places *places, enum hs_family family, const struct hs_record_field *field,
-                      size_t slot)
+/* Adds the place of a field; unless it is lent, it is found again. */
+static struct hs_place *add_place(struct hs_field_places *places, enum hs_family family,
+                                  const struct hs_record_field *field, bool lent)
 {
 	struct hs_place *n;
+	char *copy = NULL;
 
 	if (!HS_ARRAY_ROOM(&places->place, places->count, &places->cap))
-		return false;
-	n = &places->place[places->count];
-	*n = (struct hs_place){ .family = family, .field = { malloc(field->name.n + 1), field->name.n } };
-	if (n->field.p == NULL)
-		return false;
-	memcpy((char *)(uintptr_t)n->field.p, field->name.p, field->name.n);
-	places->slot[slot] = (uint32_t)++places->count;
-	return make_name(places, n, field->name_escaped);
+		return NULL;
+	if (!lent) {
+		copy = malloc(field->name.n + 1);
+		if (copy == NULL)
+			return NULL;
+		memcpy(copy, field->name.p, field->name.n);
+	}
+	n = &places->place[places->count++];
+	*n = (struct hs_place){ .family = (uint8_t)family,
+		                .field = lent ? field->name.p : copy,
+		                .field_n = (uint32_t)field->name.n,
+		                .is_lent = lent };
+	return make_name(places, n, field->name_escaped) ? n : NULL;
 }
 
 /* Records of a family mostly have their fields in the same order: so the first guess is the place that came next last time. */
@@ -202,11 +215,16 @@ ptrdiff_t hs_field_place(struct hs_field_places *places, enum hs_family family, 
 		places->last = guess;
 		return (ptrdiff_t)guess;
 	}
-	if (2 * places->count >= places->slots && !grow_slots(places))
+	if (places->count < PLACES_MAX && 2 * places->count >= places->slots && !grow_slots(places))
 		return -1;
 	at = slot_of(places, family, field->name);
-	if (places->slot[at] == 0 && !add_place(places, family, field, at))
-		return -1;
+	if (places->slot[at] == 0 && places->count >= PLACES_MAX)
+		return add_place(places, family, field, true) != NULL ? (ptrdiff_t)places->count - 1 : -1;
+	if (places->slot[at] == 0) {
+		if (add_place(places, family, field, false) == NULL)
+			return -1;
+		places->slot[at] = (uint32_t)places->count;
+	}
 	at = places->slot[at] - 1;
 	places->place[places->last].after = (uint32_t)at;
 	places->last = at;

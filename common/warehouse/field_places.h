@@ -48,13 +48,16 @@ enum hs_common_column {
 struct hs_slice hs_common_column_name(enum hs_common_column column);
 
 struct hs_place {
-	struct hs_slice field; /* as the line has it */
-	enum hs_family family;
-	enum hs_where where;
-	int common;                /* COMMON, and OWN with the name of one: an enum hs_common_column; -1: none */
-	uint32_t column, column_n; /* its name, in `text` of the table … */
-	uint32_t path, path_n;     /* … and its whole name, if that was cut */
-	uint32_t after;            /* the place that was asked for after this one, the last time */
+	const char *field; /* as the line has it … */
+	uint32_t field_n;
+	uint32_t column; /* its name, in `text` of the table … */
+	uint32_t path_n; /* … and after it, if that was cut, its whole name */
+	uint32_t after;  /* the place that was asked for after this one, the last time */
+	uint8_t column_n;
+	uint8_t family; /* enum hs_family */
+	uint8_t where;  /* enum hs_where */
+	int8_t common;  /* COMMON, and OWN with the name of one: an enum hs_common_column; -1: none */
+	bool is_lent;   /* `field` is the line's, for there are too many to keep */
 };
 
 /* A zeroed struct is empty. */
@@ -70,7 +73,10 @@ struct hs_field_places {
 
 void hs_field_places_free(struct hs_field_places *places);
 
-/* Forgets what was decided once that is more than a spool of sensible events needs. */
+/*
+ * Before each record: forgets what was decided once that is more than a spool of sensible events needs. A record that
+ * has more fields than that itself has places that are its own, and are not found again.
+ */
 void hs_field_places_bound(struct hs_field_places *places);
 
 /* The index in `place` of the field's; -1: out of memory. */

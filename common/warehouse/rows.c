@@ -13,9 +13,12 @@
 
 /* A cell of the record that is being made; names are looked up when it is complete, since their text moves. */
 struct draft {
-	size_t place; /* index in places.place */
-	struct hs_value value;
+	struct hs_slice text; /* of the value */
+	uint32_t place;       /* index in places.place */
+	bool is_string, escaped;
 };
+
+enum { KEPT_FIELDS = 8192 /* of cells and drafts: more are freed after the record */ };
 
 struct hs_row_maker {
 	const struct hs_row_options *options;
@@ -78,7 +81,7 @@ static bool add_draft(struct hs_row_maker *m, size_t place, struct hs_value valu
 {
 	if (!HS_ARRAY_ROOM(&m->draft, m->drafts, &m->drafts_cap))
 		return false;
-	m->draft[m->drafts++] = (struct draft){ place, value };
+	m->draft[m->drafts++] = (struct draft){ value.text, (uint32_t)place, value.is_string, value.escaped };
 	return true;
 }
 
@@ -219,12 +222,12 @@ static bool add_drafts(struct hs_row_maker *m, enum hs_where where)
 	for (size_t i = 0; i < m->drafts; i++) {
 		const struct draft *d = &m->draft[i];
 		const struct hs_place *n = &m->places.place[d->place];
-		struct hs_cell cell = { .value = d->value };
+		struct hs_cell cell = { .value = { d->text, d->is_string, d->escaped } };
 
 		if ((n->where == HS_WHERE_OWN) != (where == HS_WHERE_OWN))
 			continue;
 		cell.column = hs_slice(m->places.text.p + n->column, n->column_n);
-		cell.path = hs_slice(m->places.text.p + n->path, n->path_n);
+		cell.path = hs_slice(m->places.text.p + n->column + n->column_n, n->path_n);
 		cell.left_out = n->where == HS_WHERE_LEFT_OUT;
 		if (!add_cell(m, cell))
 			return false;
@@ -452,4 +455,15 @@ enum hs_result hs_row_maker_without_event(struct hs_row_maker *m, struct hs_rows
 		return HS_E_MEMORY;
 	rows->row[0].cell = m->cell + rows->row[0].from;
 	return HS_OK;
+}
+
+void hs_row_maker_shrink(struct hs_row_maker *m)
+{
+	if (m->cells_cap <= KEPT_FIELDS && m->drafts_cap <= KEPT_FIELDS)
+		return;
+	free(m->draft);
+	free(m->cell);
+	m->draft = NULL;
+	m->cell = NULL;
+	m->drafts = m->drafts_cap = m->cells = m->cells_cap = 0;
 }

@@ -75,4 +75,7 @@ enum hs_result hs_row_maker_make(struct hs_row_maker *maker, struct hs_slice lin
  */
 enum hs_result hs_row_maker_without_event(struct hs_row_maker *maker, struct hs_rows *rows);
 
+/* Frees the cells of a record with very many fields. The slices in them stay valid until the next record. */
+void hs_row_maker_shrink(struct hs_row_maker *maker);
+
 #endif

@@ -391,13 +391,18 @@ bool hs_value_fits(const struct hs_value *v, enum hs_column_type type, enum hs_n
 
 void hs_value_put_rest(const struct hs_value *v, struct hs_buf *out)
 {
+	size_t from = 0;
+
 	hs_buf_putc(out, '"');
 	if (v->is_string)
 		hs_buf_put_slice(out, HS_SLICE("\\\""));
 	for (size_t i = 0; i < v->text.n; i++) {
-		if (v->text.p[i] == '\\' || v->text.p[i] == '"')
-			hs_buf_putc(out, '\\');
-		hs_buf_putc(out, v->text.p[i]);
+		if (v->text.p[i] != '\\' && v->text.p[i] != '"')
+			continue;
+		hs_buf_put(out, v->text.p + from, i - from);
+		hs_buf_putc(out, '\\');
+		from = i;
 	}
+	hs_buf_put(out, v->text.p + from, v->text.n - from);
 	hs_buf_put_slice(out, v->is_string ? HS_SLICE("\\\"\"") : HS_SLICE("\""));
 }

@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
 llvm-profdata merge -sparse "$build"/raw/*.profraw -o "$build/all.profdata"
 set --
-for program in hookspool hookspool-load; do set -- "$@" -object "$build/$program"; done
+for program in hookspool hookspool-load hookspool-ship; do [ ! -x "$build/$program" ] || set -- "$@" -object "$build/$program"; done
 llvm-cov export -format=lcov -instr-profile="$build/all.profdata" "$build/hookspool.fcgi" "$@" >"$build/lcov" 2>"$build/llvm-cov.log"
 
 awk -v excluded="$here/excluded.txt" -v root="$PWD/" -v out="$build/uncovered.txt" '

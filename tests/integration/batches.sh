@@ -74,4 +74,12 @@ for mount in $MOUNTS; do
 	is "$mount: the spool holds what was taken and nothing else" "$(lines)" 4011
 	check "$mount: the spool is whole" spool_is_whole
 done
+
+# batches = no is about the webhooks: a library may still send several events at once.
+directory_make
+settings_write 'auth = none' 'batches = no' '[sources]' 'api = KEY'
+is 'batches = no: one event' "$(cgi_post "$(event alone)" | status_and_body)" '200 {accepted:1,duplicate:0,rejected:0}'
+is 'batches = no: two' "$(cgi_post "[$(events no- 1 2)]" | status_and_body | cut -c 1-4)" '400 '
+is 'batches = no: two of a library' "$(cgi_post "{\"writeKey\":\"KEY\",\"batch\":[$(events direct- 1 2)]}" PATH_INFO=/v1/batch | status_and_body | cut -c 1-4)" '200 '
+is 'batches = no: what is there' "$(grep -o '"message_id":"[^"]*"' "$SPOOL" | cut -d '"' -f 4 | xargs)" 'alone direct-1 direct-2'
 done_testing

@@ -365,6 +365,12 @@ static enum hs_target_result erase(struct hs_target *t, const struct hs_target_t
 	return HS_TARGET_OK;
 }
 
+static enum hs_target_result is_alone(struct hs_target *t, bool *alone)
+{
+	*alone = !of(t)->others;
+	return HS_TARGET_OK;
+}
+
 static enum hs_target_result set_position(struct hs_target *t, const struct hs_target_position *at)
 {
 	if (fails_first(of(t), MEMORY_SET_POSITION))
@@ -413,6 +419,7 @@ static const struct hs_target_ops ops = {
 	.upsert = upsert,
 	.select = select_rows,
 	.erase = erase,
+	.is_alone = is_alone,
 	.set_position = set_position,
 	.commit = commit,
 	.rollback = rollback,

@@ -49,6 +49,7 @@ struct memory_target {
 
 	const char *refuse; /* a row with a value that contains this is refused */
 	size_t wide;        /* a row with more values than this is too wide; 0: none is */
+	bool others;        /* another loader has a position */
 	unsigned inserts;   /* calls */
 	size_t most_rows;   /* in one of them */
 	uint64_t read;      /* rows that selects have passed on */

@@ -5,6 +5,11 @@
 
 Kinds: comparison (< for <=, == for !=, ...), constant (n + 1 for n, false for true), condition (its negation),
 call (a statement that is a call and nothing else is dropped).
+
+Left out, because no run can tell them from the program:
+- a longer array, or a larger allocation: nothing uses the additional bytes (that none is too small is what
+  make asan looks for);
+- 2 for 1 in "? -1 : 1": those who call such a function look at the sign alone.
 """
 import random
 import sys
@@ -14,6 +19,7 @@ import clang.cindex as c
 OTHER = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "=="}
 BOOLEAN = {b"true": "false", b"false": "true"}
 CONDITIONS = {c.CursorKind.IF_STMT: 0, c.CursorKind.WHILE_STMT: 0, c.CursorKind.CONDITIONAL_OPERATOR: 0}
+SIZED = ("malloc", "calloc", "realloc", "hs_buf_reserve")
 ARGS = ["-std=c11", "-I.", "-Icommon", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", '-DHS_VERSION="0"']
 
 
@@ -32,13 +38,41 @@ def comparison(cursor):
     return None
 
 
+def is_minus_one(cursor, text):
+    return cursor.kind == c.CursorKind.UNARY_OPERATOR and text[cursor.extent.start.offset:cursor.extent.end.offset] == b"-1"
+
+
+def is_array_length(cursor, parent):
+    """The length is in the declaration itself; the elements are in a list of their own."""
+    return (parent is not None and parent.kind in (c.CursorKind.VAR_DECL, c.CursorKind.FIELD_DECL)
+            and parent.type.kind == c.TypeKind.CONSTANTARRAY and cursor.kind != c.CursorKind.INIT_LIST_EXPR)
+
+
+def is_sign(cursor, parent, text):
+    """The 1 of "? -1 : 1" or "? 1 : -1"."""
+    if parent is None or parent.kind != c.CursorKind.CONDITIONAL_OPERATOR:
+        return False
+    if text[cursor.extent.start.offset:cursor.extent.end.offset] != b"1":
+        return False
+    return any(is_minus_one(arm, text) for arm in parent.get_children())
+
+
+def without_constants(found):
+    return (mutation for mutation in found if mutation[2] != "constant")
+
+
 def mutations(cursor, text, parent=None):
+    if is_array_length(cursor, parent) or is_sign(cursor, parent, text):
+        return
     start, end = cursor.extent.start.offset, cursor.extent.end.offset
     children = list(cursor.get_children())
     if cursor.kind == c.CursorKind.BINARY_OPERATOR and len(children) == 2:
         token = comparison(cursor)
         if token is not None:
             yield token.extent.start.offset, token.extent.end.offset, "comparison", OTHER[token.spelling]
+    elif is_minus_one(cursor, text):
+        yield start, end, "constant", "0"  # -2 would be as negative as -1
+        return
     elif cursor.kind == c.CursorKind.INTEGER_LITERAL and text[start:end] in BOOLEAN:
         yield start, end, "constant", BOOLEAN[text[start:end]]
     elif cursor.kind == c.CursorKind.INTEGER_LITERAL and text[start:start + 1].isdigit():
@@ -52,8 +86,10 @@ def mutations(cursor, text, parent=None):
             c.CursorKind.COMPOUND_STMT, c.CursorKind.IF_STMT, c.CursorKind.FOR_STMT, c.CursorKind.WHILE_STMT):
         if text[end:end + 1] == b";":
             yield start, end, "call", "(void)0"
+    is_size = cursor.kind == c.CursorKind.CALL_EXPR and cursor.spelling in SIZED
     for child in children:
-        yield from mutations(child, text, cursor)
+        found = mutations(child, text, cursor)
+        yield from without_constants(found) if is_size else found
 
 
 def listed(name):

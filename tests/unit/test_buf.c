@@ -68,6 +68,24 @@ TEST(the_bound_holds_to_the_byte)
 	hs_buf_free(&b);
 }
 
+TEST(printf_appends_text_of_any_length)
+{
+	struct hs_buf b = { 0 };
+	char fill[1000] = { 0 };
+
+	memset(fill, 'x', sizeof fill - 1);
+	hs_buf_printf(&b, "%s", "");
+	assert_true(hs_buf_ok(&b));
+	assert_int_equal(b.n, 0);
+	hs_buf_printf(&b, "%c", 'a');
+	hs_buf_printf(&b, "%s|%d", fill, 42);
+	assert_true(hs_buf_ok(&b));
+	assert_int_equal(b.n, 1 + 999 + 3);
+	assert_memory_equal(b.p, "axx", 3);
+	assert_memory_equal(b.p + b.n - 4, "x|42", 4);
+	hs_buf_free(&b);
+}
+
 TEST(failure_sticks_until_reset)
 {
 	struct hs_buf b = { .max = 4 };
@@ -159,6 +177,29 @@ TEST(what_is_not_utf8_is_replaced_byte_by_byte)
 	expect_json(HS_SLICE("\xED\xA0\x80"), HS_SLICE("\"\\ufffd\\ufffd\\ufffd\""), false);
 	expect_json(HS_SLICE("\xC3"), HS_SLICE("\"\\ufffd\""), false);
 	expect_json(HS_SLICE("\xE2\x82!"), HS_SLICE("\"\\ufffd\\ufffd!\""), false);
+}
+
+/* Texts are copied by blocks; a byte must be escaped wherever in a block it is. */
+TEST(a_byte_is_escaped_in_any_place)
+{
+	char text[50], expected[64];
+
+	for (size_t at = 0; at < sizeof text; at++)
+		for (int c = 1; c < 256; c++) {
+			char byte = (char)c;
+			struct hs_buf one = { 0 };
+			bool whole = hs_buf_put_json(&one, hs_slice(&byte, 1));
+			size_t n = one.n - 2; /* without the quotes */
+
+			memset(text, 'x', sizeof text);
+			text[at] = byte;
+			memset(expected, 'x', sizeof expected);
+			expected[0] = '"';
+			memcpy(expected + 1 + at, one.p + 1, n);
+			expected[sizeof text + n] = '"';
+			expect_json(hs_slice(text, sizeof text), hs_slice(expected, sizeof text + n + 1), whole);
+			hs_buf_free(&one);
+		}
 }
 
 TESTS("buf", NULL, NULL)

@@ -94,6 +94,13 @@ TEST(sixty_four_bytes)
 			if (hs_scan64_is_plain(text, &quotes) == is_strange((unsigned char)c))
 				fail_msg("byte %d at %d", c, at);
 			assert_int_equal(__builtin_parity(quotes & 0xFFFF), c != '"' || at > 0);
+			for (int i = 0; i < HS_SCAN64; i++) {
+				bool is_there = (unsigned char)text[i] == c;
+
+				assert_int_equal(hs_scan64_equal(text, (char)c) >> i & 1, is_there);
+				assert_int_equal(hs_scan64_strange(text) >> i & 1,
+				                 is_there && is_strange((unsigned char)c) && c != 'a');
+			}
 		}
 }
 

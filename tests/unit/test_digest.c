@@ -88,6 +88,62 @@ TEST(sha256_of_a_text_of_any_length)
 	hs_digest_free(d);
 }
 
+static void expect_mac256(struct hs_slice key, struct hs_slice text, const char *hex)
+{
+	struct hs_hmac256 *h = hs_hmac256_new(key);
+	uint8_t mac[HS_SHA256_BYTES];
+	char digits[2 * HS_SHA256_BYTES];
+
+	assert_non_null(h);
+	for (int i = 0; i < 2; i++) { /* the key does not change */
+		assert_true(hs_hmac256(h, text, mac));
+		hs_hex_encode(mac, sizeof mac, digits);
+		assert_slice_equal(hs_slice(digits, sizeof digits), hs_slice_str(hex));
+	}
+	hs_hmac256_free(h);
+}
+
+/* RFC 4231, 4.2 to 4.4 and 4.7: a short text, a short key, 50 bytes, a key beyond a block. */
+TEST(vectors_of_hmac256)
+{
+	char ones[131], threes[50];
+
+	memset(ones, 0xAA, sizeof ones);
+	memset(threes, 0xDD, sizeof threes);
+	expect_mac256(HS_SLICE("\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b"
+	                       "\x0b\x0b"),
+	              HS_SLICE("Hi There"), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+	expect_mac256(HS_SLICE("Jefe"), HS_SLICE("what do ya want for nothing?"),
+	              "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+	expect_mac256(hs_slice(ones, 20), hs_slice(threes, 50),
+	              "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe");
+	expect_mac256(hs_slice(ones, 131), HS_SLICE("Test Using Larger Than Block-Size Key - Hash Key First"),
+	              "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
+/* RFC 2104, 2, written out, beside texts that fit into the last block and texts that do not. */
+TEST(hmac256_of_a_text_of_any_length)
+{
+	struct hs_hmac256 *h = hs_hmac256_new(HS_SLICE("key"));
+	uint8_t inner[64 + 200], outer[64 + HS_SHA256_BYTES], mac[HS_SHA256_BYTES], expected[HS_SHA256_BYTES];
+
+	assert_non_null(h);
+	memset(inner, 0x36, 64);
+	memset(outer, 0x5C, 64);
+	for (int i = 0; i < 3; i++) {
+		inner[i] ^= (uint8_t) "key"[i];
+		outer[i] ^= (uint8_t) "key"[i];
+	}
+	for (size_t n = 0; n < 200; n++) {
+		assert_true(hs_hmac256(h, hs_slice((char *)inner + 64, n), mac));
+		assert_true(hs_sha256(hs_slice((char *)inner, 64 + n), outer + 64));
+		assert_true(hs_sha256(hs_slice((char *)outer, sizeof outer), expected));
+		assert_memory_equal(mac, expected, sizeof mac);
+		inner[64 + n] = (uint8_t)(n * 37);
+	}
+	hs_hmac256_free(h);
+}
+
 TEST(comparison_sees_every_byte)
 {
 	uint8_t a[32] = { 1, 2, 3 }, b[32];

@@ -1,12 +1,12 @@
 /* gunzip: inflates what zlib makes, refuses all else, and never goes beyond its bound. */
 #include "base/gunzip.h"
-#include "base/io.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/zlib_gunzip.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 enum { MOST = 1 << 20 };
 
@@ -185,14 +185,14 @@ TEST(a_bomb_is_refused_at_once)
 	assert_in_range(in.n, 2000000, 2500000);
 	for (int lies = 0; lies < 2; lies++) {
 		long before = resident_most_kb();
-		int64_t begun;
+		clock_t begun;
 
 		if (lies)
 			memcpy(in.p + in.n - 4, "\1\0\0\0", 4);
 		hs_buf_free(&out);
-		begun = hs_io_now_monotonic();
+		begun = clock();
 		assert_result(hs_gunzip(&gunzip, hs_buf_slice(&in), 4 << 20, &out), HS_E_INFLATED);
-		assert_true(hs_io_now_monotonic() - begun < 50);
+		assert_true(clock() - begun < CLOCKS_PER_SEC / 20); /* processor time: the machine may be busy */
 		assert_true(resident_most_kb() - before < 20 << 10);
 		assert_true(out.cap <= (4 << 20) + 1);
 	}

@@ -70,6 +70,24 @@ TEST(batches)
 	}
 }
 
+TEST(batches_may_be_forbidden)
+{
+	static const char *const forbidden[] = { "[]", "[" PAGE "]", " [" PAGE "," PAGE "]" };
+	struct stage *s;
+
+	for (size_t i = 0; i < sizeof forbidden / sizeof *forbidden; i++) {
+		s = new_stage(OPEN "batches = no\n", hs_slice_str(forbidden[i]));
+		assert_int_equal(serve(s), 400);
+		expect(s, "records", "");
+		assert_non_null(memmem(s->answer.p, s->answer.n, "batches are not accepted here", 29));
+		free_stage(s);
+	}
+	s = new_stage(OPEN "batches = no\n", HS_SLICE(PAGE));
+	assert_int_equal(serve(s), 200);
+	expect(s, "records", PAGE_LINE);
+	free_stage(s);
+}
+
 TEST(nothing_to_keep_is_not_appended)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE("[]"));

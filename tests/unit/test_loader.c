@@ -664,6 +664,97 @@ TEST_WITH(person_with_many_identifies_costs_no_more_than_one_with_few, make, end
 	assert_int_equal(f->m->read, IDENTIFIES / PER_BATCH - 1 + PER_BATCH); /* their row, and at first their rows */
 }
 
+/* Adds identifies of u1, each earlier than the one before it, in batches; the last one is written, too. */
+static void add_late(struct fixture *f, unsigned identifies)
+{
+	for (unsigned i = 1; i <= identifies; i++) {
+		unsigned second = 10000 - i;
+		char text[200];
+
+		snprintf(text, sizeof text,
+		         "\"timestamp\":\"2025-01-01T%02u:%02u:%02u.000Z\",\"user_id\":\"u1\",\"traits_first\":%u,"
+		         "\"traits_t%u\":%u",
+		         second / 3600, second / 60 % 60, second % 60, i, i / 1000, i);
+		assert_int_equal(add(f, record(f, "identify", i, text)), 0);
+	}
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_string_equal(memory_target_value(f->m, "users", "u1", "first"), "1");
+	assert_string_equal(memory_target_value(f->m, "users", "u1", "t0"), "1");
+	assert_string_equal(memory_target_value(f->m, "users", "u1", "t1"), "1000");
+	assert_string_equal(memory_target_value(f->m, "users", "u1", "_as_of"), "2025-01-01T02:46:39.000000Z m1");
+}
+
+/* The user's row for each batch, and their identifies once for all, when they are so many that it is worth it. */
+TEST_WITH(late_identifies_of_one_person_do_not_read_all_of_theirs_again, make, end)
+{
+	enum { IDENTIFIES = 2000, PER_BATCH = 50 };
+	struct fixture *f = *state;
+
+	f->options.batch = PER_BATCH;
+	assert_int_equal(start(f), 0);
+	add_late(f, IDENTIFIES);
+	assert_true(f->m->read < IDENTIFIES / PER_BATCH + 6 * PER_BATCH);
+}
+
+/* Adds the i-th of the identifies of two people, whose times and traits are in no order. */
+static void add_any(struct fixture *f, unsigned i)
+{
+	unsigned second = i * 7919 % 3600, trait = i * 31 % 12;
+	bool fits = i != 484;
+	char text[256];
+
+	snprintf(
+	    text, sizeof text,
+	    "\"timestamp\":\"2025-01-01T00:%02u:%02u.000Z\",\"user_id\":\"u%u\",\"traits_t%u\":%u,\"traits_n\":%s%u%s",
+	    second / 60, second % 60, i % 2, trait, i, fits ? "" : "\"x", i, fits ? "" : "\"");
+	assert_int_equal(add(f, record(f, "identify", i + 1, text)), 0);
+}
+
+/* The lost answer and the value that does not fit come while it is known which rows the values are of. */
+TEST_WITH(people_with_many_identifies_are_the_same_in_one_batch_and_in_many, make, end)
+{
+	enum { IDENTIFIES = 600, PER_BATCH = 20, LOST_AT = 401 };
+	struct fixture *f = *state;
+	char *once, *many;
+
+	f->options.catalogue.types = (const char *const[]){ "*.n=number", NULL };
+	f->options.batch = IDENTIFIES;
+	assert_int_equal(start(f), 0);
+	for (unsigned i = 0; i < IDENTIFIES; i++)
+		add_any(f, i);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	once = memory_target_dump(f->m);
+	memory_target_free(f->m);
+	f->m = memory_target_new();
+	f->options.batch = PER_BATCH;
+	assert_int_equal(start(f), 0);
+	for (unsigned i = 0; i < IDENTIFIES; i++) {
+		if (i == LOST_AT) {
+			f->m->fail = MEMORY_COMMIT;
+			f->m->fail_in = 1;
+			f->m->fail_with = HS_TARGET_AWAY;
+		}
+		add_any(f, i);
+	}
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	many = memory_target_dump(f->m);
+	assert_string_equal(many, once);
+	free(once);
+	free(many);
+}
+
+TEST_WITH(late_identifies_where_another_loader_writes_are_folded_with_all_of_theirs, make, end)
+{
+	enum { IDENTIFIES = 2000, PER_BATCH = 50 };
+	struct fixture *f = *state;
+
+	f->options.batch = PER_BATCH;
+	f->m->others = true;
+	assert_int_equal(start(f), 0);
+	add_late(f, IDENTIFIES);
+	assert_true(f->m->read > IDENTIFIES * (IDENTIFIES / PER_BATCH) / 3);
+}
+
 TEST_WITH(repeated_identify_of_other_words_does_not_change_its_person, make, end)
 {
 	struct fixture *f = *state;

@@ -2,6 +2,7 @@
 #include "config/settings.h"
 #include "event/rules.h"
 #include "tests/lib/cases.h"
+#include "tests/lib/random.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,6 +143,102 @@ TEST(changing_rules_and_tenants)
 	hs_buf_free(&out);
 	hs_settings_free(one);
 	hs_settings_free(two);
+}
+
+/* A few names in all spellings that become one, some of them reserved, some with a number already. */
+static void put_random_object(struct random_source *random, struct hs_buf *event, unsigned depth)
+{
+	static const char *const keys[] = { "a", "A", "a_2", "a2", "b", "B_2", "type", "userId", "node", "Node", "c" };
+	bool first = true;
+
+	hs_buf_putc(event, '{');
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		if (random_below(random, 3) > 0)
+			continue;
+		hs_buf_printf(event, "%s\"%s\":", first ? "" : ",", keys[i]);
+		first = false;
+		if (depth > 0 && random_below(random, 3) == 0)
+			put_random_object(random, event, depth - 1);
+		else
+			hs_buf_printf(event, "\"value %u?q\"", random_below(random, 3));
+	}
+	hs_buf_putc(event, '}');
+}
+
+static void put_random_event(struct random_source *random, struct hs_buf *event)
+{
+	hs_buf_reset(event);
+	hs_buf_printf(event, "{\"type\":\"page\",\"userId\":\"u%u\",\"traits\":", random_below(random, 4));
+	put_random_object(random, event, 2);
+	hs_buf_printf(event, ",\"properties\":");
+	put_random_object(random, event, 1);
+	hs_buf_put(event, "}", 2); /* with a NUL, for hs_slice_str */
+}
+
+/* A flattener remembers names: no record may show what it learnt from other rules, other tenants, or none. */
+TEST(a_used_flattener_does_as_a_new_one)
+{
+	static const char *const texts[] = {
+		"[fields]\ntraits_a = drop\nproperties_* = no query\n",
+		"[fields]\ntraits_a_* = drop\ntraits_b_2 = cut 2\nproperties_b = last 1\n",
+		"[fields]\n* = hash\ntraits_* = keep\nacme: traits_* = drop\nother: traits_node_a = cut 1\n",
+		"[events]\ndrop = traits_a:\"value 1*\"\nsample = 50% properties_b:*\n[fields]\ntraits_b = drop\n",
+	};
+	enum { SETTINGS = sizeof texts / sizeof *texts };
+	static const char *const tenants[] = { "", "acme", "other" };
+	struct hs_settings *s[SETTINGS];
+	struct hs_flattener used, new;
+	struct hs_buf event = { 0 }, out = { 0 }, expected = { 0 };
+	uint64_t seed = random_seed();
+	struct random_source random = random_new(seed);
+
+	for (size_t i = 0; i < SETTINGS; i++)
+		s[i] = settings_with(texts[i]);
+	hs_flattener_init(&used, HS_NAMES_WAREHOUSE);
+	for (int i = 0; i < 5000; i++) {
+		unsigned pick = random_below(&random, SETTINGS + 1);
+		const struct hs_rules *rules = pick == SETTINGS ? NULL : s[pick]->rules;
+		const char *tenant = tenants[random_below(&random, 3)];
+		enum hs_result r;
+
+		put_random_event(&random, &event);
+		hs_flattener_init(&new, HS_NAMES_WAREHOUSE);
+		r = flatten(&new, rules, tenant, event.p, &expected);
+		if (flatten(&used, rules, tenant, event.p, &out) != r || strcmp(out.p, expected.p) != 0)
+			fail_msg("HS_SEED=%llu: %s becomes %s instead of %s", (unsigned long long)seed, event.p, out.p,
+			         expected.p);
+		hs_flattener_free(&new);
+	}
+	hs_flattener_free(&used);
+	hs_buf_free(&event);
+	hs_buf_free(&out);
+	hs_buf_free(&expected);
+	for (size_t i = 0; i < SETTINGS; i++)
+		hs_settings_free(s[i]);
+}
+
+/* The user decides, not a member that becomes user_id_2. */
+TEST(sample_goes_by_the_user_alone)
+{
+	struct hs_settings *s = settings_with("[events]\nsample = 50% event:*\n");
+	struct hs_flattener f;
+	struct hs_buf out = { 0 };
+
+	hs_flattener_init(&f, HS_NAMES_WAREHOUSE);
+	for (int i = 0; i < 200; i++) {
+		char event[160];
+		enum hs_result first;
+
+		snprintf(event, sizeof event, "{\"type\":\"track\",\"event\":\"e\",\"userId\":\"user %d\"}", i / 10);
+		first = flatten(&f, s->rules, "", event, &out);
+		snprintf(event, sizeof event,
+		         "{\"type\":\"track\",\"event\":\"e\",\"userId\":\"user %d\",\"user\":{\"id\":\"other %d\"}}",
+		         i / 10, i);
+		assert_int_equal(flatten(&f, s->rules, "", event, &out), first);
+	}
+	hs_flattener_free(&f);
+	hs_buf_free(&out);
+	hs_settings_free(s);
 }
 
 /* About the share that was asked for, and the same users each time. */

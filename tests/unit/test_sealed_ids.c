@@ -4,6 +4,7 @@
  */
 #include "base/io.h"
 #include "base/timestamp.h"
+#include "spool/dedup/index.h"
 #include "spool/dedup/tombstones.h"
 #include "spool/read/reader.h"
 #include "spool/shared/spool_dir.h"
@@ -21,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -742,6 +744,80 @@ TEST(the_map_grows)
 	assert_true(spooldir_size(&d, ".hookspool/run/index") > 16 << 20);
 	put_all();
 	put("s1-0 s2-250000 s3-299999 new", 4);
+}
+
+/* --- beside a command ------------------------------------------------------------------- */
+
+struct passer {
+	_Atomic unsigned got; /* how often it got the append lock */
+	_Atomic bool done;
+};
+
+/* Asks for the append lock as senders do: now and then, and it has to be woken if somebody holds it. */
+static int pass_often(void *context)
+{
+	struct passer *passer = context;
+	struct hs_opened_spool opened;
+	struct hs_segment events;
+
+	if (hs_spool_dir_open(&opened, d.settings, false) != HS_OK)
+		return 1;
+	hs_segment_init(&events, &opened.dir, HS_EVENTS);
+	while (!passer->done) {
+		if (hs_segment_begin(&events, 0, soon()) != HS_OK)
+			return 2;
+		passer->got++;
+		hs_segment_end(&events);
+		hs_io_pause_us(100);
+	}
+	return 0;
+}
+
+static bool has_begun(void *context)
+{
+	return ((struct passer *)context)->got > 0;
+}
+
+/* Returns how often others got the append lock while a command rebuilt the index. */
+static unsigned rebuild_beside(struct passer *passer)
+{
+	struct hs_opened_spool opened;
+	struct hs_segment events;
+	struct hs_index *index;
+	unsigned before;
+
+	assert_result(hs_spool_dir_open(&opened, d.settings, false), HS_OK);
+	hs_segment_init(&events, &opened.dir, HS_EVENTS);
+	index = hs_index_new(&opened.dir, d.path);
+	assert_true(wait_until(has_begun, passer));
+	before = passer->got;
+	assert_result(hs_index_begin_whole(index, &events, PATIENCE_MS), HS_OK);
+	before = passer->got - before;
+	hs_segment_end(&events);
+	hs_index_free(index);
+	hs_segment_close(&events);
+	hs_spool_dir_close(&opened);
+	return before;
+}
+
+/* The lock is not fair: without a gap between its steps, a command would have it until the index is whole. */
+TEST(appends_pass_a_command_that_rebuilds_the_index)
+{
+	struct passer *passer = mmap(NULL, sizeof *passer, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned got;
+	pid_t child;
+
+	assert_true(passer != MAP_FAILED);
+	finish(state);
+	make(200000);
+	lose_index();
+	child = child_start(pass_often, passer);
+	got = rebuild_beside(passer);
+	passer->done = true;
+	assert_int_equal(child_wait(child), 0);
+	munmap(passer, sizeof *passer);
+	if (got < 25)
+		fail_msg("only %u", got);
 }
 
 TESTS("sealed_ids", begin, finish)

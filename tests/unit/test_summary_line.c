@@ -326,6 +326,46 @@ TEST(a_rest_that_is_none_is_odd)
 	}
 }
 
+/* In lines of all lengths, with all numbers of quotes in their last bytes, and in the first ones of the next line. */
+TEST(a_missing_quote_is_found_everywhere)
+{
+	static const char form[] = "{\"message_id\":\"%.*s\"," AT ",\"properties_a\":\"%.*s%s}\n"
+				   "{\"type\":\"track\",\"message_id\":\"h\"," AT "}\n";
+	static const char pad[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+	char text[512];
+
+	for (int id = 1; id <= 64; id++)
+		for (int value = 0; value <= 64; value += 3)
+			for (int missing = 0; missing < 2; missing++) {
+				struct made m;
+
+				snprintf(text, sizeof text, form, id, pad, value, pad, missing ? "" : "\"");
+				m = made_of_text(hs_slice_str(text), false);
+				if (m.head.odd != (uint64_t)missing)
+					fail_msg("%s is taken wrongly", unit_show(hs_slice_str(text)));
+				hs_buf_free(&m.file);
+			}
+}
+
+/* After a line whose names are taken for those of the next one. */
+TEST(a_name_that_begins_like_the_expected_one_is_odd)
+{
+	static const char *const names[] = { "message_xy\":\"", "message\":\"   ", "message_id_\":\"" };
+	char text[512];
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		struct made m;
+
+		snprintf(text, sizeof text,
+		         "{\"type\":\"track\",\"message_id\":\"g\"," AT "}\n{\"type\":\"track\",\"%sg\"," AT "}\n",
+		         names[i]);
+		m = made_of_text(hs_slice_str(text), false);
+		if (m.head.odd != 1)
+			fail_msg("%s passes for a record", unit_show(hs_slice_str(text)));
+		hs_buf_free(&m.file);
+	}
+}
+
 TEST(an_empty_segment_has_all_parts)
 {
 	struct made m = made_of_text(HS_SLICE(""), false);

@@ -2,6 +2,7 @@
 #include "base/timestamp.h"
 #include "tests/lib/cases.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -76,6 +77,21 @@ TEST(every_day_agrees_with_the_c_library)
 			fail_msg("expected %s, got %s", expected, text);
 		if (!hs_timestamp_parse(hs_slice_str(text), &back) || back != second * 1000 + 7)
 			fail_msg("%s is not read as it was written", text);
+	}
+}
+
+TEST(the_day_after_the_last_of_a_month_is_refused)
+{
+	static const int last[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+
+	for (int month = 1; month <= 12; month++) {
+		char text[32];
+
+		for (int day = last[month - 1]; day <= last[month - 1] + 1; day++) {
+			snprintf(text, sizeof text, "2026-%02d-%02dT10:15:00Z", month, day);
+			if (hs_timestamp_parse(hs_slice_str(text), NULL) != (day == last[month - 1]))
+				fail_msg("%s", text);
+		}
 	}
 }
 

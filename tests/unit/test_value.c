@@ -2,6 +2,8 @@
 #include "tests/lib/unit.h"
 #include "warehouse/value.h"
 
+#include <stdio.h>
+
 /* A value as a record has it: with quotes it is a string. */
 static struct hs_value value_of(const char *json)
 {
@@ -52,6 +54,22 @@ TEST(types)
 		if (hs_value_type(&value) != cases[i].type)
 			fail_msg("%s is %d", cases[i].json, (int)hs_value_type(&value));
 	}
+}
+
+TEST(the_day_after_the_last_of_a_month_is_text)
+{
+	static const int last[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+
+	for (int month = 1; month <= 12; month++)
+		for (int day = last[month - 1]; day <= last[month - 1] + 1; day++) {
+			char text[32];
+			struct hs_value value = { .is_string = true };
+
+			snprintf(text, sizeof text, "2026-%02d-%02dT10:15:00Z", month, day);
+			value.text = hs_slice_str(text);
+			if (hs_value_type(&value) != (day == last[month - 1] ? HS_COLUMN_TIMESTAMP : HS_COLUMN_TEXT))
+				fail_msg("%s", text);
+		}
 }
 
 TEST(unlike_types_become_text)

@@ -92,7 +92,7 @@ TEST(a_summary_that_is_damaged)
 {
 	static const char name[] = ".hookspool/run/summary/events-1";
 	struct hs_buf whole;
-	uint64_t reported = 0, tried = 0;
+	uint64_t reported = 0, tried = 0, problems;
 
 	seal("a b acme/c");
 	maintain();
@@ -103,8 +103,9 @@ TEST(a_summary_that_is_damaged)
 		spooldir_write(&s.d, name, hs_buf_slice(&whole));
 		whole.p[i] ^= 1;
 		tried++;
-		reported += examine(false);
-		assert_int_equal(found.problem[HS_PROBLEM_SUMMARY], examine(false));
+		problems = examine(false); /* this also removes a file with a damaged part */
+		reported += problems;
+		assert_int_equal(found.problem[HS_PROBLEM_SUMMARY], problems);
 	}
 	assert_true(reported > tried / 4 && reported < tried);
 	hs_buf_free(&whole);

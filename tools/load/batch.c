@@ -39,7 +39,12 @@ void hs_batch_reset(struct hs_batch *b)
 {
 	hs_batch_forget_refusals(b);
 	b->n = b->made_n = b->records = b->rows = b->cells = 0;
-	b->erases = false;
+	b->erases = b->is_lent = false;
+	if (b->cells_cap > 2 * (size_t)HS_BATCH_CELLS) {
+		free(b->cell);
+		b->cell = NULL;
+		b->cells_cap = 0;
+	}
 }
 
 /* An event in snake case is at most twice as long as in the line, and comes twice. */
@@ -65,6 +70,8 @@ static bool grow(char **p, size_t *cap, size_t n)
 
 bool hs_batch_has_room(struct hs_batch *b, size_t n)
 {
+	if (n > HS_BATCH_LONG || b->is_lent)
+		return b->records == 0;
 	if (b->records == 0)
 		return grow(&b->text, &b->cap, n) && grow(&b->made, &b->made_cap, made_for(n));
 	return b->cells < HS_BATCH_CELLS && b->cap - b->n >= n && b->made_cap - b->made_n >= made_for(n);
@@ -75,7 +82,7 @@ static struct hs_slice kept(struct hs_batch *b, struct hs_slice text)
 {
 	char *to = b->made + b->made_n;
 
-	if (text.p == NULL || (text.p >= b->text && text.p < b->text + b->n))
+	if (b->is_lent || text.p == NULL || (text.p >= b->text && text.p < b->text + b->n))
 		return text;
 	assert(text.n <= b->made_cap - b->made_n);
 	memcpy(to, text.p, text.n);
@@ -146,6 +153,7 @@ static enum hs_result make_rows(struct hs_batch *b, struct hs_row_maker *maker, 
 	for (size_t i = 0; i < rows.count; i++)
 		if (!add_row(b, c, table[i], &rows.row[i]))
 			return HS_E_MEMORY;
+	hs_row_maker_shrink(maker);
 	return HS_OK;
 }
 
@@ -156,9 +164,13 @@ enum hs_result hs_batch_add(struct hs_batch *b, struct hs_row_maker *maker, stru
 
 	if (!HS_ARRAY_ROOM(&b->record, b->records, &b->records_cap))
 		return HS_E_MEMORY;
-	memcpy(copy, line.p, line.n);
-	b->n += line.n;
-	b->record[b->records++] = (struct hs_batch_record){ .line = hs_slice(copy, line.n), .after = after };
+	b->is_lent = line.n > HS_BATCH_LONG;
+	if (!b->is_lent) {
+		memcpy(copy, line.p, line.n);
+		b->n += line.n;
+		line.p = copy;
+	}
+	b->record[b->records++] = (struct hs_batch_record){ .line = line, .after = after };
 	return make_rows(b, maker, c);
 }
 
@@ -175,6 +187,18 @@ enum hs_result hs_batch_remake(struct hs_batch *b, struct hs_row_maker *maker, s
 		result = make_rows(b, maker, c);
 	b->records = records;
 	return result == HS_E_MEMORY ? result : HS_OK; /* a damaged line has no rows */
+}
+
+void hs_batch_group_rows(const struct hs_batch *b, size_t *row, size_t *end, size_t tables)
+{
+	for (size_t i = 0; i < b->rows; i++)
+		end[b->row[i].table->index]++;
+	for (size_t i = 1; i < tables; i++)
+		end[i] += end[i - 1];
+	for (size_t i = b->rows; i-- > 0;)
+		row[--end[b->row[i].table->index]] = i;
+	for (size_t i = 0; i < b->rows; i++)
+		end[b->row[i].table->index]++;
 }
 
 bool hs_batch_hash_last(struct hs_batch *batch, struct hs_digest *digest)

@@ -1,5 +1,8 @@
 /*
  * batch: the records of one transaction, as rows whose cells know their columns.
+ *
+ * Lines are copied, but for one that is longer than HS_BATCH_LONG: it is a batch of its own and is not copied, so that
+ * it is in memory once. Neither is what its rows have made: it is the maker's.
  */
 #ifndef HS_BATCH_H
 #define HS_BATCH_H
@@ -9,15 +12,16 @@
 #include "tools/load/catalogue.h"
 
 struct hs_batch_cell {
-	uint32_t column; /* index in the table; HS_BATCH_NO_COLUMN: only in _rest, under `name` */
-	struct hs_slice name;
 	struct hs_value value;
+	struct hs_slice name;
+	uint32_t column; /* index in the table; HS_BATCH_NO_COLUMN: only in _rest, under `name` */
 	bool rest;
 };
 
 enum {
 	HS_BATCH_NO_COLUMN = INT32_MAX,
-	HS_BATCH_CELLS = 300000, /* a batch with so many is full: some 20 MB */
+	HS_BATCH_CELLS = 300000, /* a batch with so many is full: some 15 MB */
+	HS_BATCH_LONG = 4 << 20, /* bytes; a line that is longer stays the caller's */
 };
 
 struct hs_batch_row {
@@ -45,7 +49,8 @@ struct hs_batch {
 	size_t rows, rows_cap;
 	struct hs_batch_cell *cell;
 	size_t cells, cells_cap;
-	bool erases; /* its only record is a delete */
+	bool erases;  /* its only record is a delete */
+	bool is_lent; /* its only line is the caller's, and what its rows have made the maker's */
 };
 
 bool hs_batch_init(struct hs_batch *batch, size_t bytes); /* false: out of memory */
@@ -60,12 +65,21 @@ void hs_batch_forget_refusals(struct hs_batch *batch);
 /* True if a line of n bytes fits, whatever its record becomes. An empty batch makes room for any. */
 bool hs_batch_has_room(struct hs_batch *batch, size_t n);
 
-/* Adds a record with its rows; new tables and columns come into the catalogue. HS_OK, HS_E_MEMORY, or HS_E_JSON_SYNTAX: it is no record. */
+/*
+ * Adds a record with its rows; new tables and columns come into the catalogue. HS_OK, HS_E_MEMORY, or HS_E_JSON_SYNTAX:
+ * it is no record. If the batch is lent then, line and maker must stay as they are until it is reset.
+ */
 enum hs_result hs_batch_add(struct hs_batch *batch, struct hs_row_maker *maker, struct hs_catalogue *catalogue,
                             struct hs_slice line, struct hs_position after);
 
 /* Makes rows and cells of all records anew, for a catalogue that was read again. HS_OK or HS_E_MEMORY. */
 enum hs_result hs_batch_remake(struct hs_batch *batch, struct hs_row_maker *maker, struct hs_catalogue *catalogue);
+
+/*
+ * Sorts the indexes of the rows by table, in order: row[i] for each row, and end[i], zero before, for each of the
+ * catalogue's tables, becomes where those of the i-th table end.
+ */
+void hs_batch_group_rows(const struct hs_batch *batch, size_t *row, size_t *end, size_t tables);
 
 /* Makes the hash of the last line, the only one of a batch that a position needs. False: out of memory. */
 bool hs_batch_hash_last(struct hs_batch *batch, struct hs_digest *digest);

@@ -1,38 +1,30 @@
 #include "tools/load/fold.h"
 #include "base/array.h"
 #include "event/json.h"
-#include "tools/load/members.h"
-#include "tools/load/row_values.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Rows are thinned first at this many rows or bytes of text, then at twice what the last time left. */
-enum { THIN_PIECES = 1024, THIN_BYTES = 1024 * 1024 };
+enum { KEPT_BYTES = 64 * 1024 /* of a buffer that a long value has made larger */ };
 
-/* A row that was added: its key, and its values, in `text`; an offset of -1 is NULL. */
-struct piece {
-	char *key;
-	size_t value; /* index of its first one in `at` */
-};
-
-struct span {
-	ptrdiff_t start; /* -1: NULL */
-	size_t n;
+/* The latest value of a column of `from`. */
+struct latest {
+	struct hs_row_key *key; /* of its row; NULL: no row has given a value */
+	struct hs_slice value;
+	struct hs_buf copy; /* of the value, unless it is lent */
 };
 
 struct hs_fold {
 	const struct hs_catalogue_table *from, *to;
 	size_t *column; /* of `from` */
 	size_t columns, columns_cap;
-	struct hs_buf text;
-	struct span *at;
-	size_t spans, spans_cap;
-	struct piece *piece;
-	size_t pieces, pieces_cap;
-	size_t thin_pieces, thin_bytes; /* thin the rows at this size */
-	bool *given;                    /* while they are thinned: a later row has a value for this column … */
-	struct hs_members seen;         /* … or for this name in its _rest */
+	struct latest *latest; /* by index in `column` */
+	size_t latest_cap;
+	struct hs_members seen; /* the latest value of each name in a _rest */
+	size_t rows;
+	struct hs_row_key *first, *last;
+	struct hs_row_key *row; /* while it is added */
+	bool *is_own;           /* by index in `column`: a person's row does not have it, or has it otherwise */
 	ptrdiff_t timestamp, received_at, id, rest; /* indexes in `column` */
 
 	struct hs_json json;
@@ -53,15 +45,26 @@ struct hs_fold *hs_fold_new(void)
 	return f;
 }
 
+static void forget_latest(struct latest *latest)
+{
+	hs_row_key_drop(latest->key);
+	latest->key = NULL;
+	hs_buf_shrink(&latest->copy, KEPT_BYTES);
+}
+
 static void forget(struct hs_fold *f)
 {
-	while (f->pieces > 0)
-		free(f->piece[--f->pieces].key);
+	for (size_t i = 0; i < f->columns; i++)
+		forget_latest(&f->latest[i]);
 	hs_members_forget(&f->in_rest);
-	f->spans = 0;
-	f->thin_pieces = THIN_PIECES;
-	f->thin_bytes = THIN_BYTES;
-	hs_buf_shrink(&f->text, HS_ROW_VALUES_KEEP);
+	hs_members_forget(&f->seen);
+	hs_row_key_drop(f->first);
+	hs_row_key_drop(f->last);
+	f->first = f->last = NULL;
+	f->rows = 0;
+	hs_buf_shrink(&f->out, KEPT_BYTES);
+	hs_buf_shrink(&f->scratch, KEPT_BYTES);
+	hs_buf_shrink(&f->rest_text, KEPT_BYTES);
 }
 
 void hs_fold_free(struct hs_fold *f)
@@ -69,24 +72,55 @@ void hs_fold_free(struct hs_fold *f)
 	if (f == NULL)
 		return;
 	forget(f);
+	for (size_t i = 0; i < f->latest_cap; i++)
+		hs_buf_free(&f->latest[i].copy);
 	hs_json_free(&f->json);
-	hs_buf_free(&f->text);
 	hs_buf_free(&f->rest_text);
 	hs_buf_free(&f->scratch);
 	hs_buf_free(&f->out);
 	hs_buf_free(&f->key);
 	free(f->column);
-	free(f->at);
-	free(f->piece);
+	free(f->latest);
+	free(f->is_own);
 	free(f->to_column);
 	free(f->value);
-	free(f->given);
 	hs_members_free(&f->seen);
 	hs_members_free(&f->in_rest);
 	free(f);
 }
 
 /* --- the rows ------------------------------------------------------------------------ */
+
+/* A column of the rows that a person's row does not have, or has otherwise. */
+static bool is_own(struct hs_slice name)
+{
+	static const char *const names[] = { "id", "_rest", "user_id", "group_id", "anonymous_id" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (hs_slice_eq(name, hs_slice_str(names[i])))
+			return true;
+	return false;
+}
+
+static bool make_latest(struct hs_fold *f, size_t columns)
+{
+	struct latest *latest;
+	bool *is_own_column;
+
+	if (columns <= f->latest_cap)
+		return true;
+	is_own_column = realloc(f->is_own, columns * sizeof *is_own_column);
+	if (is_own_column == NULL)
+		return false;
+	f->is_own = is_own_column;
+	latest = realloc(f->latest, columns * sizeof *latest);
+	if (latest == NULL)
+		return false;
+	memset(latest + f->latest_cap, 0, (columns - f->latest_cap) * sizeof *latest);
+	f->latest = latest;
+	f->latest_cap = columns;
+	return true;
+}
 
 bool hs_fold_begin(struct hs_fold *f, const struct hs_catalogue_table *from, const struct hs_catalogue_table *to)
 {
@@ -95,6 +129,8 @@ bool hs_fold_begin(struct hs_fold *f, const struct hs_catalogue_table *from, con
 	f->from = from;
 	f->to = to;
 	f->timestamp = f->received_at = f->id = f->rest = -1;
+	if (!make_latest(f, from->present))
+		return false;
 	for (size_t i = 0; i < from->present; i++) {
 		const char *name = from->table.column[i].name;
 
@@ -110,6 +146,7 @@ bool hs_fold_begin(struct hs_fold *f, const struct hs_catalogue_table *from, con
 			f->id = (ptrdiff_t)f->columns;
 		else if (strcmp(name, "_rest") == 0)
 			f->rest = (ptrdiff_t)f->columns;
+		f->is_own[f->columns] = is_own(hs_slice_str(name));
 		f->column[f->columns++] = i;
 	}
 	return true;
@@ -130,19 +167,34 @@ size_t hs_fold_column_count(const struct hs_fold *f)
 	return f->columns;
 }
 
-bool hs_fold_is_empty(const struct hs_fold *f)
+size_t hs_fold_rows(const struct hs_fold *f)
 {
-	return f->pieces == 0;
+	return f->rows;
 }
 
 const char *hs_fold_first_key(const struct hs_fold *f)
 {
-	const char *first = f->pieces == 0 ? "" : f->piece[0].key;
+	return f->first == NULL ? "" : f->first->text;
+}
 
-	for (size_t i = 1; i < f->pieces; i++)
-		if (strcmp(f->piece[i].key, first) < 0)
-			first = f->piece[i].key;
-	return first;
+const char *hs_fold_last_key(const struct hs_fold *f)
+{
+	return f->last == NULL ? "" : f->last->text;
+}
+
+struct hs_row_key *hs_fold_key(const struct hs_fold *f, size_t column)
+{
+	return f->latest[column].key;
+}
+
+void hs_fold_drop(struct hs_fold *f, size_t column)
+{
+	forget_latest(&f->latest[column]);
+}
+
+bool hs_fold_has_rest(const struct hs_fold *f)
+{
+	return f->seen.count > 0;
 }
 
 static struct hs_slice value_of(const struct hs_slice *value, ptrdiff_t at)
@@ -171,8 +223,8 @@ static bool is_before(struct hs_slice a, struct hs_slice b)
 	return strcmp(text[0], text[1]) < 0;
 }
 
-/* The key of a row: the lesser of its times, a blank, its id. To be freed; NULL: out of memory. */
-static char *make_key(struct hs_fold *f, const struct hs_slice *value)
+/* The key of a row: the lesser of its times, a blank, its id. NULL: out of memory. */
+static struct hs_row_key *make_key(struct hs_fold *f, const struct hs_slice *value)
 {
 	struct hs_slice at = value_of(value, f->timestamp), received = value_of(value, f->received_at);
 
@@ -182,18 +234,7 @@ static char *make_key(struct hs_fold *f, const struct hs_slice *value)
 	put_time(&f->key, at);
 	hs_buf_putc(&f->key, ' ');
 	hs_buf_put_slice(&f->key, value_of(value, f->id));
-	return hs_buf_ok(&f->key) ? strndup(f->key.p, f->key.n) : NULL;
-}
-
-/* A column of the rows that a person's row does not have, or has otherwise. */
-static bool is_own(struct hs_slice name)
-{
-	static const char *const names[] = { "id", "_rest", "user_id", "group_id", "anonymous_id" };
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (hs_slice_eq(name, hs_slice_str(names[i])))
-			return true;
-	return false;
+	return hs_buf_ok(&f->key) ? hs_row_key_new(hs_buf_slice(&f->key)) : NULL;
 }
 
 /* Calls `take` with each member of a row's _rest that is of the person, and not of the message. */
@@ -216,139 +257,71 @@ static bool each_member(struct hs_fold *f, struct hs_slice rest,
 	return true;
 }
 
-static struct hs_slice text_at(const struct hs_fold *f, const struct span *at)
-{
-	return at->start < 0 ? HS_SLICE_NONE : hs_slice(f->text.p + at->start, at->n);
-}
-
-/* --- fewer rows ---------------------------------------------------------------------- */
-
-static int by_key(const void *a, const void *b)
-{
-	return strcmp(((const struct piece *)a)->key, ((const struct piece *)b)->key);
-}
-
-/* Rows in the order in which they were added. */
-static int by_place(const void *a, const void *b)
-{
-	const struct piece *x = a, *y = b;
-
-	return (x->value > y->value) - (x->value < y->value);
-}
-
 static bool see_member(struct hs_fold *f, struct hs_slice name, struct hs_slice value)
 {
-	(void)value;
-	for (size_t i = 0; i < f->columns; i++)
-		if (hs_slice_eq(hs_slice_str(f->from->table.column[f->column[i]].name), name))
-			f->given[i] = true;
-	return hs_members_add(&f->seen, name);
+	const struct hs_member *there = hs_members_find(&f->seen, name);
+
+	if (there != NULL && strcmp(f->row->text, there->key->text) < 0)
+		return true;
+	return hs_members_set(&f->seen, name, value, f->row);
 }
 
-/* Drops the values of a row that a later one, seen before, overwrites. *left: it has others. */
-static bool thin(struct hs_fold *f, const struct piece *piece, bool *left)
+/* Notes the value of a row if it is the latest of its column. */
+static bool see_value(struct hs_fold *f, size_t column, struct hs_slice value, bool lent)
 {
-	size_t seen = f->seen.count;
+	struct latest *latest = &f->latest[column];
 
-	*left = false;
-	if (f->rest >= 0) {
-		struct span *rest = &f->at[piece->value + (size_t)f->rest];
-
-		if (!each_member(f, text_at(f, rest), see_member))
-			return false;
-		if (f->seen.count == seen)
-			rest->start = -1;
-	}
-	for (size_t i = 0; i < f->columns; i++) {
-		struct span *at = &f->at[piece->value + i];
-
-		if ((ptrdiff_t)i != f->rest && f->given[i])
-			at->start = -1;
-		*left = *left || at->start >= 0;
-		f->given[i] = f->given[i] || at->start >= 0;
-	}
-	return true;
+	if (latest->key != NULL && strcmp(f->row->text, latest->key->text) < 0)
+		return true;
+	hs_row_key_drop(latest->key);
+	latest->key = hs_row_key_hold(f->row);
+	latest->value = value;
+	if (lent)
+		return true;
+	hs_buf_reset(&latest->copy);
+	hs_buf_put_slice(&latest->copy, value);
+	hs_buf_reserve(&latest->copy, 1); /* a text without bytes is not NULL */
+	latest->value = hs_buf_slice(&latest->copy);
+	return hs_buf_ok(&latest->copy);
 }
 
-/* Moves the values that are left together, in the order in which their rows were added. */
-static void close_gaps(struct hs_fold *f)
+static void see_key(struct hs_fold *f)
 {
-	size_t spans = 0, text = 0;
-
-	qsort(f->piece, f->pieces, sizeof *f->piece, by_place);
-	for (size_t i = 0; i < f->pieces; i++) {
-		memmove(f->at + spans, f->at + f->piece[i].value, f->columns * sizeof *f->at);
-		f->piece[i].value = spans;
-		for (size_t c = 0; c < f->columns; c++) {
-			struct span *at = &f->at[spans++];
-
-			if (at->start < 0)
-				continue;
-			memmove(f->text.p + text, f->text.p + at->start, at->n);
-			at->start = (ptrdiff_t)text;
-			text += at->n;
-		}
+	if (f->first == NULL || strcmp(f->row->text, f->first->text) < 0) {
+		hs_row_key_drop(f->first);
+		f->first = hs_row_key_hold(f->row);
 	}
-	f->spans = spans;
-	f->text.n = text;
+	if (f->last == NULL || strcmp(f->row->text, f->last->text) > 0) {
+		hs_row_key_drop(f->last);
+		f->last = hs_row_key_hold(f->row);
+	}
 }
 
-/*
- * Keeps only the values that count: the latest of each column, and each _rest with a name that no later row has. The
- * first and the last row stay, for their keys. False: out of memory.
- */
-static bool thin_all(struct hs_fold *f)
+static bool add(struct hs_fold *f, const struct hs_slice *value, bool lent)
 {
-	size_t left = 0;
-	bool *given = realloc(f->given, f->columns * sizeof *given);
+	bool added = true;
 
-	if (given == NULL)
+	f->row = make_key(f, value);
+	if (f->row == NULL)
 		return false;
-	f->given = given;
-	memset(given, 0, f->columns * sizeof *given);
-	hs_members_forget(&f->seen);
-	qsort(f->piece, f->pieces, sizeof *f->piece, by_key);
-	for (size_t i = f->pieces; i-- > 0;) {
-		struct piece piece = f->piece[i];
-		bool keeps;
-
-		if (!thin(f, &piece, &keeps))
-			return false;
-		if (!keeps && i > 0 && i + 1 < f->pieces) {
-			free(piece.key);
-			f->piece[i].key = NULL;
-		}
-	}
-	for (size_t i = 0; i < f->pieces; i++)
-		if (f->piece[i].key != NULL)
-			f->piece[left++] = f->piece[i];
-	f->pieces = left;
-	close_gaps(f);
-	f->thin_pieces = left < THIN_PIECES / 2 ? THIN_PIECES : 2 * left;
-	f->thin_bytes = f->text.n < THIN_BYTES / 2 ? THIN_BYTES : 2 * f->text.n;
-	return true;
+	f->rows++;
+	see_key(f);
+	for (size_t i = 0; i < f->columns && added; i++)
+		if (value[i].p != NULL && (ptrdiff_t)i != f->rest && !f->is_own[i])
+			added = see_value(f, i, value[i], lent);
+	added = added && each_member(f, value_of(value, f->rest), see_member);
+	hs_row_key_drop(f->row);
+	return added;
 }
 
 bool hs_fold_add(void *fold, const struct hs_slice *value)
 {
-	struct hs_fold *f = fold;
-	char *key;
+	return add(fold, value, false);
+}
 
-	if ((f->pieces >= f->thin_pieces || f->text.n >= f->thin_bytes) && !thin_all(f))
-		return false;
-	if (!HS_ARRAY_ROOM(&f->piece, f->pieces, &f->pieces_cap))
-		return false;
-	key = make_key(f, value);
-	if (key == NULL)
-		return false;
-	f->piece[f->pieces++] = (struct piece){ key, f->spans };
-	for (size_t i = 0; i < f->columns; i++) {
-		if (!HS_ARRAY_ROOM(&f->at, f->spans, &f->spans_cap))
-			return false;
-		f->at[f->spans++] = (struct span){ value[i].p == NULL ? -1 : (ptrdiff_t)f->text.n, value[i].n };
-		hs_buf_put_slice(&f->text, value[i]);
-	}
-	return hs_buf_ok(&f->text);
+bool hs_fold_lend(struct hs_fold *f, const struct hs_slice *value)
+{
+	return add(f, value, true);
 }
 
 /* --- the fold -------------------------------------------------------------------------- */
@@ -380,18 +353,8 @@ bool hs_fold_is_plain(const struct hs_fold *f)
 	return true;
 }
 
-static bool take_member(struct hs_fold *f, struct hs_slice name, struct hs_slice value)
-{
-	ptrdiff_t column = column_named(f->to, name);
-
-	if (column >= 0)
-		f->value[column] = HS_SLICE_NONE;
-	return hs_members_set(&f->in_rest, name, &value);
-}
-
 /* A value that the column of the other table does not take goes to _rest, as JSON. */
-static bool move_to_rest(struct hs_fold *f, struct hs_slice name, ptrdiff_t column, struct hs_slice text,
-                         bool is_string)
+static bool move_to_rest(struct hs_fold *f, struct hs_slice name, struct hs_slice text, bool is_string)
 {
 	struct hs_slice value;
 
@@ -403,9 +366,7 @@ static bool move_to_rest(struct hs_fold *f, struct hs_slice name, ptrdiff_t colu
 		hs_buf_put_slice(&f->scratch, text);
 	hs_buf_put_json(&f->rest_text, hs_buf_slice(&f->scratch));
 	value = hs_buf_slice(&f->rest_text);
-	if (column >= 0)
-		f->value[column] = HS_SLICE_NONE;
-	return hs_buf_ok(&f->rest_text) && hs_members_set(&f->in_rest, name, &value);
+	return hs_buf_ok(&f->rest_text) && hs_members_set(&f->in_rest, name, value, NULL);
 }
 
 /* Whether the column takes the value as it is. */
@@ -430,27 +391,44 @@ static bool set_value(struct hs_fold *f, size_t from, struct hs_slice text)
 	ptrdiff_t column = column_named(f->to, hs_slice_str(source->name));
 
 	if (column < 0 /* the table is full */ || !takes(f, (size_t)column, &value, source))
-		return move_to_rest(f, hs_slice_str(source->name), column, text, is_string);
+		return move_to_rest(f, hs_slice_str(source->name), text, is_string);
 	f->value[column] = text;
-	return hs_members_set(&f->in_rest, hs_slice_str(source->name), NULL);
+	return true;
 }
 
-static bool fold_piece(struct hs_fold *f, const struct piece *piece)
+/* The latest value of each name counts: that of a column, or one in a _rest, which comes after the columns of its row. */
+static bool fold_values(struct hs_fold *f)
 {
-	struct hs_slice rest = HS_SLICE_NONE;
-
 	for (size_t i = 0; i < f->columns; i++) {
-		struct hs_slice text = text_at(f, &f->at[piece->value + i]);
+		const struct latest *latest = &f->latest[i];
+		const struct hs_member *member;
 
-		if (text.p == NULL)
+		if (latest->key == NULL)
 			continue;
-		if ((ptrdiff_t)i == f->rest)
-			rest = text;
-		else if (!is_own(hs_slice_str(f->from->table.column[f->column[i]].name)) &&
-		         !set_value(f, f->column[i], text))
+		member = hs_members_find(&f->seen, hs_slice_str(f->from->table.column[f->column[i]].name));
+		if ((member == NULL || strcmp(member->key->text, latest->key->text) < 0) &&
+		    !set_value(f, f->column[i], latest->value))
 			return false;
 	}
-	return each_member(f, rest, take_member);
+	return true;
+}
+
+static bool fold_members(struct hs_fold *f)
+{
+	for (size_t i = 0; i < f->seen.count; i++) {
+		const struct hs_member *member = &f->seen.member[i];
+		ptrdiff_t column = -1;
+
+		for (size_t c = 0; c < f->columns && column < 0; c++)
+			if (f->latest[c].key != NULL &&
+			    hs_slice_eq(hs_slice_str(f->from->table.column[f->column[c]].name), member->name))
+				column = (ptrdiff_t)c;
+		if (column >= 0 && strcmp(f->latest[column].key->text, member->key->text) > 0)
+			continue;
+		if (!hs_members_lend(&f->in_rest, member->name, member->value))
+			return false;
+	}
+	return true;
 }
 
 static bool make_room(struct hs_fold *f)
@@ -487,7 +465,7 @@ static bool put_whole(struct hs_fold *f, struct hs_slice whole)
 	hs_buf_put_json(&f->scratch, whole);
 	hs_buf_put_json(&f->rest_text, hs_buf_slice(&f->scratch));
 	value = hs_buf_slice(&f->rest_text);
-	return hs_buf_ok(&f->rest_text) && hs_members_set(&f->in_rest, HS_SLICE("id"), &value);
+	return hs_buf_ok(&f->rest_text) && hs_members_set(&f->in_rest, HS_SLICE("id"), value, NULL);
 }
 
 /* Drops the columns without a value, so that others' columns get their defaults; returns how many are left. */
@@ -510,13 +488,7 @@ bool hs_fold_end(struct hs_fold *f, const struct hs_fold_end *how, struct hs_tar
 
 	f->how = how;
 	hs_members_forget(&f->in_rest);
-	if (!make_room(f))
-		return false;
-	qsort(f->piece, f->pieces, sizeof *f->piece, by_key);
-	for (size_t i = 0; i < f->pieces; i++)
-		if (!fold_piece(f, &f->piece[i]))
-			return false;
-	if (!put_whole(f, how->whole))
+	if (!make_room(f) || !fold_values(f) || !fold_members(f) || !put_whole(f, how->whole))
 		return false;
 	hs_buf_reset(&f->out);
 	hs_members_put(&f->in_rest, &f->out);
@@ -525,7 +497,7 @@ bool hs_fold_end(struct hs_fold *f, const struct hs_fold_end *how, struct hs_tar
 	f->value[f->to->id] = how->id;
 	f->value[f->to->rest] = f->out.n > 0 ? hs_buf_slice(&f->out) : HS_SLICE_NONE;
 	if (as_of >= 0)
-		f->value[as_of] = hs_slice_str(f->piece[f->pieces - 1].key);
+		f->value[as_of] = hs_slice_str(how->as_of != NULL ? how->as_of : hs_fold_last_key(f));
 	*row = (struct hs_target_rows){
 		.table = &f->to->table, .column = f->to_column, .columns = keep_given(f), .rows = 1, .value = f->value
 	};

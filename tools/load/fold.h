@@ -2,12 +2,14 @@
  * fold: one row made of many, in the order of their keys: the row of a person. Pure.
  *
  * The key is the lesser of timestamp and received_at, then the id. For each column the latest value that is not
- * NULL counts; a value in a row's _rest is a value of its column, too.
+ * NULL counts; a value in a row's _rest is a value of its column, too. Rows may be added in any order; only what counts
+ * so far is kept, so that memory does not grow with their number.
  */
 #ifndef HS_FOLD_H
 #define HS_FOLD_H
 
 #include "tools/load/catalogue.h"
+#include "tools/load/members.h"
 
 struct hs_fold;
 
@@ -27,20 +29,35 @@ size_t hs_fold_column_count(const struct hs_fold *fold);
 /* Adds a row: the values of these columns. `fold` is a struct hs_fold. False: out of memory. */
 bool hs_fold_add(void *fold, const struct hs_slice *value);
 
+/* Adds a row without copies of its values: they must stay as they are until the next hs_fold_begin or hs_fold_again. */
+bool hs_fold_lend(struct hs_fold *fold, const struct hs_slice *value);
+
 /* True if each column of `from` has a like one in `to`, so that all values go over as they are. */
 bool hs_fold_is_plain(const struct hs_fold *fold);
 
-bool hs_fold_is_empty(const struct hs_fold *fold);
+/* How many rows were added. */
+size_t hs_fold_rows(const struct hs_fold *fold);
 
-/* The key of the row that comes first. "": there is none. */
+/* The keys of the rows that come first and last. "": there is none. */
 const char *hs_fold_first_key(const struct hs_fold *fold);
+const char *hs_fold_last_key(const struct hs_fold *fold);
+
+/* True if a row had anything in its _rest. */
+bool hs_fold_has_rest(const struct hs_fold *fold);
+
+/* The key of the row whose value of a column counts so far, by the index in hs_fold_columns; NULL: it has no value. */
+struct hs_row_key *hs_fold_key(const struct hs_fold *fold, size_t column);
+
+/* Drops the value of this column. */
+void hs_fold_drop(struct hs_fold *fold, size_t column);
 
 /* How a row is made. */
 struct hs_fold_end {
 	struct hs_slice id;    /* of the row … */
 	struct hs_slice whole; /* … and what it was before it was hashed, for _rest; p == NULL: it was not */
 	enum hs_number_range numbers;
-	bool narrow; /* only the columns that every such table has; all else in _rest */
+	const char *as_of; /* in place of the last key; NULL: that */
+	bool narrow;       /* only the columns that every such table has; all else in _rest */
 };
 
 /* The row, valid until the next begin. May be called again. False: out of memory. */

@@ -96,6 +96,11 @@ struct hs_position hs_loader_position(const struct hs_loader *l)
 	return position_of(&l->at);
 }
 
+bool hs_loader_must_flush(const struct hs_loader *l)
+{
+	return l->batch.is_lent;
+}
+
 size_t hs_loader_waiting(const struct hs_loader *l)
 {
 	return l->batch.records;
@@ -341,21 +346,6 @@ static enum hs_target_result put_table(struct hs_loader *l, struct hs_catalogue_
 	return result;
 }
 
-/* Sorts the indexes of the batch's rows by table, in order; end[i] becomes where those of the i-th table end. */
-static void group_rows(const struct hs_loader *l, size_t *row, size_t *end)
-{
-	const struct hs_batch *b = &l->batch;
-
-	for (size_t i = 0; i < b->rows; i++)
-		end[b->row[i].table->index]++;
-	for (size_t i = 1; i < l->catalogue.tables; i++)
-		end[i] += end[i - 1];
-	for (size_t i = b->rows; i-- > 0;)
-		row[--end[b->row[i].table->index]] = i;
-	for (size_t i = 0; i < b->rows; i++)
-		end[b->row[i].table->index]++;
-}
-
 static enum hs_target_result put_rows(struct hs_loader *l)
 {
 	size_t *row = malloc((l->batch.rows + 1) * sizeof *row), *end = calloc(l->catalogue.tables + 1, sizeof *end);
@@ -365,7 +355,7 @@ static enum hs_target_result put_rows(struct hs_loader *l)
 	hs_misfits_forget_taken(&l->values.misfits);
 	l->refused_in_a_row = l->refused_before;
 	if (result == HS_TARGET_OK)
-		group_rows(l, row, end);
+		hs_batch_group_rows(&l->batch, row, end, l->catalogue.tables);
 	for (size_t i = 0, from = 0; result == HS_TARGET_OK && i < l->catalogue.tables; from = end[i++])
 		result = put_table(l, l->catalogue.table[i], row + from, end[i] - from);
 	hs_buf_shrink(&l->values.text, HS_ROW_VALUES_KEEP);
@@ -505,6 +495,7 @@ static int after_failure(struct hs_loader *l, enum hs_target_result result, stru
 {
 	int code;
 
+	hs_people_forget(l->people);
 	if (l->refused_in_a_row > HS_LOADER_REFUSED) {
 		fprintf(stderr, "hookspool %s: %d rows were refused one after another, the last with: %s\n",
 		        l->options->command, HS_LOADER_REFUSED, l->target->message);

@@ -66,12 +66,16 @@ void hs_loader_begin_at(struct hs_loader *loader, const struct hs_target_positio
 
 /*
  * Adds a record; `after` is its end, whose hash the loader makes. True: taken. False: the batch is full, call hs_loader_flush and add
- * it again; or *code is an exit code, after a message.
+ * it again; or *code is an exit code, after a message. If hs_loader_must_flush() then, hs_loader_flush comes before the
+ * line changes.
  */
 bool hs_loader_add(struct hs_loader *loader, struct hs_slice line, struct hs_position after, int *code);
 
 /* The end of the last record that is in the database, with the hash of its line. */
 struct hs_position hs_loader_position(const struct hs_loader *loader);
+
+/* True if the last line that was added is so long that there is no copy of it. */
+bool hs_loader_must_flush(const struct hs_loader *loader);
 
 /* Records added and not yet written. */
 size_t hs_loader_waiting(const struct hs_loader *loader);

@@ -12,12 +12,13 @@
 #include "tools/sink/pump.h"
 #include "tools/sink/stop_signals.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
-enum { BATCH = 5000, EVERY_MS = 1000, COLUMNS = 180, TABLES = 500, PREFIX_MAX = 40 };
+enum { BATCH = 5000, EVERY_MS = 1000, COLUMNS = 180, TABLES = 500, PREFIX_MAX = 40, MAP_BYTES = 1 << 20 };
 
 /* --- the run ----------------------------------------------------------------------------- */
 
@@ -240,8 +241,21 @@ static const struct hs_command hs_command_load = {
 
 const struct hs_command *const hs_commands[] = { &hs_command_load, NULL };
 
+/*
+ * The buffers of a large record go back to the system when they are freed, and grow without a copy. By default glibc
+ * adapts the threshold to the largest one that was freed, and keeps as much.
+ */
+static void tune_malloc(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_THRESHOLD, MAP_BYTES);
+	mallopt(M_TRIM_THRESHOLD, 2 * MAP_BYTES);
+#endif
+}
+
 int main(int argc, char **argv)
 {
+	tune_malloc();
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		puts("hookspool-load " HS_VERSION);
 		return 0;

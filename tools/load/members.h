@@ -1,15 +1,32 @@
 /*
- * members: the names in a _rest, in the order of their bytes, each with the JSON text of its value, if it has one.
+ * members: the names in a _rest, in the order of their bytes, each with the JSON text of its value, and the key of
+ * the row that the value is of.
  */
 #ifndef HS_MEMBERS_H
 #define HS_MEMBERS_H
 
 #include "base/buf.h"
 
+/* The key of a row, as fold.h says, which several values share. */
+struct hs_row_key {
+	size_t holders;
+	char text[];
+};
+
+struct hs_row_key *hs_row_key_new(struct hs_slice text); /* NULL: out of memory */
+static inline struct hs_row_key *hs_row_key_hold(struct hs_row_key *key)
+{
+	key->holders++;
+	return key;
+}
+void hs_row_key_drop(struct hs_row_key *key); /* NULL is fine */
+
 struct hs_members { /* all zero: none */
 	struct hs_member {
-		struct hs_slice name; /* a copy, as the value is */
-		char *value;          /* NULL: none */
+		struct hs_slice name;   /* a copy */
+		struct hs_slice value;  /* a copy, unless it is lent */
+		struct hs_row_key *key; /* NULL: none */
+		bool is_lent;
 	} * member;
 	size_t count, cap;
 };
@@ -17,13 +34,16 @@ struct hs_members { /* all zero: none */
 void hs_members_forget(struct hs_members *m); /* keeps the room */
 void hs_members_free(struct hs_members *m);
 
-/* Notes the name, without a value; one that is there stays. False: out of memory. */
-bool hs_members_add(struct hs_members *m, struct hs_slice name);
+/* NULL: there is no such name. */
+const struct hs_member *hs_members_find(const struct hs_members *m, struct hs_slice name);
 
-/* Sets the value of a name, JSON text, which it copies; NULL removes the value. False: out of memory. */
-bool hs_members_set(struct hs_members *m, struct hs_slice name, const struct hs_slice *value);
+/* Sets the value of a name, JSON text, which it copies, and its key, or NULL. False: out of memory. */
+bool hs_members_set(struct hs_members *m, struct hs_slice name, struct hs_slice value, struct hs_row_key *key);
 
-/* Appends those that have a value as a JSON object; nothing if there are none. Errors are the buffer's. */
+/* Sets it without a copy, so the value must stay as it is. It has no key then. */
+bool hs_members_lend(struct hs_members *m, struct hs_slice name, struct hs_slice value);
+
+/* Appends them as a JSON object; nothing if there are none. Errors are the buffer's. */
 void hs_members_put(const struct hs_members *m, struct hs_buf *out);
 
 #endif

@@ -17,6 +17,7 @@ static enum hs_column_type taking(const struct hs_target_column *column, const s
                                   enum hs_column_type sent)
 {
 	struct hs_buf text = { 0 };
+	struct hs_slice taken;
 	enum hs_column_type type = HS_COLUMN_NONE;
 
 	if (column->type == HS_COLUMN_FOREIGN)
@@ -24,7 +25,7 @@ static enum hs_column_type taking(const struct hs_target_column *column, const s
 	if (column->type == HS_COLUMN_NUMBER && sent == HS_COLUMN_NUMBER && column->numbers != HS_NUMBER_AS_DATABASE)
 		type = HS_COLUMN_NUMBER; /* an integer of somebody else's, say */
 	else if ((column->type != HS_COLUMN_TEXT || column->max > 0) &&
-	         hs_value_fits(value, HS_COLUMN_TEXT, HS_NUMBER_EXACT, &text))
+	         hs_value_text(value, HS_COLUMN_TEXT, HS_NUMBER_EXACT, &text, &taken))
 		type = HS_COLUMN_TEXT;
 	hs_buf_free(&text);
 	return type;

@@ -1,4 +1,5 @@
 #include "tools/load/mysql_session.h"
+#include "base/array.h"
 #include "base/hex.h"
 #include "tools/load/sql_text.h"
 
@@ -9,9 +10,11 @@
 #include <string.h>
 
 enum {
-	ANSWER_S = 600,   /* for an answer of the server, after which it counts as away */
-	ROW_LOCK_S = 10,  /* for the lock of a row */
-	TABLE_LOCK_S = 1, /* for the lock of a table; the server knows whole seconds only */
+	ANSWER_S = 600,          /* for an answer of the server, after which it counts as away */
+	ROW_LOCK_S = 10,         /* for the lock of a row */
+	TABLE_LOCK_S = 1,        /* for the lock of a table; the server knows whole seconds only */
+	LONG_BYTES = 256 * 1024, /* of a value that is sent in pieces … */
+	PIECE_BYTES = 64 * 1024, /* … of this size */
 };
 
 /* --- the URL ------------------------------------------------------------------------- */
@@ -290,11 +293,82 @@ enum hs_target_result hs_mysql_run(struct hs_mysql *m)
 	return HS_TARGET_OK;
 }
 
+bool hs_mysql_put_value(struct hs_mysql *m, struct hs_slice text)
+{
+	if (text.n < LONG_BYTES) {
+		hs_mysql_put_text(m, text);
+		return true;
+	}
+	if (!HS_ARRAY_ROOM(&m->longs, m->long_count, &m->longs_cap))
+		return false;
+	m->longs[m->long_count++] = text;
+	hs_buf_putc(&m->sql, '?');
+	return true;
+}
+
+static bool send_long(MYSQL_STMT *statement, unsigned parameter, struct hs_slice value)
+{
+	for (size_t n; value.n > 0; value.p += n, value.n -= n) {
+		n = value.n < PIECE_BYTES ? value.n : PIECE_BYTES;
+		if (mysql_stmt_send_long_data(statement, parameter, value.p, n) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Prepares what is in m->sql, and runs it with the long values. */
+static bool run_prepared(struct hs_mysql *m, MYSQL_STMT *statement, MYSQL_BIND *bind)
+{
+	for (size_t i = 0; i < m->long_count; i++)
+		bind[i].buffer_type = MYSQL_TYPE_STRING;
+	if (mysql_stmt_prepare(statement, m->sql.p, m->sql.n) != 0 || mysql_stmt_bind_param(statement, bind) != 0)
+		return false;
+	for (size_t i = 0; i < m->long_count; i++)
+		if (!send_long(statement, (unsigned)i, m->longs[i]))
+			return false;
+	return mysql_stmt_execute(statement) == 0;
+}
+
+static enum hs_target_result run_with_longs(struct hs_mysql *m, uint64_t *rows)
+{
+	MYSQL_STMT *statement = mysql_stmt_init(m->my);
+	MYSQL_BIND *bind = calloc(m->long_count, sizeof *bind);
+	enum hs_target_result result = HS_TARGET_OK;
+
+	if (statement == NULL || bind == NULL || !hs_buf_ok(&m->sql))
+		result = hs_mysql_no_memory(m);
+	else if (!run_prepared(m, statement, bind))
+		result = hs_mysql_error(m, mysql_stmt_errno(statement), mysql_stmt_error(statement));
+	else
+		*rows = mysql_stmt_affected_rows(statement);
+	if (statement != NULL)
+		mysql_stmt_close(statement);
+	free(bind);
+	m->long_count = 0;
+	return result;
+}
+
+enum hs_target_result hs_mysql_run_values(struct hs_mysql *m, uint64_t *rows)
+{
+	enum hs_target_result result;
+	uint64_t changed = 0;
+
+	if (m->long_count > 0) {
+		result = run_with_longs(m, &changed);
+	} else {
+		result = hs_mysql_run(m);
+		changed = mysql_affected_rows(m->my);
+	}
+	if (rows != NULL)
+		*rows = changed;
+	return result;
+}
+
 enum hs_target_result hs_mysql_rows(struct hs_mysql *m, bool (*each)(void *context, const struct hs_slice *value),
                                     void *context)
 {
 	enum hs_target_result result = hs_mysql_run(m);
-	MYSQL_RES *rows = result == HS_TARGET_OK ? mysql_store_result(m->my) : NULL;
+	MYSQL_RES *rows = result == HS_TARGET_OK ? mysql_use_result(m->my) : NULL;
 	unsigned columns = rows != NULL ? mysql_num_fields(rows) : 0;
 	struct hs_slice *value = calloc(columns + 1, sizeof *value);
 	MYSQL_ROW row;
@@ -311,7 +385,9 @@ enum hs_target_result hs_mysql_rows(struct hs_mysql *m, bool (*each)(void *conte
 		if (!each(context, value))
 			result = hs_mysql_no_memory(m);
 	}
-	mysql_free_result(rows);
+	if (result == HS_TARGET_OK) /* the rows came while they were fetched */
+		result = hs_mysql_error(m, mysql_errno(m->my), mysql_error(m->my));
+	mysql_free_result(rows); /* and those that were not */
 	free(value);
 	return result;
 }
@@ -460,7 +536,7 @@ enum hs_target_result hs_mysql_connect(struct hs_target *t)
 	                       : m->host[0] != '\0' ? m->host
 	                                            : NULL,
 	                       m->user, t->password, m->database, m->port != NULL ? (unsigned)atoi(m->port) : 0,
-	                       m->socket, CLIENT_FOUND_ROWS) == NULL)
+	                       m->socket, 0) == NULL)
 		result = hs_mysql_error(m, mysql_errno(m->my), mysql_error(m->my));
 	else
 		result = check_tls(m);

@@ -19,6 +19,8 @@ struct hs_mysql {
 	struct hs_target target; /* first: both have one address */
 	MYSQL *my;
 	struct hs_buf sql;
+	struct hs_slice *longs; /* the values of the ? in `sql` */
+	size_t long_count, longs_cap;
 	char *text; /* of the URL, in pieces: */
 	char *user, *host, *port, *database, *socket, *defaults_file, *tls;
 	const char *collation; /* compares bytes, blanks at the end included */
@@ -45,7 +47,9 @@ enum hs_target_result hs_mysql_no_memory(struct hs_mysql *m);
 
 /* Runs the statement in m->sql; its result is still to be fetched. */
 enum hs_target_result hs_mysql_run(struct hs_mysql *m);
-/* Runs it, and calls each() with its rows; a false from each() ends with FULL. Values: NULL is p == NULL. */
+/* Runs a statement whose values were put by hs_mysql_put_value; *rows, unless it is NULL, is how many it changed. */
+enum hs_target_result hs_mysql_run_values(struct hs_mysql *m, uint64_t *rows);
+/* Runs it, and calls each() with its rows, as they come: it runs no other statement; a false from each() ends with FULL. Values: NULL is p == NULL. */
 enum hs_target_result hs_mysql_rows(struct hs_mysql *m, bool (*each)(void *context, const struct hs_slice *value),
                                     void *context);
 
@@ -54,6 +58,11 @@ void hs_mysql_say(struct hs_mysql *m, const char *sql);
 /* Appends `name`, and 'text' with its escapes. */
 void hs_mysql_put_name(struct hs_mysql *m, const char *name);
 void hs_mysql_put_text(struct hs_mysql *m, struct hs_slice text);
+/*
+ * Appends a text for hs_mysql_run_values, until which it must stay: a long one is ?, and is sent in pieces. False: out
+ * of memory.
+ */
+bool hs_mysql_put_value(struct hs_mysql *m, struct hs_slice text);
 
 /* mysql_catalogue.c: the calls of the same names. */
 enum hs_target_result hs_mysql_tables(struct hs_target *t,

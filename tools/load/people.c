@@ -90,6 +90,11 @@ static struct hs_catalogue_table *known(const struct hs_people *p, enum hs_table
 	return NULL;
 }
 
+void hs_people_forget(struct hs_people *p)
+{
+	hs_quick_people_forget(p->quick);
+}
+
 /* --- before the transaction ---------------------------------------------------------- */
 
 static bool has_rows(const struct hs_batch *batch, const struct hs_catalogue_table *table)
@@ -202,9 +207,12 @@ static enum hs_target_result remake(struct hs_people *p, const struct kind *kind
 	                           &(struct hs_target_where){ kind->key, &id, 1 }, hs_fold_add, p->fold);
 	if (result == HS_TARGET_OK)
 		result = p->target->ops->erase(p->target, &to->table, "id", how.id, &all, &gone);
-	if (result != HS_TARGET_OK || hs_fold_is_empty(p->fold))
+	if (result != HS_TARGET_OK || hs_fold_rows(p->fold) == 0)
 		return result;
-	return put_person(p, to, &how);
+	result = put_person(p, to, &how);
+	if (result == HS_TARGET_OK)
+		hs_quick_people_note(p->quick, from, id);
+	return result;
 }
 
 static int by_text(const void *a, const void *b)
@@ -340,6 +348,7 @@ enum hs_target_result hs_people_erase(struct hs_people *p, const struct hs_perso
 	const char *key = is_user ? "user_id" : "anonymous_id";
 	enum hs_target_result result = HS_TARGET_OK;
 
+	hs_people_forget(p);
 	if (is_user && !add_id(&p->changed[0], person->id))
 		result = HS_TARGET_FULL;
 	for (int k = is_user; k < KINDS && result == HS_TARGET_OK; k++)

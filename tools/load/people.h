@@ -19,6 +19,9 @@ struct hs_people;
 struct hs_people *hs_people_new(struct hs_catalogue *catalogue, struct hs_target *target);
 void hs_people_free(struct hs_people *people); /* NULL is fine */
 
+/* After a failure, or when tables have changed: forgets what it has kept from one transaction for the next. */
+void hs_people_forget(struct hs_people *people);
+
 /*
  * Before the transaction of a batch with their rows or a delete, or (NULL) of hs_people_erase: users gets the columns
  * of identifies, accounts those of groups. False: out of memory.

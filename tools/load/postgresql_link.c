@@ -106,6 +106,7 @@ enum hs_target_result hs_postgresql_result(struct hs_postgresql *s, const PGresu
 	switch (PQresultStatus(answer)) {
 	case PGRES_COMMAND_OK:
 	case PGRES_TUPLES_OK:
+	case PGRES_SINGLE_TUPLE:
 	case PGRES_COPY_IN: return HS_TARGET_OK;
 	default: break;
 	}
@@ -284,26 +285,50 @@ enum hs_target_result hs_postgresql_run(struct hs_postgresql *s, const char *sql
 	return result;
 }
 
+struct parameters {
+	Oid type[HS_TARGET_SELECT_MAX];
+	const char *text[HS_TARGET_SELECT_MAX];
+	int length[HS_TARGET_SELECT_MAX], binary[HS_TARGET_SELECT_MAX];
+};
+
+static void set_parameters(struct parameters *to, const struct hs_slice *value, int values)
+{
+	enum { TEXT_OID = 25 };
+
+	for (int i = 0; i < values && i < HS_TARGET_SELECT_MAX; i++) {
+		to->type[i] = TEXT_OID;
+		to->text[i] = value[i].p;
+		to->length[i] = (int)value[i].n;
+		to->binary[i] = 1; /* a text in binary is its bytes, and needs no NUL at its end */
+	}
+}
+
 enum hs_target_result hs_postgresql_ask(struct hs_postgresql *s, const struct hs_slice *value, int values,
                                         PGresult **answer)
 {
-	enum { TEXT_OID = 25, VALUES_MAX = HS_TARGET_SELECT_MAX };
-	Oid type[VALUES_MAX];
-	const char *text[VALUES_MAX];
-	int length[VALUES_MAX], binary[VALUES_MAX];
+	struct parameters p;
 
 	*answer = NULL;
 	hs_buf_putc(&s->sql, '\0');
 	if (!hs_buf_ok(&s->sql))
 		return hs_postgresql_no_memory(s);
-	for (int i = 0; i < values && i < VALUES_MAX; i++) {
-		type[i] = TEXT_OID;
-		text[i] = value[i].p;
-		length[i] = (int)value[i].n;
-		binary[i] = 1; /* a text in binary is its bytes, and needs no NUL at its end */
-	}
-	*answer = PQexecParams(s->db, s->sql.p, values, type, text, length, binary, 0);
+	set_parameters(&p, value, values);
+	*answer = PQexecParams(s->db, s->sql.p, values, p.type, p.text, p.length, p.binary, 0);
 	return hs_postgresql_result(s, *answer);
+}
+
+enum hs_target_result hs_postgresql_send(struct hs_postgresql *s, const struct hs_slice *value, int values)
+{
+	struct parameters p;
+
+	hs_buf_putc(&s->sql, '\0');
+	if (!hs_buf_ok(&s->sql))
+		return hs_postgresql_no_memory(s);
+	set_parameters(&p, value, values);
+	if (PQsendQueryParams(s->db, s->sql.p, values, p.type, p.text, p.length, p.binary, 0) != 1)
+		return hs_postgresql_result(s, NULL);
+	PQsetSingleRowMode(s->db);
+	return HS_TARGET_OK;
 }
 
 /* --- parts of statements ------------------------------------------------------------ */

@@ -1,6 +1,5 @@
 #include "tools/load/postgresql_rows.h"
 #include "base/byte_scan.h"
-#include "tools/load/row_values.h"
 #include "tools/load/sql_text.h"
 
 #include <stdlib.h>
@@ -40,36 +39,59 @@ static void put_copied(struct hs_buf *data, struct hs_slice value)
 	hs_buf_put(data, value.p + start, value.n - start);
 }
 
-static void put_data(struct hs_buf *data, const struct hs_target_rows *rows)
+enum { CHUNK = 64 * 1024 /* bytes that are sent at once */ };
+
+/* Sends what is in s->data. False: PQgetResult tells why, or memory is out. */
+static bool send_data(struct hs_postgresql *s)
 {
-	hs_buf_reset(data);
-	for (size_t i = 0; i < rows->rows * rows->columns; i++) {
-		put_copied(data, rows->value[i]);
-		hs_buf_putc(data, (i + 1) % rows->columns == 0 ? '\n' : '\t');
+	bool sent = hs_buf_ok(&s->data) && PQputCopyData(s->db, s->data.p, (int)s->data.n) == 1;
+
+	s->data.n = 0;
+	return sent;
+}
+
+static bool send_value(struct hs_postgresql *s, struct hs_slice value)
+{
+	bool sent = true;
+
+	for (; value.n > CHUNK && sent; value.p += CHUNK, value.n -= CHUNK) {
+		put_copied(&s->data, hs_slice(value.p, CHUNK));
+		sent = send_data(s);
 	}
+	put_copied(&s->data, value);
+	return sent;
+}
+
+/* Sends the rows as they are written, so that there is never a copy of them all. */
+static bool send_rows(struct hs_postgresql *s, const struct hs_target_rows *rows)
+{
+	bool sent = true;
+
+	hs_buf_reset(&s->data);
+	for (size_t i = 0; i < rows->rows * rows->columns && sent; i++) {
+		sent = send_value(s, rows->value[i]);
+		hs_buf_putc(&s->data, (i + 1) % rows->columns == 0 ? '\n' : '\t');
+		if (sent && s->data.n >= CHUNK)
+			sent = send_data(s);
+	}
+	return sent && (s->data.n == 0 || send_data(s));
 }
 
 /* Runs s->sql, which is the beginning of a COPY, and sends the rows. */
 static enum hs_target_result copy(struct hs_postgresql *s, const struct hs_target_rows *rows)
 {
-	enum { CHUNK = 1 << 20 };
-	enum hs_target_result result = HS_TARGET_OK;
+	enum hs_target_result result;
+	bool no_memory;
 	PGresult *answer;
 
 	hs_postgresql_put(s, " (");
 	hs_postgresql_put_columns(s, rows);
 	hs_postgresql_put(s, ") FROM STDIN");
-	put_data(&s->data, rows);
-	if (!hs_buf_ok(&s->data))
-		return hs_postgresql_no_memory(s);
 	result = hs_postgresql_run_sql(s);
 	if (result != HS_TARGET_OK)
 		return result;
-	for (size_t at = 0; at < s->data.n; at += CHUNK)
-		if (PQputCopyData(s->db, s->data.p + at, s->data.n - at < CHUNK ? (int)(s->data.n - at) : CHUNK) != 1)
-			break; /* PQgetResult tells why */
-	hs_buf_shrink(&s->data, HS_ROW_VALUES_KEEP);
-	PQputCopyEnd(s->db, NULL);
+	no_memory = !send_rows(s, rows) && !hs_buf_ok(&s->data);
+	PQputCopyEnd(s->db, no_memory ? "out of memory" : NULL);
 	while ((answer = PQgetResult(s->db)) != NULL) {
 		s->target.inserted = strtoull(PQcmdTuples(answer), NULL, 10);
 		if (result == HS_TARGET_OK)
@@ -78,7 +100,7 @@ static enum hs_target_result copy(struct hs_postgresql *s, const struct hs_targe
 		if (PQstatus(s->db) == CONNECTION_BAD)
 			return HS_TARGET_AWAY;
 	}
-	return result;
+	return no_memory ? hs_postgresql_no_memory(s) : result;
 }
 
 static enum hs_target_result copy_into_table(struct hs_postgresql *s, const struct hs_target_rows *rows)
@@ -207,24 +229,28 @@ static void put_select(struct hs_postgresql *s, const struct hs_target_table *ta
 	hs_postgresql_put_table(s, table->name);
 }
 
-/* Runs the SELECT in s->sql, with these values for $1, $2 … */
+/* Runs the SELECT in s->sql, with these values for $1, $2 …; only one row is in memory. */
 static enum hs_target_result fetch(struct hs_postgresql *s, const struct hs_target_table *table, const size_t *column,
                                    size_t columns, const struct hs_slice *value, size_t values,
                                    bool (*each)(void *context, const struct hs_slice *value), void *context)
 {
 	struct hs_slice *found = calloc(columns + 1, sizeof *found);
-	PGresult *answer = NULL;
 	enum hs_target_result result;
+	PGresult *answer;
 
 	s->step = HS_POSTGRESQL_ROWS;
-	result = found == NULL ? hs_postgresql_no_memory(s) : hs_postgresql_ask(s, value, (int)values, &answer);
-	for (int row = 0; result == HS_TARGET_OK && row < PQntuples(answer); row++) {
-		for (size_t i = 0; i < columns; i++)
-			found[i] = value_at(answer, row, (int)i, table->column[column[i]].type);
-		if (!each(context, found))
-			result = hs_postgresql_no_memory(s);
+	result = found == NULL ? hs_postgresql_no_memory(s) : hs_postgresql_send(s, value, (int)values);
+	while (found != NULL && (answer = PQgetResult(s->db)) != NULL) {
+		if (result == HS_TARGET_OK)
+			result = hs_postgresql_result(s, answer);
+		for (int row = 0; result == HS_TARGET_OK && row < PQntuples(answer); row++) {
+			for (size_t i = 0; i < columns; i++)
+				found[i] = value_at(answer, row, (int)i, table->column[column[i]].type);
+			if (!each(context, found))
+				result = hs_postgresql_no_memory(s);
+		}
+		PQclear(answer);
 	}
-	PQclear(answer);
 	free(found);
 	return result;
 }

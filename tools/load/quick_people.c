@@ -1,5 +1,6 @@
 #include "tools/load/quick_people.h"
 #include "base/array.h"
+#include "tools/load/known_people.h"
 #include "tools/load/row_values.h"
 
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct person {
 	char *as_of;  /* of their row; NULL: none */
 	size_t there; /* rows of theirs in the database, if they have no row of their own */
 	bool quick, found;
+	struct hs_known_person *known; /* NULL: not */
 };
 
 struct hs_quick_people {
@@ -31,6 +33,7 @@ struct hs_quick_people {
 	size_t entries, cap;
 	struct person person[PEOPLE];
 	size_t people;
+	struct hs_known_people known;
 
 	struct hs_row_values values;
 	size_t *place;         /* of a column of `from`: its index in the fold's columns … */
@@ -81,6 +84,7 @@ void hs_quick_people_free(struct hs_quick_people *q)
 	if (q == NULL)
 		return;
 	end_task(q);
+	hs_known_people_forget(&q->known);
 	free(q->entry);
 	hs_row_values_free(&q->values);
 	hs_buf_free(&q->text);
@@ -180,10 +184,36 @@ static enum hs_target_result ask(struct hs_quick_people *q, bool missing)
 	                              q);
 }
 
+/* Finds the people of whom it is known which rows their values are of, unless another loader may add rows. */
+static enum hs_target_result find_known(struct hs_quick_people *q)
+{
+	enum hs_target_result result = HS_TARGET_OK;
+	bool any = false, alone = false;
+
+	for (size_t i = 0; i < q->people; i++) {
+		struct person *p = &q->person[i];
+
+		if (p->found && p->quick)
+			p->known = hs_known_people_find(&q->known, q->task->from, id_of(q, p), p->as_of);
+		any = any || p->known != NULL;
+	}
+	if (any)
+		result = q->target->ops->is_alone(q->target, &alone);
+	if (!any || alone)
+		return result;
+	for (size_t i = 0; i < q->people; i++)
+		q->person[i].known = NULL;
+	hs_known_people_forget(&q->known);
+	return result;
+}
+
 /* --- their rows ------------------------------------------------------------------------ */
 
-/* Adds rows of the batch to the fold. *quick becomes false if one has a _rest. */
-static bool add_rows(struct hs_quick_people *q, size_t entry, size_t n, bool *quick)
+/*
+ * Adds rows of the batch to the fold. *quick becomes false if one has a _rest. `lent`: they are all the rows of the
+ * person, whose values stay until the fold ends.
+ */
+static bool add_rows(struct hs_quick_people *q, size_t entry, size_t n, bool lent, bool *quick)
 {
 	const struct hs_quick_people_task *task = q->task;
 	struct hs_target_rows rows;
@@ -198,7 +228,7 @@ static bool add_rows(struct hs_quick_people *q, size_t entry, size_t n, bool *qu
 		memset(q->full, 0, hs_fold_column_count(q->fold) * sizeof *q->full);
 		for (size_t c = 0; c < rows.columns; c++)
 			q->full[q->place[rows.column[c]]] = rows.value[i * rows.columns + c];
-		if (!hs_fold_add(q->fold, q->full))
+		if (!(lent ? hs_fold_lend(q->fold, q->full) : hs_fold_add(q->fold, q->full)))
 			return false;
 	}
 	return true;
@@ -217,21 +247,6 @@ static bool keep_row(struct hs_quick_people *q, struct person *p, const struct h
 	}
 	q->row[q->rows++] = p;
 	return hs_buf_ok(&q->text);
-}
-
-static bool make_row(struct hs_quick_people *q, struct person *p)
-{
-	struct hs_fold_end how = { .id = id_of(q, p), .numbers = q->target->ops->numbers };
-	struct hs_target_rows row;
-
-	hs_fold_again(q->fold);
-	for (size_t i = 0; i < p->entries && p->quick; i += ROWS)
-		if (!add_rows(q, p->entry + i, p->entries - i < ROWS ? p->entries - i : ROWS, &p->quick))
-			return false;
-	if (p->quick && p->found)
-		p->quick = strcmp(p->as_of, hs_fold_first_key(q->fold)) < 0;
-	hs_buf_shrink(&q->values.text, HS_ROW_VALUES_KEEP); /* the fold has copies */
-	return !p->quick || (hs_fold_end(q->fold, &how, &row) && keep_row(q, p, &row));
 }
 
 /* Moves the values together that one of the rows has; fills `rows`. */
@@ -278,6 +293,58 @@ static enum hs_target_result put_kept(struct hs_quick_people *q)
 	return result;
 }
 
+/* Folds all rows of the person in the batch. False: out of memory. */
+static bool fold_rows(struct hs_quick_people *q, struct person *p)
+{
+	hs_fold_again(q->fold);
+	for (size_t i = 0; i < p->entries && p->quick; i += ROWS) {
+		size_t left = p->entries - i;
+
+		if (!add_rows(q, p->entry + i, left < ROWS ? left : ROWS, p->entries <= ROWS, &p->quick))
+			return false;
+	}
+	if (p->quick && p->known != NULL)
+		hs_known_person_thin(p->known, q->fold);
+	else if (p->quick && p->found)
+		p->quick = strcmp(p->as_of, hs_fold_first_key(q->fold)) < 0;
+	return true;
+}
+
+/* Keeps the row for the next upsert; one that is long is put at once, because a copy of it would be as long. */
+static enum hs_target_result put_row(struct hs_quick_people *q, struct person *p, const struct hs_target_rows *row)
+{
+	enum hs_target_result result;
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < row->columns; i++)
+		bytes += row->value[i].n;
+	if (bytes < TEXT_BYTES)
+		return keep_row(q, p, row) ? HS_TARGET_OK : HS_TARGET_FULL;
+	result = q->target->ops->upsert(q->target, row);
+	if (result != HS_TARGET_ROW && result != HS_TARGET_WIDE)
+		return result;
+	p->quick = false;
+	return HS_TARGET_OK;
+}
+
+static enum hs_target_result make_row(struct hs_quick_people *q, struct person *p)
+{
+	struct hs_fold_end how = { .id = id_of(q, p), .numbers = q->target->ops->numbers };
+	enum hs_target_result result = HS_TARGET_OK;
+	struct hs_target_rows row;
+
+	if (!fold_rows(q, p))
+		return HS_TARGET_FULL;
+	if (p->known != NULL && strcmp(hs_fold_last_key(q->fold), p->as_of) < 0)
+		how.as_of = p->as_of;
+	if (p->quick)
+		result = hs_fold_end(q->fold, &how, &row) ? put_row(q, p, &row) : HS_TARGET_FULL;
+	if (result == HS_TARGET_OK && p->quick && p->known != NULL && !hs_known_person_update(p->known, q->fold))
+		result = HS_TARGET_FULL;
+	hs_buf_shrink(&q->values.text, HS_ROW_VALUES_KEEP);
+	return result;
+}
+
 static enum hs_target_result make_rows(struct hs_quick_people *q)
 {
 	enum hs_target_result result = put_kept(q);
@@ -287,12 +354,22 @@ static enum hs_target_result make_rows(struct hs_quick_people *q)
 
 		if (!p->found)
 			p->quick = p->quick && p->there == p->entries;
-		if (p->quick && !make_row(q, p))
-			return HS_TARGET_FULL;
-		if (q->text.n > TEXT_BYTES)
+		if (p->quick)
+			result = make_row(q, p);
+		if (result == HS_TARGET_OK && q->text.n > TEXT_BYTES)
 			result = put_kept(q);
 	}
 	return result == HS_TARGET_OK ? put_kept(q) : result;
+}
+
+void hs_quick_people_note(struct hs_quick_people *q, const struct hs_catalogue_table *from, struct hs_slice id)
+{
+	hs_known_people_note(&q->known, from, id, q->fold);
+}
+
+void hs_quick_people_forget(struct hs_quick_people *q)
+{
+	hs_known_people_forget(&q->known);
 }
 
 /* --- the task ---------------------------------------------------------------------------- */
@@ -355,10 +432,18 @@ static enum hs_target_result put_people(struct hs_quick_people *q)
 	if (result == HS_TARGET_OK)
 		result = ask(q, true);
 	if (result == HS_TARGET_OK)
+		result = find_known(q);
+	if (result == HS_TARGET_OK)
 		result = make_rows(q);
-	for (size_t i = 0; i < q->people && result == HS_TARGET_OK; i++)
-		if (!q->person[i].quick && !q->task->left(q->task->context, id_of(q, &q->person[i])))
+	for (size_t i = 0; i < q->people && result == HS_TARGET_OK; i++) {
+		struct hs_slice id = id_of(q, &q->person[i]);
+
+		if (q->person[i].quick)
+			continue;
+		hs_known_people_drop(&q->known, q->task->from, id);
+		if (!q->task->left(q->task->context, id))
 			result = HS_TARGET_FULL;
+	}
 	return result;
 }
 

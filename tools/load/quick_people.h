@@ -2,7 +2,8 @@
  * quick_people: the rows of people made from a batch alone, for many of them in a few calls of the target.
  *
  * That is right if a person's row is older than all their rows in the batch, or if the batch has all their rows; and
- * if no value of theirs is in a _rest. Other people are left to the caller, who rebuilds them from all their rows.
+ * if no value of theirs is in a _rest; or if it is known which row each value of theirs is of. Other people are left to
+ * the caller, who rebuilds them from all their rows.
  */
 #ifndef HS_QUICK_PEOPLE_H
 #define HS_QUICK_PEOPLE_H
@@ -27,6 +28,12 @@ struct hs_quick_people_task {
 	bool (*left)(void *context, struct hs_slice id); /* told of each person who is left; false: out of memory */
 	void *context;
 };
+
+/* Notes a person whom the caller has rebuilt, with the fold that was made of all their rows. */
+void hs_quick_people_note(struct hs_quick_people *quick, const struct hs_catalogue_table *from, struct hs_slice id);
+
+/* Forgets what is known of all people: a transaction has failed, rows were erased, or tables have changed. */
+void hs_quick_people_forget(struct hs_quick_people *quick);
 
 /* In the transaction, after the rows: puts the people that were added, and forgets them. As the target's calls. */
 enum hs_target_result hs_quick_people_put(struct hs_quick_people *quick, const struct hs_quick_people_task *task);

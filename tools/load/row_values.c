@@ -6,7 +6,7 @@
 void hs_row_values_free(struct hs_row_values *v)
 {
 	hs_buf_free(&v->text);
-	hs_buf_free(&v->more);
+	free(v->misfit);
 	free(v->column);
 	free(v->place);
 	free(v->value);
@@ -71,10 +71,9 @@ static void put_rest(struct hs_row_values *v, const struct hs_catalogue_table *t
 	struct hs_slice name =
 	    cell->column == HS_BATCH_NO_COLUMN ? cell->name : hs_slice_str(t->table.column[cell->column].name);
 
-	hs_buf_putc(&v->more, v->more.n == 0 ? '{' : ',');
-	hs_buf_put_json(&v->more, name);
-	hs_buf_putc(&v->more, ':');
-	hs_value_put_rest(&cell->value, &v->more);
+	hs_buf_put_json(&v->text, name);
+	hs_buf_putc(&v->text, ':');
+	hs_value_put_rest(&cell->value, &v->text);
 	v->rest++;
 }
 
@@ -120,10 +119,12 @@ static bool fits(struct hs_row_values *v, const struct hs_batch_row *r, const st
 	return true;
 }
 
-static bool fill_cell(struct hs_row_values *v, const struct hs_batch_row *r, const struct hs_batch_cell *cell,
+/* Fills the value of the row's cell `i`, or notes that it goes to _rest. */
+static bool fill_cell(struct hs_row_values *v, const struct hs_batch *b, const struct hs_batch_row *r, size_t i,
                       enum hs_number_range numbers, struct hs_slice *value)
 {
 	const struct hs_catalogue_table *t = r->table;
+	const struct hs_batch_cell *cell = &b->cell[r->cell + i];
 	bool known = cell->column != HS_BATCH_NO_COLUMN, made;
 	struct hs_slice text;
 	size_t start = v->text.n;
@@ -132,7 +133,9 @@ static bool fill_cell(struct hs_row_values *v, const struct hs_batch_row *r, con
 		if (known && !r->narrow)
 			hs_misfits_note(&v->misfits, t->table.name + v->prefix, &t->table.column[cell->column],
 			                &cell->value);
-		put_rest(v, t, cell);
+		if (!HS_ARRAY_ROOM(&v->misfit, v->misfit_count, &v->misfit_cap))
+			return false;
+		v->misfit[v->misfit_count++] = (uint32_t)i;
 		return true;
 	}
 	value += v->place[cell->column] - 1;
@@ -147,15 +150,18 @@ static bool fill_row(struct hs_row_values *v, const struct hs_batch *b, const st
 
 	for (size_t i = 0; i < v->columns; i++)
 		value[i] = HS_SLICE_NONE;
-	hs_buf_reset(&v->more);
-	for (size_t c = r->cell; c < r->cell + r->cells; c++)
-		if (!fill_cell(v, r, &b->cell[c], numbers, value))
+	v->misfit_count = 0;
+	for (size_t i = 0; i < r->cells; i++)
+		if (!fill_cell(v, b, r, i, numbers, value))
 			return false;
-	if (v->more.n == 0)
+	if (v->misfit_count == 0)
 		return true;
-	hs_buf_putc(&v->more, '}');
 	start = v->text.n;
-	hs_buf_put_slice(&v->text, hs_buf_slice(&v->more));
+	for (size_t i = 0; i < v->misfit_count; i++) {
+		hs_buf_putc(&v->text, i == 0 ? '{' : ',');
+		put_rest(v, r->table, &b->cell[r->cell + v->misfit[i]]);
+	}
+	hs_buf_putc(&v->text, '}');
 	return note_made(v, start, &value[v->place[r->table->rest] - 1]);
 }
 
@@ -172,9 +178,8 @@ bool hs_row_values_make(struct hs_row_values *v, const struct hs_batch *b, struc
 	for (size_t i = 0; i < n; i++)
 		if (!fill_row(v, b, &b->row[row[i]], numbers, v->value + i * v->columns))
 			return false;
-	if (!hs_buf_ok(&v->text) || !hs_buf_ok(&v->more))
+	if (!hs_buf_ok(&v->text))
 		return false;
-	hs_buf_shrink(&v->more, HS_ROW_VALUES_KEEP);
 	set_made(v);
 	*rows = (struct hs_target_rows){
 		.table = &t->table, .column = v->column, .columns = v->columns, .rows = n, .value = v->value

@@ -17,9 +17,10 @@ struct hs_made_value {
 
 /* Working memory; a zeroed struct is empty. */
 struct hs_row_values {
-	struct hs_buf text;         /* of the values whose text differs from that in the batch's lines … */
-	struct hs_buf more;         /* … scratch for a row's _rest */
-	struct hs_made_value *made; /* those values; their slices are set at the end, since `text` moves */
+	struct hs_buf text; /* of the values whose text differs from that in the batch's lines … */
+	uint32_t *misfit;   /* … and the cells of a row that go to its _rest */
+	size_t misfit_count, misfit_cap;
+	struct hs_made_value *made; /* values in `text`; their slices are set at the end, since `text` moves */
 	size_t mades, made_cap;
 	size_t *column;  /* of the table, in the order of the call */
 	uint32_t *place; /* of a column of the table: 1 + its index in the call; 0: not in the call */

@@ -243,7 +243,7 @@ static bool offer(struct hs_sink *sink, const struct hs_offered *record)
 		if (hs_loader_add(s->loader, record->line, record->after, &sink->code)) {
 			if (s->first_ms == 0)
 				s->first_ms = hs_io_now_monotonic();
-			return true;
+			return !hs_loader_must_flush(s->loader) || write_batch(s);
 		}
 		if (sink->code != 0 || !write_batch(s))
 			return false;

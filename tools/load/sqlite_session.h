@@ -13,7 +13,8 @@ struct hs_sqlite {
 	struct hs_target target; /* first: both have one address */
 	sqlite3 *db;
 	struct hs_buf sql;
-	bool erased; /* by the transaction */
+	bool erased;      /* by the transaction */
+	bool small_cache; /* for a long row */
 };
 
 struct hs_sqlite *hs_sqlite_of(struct hs_target *t);

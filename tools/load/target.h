@@ -139,6 +139,11 @@ struct hs_target_ops {
 	enum hs_target_result (*update)(struct hs_target *t, const struct hs_target_rows *row);
 	enum hs_target_result (*retype_end)(struct hs_target *t, const char *table,
 	                                    const struct hs_target_column *column);
+	/*
+	 * *alone: no other name than ours has a position here, so nobody else adds rows. It counts what others have
+	 * committed by now.
+	 */
+	enum hs_target_result (*is_alone)(struct hs_target *t, bool *alone);
 	/* Writes the position; fails with AGAIN if the row is no more what `begin` read. */
 	enum hs_target_result (*set_position)(struct hs_target *t, const struct hs_target_position *at);
 	enum hs_target_result (*commit)(struct hs_target *t);

@@ -449,6 +449,21 @@ static enum hs_target_result commit(struct hs_target *t)
 	return result;
 }
 
+static enum hs_target_result is_alone(struct hs_target *t, bool *alone)
+{
+	struct hs_postgresql *s = of(t);
+	struct hs_slice name = hs_slice_str(t->name);
+	enum hs_target_result result;
+	long others = 0;
+
+	hs_postgresql_begin_sql(s, "SELECT count(*) FROM ");
+	hs_postgresql_put_own_table(s, "hookspool_load");
+	hs_postgresql_put(s, " WHERE name <> $1");
+	result = ask_number(s, &name, 1, &others);
+	*alone = others == 0;
+	return result;
+}
+
 static enum hs_target_result set_position(struct hs_target *t, const struct hs_target_position *at)
 {
 	typedef unsigned long long ull;
@@ -508,6 +523,7 @@ static const struct hs_target_ops ops = {
 	.retype_begin = retype_begin,
 	.update = update,
 	.retype_end = retype_end,
+	.is_alone = is_alone,
 	.set_position = set_position,
 	.commit = commit,
 	.rollback = rollback,

@@ -14,6 +14,7 @@
 #include <string.h>
 
 enum {
+	LONG_BYTES = 4 << 20,                                                          /* of a row */
 	OPEN_FLAGS = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, /* the loader is one thread */
 };
 
@@ -70,6 +71,7 @@ static enum hs_target_result connect_to(struct hs_target *t)
 
 	if (t->look_only)
 		return look_at(s, path);
+	s->small_cache = false;
 	result = hs_sqlite_result(s, sqlite3_open_v2(path, &s->db, OPEN_FLAGS, NULL));
 	if (result == HS_TARGET_OK) {
 		sqlite3_busy_timeout(s->db, HS_TARGET_LOCK_MS);
@@ -152,6 +154,27 @@ static enum hs_target_result set_position(struct hs_target *t, const struct hs_t
 	    at->spool, (unsigned long long)at->number, (unsigned long long)at->offset, (unsigned long long)at->edit,
 	    (unsigned long long)at->before, (unsigned long long)at->records, (unsigned long long)at->rest);
 	return hs_buf_ok(&s->sql) ? hs_sqlite_run(s, hs_sql_string(&s->sql)) : hs_sqlite_out_of_memory(s);
+}
+
+static enum hs_target_result is_alone(struct hs_target *t, bool *alone)
+{
+	struct hs_sqlite *s = hs_sqlite_of(t);
+	sqlite3_stmt *statement;
+	enum hs_target_result result;
+
+	hs_buf_reset(&s->sql);
+	hs_buf_printf(&s->sql, "SELECT 1 FROM \"%shookspool_load\" WHERE name <> ?1 LIMIT 1", t->prefix);
+	result = hs_sqlite_prepare(s, &statement);
+	if (result == HS_TARGET_OK) {
+		int code;
+
+		sqlite3_bind_text(statement, 1, t->name, -1, SQLITE_STATIC);
+		code = sqlite3_step(statement);
+		*alone = code == SQLITE_DONE;
+		result = hs_sqlite_result(s, code);
+	}
+	sqlite3_finalize(statement);
+	return result;
 }
 
 /* --- rows ---------------------------------------------------------------------------------- */
@@ -264,11 +287,27 @@ static enum hs_target_result put_rows(struct hs_sqlite *s, const struct hs_targe
 	return result;
 }
 
+/* The pages of a long row are written once, in order; the cache would only hold another copy of it. */
+static void fit_cache(struct hs_sqlite *s, const struct hs_target_rows *rows)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; rows->rows == 1 && i < rows->columns; i++)
+		bytes += rows->value[i].n;
+	if ((bytes > LONG_BYTES) == s->small_cache)
+		return;
+	s->small_cache = bytes > LONG_BYTES;
+	hs_sqlite_run(s, s->small_cache ? "PRAGMA cache_size = -1024" : "PRAGMA cache_size = -10240");
+}
+
 /* Inside a savepoint, so that an error leaves the transaction as it was. */
 static enum hs_target_result put_all_or_none(struct hs_target *t, const struct hs_target_rows *rows, bool update)
 {
 	struct hs_sqlite *s = hs_sqlite_of(t);
-	enum hs_target_result result = hs_sqlite_run(s, "SAVEPOINT rows");
+	enum hs_target_result result;
+
+	fit_cache(s, rows);
+	result = hs_sqlite_run(s, "SAVEPOINT rows");
 
 	if (result != HS_TARGET_OK)
 		return result;
@@ -449,6 +488,7 @@ static const struct hs_target_ops ops = {
 	.retype_begin = hs_sqlite_retype_begin,
 	.update = update,
 	.retype_end = hs_sqlite_retype_end,
+	.is_alone = is_alone,
 	.set_position = set_position,
 	.commit = commit,
 	.rollback = rollback,

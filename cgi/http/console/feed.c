@@ -3,36 +3,29 @@
  *
  *	after=POSITION     only what came since, else the newest
  *	before=POSITION    what is older
- *	type, event, user, tenant, text     filters; see struct filter
+ *	type, event, user, tenant, text     filters; see feed_filter.h
  *
  * The answer is one line {"newest":POSITION,"oldest":POSITION,"more":…,"gap":…}, then the records as they are in
  * the spool. A request reads at most READ_MOST bytes of text, and for READ_MS: then `more` is true, and the page goes
- * on before `oldest`. With `after`, `gap` is true if there is more between the two than was read.
+ * on before `oldest`. Segments in which the filters find nothing, as their summaries say, are not read. With `after`,
+ * `gap` is true if there is more between the two than was read.
  */
 #include "base/io.h"
 #include "base/json_writer.h"
 #include "cgi/http/console/console.h"
-#include "cgi/http/console/query.h"
+#include "cgi/http/console/feed_filter.h"
 #include "cgi/http/handlers.h"
-#include "event/record_fields.h"
 #include "spool/read/reader.h"
 
 #include <stdlib.h>
 
 enum {
 	READ_MOST = 8 << 20,
-	READ_MS = 1000,        /* for many small segments */
+	READ_MS = 150,         /* for many segments; the page asks again */
 	WINDOW = 128 << 10,    /* of the first read, which without a filter has all that the answer needs; … */
 	WINDOW_MOST = 1 << 20, /* … with a filter, larger reads cost less */
 	LINES_MOST = 100,
 	TEXT_MOST = 4 << 20, /* of the records of an answer, but one is always sent */
-};
-
-/* A record passes if it has every value that is given. */
-struct filter {
-	struct hs_query_value type, event, user,
-	    tenant;                 /* equal; event: or the page's name; user: or the anonymous id */
-	struct hs_query_value text; /* somewhere in the line, ASCII letters without case */
 };
 
 struct line {
@@ -42,7 +35,7 @@ struct line {
 
 struct feed {
 	struct hs_reader *reader;
-	struct filter filter;
+	struct hs_feed_filter filter;
 	struct hs_position newest, oldest, floor;
 	bool has_floor, more;
 	uint64_t read;
@@ -52,62 +45,7 @@ struct feed {
 	struct line *line;  /* … the last LINES_MOST of them, a ring */
 	size_t lines;       /* how many there were */
 	struct hs_buf out;  /* lines for the answer */
-	struct hs_buf scratch;
 };
-
-/* --- filters --------------------------------------------------------------------- */
-
-static bool contains(struct hs_slice line, struct hs_slice text)
-{
-	for (size_t i = 0; i + text.n <= line.n; i++) {
-		size_t n = 0;
-
-		while (n < text.n && hs_lower(line.p[i + n]) == hs_lower(text.p[n]))
-			n++;
-		if (n == text.n)
-			return true;
-	}
-	return false;
-}
-
-static struct hs_slice text_of(const struct hs_query_value *value)
-{
-	return hs_slice(value->text, value->n);
-}
-
-/* Notes for each filter whether a field has its value. */
-static void match(struct feed *feed, const struct hs_record_field *field, bool found[static 4])
-{
-	static const struct {
-		const char *name;
-		unsigned filter;
-	} names[] = { { "type", 0 },         { "event", 1 },  { "name", 1 },  { "user_id", 2 },
-		      { "anonymous_id", 2 }, { "tenant", 3 }, { "source", 3 } };
-	const struct hs_query_value *values[] = { &feed->filter.type, &feed->filter.event, &feed->filter.user,
-		                                  &feed->filter.tenant };
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		unsigned filter = names[i].filter;
-
-		if (!found[filter] && hs_slice_eq(field->name, hs_slice_str(names[i].name)))
-			found[filter] = hs_record_field_is(field, text_of(values[filter]), &feed->scratch);
-	}
-}
-
-static bool passes(struct feed *feed, struct hs_slice line)
-{
-	const struct filter *f = &feed->filter;
-	bool found[4] = { f->type.n == 0, f->event.n == 0, f->user.n == 0, f->tenant.n == 0 };
-	struct hs_record_fields walk = hs_record_fields_of(line);
-	struct hs_record_field field;
-
-	if (f->text.n > 0 && !contains(line, text_of(&f->text)))
-		return false;
-	while (!(found[0] && found[1] && found[2] && found[3]) && hs_record_field_next(&walk, &field) &&
-	       !hs_slice_eq(field.name, HS_SLICE("spooled_at"))) /* the last of the fixed names */
-		match(feed, &field, found);
-	return found[0] && found[1] && found[2] && found[3];
-}
 
 /* --- windows ---------------------------------------------------------------------- */
 
@@ -117,7 +55,14 @@ static void keep(struct feed *feed, struct hs_slice line, struct hs_position sta
 	hs_buf_put_slice(&feed->text, line);
 }
 
-/* Reads from the reader's position to `stop`. */
+static bool may_pass(void *context, struct hs_summary_reader *summary)
+{
+	const struct hs_feed_filter *filter = context;
+
+	return hs_feed_filter_may_pass(filter, summary);
+}
+
+/* Reads from the reader's position to `stop`, unless nothing is wanted there. */
 static enum hs_result read_window(struct feed *feed, struct hs_position stop)
 {
 	struct hs_position at = hs_reader_position(feed->reader);
@@ -125,6 +70,8 @@ static enum hs_result read_window(struct feed *feed, struct hs_position stop)
 
 	hs_buf_reset(&feed->text);
 	feed->lines = 0;
+	if (hs_reader_skipped(feed->reader) > 0)
+		return HS_OK;
 	while (!hs_reader_has_passed(feed->reader, stop)) {
 		enum hs_read what = hs_reader_next(feed->reader, &line);
 
@@ -133,7 +80,7 @@ static enum hs_result read_window(struct feed *feed, struct hs_position stop)
 		if (what != HS_READ_LINE)
 			break;
 		feed->read += line.n + 1;
-		if (passes(feed, line))
+		if (hs_feed_filter_passes(&feed->filter, line))
 			keep(feed, line, at);
 		at = hs_reader_position(feed->reader);
 	}
@@ -204,18 +151,14 @@ static enum hs_result go_back(struct feed *feed)
 
 static enum hs_result read_query(struct hs_slice query, struct feed *feed)
 {
-	struct filter *f = &feed->filter;
 	struct hs_position before;
 	bool has_before;
 	bool ok = hs_query_position(query, "after", &feed->floor, &feed->has_floor) &&
-	          hs_query_position(query, "before", &before, &has_before) && !(feed->has_floor && has_before) &&
-	          hs_query_value(query, "type", &f->type) && hs_query_value(query, "event", &f->event) &&
-	          hs_query_value(query, "user", &f->user) && hs_query_value(query, "tenant", &f->tenant) &&
-	          hs_query_value(query, "text", &f->text);
+	          hs_query_position(query, "before", &before, &has_before) && !(feed->has_floor && has_before);
 
 	if (ok && has_before)
 		feed->oldest = before;
-	return ok ? HS_OK : HS_E_QUERY;
+	return ok ? hs_feed_filter_read(&feed->filter, query) : HS_E_QUERY;
 }
 
 static void put_position(struct hs_json_writer *w, const char *name, const struct hs_position *position)
@@ -245,8 +188,10 @@ static enum hs_result read_feed(struct feed *feed, const struct hs_settings *set
 	enum hs_result result = hs_reader_open_quietly(settings, &feed->reader);
 
 	feed->until_ms = hs_io_now_monotonic() + READ_MS;
-	if (result == HS_OK)
-		result = hs_reader_end(feed->reader, &feed->newest);
+	if (result != HS_OK)
+		return result;
+	hs_reader_choose(feed->reader, may_pass, &feed->filter);
+	result = hs_reader_end(feed->reader, &feed->newest);
 	if (result == HS_OK && feed->has_floor && is_before(feed->newest, feed->floor))
 		feed->has_floor = false; /* of another spool, or of what a power cut took back */
 	if (result == HS_OK && feed->oldest.number == 0)
@@ -270,7 +215,7 @@ static enum hs_result make_answer(struct hs_exchange *exchange, struct feed *fee
 	free(feed->line);
 	hs_buf_free(&feed->text);
 	hs_buf_free(&feed->out);
-	hs_buf_free(&feed->scratch);
+	hs_buf_free(&feed->filter.scratch);
 	return result;
 }
 

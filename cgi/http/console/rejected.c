@@ -38,8 +38,9 @@ struct rejects {
 	struct reason reason[REASONS_MOST];
 	size_t reasons;
 	struct hs_query_value wanted;
-	struct hs_buf line[LINES_MOST]; /* of the wanted reason, a ring */
-	size_t lines;
+	/* of the wanted reason: `kept` lines of newer files, the newest first; then a ring for `lines` of this file */
+	struct hs_buf line[LINES_MOST];
+	size_t kept, lines;
 	uint64_t read;
 	bool more;
 	struct hs_buf scratch;
@@ -74,13 +75,26 @@ static void note_time(struct reason *reason, struct hs_slice at)
 
 static void keep_line(struct rejects *x, struct hs_slice line)
 {
-	struct hs_buf *to = &x->line[x->lines++ % LINES_MOST];
+	struct hs_buf *to;
 
+	if (x->kept == LINES_MOST || line.n > LINE_MOST)
+		return;
+	to = &x->line[x->kept + x->lines++ % (LINES_MOST - x->kept)];
 	hs_buf_reset(to);
-	if (line.n <= LINE_MOST)
-		hs_buf_put_slice(to, line);
-	else
-		x->lines--;
+	hs_buf_put_slice(to, line);
+}
+
+/* Turns the ring into kept lines, for the next file is older. */
+static void keep_ring(struct rejects *x)
+{
+	struct hs_buf *ring = x->line + x->kept, ordered[LINES_MOST];
+	size_t room = LINES_MOST - x->kept, n = x->lines < room ? x->lines : room;
+
+	for (size_t i = 0; i < n; i++)
+		ordered[i] = ring[(x->lines - 1 - i) % room];
+	memcpy(ring, ordered, n * sizeof *ring);
+	x->kept += n;
+	x->lines = 0;
 }
 
 static void take(struct rejects *x, struct hs_slice line)
@@ -119,6 +133,7 @@ static enum hs_result read_file(struct rejects *x, struct hs_line_reader *lines,
 		take(x, line);
 	}
 	x->more = x->more || x->read >= READ_MOST;
+	keep_ring(x);
 	if (got < 0)
 		result = hs_io_result(errno);
 	hs_io_close(fd);
@@ -189,11 +204,9 @@ static void put_reason(struct hs_json_writer *w, const struct reason *reason)
 /* The lines as texts, so that the page shows them as they are. */
 static void put_lines(struct hs_json_writer *w, const struct rejects *x)
 {
-	size_t there = x->lines < LINES_MOST ? x->lines : LINES_MOST;
-
 	hs_json_writer_array(w, "lines");
-	for (size_t i = 0; i < there; i++)
-		hs_json_writer_text(w, NULL, hs_buf_slice(&x->line[(x->lines - 1 - i) % LINES_MOST]));
+	for (size_t i = 0; i < x->kept; i++)
+		hs_json_writer_text(w, NULL, hs_buf_slice(&x->line[i]));
 	hs_json_writer_end(w, ']');
 }
 

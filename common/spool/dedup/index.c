@@ -17,6 +17,7 @@ enum {
 	SYNC_MS = 4000,         /* how long that may wait for a sync that is under way */
 	LOOK_IDS = 1000,        /* looked up at once: a batch of Segment's */
 	STEP_MS = 5,            /* of an append go to catching up, while summaries answer for the index */
+	GAP_MS = 2,             /* after each STEP_MS, for appends that wait while a command works with the index */
 };
 
 struct hs_index {
@@ -28,6 +29,7 @@ struct hs_index {
 	uint64_t seen;       /* its lines up to here are pending or in the index */
 	struct hs_memtable pending;
 	struct hs_recent_ids *recent; /* in the shared state */
+	int64_t gap_ms;               /* when hs_index_begin last left the lock to others */
 	uint64_t noted;               /* in `recent`, by the append that is under way */
 	struct hs_segment *events;    /* followed last, … */
 	int64_t deadline_ms;          /* … until then */
@@ -422,11 +424,24 @@ enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events, i
 	return r;
 }
 
+/*
+ * Leaves the append lock to others for a moment, if that was long ago. It is not fair: a process that takes it again
+ * at once gets it before one that has to be woken, and appends would wait until the command is done.
+ */
+static void leave_gap(struct hs_index *ix)
+{
+	if (hs_io_now_monotonic() - ix->gap_ms < STEP_MS)
+		return;
+	hs_io_pause(GAP_MS);
+	ix->gap_ms = hs_io_now_monotonic();
+}
+
 enum hs_result hs_index_begin(struct hs_index *ix, struct hs_segment *events, int64_t lock_ms)
 {
 	enum hs_result r;
 
 	do {
+		leave_gap(ix);
 		r = hs_segment_begin(events, 0, hs_io_now_monotonic() + lock_ms);
 		if (r != HS_OK)
 			return r;

@@ -63,12 +63,12 @@ enum hs_result hs_reader_since(struct hs_reader *reader, int64_t ms);
 /*
  * From now on, at the start of a sealed segment that has a summary, the reader asks
  * may_match(context, summary). If that is false, no line of the segment is wanted: hs_reader_next passes
- * over it (HS_READ_SKIPPED), and so does hs_reader_last. Only summaries that vouch for every line are
+ * over it (HS_READ_SKIPPED), and so do hs_reader_last and hs_reader_back. Only summaries that vouch for every line are
  * asked about (`odd` is 0).
  */
 void hs_reader_choose(struct hs_reader *reader, bool (*may_match)(void *context, struct hs_summary_reader *summary),
                       void *context);
-/* After HS_READ_SKIPPED: the lines that were passed over. */
+/* After HS_READ_SKIPPED and hs_reader_back: the lines that were passed over. */
 uint64_t hs_reader_skipped(const struct hs_reader *reader);
 
 enum hs_read {
@@ -112,7 +112,8 @@ enum hs_result hs_reader_last(struct hs_reader *reader, size_t n,
 /*
  * For going back through the spool by windows. Starts at *start, the first line that begins in the `most`
  * bytes of text before *stop, or in more where a line is longer. At the start of a segment *stop becomes the
- * end of the one before. *start is *stop if nothing is before it. HS_OK, HS_E_MEMORY or as hs_reader_result.
+ * end of the one before. *start is *stop if nothing is before it. If hs_reader_skipped is above 0 afterwards, the
+ * window is a whole segment, and no line of it is wanted. HS_OK, HS_E_MEMORY or as hs_reader_result.
  */
 enum hs_result hs_reader_back(struct hs_reader *reader, struct hs_position *stop, uint64_t most,
                               struct hs_position *start);

@@ -34,7 +34,10 @@ static enum hs_result open_before(struct hs_reader *reader, uint64_t number, boo
 		reader->at = (struct hs_position){ .number = sealed->number };
 		result = hs_reader_open_sealed(reader, sealed, there);
 	}
-	if (*there && reader->lines.inflater == NULL)
+	if (*there && hs_reader_may_skip(reader)) {
+		reader->skipped = reader->summary.head.lines;
+		reader->at.offset = reader->summary.head.text_bytes;
+	} else if (*there && reader->lines.inflater == NULL)
 		reader->at.offset = reader->lines.end;
 	else if (*there && !hs_line_reader_start_gzip(&reader->lines, reader->fd, UINT64_MAX))
 		result = HS_E_MEMORY;
@@ -64,12 +67,19 @@ enum hs_result hs_reader_back(struct hs_reader *reader, struct hs_position *stop
 	bool there;
 
 	*start = *stop;
+	reader->skipped = 0;
 	result = open_it(reader, *stop, &there);
 	while (result == HS_OK && there && reader->at.offset == 0)
 		result = open_before(reader, reader->at.number, &there);
 	if (result != HS_OK || !there)
 		return result;
 	*stop = reader->at;
+	if (reader->skipped > 0) {
+		*start = *stop;
+		start->offset = 0;
+		hs_reader_start(reader, *start);
+		return HS_OK;
+	}
 	do {
 		from = most < stop->offset ? stop->offset - most : 0;
 		result = hs_reader_start_line(reader, from, stop->offset);

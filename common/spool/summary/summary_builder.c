@@ -7,6 +7,7 @@
 #include "event/top_counts.h"
 #include "spool/file/gzip.h"
 #include "spool/summary/summary_line.h"
+#include "spool/summary/summary_sort.h"
 #include "spool/write/rejected.h"
 
 #include <endian.h>
@@ -18,18 +19,9 @@ enum {
 	RECENT = 256,
 	FIRST = 1 << 12, /* items */
 	GROWTH = 8,
-	BUCKET_ITEMS = 4, /* on average */
-	BUCKET_BITS = 20,
 	ID_BYTES = 20,
-	INSERTED = 32, /* most items that are sorted by insertion */
 };
 #define DAY_MS INT64_C(86400000)
-
-/* An id of IDS; its halves are numbers that order as its bytes do. */
-struct id {
-	uint64_t first, second;
-	uint32_t spooled_s;
-};
 
 struct hs_summary_builder {
 	struct hs_summary head;
@@ -40,12 +32,13 @@ struct hs_summary_builder {
 	struct hs_timestamp_minute spooled_minute, event_minute;
 	struct hs_digest *digest;
 	struct hs_dedup_key_maker maker;
-	struct hs_buf ids;       /* of struct id */
+	struct hs_buf ids;       /* of struct hs_summary_id */
 	struct hs_buf names;     /* hashes for BLOOM: of people and groups, which come again and again … */
 	struct hs_buf own;       /* … and of message ids, which do not */
 	uint64_t recent[RECENT]; /* names that came lately, each at its low bits */
 	struct hs_top_counts counts[HS_SUMMARY_KINDS];
-	int64_t day; /* whose text is `day_text` */
+	int64_t day;                     /* whose text is `day_text` … */
+	uint64_t day_records, day_bytes; /* … and of which these are not counted yet */
 	char day_text[HS_TIMESTAMP_TEXT + 1];
 	struct hs_buf last; /* the last line */
 	struct hs_buf text, sorted, parts;
@@ -120,11 +113,14 @@ static struct hs_slice id_text(struct hs_summary_builder *b, const struct hs_rec
 }
 
 /* Appends an item. Unused room costs nothing, as its pages are never touched, but moving the items does. */
-static void collect(struct hs_buf *to, const void *item, size_t bytes)
+static inline void collect(struct hs_buf *to, const void *item, size_t bytes)
 {
-	if (to->cap - to->n <= bytes)
+	if (to->cap - to->n < bytes)
 		hs_buf_reserve(to, (GROWTH - 1) * to->n + FIRST * bytes);
-	hs_buf_put(to, item, bytes);
+	if (HS_MOSTLY(!to->failed)) {
+		memcpy(to->p + to->n, item, bytes);
+		to->n += bytes;
+	}
 }
 
 /* Most repetitions of a name are close together; sorting removes the others. */
@@ -168,7 +164,7 @@ static void note_id(struct hs_summary_builder *b, const struct hs_summary_line *
 {
 	struct hs_id_scope scope = { line->tenant.value, line->source.value };
 	struct hs_dedup_key key;
-	struct id id = { .spooled_s = (uint32_t)(ms > 0 ? ms / 1000 : 0) };
+	struct hs_summary_id id = { .spooled_s = (uint32_t)(ms > 0 ? ms / 1000 : 0) };
 	bool known;
 
 	if (hs_dedup_key_of_field(&b->maker, &line->field[HS_FIELD_MESSAGE_ID], scope, &known, &key) != HS_OK)
@@ -186,6 +182,15 @@ static void count(struct hs_summary_builder *b, enum hs_summary_kind kind, const
 	b->failed |= !hs_top_counts_add_field(&b->counts[kind], field, bytes);
 }
 
+/* Counts the lines of the same day that came one after the other. */
+static void end_day(struct hs_summary_builder *b)
+{
+	if (b->day_records > 0)
+		b->failed |= !hs_top_counts_add_many(&b->counts[HS_SUMMARY_DAYS], hs_slice(b->day_text, DAY),
+		                                     b->day_records, b->day_bytes);
+	b->day_records = b->day_bytes = 0;
+}
+
 static void count_time(struct hs_summary_builder *b, int64_t ms, uint64_t bytes)
 {
 	struct hs_summary *s = &b->head;
@@ -195,10 +200,12 @@ static void count_time(struct hs_summary_builder *b, int64_t ms, uint64_t bytes)
 	if (s->timed == 1 || ms > s->last_time)
 		s->last_time = ms;
 	if (b->day != ms / DAY_MS || ms < 0) {
+		end_day(b);
 		hs_timestamp_text(ms, b->day_text);
 		b->day = ms / DAY_MS;
 	}
-	b->failed |= !hs_top_counts_add(&b->counts[HS_SUMMARY_DAYS], hs_slice(b->day_text, DAY), bytes);
+	b->day_records++;
+	b->day_bytes += bytes;
 }
 
 /* More events than a summary has room for: only counts go on. */
@@ -388,96 +395,6 @@ static void end_part(struct hs_summary_builder *b, enum hs_summary_kind kind, si
 	pad(b, 0, 8);
 }
 
-static int by_key(const void *a, const void *b)
-{
-	const struct id *x = a, *y = b;
-
-	if (x->first != y->first)
-		return x->first < y->first ? -1 : 1;
-	if (x->second != y->second)
-		return x->second < y->second ? -1 : 1;
-	return x->spooled_s < y->spooled_s ? -1 : x->spooled_s > y->spooled_s;
-}
-
-static int by_hash(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
-/* An item is a hash, or an id, which begins with one. Where the functions below are inlined, this is constant. */
-struct sort {
-	size_t size; /* of an item */
-	int (*order)(const void *a, const void *b);
-};
-
-/* Sorts the few items of a bucket. */
-static inline void sort_bucket(struct sort sort, char *item, size_t n)
-{
-	char moved[sizeof(struct id)] __attribute__((aligned(8)));
-
-	if (n > INSERTED) /* never by chance: a sender has chosen these ids */
-		qsort(item, n, sort.size, sort.order);
-	for (size_t i = 1; i < n && n <= INSERTED; i++) {
-		size_t at = i;
-
-		memcpy(moved, item + i * sort.size, sort.size);
-		for (; at > 0 && sort.order(moved, item + (at - 1) * sort.size) < 0; at--)
-			memcpy(item + at * sort.size, item + (at - 1) * sort.size, sort.size);
-		memcpy(item + at * sort.size, moved, sort.size);
-	}
-}
-
-/* The first bits of hashes spread them evenly over buckets. `end` has a zero for each bucket, and one more. */
-static inline void sort_by_buckets(struct sort sort, const char *from, size_t n, char *to, uint32_t *end, unsigned bits)
-{
-	size_t buckets = (size_t)1 << bits;
-
-#define BUCKET(i) (*(const uint64_t *)(const void *)(from + (i)*sort.size) >> (64 - bits))
-	for (size_t i = 0; i < n; i++)
-		end[BUCKET(i) + 1]++;
-	for (size_t i = 1; i < buckets; i++)
-		end[i] += end[i - 1];
-	for (size_t i = 0; i < n; i++) /* end[…] moves from the bucket's start to its end */
-		memcpy(to + end[BUCKET(i)]++ * sort.size, from + i * sort.size, sort.size);
-#undef BUCKET
-	for (size_t i = 0, start = 0; i < buckets; start = end[i++])
-		sort_bucket(sort, to + start * sort.size, end[i] - start);
-}
-
-/* Sorts the items into b->sorted, whose memory is used again. Returns their number; 0 if memory ran out. */
-static inline size_t sort_items(struct hs_summary_builder *b, struct sort sort, const struct hs_buf *items)
-{
-	size_t n = items->n / sort.size;
-	unsigned bits = 1;
-	uint32_t *end;
-	char *to;
-
-	while (bits < BUCKET_BITS && (n >> bits) > BUCKET_ITEMS)
-		bits++;
-	end = calloc(((size_t)1 << bits) + 1, sizeof *end);
-	hs_buf_reset(&b->sorted);
-	to = hs_buf_reserve(&b->sorted, items->n);
-	b->failed |= end == NULL || to == NULL || !hs_buf_ok(items);
-	if (!b->failed && n > 0)
-		sort_by_buckets(sort, items->p, n, to, end, bits);
-	free(end);
-	return b->failed ? 0 : n;
-}
-
-/* Sorts the ids; of one that is there twice the latest time counts. Returns their number. */
-static size_t sort_ids(struct hs_summary_builder *b, struct id **sorted)
-{
-	size_t n = sort_items(b, (struct sort){ sizeof(struct id), by_key }, &b->ids), kept = 0;
-	struct id *id = *sorted = (struct id *)(void *)b->sorted.p;
-
-	for (size_t i = 0; i < n; i++)
-		if (i + 1 == n || id[i].first != id[i + 1].first || id[i].second != id[i + 1].second)
-			id[kept++] = id[i];
-	return kept;
-}
-
 /* Leaves room for SUMS, which are known when IDS are there. Returns their bytes. */
 static size_t begin_sums(struct hs_summary_builder *b, size_t ids_bytes)
 {
@@ -499,51 +416,41 @@ static void end_sums(struct hs_summary_builder *b, size_t bytes, struct hs_slice
 
 static void put_ids(struct hs_summary_builder *b)
 {
-	struct id *id;
-	size_t n = sort_ids(b, &id), start, sums;
+	size_t n, start, sums;
+	const struct hs_summary_id *id;
 	char *to;
 
+	b->failed |= !hs_summary_sort_ids(&b->ids, &b->sorted, &n);
+	id = (const struct hs_summary_id *)(const void *)b->sorted.p;
 	b->parts = b->ids; /* its pages are in memory; new ones would cost more than the copying */
 	b->ids = (struct hs_buf){ 0 };
 	hs_buf_reset(&b->parts);
 	sums = begin_sums(b, n * ID_BYTES);
 	start = b->parts.n;
 	to = hs_buf_reserve(&b->parts, n * ID_BYTES);
-	if (to == NULL || !hs_buf_ok(&b->parts))
+	if (to == NULL || b->failed || !hs_buf_ok(&b->parts))
 		return;
-	for (size_t i = 0; i < n; i++, to += sizeof id->first)
-		memcpy(to, &id[i].first, sizeof id->first);
-	for (size_t i = 0; i < n; i++, to += sizeof id->second)
-		memcpy(to, &id[i].second, sizeof id->second);
-	for (size_t i = 0; i < n; i++, to += sizeof id->spooled_s)
-		memcpy(to, &id[i].spooled_s, sizeof id->spooled_s);
+	for (size_t i = 0; i < n; i++) {
+		memcpy(to + 8 * i, &id[i].first, 8);
+		memcpy(to + 8 * (n + i), &id[i].second, 8);
+		memcpy(to + 16 * n + 4 * i, &id[i].spooled_s, 4);
+	}
 	b->parts.n += n * ID_BYTES;
 	end_part(b, HS_SUMMARY_IDS, start);
 	if (hs_buf_ok(&b->parts))
 		end_sums(b, sums, hs_slice(b->parts.p + start, n * ID_BYTES));
 }
 
-/* Sorts the names, so that each is there once. Returns their number. */
-static size_t sort_names(struct hs_summary_builder *b, uint64_t **sorted)
-{
-	size_t n = sort_items(b, (struct sort){ sizeof(uint64_t), by_hash }, &b->names), kept = 0;
-	uint64_t *hash = *sorted = (uint64_t *)(void *)b->sorted.p;
-
-	for (size_t i = 0; i < n; i++)
-		if (i + 1 == n || hash[i] != hash[i + 1])
-			hash[kept++] = hash[i];
-	return kept;
-}
-
 static void put_bloom(struct hs_summary_builder *b)
 {
 	size_t start = b->parts.n, owns = b->own.n / sizeof(uint64_t), bytes;
 	const uint64_t *own = (const uint64_t *)(const void *)b->own.p;
-	uint64_t *name;
-	size_t names = sort_names(b, &name);
+	const uint64_t *name;
+	size_t names;
 	char *filter;
 
-	b->failed |= !hs_buf_ok(&b->own);
+	b->failed |= !hs_summary_sort_hashes(&b->names, &b->sorted, &names) || !hs_buf_ok(&b->own);
+	name = (const uint64_t *)(const void *)b->sorted.p;
 	bytes = hs_bloom_bytes(names + owns);
 	filter = hs_buf_reserve(&b->parts, bytes);
 	if (filter == NULL || b->failed)
@@ -582,6 +489,7 @@ struct hs_summary *hs_summary_builder_end(struct hs_summary_builder *b, struct h
 		return NULL;
 	if (b->carry.n > 0)
 		take_torn(b);
+	end_day(b);
 	if (b->last.n > 0 && !hs_history_hash(b->digest, hs_buf_slice(&b->last), &b->head.last_line))
 		b->failed = true;
 	if (b->head.odd == 0)

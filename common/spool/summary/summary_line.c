@@ -14,12 +14,26 @@ static const struct hs_slice names[PLACES] = {
 #undef NAME
 
 /* How a field begins whose value is a string. */
-#define BEGINNING(field, text, camel) [HS_FIELD_##field] = { "\"" text "\":\"", sizeof(text) + 3 },
-static const struct hs_slice beginnings[PLACES] = {
-	HS_FIELDS(BEGINNING)[TENANT] = { "\"tenant\":\"", 10 }, [SOURCE] = { "\"source\":\"", 10 },
-	[SPOOLED] = { "\"spooled_at\":\"", 14 }
+struct beginning {
+	char text[24];
+	uint8_t bytes;   /* 0: more than two words would have to be compared; the layout does not expect this field */
+	uint16_t offset; /* of the field in a struct hs_summary_line */
+};
+
+#define BYTES(text) (sizeof(text) + 3 <= BLOCK ? sizeof(text) + 3 : 0)
+#define OFFSET(id) \
+	((int)HS_FIELD_##id < (int)HS_SUMMARY_FIELDS \
+	     ? offsetof(struct hs_summary_line, field) + HS_FIELD_##id * sizeof(struct hs_record_field) \
+	     : offsetof(struct hs_summary_line, other))
+#define BEGINNING(id, text, camel) [HS_FIELD_##id] = { "\"" text "\":\"", BYTES(text), OFFSET(id) },
+static const struct beginning beginnings[PLACES] = {
+	HS_FIELDS(BEGINNING)[TENANT] = { "\"tenant\":\"", 10, offsetof(struct hs_summary_line, tenant) },
+	[SOURCE] = { "\"source\":\"", 10, offsetof(struct hs_summary_line, source) },
+	[SPOOLED] = { "\"spooled_at\":\"", 14, offsetof(struct hs_summary_line, spooled_at) },
 };
 #undef BEGINNING
+#undef OFFSET
+#undef BYTES
 
 /*
  * The place of a name in a record: those of the fixed fields, then TENANT, SOURCE, SETTINGS. `after` is the place of
@@ -80,10 +94,10 @@ static bool take(struct hs_summary_line *line, const struct hs_record_field *fie
 /* --- of the usual form ---------------------------------------------------------------- */
 
 /* True if the bytes that `odd` marks in the block at p are of UTF-8 characters; *after: where the last one ends. */
-static bool are_utf8(const char *p, unsigned odd, const char *end, const char **after)
+static bool are_utf8(const char *p, uint64_t odd, const char *end, const char **after)
 {
 	for (; odd != 0; odd &= odd - 1) {
-		const char *at = p + hs_scan16_first(odd);
+		const char *at = p + __builtin_ctzll(odd);
 		size_t n;
 
 		if (at < *after)
@@ -97,7 +111,7 @@ static bool are_utf8(const char *p, unsigned odd, const char *end, const char **
 }
 
 /* The bits below the lowest one of `bits`, which must not be 0. */
-static unsigned below(unsigned bits)
+static uint64_t below(uint64_t bits)
 {
 	return (bits & -bits) - 1;
 }
@@ -105,28 +119,29 @@ static unsigned below(unsigned bits)
 const char *hs_summary_line_end(struct hs_slice text, bool *sound)
 {
 	const char *p = text.p, *end = text.p + text.n, *after = p, *newline = NULL;
-	unsigned quotes = 0;
+	unsigned before = 0;
+	uint64_t quotes = 0;
 
-	*sound = text.n >= BLOCK;
+	*sound = text.n >= HS_SCAN64;
 	if (!*sound)
 		return text.n > 0 ? memchr(p, '\n', text.n) : NULL;
-	p = hs_scan_plain_best(p, end, &quotes);
+	p = hs_scan_plain_best(p, end, &before);
 	while (newline == NULL && p < end) {
-		size_t seen = end - p < BLOCK ? (size_t)(BLOCK - (end - p)) : 0; /* of the last block */
-		unsigned todo = 0xFFFFU << seen, odd, newlines;
+		size_t seen = end - p < HS_SCAN64 ? (size_t)(HS_SCAN64 - (end - p)) : 0; /* of the last block */
+		uint64_t todo = UINT64_MAX << seen, odd, newlines;
 
 		p -= seen;
-		odd = hs_scan16_strange(p) & todo;
-		newlines = odd != 0 ? hs_scan16_equal(p, '\n') & todo : 0;
+		odd = hs_scan64_strange(p) & todo;
+		newlines = odd != 0 ? hs_scan64_equal(p, '\n') & todo : 0;
 		if (newlines != 0) {
-			newline = p + hs_scan16_first(newlines);
+			newline = p + __builtin_ctzll(newlines);
 			todo &= below(newlines);
 		}
-		quotes ^= hs_scan16_equal(p, '"') & todo;
+		quotes ^= hs_scan64_equal(p, '"') & todo;
 		*sound = are_utf8(p, odd & todo, newline != NULL ? newline : end, &after) && *sound;
-		p += BLOCK;
+		p += HS_SCAN64;
 	}
-	*sound = *sound && __builtin_parity(quotes & 0xFFFF) == 0;
+	*sound = *sound && __builtin_parityll(quotes ^ (before & 0xFFFF)) == 0;
 	return newline;
 }
 
@@ -147,7 +162,7 @@ static bool is_rest(struct hs_slice text)
 	if (text.n == 0 || text.p[text.n - 1] != '}')
 		return false;
 	for (size_t i = 0; i < sizeof objects / sizeof objects[0]; i++)
-		if (text.n > objects[i].n && memcmp(text.p, objects[i].p, objects[i].n) == 0)
+		if (text.n > objects[i].n && hs_bytes_eq(text.p, objects[i].p, objects[i].n))
 			return true;
 	return text.n == 1;
 }
@@ -155,7 +170,9 @@ static bool is_rest(struct hs_slice text)
 /* The first quote or backslash from p on, or the end. */
 static inline const char *find_quote(const char *p, const char *end)
 {
-	for (; end - p >= BLOCK; p += BLOCK) {
+	const char *last = end - BLOCK; /* the line is longer */
+
+	for (; p <= last; p += BLOCK) {
 		unsigned quotes = hs_scan16_quotes(p);
 
 		if (quotes != 0)
@@ -175,14 +192,14 @@ static inline const char *read_string(const char *p, const char *end, struct hs_
 	return close < end && *close == '"' ? close + 1 : NULL;
 }
 
-/* Reads the field after the brace or comma at p, and returns where it ends; NULL: only the strict reader can tell. */
+/* Reads the field at p, and returns where it ends; NULL: only the strict reader can tell. */
 static inline const char *read_field(const char *p, const char *end, struct hs_record_field *field)
 {
 	const char *value;
 
-	if (end - p < 2 || p[1] != '"')
+	if (p == end || *p != '"')
 		return NULL;
-	p = read_string(p + 2, end, &field->name);
+	p = read_string(p + 1, end, &field->name);
 	if (p == NULL || end - p < 2 || *p != ':')
 		return NULL;
 	value = ++p;
@@ -196,25 +213,24 @@ static inline const char *read_field(const char *p, const char *end, struct hs_r
 }
 
 /*
- * Takes the field after the one whose place is *place, if it is the one that the layout expects and has a string,
- * and returns where it ends. NULL: it is another one.
+ * Takes the field at p, if it is the one that the layout expects after the one whose place is *place, and has a
+ * string, and returns where it ends. NULL: it is another one.
  */
 static inline const char *take_expected(struct hs_summary_line *line, const struct hs_summary_layout *layout,
                                         const char *p, const char *end, int *place)
 {
 	int expected = layout->next[*place + 1] - 1;
+	const struct beginning *b = &beginnings[expected];
 	struct hs_record_field *to;
-	struct hs_slice beginning;
 
-	if (expected < 0)
+	if (expected < 0 || end - p < BLOCK || hs_differ_8(p, b->text) ||
+	    hs_differ_8(p + b->bytes - 8, b->text + b->bytes - 8))
 		return NULL;
-	beginning = beginnings[expected];
-	if ((size_t)(end - p) <= beginning.n || !hs_bytes_eq(p + 1, beginning.p, beginning.n))
-		return NULL;
-	to = field_of(line, *place = expected);
+	*place = expected;
+	to = (struct hs_record_field *)(void *)((char *)line + b->offset);
 	to->name = names[expected];
 	to->is_string = true;
-	return read_string(p + 1 + beginning.n, end, &to->value);
+	return read_string(p + b->bytes, end, &to->value);
 }
 
 static inline const char *take_any(struct hs_summary_line *line, struct hs_summary_layout *layout, const char *p,
@@ -226,7 +242,7 @@ static inline const char *take_any(struct hs_summary_line *line, struct hs_summa
 	p = read_field(p, end, &field);
 	if (p == NULL || !take(line, &field, place))
 		return NULL;
-	if (beginnings[*place].p != NULL)
+	if (beginnings[*place].bytes > 0)
 		layout->next[before + 1] = (uint8_t)(*place + 1);
 	return p;
 }
@@ -238,14 +254,13 @@ static bool read_usual(struct hs_summary_line *line, struct hs_summary_layout *l
 	int place = -1;
 
 	clear(line);
+	if (p == end || *p != '{')
+		return false;
 	while (place != SPOOLED) {
-		const char *after;
+		const char *after = take_expected(line, layout, p + 1, end, &place);
 
-		if (p == end || *p != (p == text.p ? '{' : ','))
-			return false;
-		after = take_expected(line, layout, p, end, &place);
-		p = after != NULL ? after : take_any(line, layout, p, end, &place);
-		if (p == NULL)
+		p = after != NULL ? after : take_any(line, layout, p + 1, end, &place);
+		if (p == NULL || p == end || (*p != ',' && place != SPOOLED))
 			return false;
 	}
 	return is_rest(hs_slice(p, (size_t)(end - p)));

@@ -1,0 +1,55 @@
+# The options of hookspool.fcgi: what it says of itself and of its settings, and where it listens.
+. "$(dirname "$0")/../lib/server.sh"
+directory_make
+settings_write "$SETTINGS"
+
+# handler [OPTION]...: CODE, T/out and T/err.
+handler() {
+	(HOOKSPOOL_CONF=$S/hookspool.conf as_server_user "$S/bin/hookspool.fcgi" "$@") >"$T/out" 2>"$T/err" </dev/null
+	CODE=$?
+}
+
+handler --check
+is '--check: settings without a fault' "$CODE $(cat "$T/out" "$T/err")" '0 settings are fine'
+settings_write 'max_bodyy = 1'
+handler --check
+is '--check: settings with a fault' "$CODE $(cat "$T/out")" '78 '
+check '--check: the fault has file and line' grep -q "$S/hookspool.conf:3: max_bodyy" "$T/err"
+settings_write "$SETTINGS"
+handler --version
+is '--version' "$CODE $(cat "$T/out")" "0 hookspool $(sed -n 's/^VERSION := //p' "$ROOT/Makefile")"
+handler --help
+is '--help' "$CODE $(head -n 1 "$T/out" | cut -c 1-21)" '0 usage: hookspool.fcgi'
+# each setting that stands above the sections of the sample
+settings=$(sed -n '/^\[/q; s/^;\{0,1\}\([a-z_]*\) = .*/\1/p' "$HS_BUILD/hookspool.conf" | sort -u)
+is '--help has every setting of the sample' "$(comm -23 <(echo "$settings") <(awk '{ print $1 }' "$T/out" | sort -u) | xargs)" ''
+check 'which has some' [ "$(wc -l <<<"$settings")" -gt 20 ]
+for option in --nonsense surplus ''; do
+	handler ${option:+"$option"}
+	is "'$option': the usage" "$CODE $(cut -c 1-21 "$T/err" | tail -n 5 | grep -c 'usage: hookspool.fcgi')" '2 1'
+done
+
+# refuses ADDRESS WORDS: it does not listen there, and says why.
+refuses() {
+	handler --listen "$1"
+	is "--listen $(cut -c 1-30 <<<"$1"): refused" "$CODE" 69
+	check "--listen $(cut -c 1-30 <<<"$1"): $2" grep -qF "$2" "$T/err"
+}
+refuses unix: 'expected unix:/path'
+refuses "unix:$S/run/$(printf 'x%.0s' {1..108})" 'the path is too long for a socket: choose one under 108 bytes'
+refuses "unix:$S/no/folder" 'No such file or directory'
+for address in 127.0.0.1 localhost:9000 127.0.0.1:http 127.0.0.1:65536 127.0.0.1:90x '[::1]' '[::1:9000' ::x:9000; do
+	refuses "$address" 'expected unix:/path or a numeric HOST:PORT, such as 127.0.0.1:9000'
+done
+refuses 192.0.2.1:9000 'Cannot assign requested address'
+
+# listens_v6 PORT: the program listens at [::1].
+listens_v6() { awk -v at="$(printf '00000000000000000000000001000000:%04X' "$1")" '$2 == at && $4 == "0A" { found = 1 } END { exit !found }' /proc/net/tcp6; }
+if [ -e /proc/net/if_inet6 ] && grep -q ' lo$' /proc/net/if_inet6; then
+	port=$(port_random)
+	(HOOKSPOOL_CONF=$S/hookspool.conf as_server_user "$S/bin/hookspool.fcgi" --listen "[::1]:$port") </dev/null >>"$S/log/program.log" 2>&1 &
+	PROGRAM_PID=$!
+	check 'it listens at an address of IPv6' wait_for 10 listens_v6 "$port"
+	server_stop
+fi
+done_testing

@@ -1,0 +1,224 @@
+#!/bin/bash
+# hookspool load and each kind of error that a database reports: what it does then, and what it says.
+#
+#	the database is away        here, by error and by ending the session; servers.sh: stops; crashes.sh: crashes
+#	a lock is taken             here, by error and by a lock that is held; sqlite.sh: a lock in the file
+#	no room, no memory          here, by error, and of the disk of SQLite; servers.sh: until there is room
+#	permission, password, …     here: a password; servers.sh: a lost right, TLS; postgresql.sh, mariadb.sh, sqlite.sh: others
+#	value, row, constraint      here, by error; postgresql.sh, mariadb.sh, sqlite.sh: the whole ladder
+#	the spool                   here: a segment that is gone, and one that is damaged
+#	memory                      memory.sh, large.sh
+. "$(dirname "$0")/../lib/server.sh"
+. "$(dirname "$0")/../lib/databases.sh"
+
+SETTINGS='auth = none'
+
+spool_make() {
+	rm -rf "$S"
+	directory_make
+	settings_write "$SETTINGS" 'min_free = 0' 'rotate_min_gap = 0' 'compress = none'
+	cp "$HS_BUILD/hookspool" "$HS_BUILD/hookspool-load" "$S/bin/"
+	EVENTS=0 TURN=0
+}
+# parcels N: takes N events more.
+parcels() {
+	TURN=$((TURN + 1))
+	seq "$1" | sed "s/.*/{\"type\":\"track\",\"messageId\":\"$TURN-&\",\"userId\":\"u\",\"event\":\"Parcel\",\"properties\":{\"weight\":&}}/" \
+		>"$T/parcels.jsonl"
+	chmod 644 "$T/parcels.jsonl"
+	hs import "$T/parcels.jsonl"
+	[ "$CODE" = 0 ] || { cat "$T/err" >&2; exit 2; }
+	EVENTS=$((EVENTS + $1))
+}
+follows() {
+	(exec setpriv --reuid="$SERVER_USER" --regid="$SERVER_GROUP" --clear-groups env HOOKSPOOL_CONF="$S/hookspool.conf" \
+		"$S/bin/hookspool-load" --to "$TO" --every 10 "$@") >"$T/behind.out" 2>"$T/behind.err" &
+	LOADER=$!
+}
+says() { grep -q "$1" "$T/behind.err"; }
+rows() { "query_$KIND" "SELECT count(*), count(DISTINCT id) FROM ${1:-parcel}" | tr '\t' '|'; }
+is_loaded() { [ "$(rows)" = "$EVENTS|$EVENTS" ]; }
+whole() { echo "$(rows tracks) $(rows)"; }
+all() { echo "$EVENTS|$EVENTS $EVENTS|$EVENTS"; }
+
+# once CODE WORDS: the first row of the next batch fails with this error, and no other.
+once() {
+	"fail_$KIND" "$1"
+	parcels 3
+	load --to "$TO"
+	is "$KIND: $1 once: $2" "$CODE $(grep -c "$2" "$T/load.err") $(whole)" "0 1 $(all)"
+	check "$KIND: $1: it tells of the return" grep -q 'takes records again, after' "$T/load.err"
+}
+# refused CODE: the same, of an error that is the row's own.
+refused() {
+	"fail_$KIND" "$1"
+	parcels 1
+	load --to "$TO"
+	EVENTS=$((EVENTS - 1))
+	is "$KIND: $1: the row is a dead letter" "$CODE $(rows) $(tail -n 1 "$S/spool/failed.jsonl" | grep -c 'made up')" "1 $EVENTS|$EVENTS 1"
+	pass "$(tail -n 1 "$S/spool/failed.jsonl" | sed 's/.*"message_id":"\([^"]*\)".*/\1/')"
+}
+# pass ID: the row of that record in tracks, which was not refused, goes.
+pass() { "query_$KIND" "DELETE FROM tracks WHERE id = '$1'"; }
+
+# ended COMMAND: a loader that follows goes on after the command has ended its session.
+ended() {
+	follows
+	parcels 3
+	check "$KIND: it follows" wait_for 30 is_loaded
+	"$1"
+	parcels 3
+	check "$KIND: its session was ended: it goes on" wait_for 30 is_loaded
+	check "$KIND: and says that the database was away" says 'the database is away'
+	end_process "$LOADER"
+	is "$KIND: every row is there once" "$(whole)" "$(all)"
+}
+# held COMMAND: holds a lock of the table until T/w/held is gone.
+held() {
+	parcels 3
+	"$1" >/dev/null &
+	HOLDER=$!
+	check "$KIND: a lock is held" wait_for 30 test -e "$T/w/held"
+	follows
+	check "$KIND: a lock is held: it tells" wait_for 30 says 'a lock is taken'
+	is "$KIND: a lock is held: it waits" "$(alive "$LOADER" && echo waits)" waits
+	rm "$T/w/held"
+	wait "$HOLDER"
+	check "$KIND: the lock is free: it goes on" wait_for 30 is_loaded
+	end_process "$LOADER"
+	is "$KIND: every row is there once" "$(whole)" "$(all)"
+}
+# password REQUIRE FREE: commands; the loader has no password, which is told at once, and waited for while it follows.
+password() {
+	"$1"
+	parcels 3
+	load --to "$TO"
+	is "$KIND: a password that it lacks" "$CODE $(grep -c 'permission denied.*password' "$T/load.err")" '77 1'
+	follows
+	check "$KIND: it follows without a password: it tells" wait_for 30 says 'permission denied.*password'
+	is "$KIND: and waits" "$(alive "$LOADER" && echo waits)" waits
+	end_process "$LOADER"
+	"$2"
+	load --to "$TO"
+	is "$KIND: with its right again" "$CODE $(whole)" "0 $(all)"
+}
+
+chmod 755 "$T"
+mkdir "$T/w" && own "$T/w"
+export HOME=$T # libpq and libmariadb look for files there
+
+### PostgreSQL ##########################################################
+KIND=PostgreSQL
+query_PostgreSQL() { PGOPTIONS='-c search_path=segment' psql -XAtq -v ON_ERROR_STOP=1 -c "$1"; }
+fail_PostgreSQL() {
+	query_PostgreSQL "DROP TRIGGER IF EXISTS fails ON parcel; ALTER SEQUENCE public.hits RESTART;
+		CREATE TRIGGER fails BEFORE INSERT ON parcel FOR EACH ROW EXECUTE FUNCTION public.fails('$1')" 2>/dev/null
+}
+end_PostgreSQL() { pg "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'loader'" >/dev/null; }
+hold_PostgreSQL() {
+	pg "BEGIN; LOCK TABLE segment.parcel; COPY (SELECT 1) TO PROGRAM 'touch $T/w/held; while test -e $T/w/held; do sleep 0.05; done'"
+}
+hba() { # METHOD
+	printf '%s\n' "local all loader $1" 'local all all trust' >"$PGHOST/data/pg_hba.conf"
+	pg 'SELECT pg_reload_conf()' >/dev/null
+	wait_for 30 eval "! psql -wXAtq -U loader -c 'SELECT 1' >/dev/null 2>&1 || [ $1 = trust ]"
+}
+locked_PostgreSQL() { hba scram-sha-256; }
+open_PostgreSQL() { hba trust; }
+if postgresql_start; then
+	pg "CREATE ROLE loader LOGIN PASSWORD 'p'" && pg 'GRANT CREATE ON DATABASE hookspool TO loader'
+	pg "CREATE SEQUENCE hits"
+	pg "CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS \$\$ BEGIN
+		IF nextval('public.hits') = 1 OR TG_ARGV[0] LIKE '2%' THEN RAISE EXCEPTION 'made up' USING ERRCODE = TG_ARGV[0]; END IF;
+		RETURN NEW; END \$\$"
+	spool_make
+	TO=postgresql://loader@/hookspool
+	parcels 3
+	load --to "$TO"
+	for code in 57P01 57P02 57P03 08006; do once $code 'the database is away: made up'; done
+	for code in 40001 40P01 55P03; do once $code 'a lock is taken: made up'; done
+	for code in 53100 53200 53300; do once $code 'the database has no room: made up; make room'; done
+	for code in 23514 22001; do refused $code; done
+	query_PostgreSQL 'DROP TRIGGER fails ON parcel'
+	ended end_PostgreSQL
+	held hold_PostgreSQL
+	password locked_PostgreSQL open_PostgreSQL
+	postgresql_stop
+else
+	ok 'PostgreSQL # SKIP it is not installed'
+fi
+
+### MariaDB #############################################################
+KIND=MariaDB
+query_MariaDB() { sql "$1"; }
+fail_MariaDB() {
+	mariadb_client segment <<-END
+		CREATE OR REPLACE SEQUENCE hits;
+		DELIMITER //
+		CREATE OR REPLACE TRIGGER fails BEFORE INSERT ON parcel FOR EACH ROW BEGIN
+			IF NEXTVAL(hits) = 1 OR $1 = 4025 THEN SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = $1, MESSAGE_TEXT = 'made up'; END IF;
+		END //
+	END
+}
+end_MariaDB() { sql 'KILL USER loader'; }
+hold_MariaDB() {
+	echo "touch $T/w/held; while test -e $T/w/held; do sleep 0.05; done" >"$T/hold.sh"
+	printf '%s\n' 'LOCK TABLES parcel WRITE;' "\\! sh $T/hold.sh" | mariadb_client segment
+}
+locked_MariaDB() { sql "ALTER USER loader@localhost IDENTIFIED BY 'p'"; }
+open_MariaDB() { sql "ALTER USER loader@localhost IDENTIFIED BY ''"; }
+if mariadb_start; then
+	sql "CREATE USER loader@localhost; GRANT ALL ON segment.* TO loader@localhost"
+	spool_make
+	TO=${MARIADB/root/loader}
+	parcels 3
+	load --to "$TO"
+	for code in 1053 1927; do once $code 'the database is away: made up'; done
+	for code in 1205 1213 1020; do once $code 'a lock is taken: made up'; done
+	for code in 1021 1114 1037; do once $code 'the database has no room: made up; make room'; done
+	refused 4025
+	sql 'DROP TRIGGER fails'
+	ended end_MariaDB
+	held hold_MariaDB
+	password locked_MariaDB open_MariaDB
+	mariadb_stop
+else
+	ok 'MariaDB # SKIP it is not installed'
+fi
+
+### SQLite: writing fails ###############################################
+KIND=SQLite
+query_SQLite() { sqlite3 "${TO#sqlite:}" "$1"; }
+spool_make
+TO=sqlite:$T/w/w.db
+parcels 3
+load --to "$TO"
+is 'SQLite: the first rows' "$CODE $(whole)" "0 $(all)"
+if command -v strace >/dev/null; then
+	for error in EIO ENOSPC; do
+		parcels 3
+		(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" strace -f -qq -o /dev/null -e trace=pwrite64 -P "$T/w/w.db-wal" \
+			-e inject=pwrite64:error=$error:when=2 "$S/bin/hookspool-load" --once --to "$TO") >"$T/load.out" 2>"$T/load.err"
+		CODE=$?
+		is "SQLite: a write fails with $error" "$CODE $(grep -c 'the database has no room' "$T/load.err") $(whole)" "0 1 $(all)"
+	done
+else
+	ok 'SQLite: a write fails # SKIP strace is not installed'
+fi
+
+### The spool ###########################################################
+# Three segments of three events: the second is gone, and the third has a damaged line.
+spool_make
+TO=sqlite:$T/w/spool.db
+for segment in 1 2 3; do
+	parcels 3
+	hs rotate
+done
+sealed=("$S"/spool/events-*)
+is 'three segments' "${#sealed[@]}" 3
+rm "${sealed[1]}"
+sed -i '2s/^{/(/' "${sealed[2]}"
+load --to "$TO"
+is 'the spool: a segment that is gone is told, a damaged line is passed' \
+	"$CODE $(grep -c 'segments 2 to 2 are gone' "$T/load.err") $(rows)" '0 1 5|5'
+done_testing
