@@ -63,15 +63,11 @@ static struct hs_slice take_bytes(void)
 
 static void answer_one(int fd, struct hs_slice bytes)
 {
-	bool is_http = read_request(fd);
-
-	if (is_http)
+	if (read_request(fd))
 		for (ssize_t n; bytes.n > 0; bytes = hs_slice(bytes.p + n, bytes.n - (size_t)n))
 			if ((n = send(fd, bytes.p, bytes.n, MSG_NOSIGNAL)) <= 0)
 				break;
-	shutdown(fd, SHUT_WR);
-	for (char rest[512]; is_http && recv(fd, rest, sizeof rest, 0) > 0;)
-		continue; /* else a reset would take the answer back */
+	/* The request is read to its end, so this resets nothing; the client may keep its end for another. */
 	close(fd);
 }
 

@@ -102,6 +102,15 @@ ask /feed -X POST -d ''
 is 'a wrong method' "$STATUS $(header Allow)" '405 GET, HEAD'
 safe 'a wrong method'
 
+### A machine that is busy: what a sender of events would not wait for is no reason to refuse a password
+comparing() { find "/proc/$PROGRAM_PID/fd" -lname '*/run/console-[12]' | grep -q .; }
+(log_in "$PASSWORD" && echo "$STATUS" >"$T/busy") &
+busy=$!
+wait_for 10 comparing && kill -STOP "$PROGRAM_PID" && sleep 4.5 # longer than any other request may take
+kill -CONT "$PROGRAM_PID"
+wait $busy
+is 'a password is compared although the machine is busy' "$(cat "$T/busy")" 200
+
 ### Feed
 log_in 'wrong password'
 closed 'a wrong password'
@@ -165,10 +174,10 @@ ask /overview
 is 'a consumer' "$(jq -c '[.cursors[] | [.name, .segments, .bytes, .damaged, .held]]' "$T/answer.body")" '[["crm",0,0,false,false]]'
 hs rotate
 maintain
-{ printf '['; events c- 1 120; printf ']'; } >"$T/body"
-(URL=$HTTP/hookspool && signed "$T/body")
 ask /overview
 is 'the ids in the index' "$(jq .ids "$T/answer.body")" 152
+{ printf '['; events c- 1 120; printf ']'; } >"$T/body"
+(URL=$HTTP/hookspool && signed "$T/body")
 pages >"$T/pages"
 spooled | jq -r .message_id | tac >"$T/all"
 check 'going back finds each event once, the newest first, through compressed segments' cmp "$T/pages" "$T/all"

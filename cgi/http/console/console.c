@@ -7,15 +7,25 @@ struct hs_slice hs_console_query(const struct hs_exchange *exchange)
 	return hs_param(exchange->transport->params(exchange->transport), HS_SLICE("QUERY_STRING"));
 }
 
-void hs_console_hand_over(struct hs_exchange *exchange)
+static void hand_over(struct hs_exchange *exchange, int64_t ms)
 {
 	const struct hs_store_ops *store = exchange->scratch->store;
 
 	if (store->step_aside != NULL)
 		store->step_aside(store->self);
 	hs_buf_reset(&exchange->page_text);
-	exchange->answer_by = store->now_monotonic() + HS_ANSWER_MS;
+	exchange->answer_by = store->now_monotonic() + ms;
 	hs_exchange_hand_over(exchange);
+}
+
+void hs_console_hand_over(struct hs_exchange *exchange)
+{
+	hand_over(exchange, HS_ANSWER_MS);
+}
+
+void hs_console_hand_over_login(struct hs_exchange *exchange)
+{
+	hand_over(exchange, HS_CONSOLE_LOGIN_MS);
 }
 
 enum hs_result hs_console_begin(struct hs_exchange *exchange, struct hs_session *session)

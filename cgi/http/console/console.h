@@ -14,6 +14,13 @@ struct hs_slice hs_console_query(const struct hs_exchange *exchange);
 void hs_console_hand_over(struct hs_exchange *exchange);
 
 /*
+ * The same with HS_CONSOLE_LOGIN_MS: comparing a password takes a second of a processor, and a busy machine may need
+ * longer for it than a sender of events would wait.
+ */
+enum { HS_CONSOLE_LOGIN_MS = 20000 };
+void hs_console_hand_over_login(struct hs_exchange *exchange);
+
+/*
  * Begins a request for data, with hs_console_hand_over.
  * HS_OK if the request may see what is in the spool, else as hs_session_check.
  */
