@@ -155,7 +155,7 @@ static struct seen look(struct hs_slice text, bool one)
 		key = key_in(json_object_array_get_idx(batch, 0));
 	seen.has_key = key != NULL;
 	seen.source = source_of(key);
-	seen.events = is_batch ? json_object_array_length(batch) : json_object_is_type(tree, json_type_object);
+	seen.events = is_batch ? json_object_array_length(batch) : (size_t)json_object_is_type(tree, json_type_object);
 	json_object_put(tree);
 	hs_json_free(&json);
 	return seen;

@@ -7,7 +7,8 @@ Kinds: comparison (< for <=, == for !=, ...), constant (n + 1 for n, false for t
 call (a statement that is a call and nothing else is dropped).
 
 Left out, because no run can tell them from the program:
-- a longer array: nothing uses the additional element (that none is too short is what make asan looks for);
+- a longer array, or a larger allocation: nothing uses the additional bytes (that none is too small is what
+  make asan looks for);
 - 2 for 1 in "? -1 : 1": those who call such a function look at the sign alone.
 """
 import random
@@ -18,6 +19,7 @@ import clang.cindex as c
 OTHER = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "=="}
 BOOLEAN = {b"true": "false", b"false": "true"}
 CONDITIONS = {c.CursorKind.IF_STMT: 0, c.CursorKind.WHILE_STMT: 0, c.CursorKind.CONDITIONAL_OPERATOR: 0}
+SIZED = ("malloc", "calloc", "realloc", "hs_buf_reserve")
 ARGS = ["-std=c11", "-I.", "-Icommon", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", '-DHS_VERSION="0"']
 
 
@@ -55,6 +57,10 @@ def is_sign(cursor, parent, text):
     return any(is_minus_one(arm, text) for arm in parent.get_children())
 
 
+def without_constants(found):
+    return (mutation for mutation in found if mutation[2] != "constant")
+
+
 def mutations(cursor, text, parent=None):
     if is_array_length(cursor, parent) or is_sign(cursor, parent, text):
         return
@@ -80,8 +86,10 @@ def mutations(cursor, text, parent=None):
             c.CursorKind.COMPOUND_STMT, c.CursorKind.IF_STMT, c.CursorKind.FOR_STMT, c.CursorKind.WHILE_STMT):
         if text[end:end + 1] == b";":
             yield start, end, "call", "(void)0"
+    is_size = cursor.kind == c.CursorKind.CALL_EXPR and cursor.spelling in SIZED
     for child in children:
-        yield from mutations(child, text, cursor)
+        found = mutations(child, text, cursor)
+        yield from without_constants(found) if is_size else found
 
 
 def listed(name):

@@ -24,19 +24,20 @@ cd "$work" || exit 2
 "$python" tests/mutants/mutate.py choose "$n" "$seed" $(find common cgi -name '*.c' | grep "^${MUTANT_ONLY-}") >chosen || exit 2
 echo "seed $seed"
 
-# units FILE: the module's own, then those that include its header, at most four.
+# units FILE: the module's own, then those that call its functions most, then those that include its header; six at most.
 units() {
-	local name=${1##*/} header
+	local name=${1##*/} header calls
 	name=${name%.c}
 	header=${1#common/}
 	header=${header%.c}.h
+	calls=$(sed -nE 's/^[a-z].*[ *](hs_[a-z0-9_]+)\(.*/\1\\(/p' "$1" | sort -u | paste -sd '|')
 	{
 		ls "tests/unit/test_$name.c" 2>/dev/null
+		[ -z "$calls" ] || grep -cE "$calls" tests/unit/*.c | grep -v ':0$' | sort -t : -k 2,2rn | cut -d : -f 1
 		grep -l "\"$header\"" tests/unit/*.c
-		# a part of a module, such as reader_open_segment.c, and what only others include
-		ls "tests/unit/test_${name%%_*}.c" 2>/dev/null
-		grep -lE "$(sed -nE 's/^[a-z].*[ *](hs_[a-z0-9_]+)\(.*/\1\\(/p' "$1" | sort -u | paste -sd '|')" tests/unit/*.c
-	} | awk '!seen[$0]++' | head -4 | sed 's|tests/unit/\(.*\).c|build/unit/\1|'
+		# a part of a module, such as reader_open_segment.c or rule_lines.c
+		ls tests/unit/test_"${name%%_*}"{,s,_*}.c 2>/dev/null
+	} | awk '!seen[$0]++' | head -6 | sed 's|tests/unit/\(.*\).c|build/unit/\1|'
 }
 
 # scripts FILE: those with its name, and those of its room.
@@ -46,7 +47,7 @@ scripts_of() {
 	name=${name%.c}
 	for base in "$name" "${name%%_*}"; do ls "tests/integration/$base.sh" 2>/dev/null; done
 	case $1 in
-	cgi/http/console/*) echo tests/integration/console.sh tests/integration/console_sessions.sh ;;
+	cgi/http/console/* | cgi/http/page_answer*) echo tests/integration/console.sh tests/integration/console_sessions.sh ;;
 	cgi/http/sdk_script*) echo tests/integration/script.sh ;;
 	cgi/http/direct* | cgi/http/cors* | cgi/http/sdk*) echo tests/integration/direct.sh tests/integration/direct_refusals.sh ;;
 	cgi/server/*) echo tests/integration/records.sh tests/integration/signals.sh tests/integration/slow.sh tests/integration/idle.sh ;;
@@ -55,6 +56,7 @@ scripts_of() {
 	common/config/*) echo tests/integration/check.sh tests/integration/signals.sh tests/integration/rules.sh ;;
 	common/spool/figures/*) echo tests/integration/metrics.sh tests/integration/stats.sh tests/integration/cursors.sh ;;
 	common/spool/position/*) echo tests/integration/cursors.sh tests/integration/readers.sh tests/integration/erase.sh ;;
+	common/spool/file/*) echo tests/integration/readers.sh tests/integration/import.sh tests/integration/ids.sh ;;
 	common/spool/import*) echo tests/integration/import.sh ;;
 	common/spool/erase*) echo tests/integration/erase.sh ;;
 	common/spool/summary/*) echo tests/integration/summaries.sh ;;
@@ -70,7 +72,8 @@ scripts_of() {
 # steady: of the tests that are read, those that pass without a mutant.
 steady() { awk 'FILENAME == "unsteady" { bad[$1]; next } { name = $0; sub(/.*\//, "", name) } !(name in bad) && !seen[$0]++' unsteady -; }
 
-run() { HS_BUILD=build timeout -k 5 "$limit" bash tests/lib/run-tests.sh "$@" >log 2>&1; }
+# A mutant may allocate without end, so a process gets 4 GB.
+run() { (ulimit -d 4000000 && HS_BUILD=build timeout -k 5 "$limit" bash tests/lib/run-tests.sh "$@" >log 2>&1); }
 
 # passes TEST...: the tests do not notice; what failed is asked again, because a busy machine also makes tests fail.
 passes() {

@@ -1,5 +1,8 @@
 /* ingest_many: one handler and many requests: late answers, limits of time and memory. */
 #include "tests/lib/stage.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
 
 /* --- health -------------------------------------------------------------------------------- */
 
@@ -172,6 +175,22 @@ TEST(a_refusal_is_one_line_of_the_log)
 	next_request(s, HS_SLICE(PAGE));
 	assert_int_equal(serve(s), 200);
 	assert_int_equal(s->log.n, 0); /* every request is logged at debug only */
+	free_stage(s);
+}
+
+/* A sanitizer sees what is not freed. */
+TEST(without_memory_there_is_no_exchange)
+{
+	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
+
+	for (unsigned nth = 1; nth <= 2; nth++) {
+		wrap_fail(WRAP_REALLOC, nth, 1, ENOMEM);
+		assert_null(hs_exchange_new(&s->transport, stage_ended, s));
+		wrap_reset();
+	}
+	wrap_fail(WRAP_CALLOC, 1, 1, ENOMEM);
+	assert_null(hs_exchange_new(&s->transport, stage_ended, s));
+	wrap_reset();
 	free_stage(s);
 }
 

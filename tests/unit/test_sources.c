@@ -53,6 +53,23 @@ TEST(every_part_of_a_line)
 	hs_settings_free(s);
 }
 
+/* A browser's extension sends from an origin of its own: RFC 3986, 3.1 has the characters of a scheme. */
+TEST(an_origin_has_any_scheme)
+{
+	static const char *const origins[] = { "moz-extension://0a1b", "chrome-extension://abc",
+		                               "capacitor://localhost", "a+b.z9://host" };
+
+	for (size_t i = 0; i < sizeof origins / sizeof *origins; i++) {
+		char text[200];
+		struct hs_settings *s;
+
+		snprintf(text, sizeof text, START "[sources]\na = k browser origin=%s\n", origins[i]);
+		s = settings_of(text);
+		assert_string_equal(s->source[0].origin[0], origins[i]);
+		hs_settings_free(s);
+	}
+}
+
 TEST(every_error_has_file_line_and_remedy)
 {
 	static const struct {

@@ -1,0 +1,138 @@
+/* erase_requests: a database that is loaded hears of each erase, also of one that was at work when its loading began. */
+#include "base/io.h"
+#include "spool/admin/erase_requests.h"
+#include "spool/erase.h"
+#include "tests/lib/temp_spool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int erase_user(void *context)
+{
+	const char *id = context;
+	struct hs_subject who = {
+		.id = (char *)(uintptr_t)id, .n = strlen(id), .before = { UINT64_MAX, 0 }, .until_ms = INT64_MAX
+	};
+	struct hs_subjects subjects;
+	struct hs_eraser eraser = { .subjects = &subjects };
+	struct hs_erasure done;
+	enum hs_result r;
+
+	hs_subjects_init(&subjects, 1);
+	assert_true(hs_subjects_add(&subjects, &who, NULL));
+	r = hs_erase(s.spool, s.d.settings, &eraser, &done);
+	hs_subjects_free(&subjects);
+	return r == HS_OK ? 0 : 1;
+}
+
+static struct hs_opened_spool opened;
+
+static void open_dir(void)
+{
+	assert_result(hs_spool_dir_open(&opened, s.d.settings, false), HS_OK);
+}
+
+static void mark(const char *database)
+{
+	assert_result(hs_erase_requests_mark(&opened.dir, database), HS_OK);
+}
+
+/* The requests of a database; each is about this person. */
+static size_t requests_of(const char *database, const char *person)
+{
+	struct hs_erase_request *list;
+	size_t count, found = 0;
+
+	assert_result(hs_erase_requests_list(opened.dir.private_dir, &list, &count), HS_OK);
+	for (size_t i = 0; i < count; i++) {
+		struct hs_subjects people;
+		struct hs_erase_plan plan = { .people = &people };
+
+		if (strcmp(list[i].database, database) != 0)
+			continue;
+		found++;
+		hs_subjects_init(&people, 0);
+		assert_result(hs_erase_requests_read(opened.dir.private_dir, list[i].name, &plan), HS_OK);
+		assert_int_equal(people.count, 1);
+		assert_slice_equal(hs_slice(people.list[0]->id, people.list[0]->n), hs_slice_str(person));
+		hs_subjects_free(&people);
+	}
+	free(list);
+	return found;
+}
+
+TEST(each_database_hears_of_an_erase)
+{
+	put("a b");
+	open_dir();
+	assert_int_equal(erase_user("early"), 0); /* no database is loaded yet */
+	mark("shop");
+	mark("shop");
+	mark("other");
+	assert_int_equal(requests_of("shop", ""), 0);
+	assert_int_equal(erase_user("u"), 0);
+	assert_int_equal(requests_of("shop", "u"), 1);
+	assert_int_equal(requests_of("other", "u"), 1);
+}
+
+/* Kills an erase ever later, until it has left its plan. */
+static void leave_a_plan(void)
+{
+	for (unsigned nth = 1; spooldir_names(&s.d, ".hookspool", "erase-plan-1") == 0; nth++) {
+		assert_int_equal(child_killed(nth, false, erase_user, "u"), -1);
+		restart();
+	}
+}
+
+TEST(a_database_hears_of_an_erase_at_work)
+{
+	seal("a b");
+	leave_a_plan();
+	open_dir();
+	mark("late");
+	assert_int_equal(requests_of("late", "u"), 1);
+	mark("late");
+	assert_int_equal(requests_of("late", "u"), 1);
+}
+
+/* The next erase says that the plan is damaged. */
+TEST(a_damaged_plan_does_not_hinder_the_loading)
+{
+	char name[64];
+
+	seal("a b");
+	leave_a_plan();
+	snprintf(name, sizeof name, ".hookspool/erase-plan-1");
+	spooldir_cut(&s.d, name, spooldir_size(&s.d, name) - 5);
+	open_dir();
+	mark("late");
+	assert_int_equal(requests_of("late", "u"), 0);
+}
+
+TEST(a_database_that_is_given_up_is_forgotten)
+{
+	size_t dropped;
+
+	put("a b");
+	open_dir();
+	mark("shop");
+	mark("other");
+	assert_int_equal(erase_user("u"), 0);
+	assert_int_equal(erase_user("u"), 0);
+	assert_result(hs_erase_requests_forget(opened.dir.private_dir, "shop", &dropped), HS_OK);
+	assert_int_equal(dropped, 2);
+	assert_int_equal(requests_of("shop", "u"), 0);
+	assert_int_equal(requests_of("other", "u"), 2);
+	assert_int_equal(erase_user("u"), 0);
+	assert_int_equal(requests_of("shop", "u"), 0);
+	assert_int_equal(requests_of("other", "u"), 3);
+}
+
+FIXTURE(end)
+{
+	hs_spool_dir_close(&opened);
+	return finish(state);
+}
+
+TESTS("erase_requests", begin, end)
