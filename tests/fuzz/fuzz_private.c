@@ -23,6 +23,7 @@
 #include "spool/dedup/id_block.h"
 #include "spool/dedup/tombstones.h"
 #include "spool/figures/ship_figures.h"
+#include "spool/file/gzip.h"
 #include "spool/position/cursor.h"
 #include "spool/read/reader.h"
 #include "spool/shared/rates.h"
@@ -493,6 +494,7 @@ static struct hs_buf seal_summary(struct hs_slice rest)
 	struct stat st = stat_below(sealed_name);
 	struct hs_summary s = { 0 };
 	struct hs_buf file = { 0 };
+	struct hs_slice text;
 
 	memcpy(&s, rest.p, rest.n < sizeof s ? rest.n : sizeof s);
 	s.magic = HS_SUMMARY_MAGIC;
@@ -501,16 +503,21 @@ static struct hs_buf seal_summary(struct hs_slice rest)
 	s.plain = hs_summary_file_of(&st);
 	memcpy(s.spool, spool.dir.history.id, sizeof s.spool);
 	s.parts %= HS_SUMMARY_PARTS_MAX + 1;
-	for (uint64_t i = 0; i < s.parts; i++) {
+	s.head_bytes = (uint32_t)hs_summary_head_bytes(s.parts);
+	text = rest.n > s.head_bytes ? hs_slice(rest.p + s.head_bytes, rest.n - s.head_bytes) : HS_SLICE_NONE;
+	for (uint64_t i = 0; i < s.parts; i++) { /* within the file, and each other part with a check sum that holds */
 		struct hs_summary_part *part = &s.part[i];
+		uint64_t at = part->offset % (text.n + 1) & ~UINT64_C(7);
 
-		if (part->offset <= rest.n && part->bytes <= rest.n - part->offset)
-			part->crc = (uint32_t)crc32(0, (const Bytef *)rest.p + part->offset, (uInt)part->bytes);
+		part->kind %= HS_SUMMARY_KINDS;
+		part->offset = s.head_bytes + at;
+		part->bytes %= text.n - at + 1;
+		if (i % 2 == 0)
+			part->crc = hs_crc32(0, hs_slice(text.p + at, part->bytes));
 	}
 	hs_summary_seal(&s);
 	hs_buf_put(&file, (const char *)&s, s.head_bytes);
-	if (rest.n > s.head_bytes)
-		hs_buf_put_slice(&file, hs_slice(rest.p + s.head_bytes, rest.n - s.head_bytes));
+	hs_buf_put_slice(&file, text);
 	return file;
 }
 

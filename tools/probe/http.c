@@ -84,6 +84,8 @@ bool hs_http_accepts_line(struct hs_slice line)
 
 	if (line.n < i || strncasecmp(line.p, "HTTP/", i) != 0)
 		return true;
+	if (memcmp(line.p, "HTTP/", i) != 0) /* the name is case-sensitive, and libcurl makes 200 of another spelling */
+		return false;
 	while (i < line.n && (hs_is_digit(line.p[i]) || line.p[i] == '.'))
 		i++;
 	if (i == 5 || line.n - i < 4 || line.p[i] != ' ')
