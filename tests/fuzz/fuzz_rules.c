@@ -81,7 +81,7 @@ out:
 	hs_buf_free(&expected);
 }
 
-/* What one flattener makes of the event, with and without rules by turns. */
+/* Compares what a used flattener makes of the event, with and without rules by turns, with what a new one makes. */
 static void check_used(const struct hs_rules *rules, const struct hs_event *e)
 {
 	struct hs_flattener f;
