@@ -458,8 +458,9 @@ void hs_schema_table_free(struct hs_schema_table *t)
 {
 	for (size_t i = 0; i < t->count; i++)
 		free(t->event[i].name.p);
-	hs_schema_table_drop(t, UINT64_MAX);
 	for (size_t i = 0; i < t->field_count; i++) {
+		while (t->field[i].value_count > 0)
+			drop_value(t, &t->field[i], 0);
 		free(t->field[i].value);
 		free(t->field[i].name.p);
 	}
