@@ -134,7 +134,7 @@ void hs_handle_console_login(struct hs_exchange *exchange)
 		result = hs_session_check_origin(exchange);
 	if (result == HS_OK)
 		result = read_password(exchange, &password);
-	hs_console_hand_over(exchange);
+	hs_console_hand_over_login(exchange);
 	if (result == HS_OK)
 		result = prepare(exchange);
 	if (result == HS_OK)
