@@ -504,7 +504,7 @@ static struct hs_buf seal_summary(struct hs_slice rest)
 	memcpy(s.spool, spool.dir.history.id, sizeof s.spool);
 	s.parts %= HS_SUMMARY_PARTS_MAX + 1;
 	s.head_bytes = (uint32_t)hs_summary_head_bytes(s.parts);
-	text = rest.n > s.head_bytes ? hs_slice(rest.p + s.head_bytes, rest.n - s.head_bytes) : HS_SLICE_NONE;
+	text = rest.n > s.head_bytes ? hs_slice(rest.p + s.head_bytes, rest.n - s.head_bytes) : HS_SLICE("");
 	for (uint64_t i = 0; i < s.parts; i++) { /* within the file, and each other part with a check sum that holds */
 		struct hs_summary_part *part = &s.part[i];
 		uint64_t at = part->offset % (text.n + 1) & ~UINT64_C(7);
