@@ -1,7 +1,8 @@
 /*
  * Rules: a settings text with [events] and [fields] up to the first zero byte, then an event. What comes out
  * is a record or nothing; every field is as the most exact line says, worked out a second time on the record
- * that comes out without rules; what identifies the event is as without them.
+ * that comes out without rules; what identifies the event is as without them. A flattener that has made
+ * records with these rules, for a tenant, and without rules makes the same ones as a new one.
  */
 #include "config/settings.h"
 #include "event/rules.h"
@@ -30,9 +31,11 @@ static const struct hs_field_rule *rule_for(const struct hs_rules *rules, struct
 	return best == NULL || best->mask.kind == HS_MASK_KEEP ? NULL : best;
 }
 
-static struct hs_buf flatten(const struct hs_event *e, const struct hs_rules *rules, enum hs_result *r)
+/* With a new flattener. */
+static struct hs_buf flatten(const struct hs_event *e, const struct hs_rules *rules, struct hs_slice tenant,
+                             enum hs_result *r)
 {
-	struct hs_stamp stamp = { .spooled_at = HS_SLICE("T"), .rules = rules };
+	struct hs_stamp stamp = { .spooled_at = HS_SLICE("T"), .rules = rules, .tenant = tenant };
 	struct hs_flattener f;
 	struct hs_buf out = { 0 };
 
@@ -78,10 +81,33 @@ out:
 	hs_buf_free(&expected);
 }
 
+/* What one flattener makes of the event, with and without rules by turns. */
+static void check_used(const struct hs_rules *rules, const struct hs_event *e)
+{
+	struct hs_flattener f;
+	struct hs_buf out = { 0 };
+
+	hs_flattener_init(&f, HS_NAMES_WAREHOUSE);
+	for (unsigned i = 0; i < 8; i++) {
+		struct hs_stamp stamp = { .spooled_at = HS_SLICE("T"),
+			                  .rules = i % 3 == 0 ? NULL : rules,
+			                  .tenant = i % 4 < 2 ? HS_SLICE_NONE : HS_SLICE("acme") };
+		enum hs_result r;
+		struct hs_buf expected = flatten(e, stamp.rules, stamp.tenant, &r);
+
+		hs_buf_reset(&out);
+		MUST(hs_flatten(&f, e, &stamp, &out) == r);
+		MUST(hs_slice_eq(hs_buf_slice(&out), hs_buf_slice(&expected)));
+		hs_buf_free(&expected);
+	}
+	hs_buf_free(&out);
+	hs_flattener_free(&f);
+}
+
 static void check(const struct hs_rules *rules, const struct hs_event *e)
 {
 	enum hs_result plain_r, r;
-	struct hs_buf plain = flatten(e, NULL, &plain_r), out = flatten(e, rules, &r);
+	struct hs_buf plain = flatten(e, NULL, HS_SLICE_NONE, &plain_r), out = flatten(e, rules, HS_SLICE_NONE, &r);
 
 	if (r == HS_OK) {
 		fuzz_check_line(hs_buf_slice(&out));
@@ -111,8 +137,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	s = hs_settings_new("fuzz", hs_buf_slice(&text), NULL, &error);
 	if (zero != NULL && s != NULL && s->rules != NULL &&
 	    hs_json_document(&json, hs_slice(zero + 1, size - n - 1)) == HS_OK &&
-	    hs_event_read(&e, &json, 0, HS_VALIDATE_SPEC) == HS_OK)
+	    hs_event_read(&e, &json, 0, HS_VALIDATE_SPEC) == HS_OK) {
 		check(s->rules, &e);
+		check_used(s->rules, &e);
+	}
 	hs_json_free(&json);
 	hs_settings_free(s);
 	hs_buf_free(&text);

@@ -32,7 +32,7 @@ parcels() {
 }
 follows() {
 	(exec setpriv --reuid="$SERVER_USER" --regid="$SERVER_GROUP" --clear-groups env HOOKSPOOL_CONF="$S/hookspool.conf" \
-		"$S/bin/hookspool-load" --to "$TO" --every 10 "$@") >"$T/behind.out" 2>"$T/behind.err" &
+		"$S/bin/hookspool-load" --to "$TO" --every 10) >"$T/behind.out" 2>"$T/behind.err" &
 	LOADER=$!
 }
 says() { grep -q "$1" "$T/behind.err"; }
@@ -152,13 +152,13 @@ fi
 KIND=MariaDB
 query_MariaDB() { sql "$1"; }
 fail_MariaDB() {
-	mariadb_client segment <<-END
+	mariadb_client segment <<-SQL
 		CREATE OR REPLACE SEQUENCE hits;
 		DELIMITER //
 		CREATE OR REPLACE TRIGGER fails BEFORE INSERT ON parcel FOR EACH ROW BEGIN
 			IF NEXTVAL(hits) = 1 OR $1 = 4025 THEN SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = $1, MESSAGE_TEXT = 'made up'; END IF;
 		END //
-	END
+	SQL
 }
 end_MariaDB() { sql 'KILL USER loader'; }
 hold_MariaDB() {
@@ -167,6 +167,24 @@ hold_MariaDB() {
 }
 locked_MariaDB() { sql "ALTER USER loader@localhost IDENTIFIED BY 'p'"; }
 open_MariaDB() { sql "ALTER USER loader@localhost IDENTIFIED BY ''"; }
+# slow_reader: the loader stops for three seconds while it reads the identifies of a user whose row is made anew.
+slow_reader() {
+	for i in 9 8 7 6 5 4 3 2 1; do
+		printf '{"type":"identify","messageId":"slow-%s","userId":"slow","timestamp":"2026-10-0%sT00:00:00Z","traits":{"text":"%01500000d"}}\n' "$i" "$i" "$i"
+	done >"$T/slow.jsonl"
+	tail -n 1 "$T/slow.jsonl" >"$T/late.jsonl"
+	sed -i '$d' "$T/slow.jsonl"
+	chmod 644 "$T/slow.jsonl" "$T/late.jsonl"
+	hs import "$T/slow.jsonl"
+	load --to "$TO"
+	hs import "$T/late.jsonl"
+	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" strace -f -qq -o "$T/w/trace" -e trace=recvfrom \
+		-e inject=recvfrom:delay_enter=3000000:when=80 "$S/bin/hookspool-load" --once --to "$TO") >"$T/load.out" 2>"$T/load.err"
+	CODE=$?
+	is "$KIND: the loader is slow: the server waits for it" \
+		"$CODE $(grep -c 'is away' "$T/load.err") $(sql "SELECT length(text), right(text, 1) FROM users WHERE id = 'slow'")" $'0 0 1500000\t9'
+	check "$KIND: it was slow in the midst of them" grep -q '00000.* = [0-9]* (DELAYED)' "$T/w/trace"
+}
 if mariadb_start; then
 	sql "CREATE USER loader@localhost; GRANT ALL ON segment.* TO loader@localhost"
 	spool_make
@@ -182,6 +200,12 @@ if mariadb_start; then
 	held hold_MariaDB
 	password locked_MariaDB open_MariaDB
 	mariadb_stop
+	if command -v strace >/dev/null && mariadb_run --net-write-timeout=1; then
+		slow_reader
+		mariadb_stop
+	else
+		ok 'MariaDB: the loader is slow # SKIP strace is not installed'
+	fi
 else
 	ok 'MariaDB # SKIP it is not installed'
 fi
@@ -210,7 +234,7 @@ fi
 # Three segments of three events: the second is gone, and the third has a damaged line.
 spool_make
 TO=sqlite:$T/w/spool.db
-for segment in 1 2 3; do
+for _ in 1 2 3; do
 	parcels 3
 	hs rotate
 done

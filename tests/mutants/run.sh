@@ -72,7 +72,8 @@ scripts_of() {
 # steady: of the tests that are read, those that pass without a mutant.
 steady() { awk 'FILENAME == "unsteady" { bad[$1]; next } { name = $0; sub(/.*\//, "", name) } !(name in bad) && !seen[$0]++' unsteady -; }
 
-run() { HS_BUILD=build timeout -k 5 "$limit" bash tests/lib/run-tests.sh "$@" >log 2>&1; }
+# A mutant may allocate without end, so a process gets 4 GB.
+run() { (ulimit -d 4000000 && HS_BUILD=build timeout -k 5 "$limit" bash tests/lib/run-tests.sh "$@" >log 2>&1); }
 
 # passes TEST...: the tests do not notice; what failed is asked again, because a busy machine also makes tests fail.
 passes() {

@@ -63,7 +63,11 @@ TEST(a_name_of_63_bytes_stays)
 /* Wherever they are; two names that differ by them alone stay two. */
 TEST(characters_beyond_the_basic_plane_go)
 {
-	static const char *const with[] = { "\xf0\x9f\x98\x80" "ab", "a\xf0\x9f\x98\x80" "b", "ab\xf0\x9f\x98\x80" };
+	static const char *const with[] = { "\xf0\x9f\x98\x80"
+		                            "ab",
+		                            "a\xf0\x9f\x98\x80"
+		                            "b",
+		                            "ab\xf0\x9f\x98\x80" };
 	char seen[3][32];
 
 	for (size_t i = 0; i < 3; i++) {

@@ -56,8 +56,8 @@ TEST(every_part_of_a_line)
 /* A browser's extension sends from an origin of its own: RFC 3986, 3.1 has the characters of a scheme. */
 TEST(an_origin_has_any_scheme)
 {
-	static const char *const origins[] = { "moz-extension://0a1b", "chrome-extension://abc", "capacitor://localhost",
-		                               "a+b.z9://host" };
+	static const char *const origins[] = { "moz-extension://0a1b", "chrome-extension://abc",
+		                               "capacitor://localhost", "a+b.z9://host" };
 
 	for (size_t i = 0; i < sizeof origins / sizeof *origins; i++) {
 		char text[200];

@@ -10,9 +10,9 @@
 #include <string.h>
 
 enum {
-	ANSWER_S = 600,          /* for an answer of the server, after which it counts as away */
-	ROW_LOCK_S = 10,         /* for the lock of a row */
-	TABLE_LOCK_S = 1,        /* for the lock of a table; the server knows whole seconds only */
+	ANSWER_S = 600,   /* for an answer of the server, and for us to read its rows; then the other counts as away */
+	ROW_LOCK_S = 10,  /* for the lock of a row */
+	TABLE_LOCK_S = 1, /* for the lock of a table; the server knows whole seconds only */
 	LONG_BYTES = 256 * 1024, /* of a value that is sent in pieces … */
 	PIECE_BYTES = 64 * 1024, /* … of this size */
 };
@@ -470,8 +470,8 @@ static enum hs_target_result begin_session(struct hs_mysql *m)
 	hs_buf_printf(&m->sql,
 	              "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
 	              "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', autocommit = 1, "
-	              "lock_wait_timeout = %d, innodb_lock_wait_timeout = %d",
-	              TABLE_LOCK_S, ROW_LOCK_S);
+	              "lock_wait_timeout = %d, innodb_lock_wait_timeout = %d, net_write_timeout = %d",
+	              TABLE_LOCK_S, ROW_LOCK_S, ANSWER_S);
 	result = hs_mysql_run(m);
 	hs_mysql_say(m, "SELECT @@max_allowed_packet, CURRENT_USER()");
 	return result == HS_TARGET_OK ? hs_mysql_rows(m, read_session, m) : result;

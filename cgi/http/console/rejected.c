@@ -87,7 +87,7 @@ static void keep_line(struct rejects *x, struct hs_slice line)
 /* Turns the ring into kept lines, for the next file is older. */
 static void keep_ring(struct rejects *x)
 {
-	struct hs_buf *ring = x->line + x->kept, ordered[LINES_MOST];
+	struct hs_buf *ring = x->line + x->kept, ordered[LINES_MOST] = { 0 };
 	size_t room = LINES_MOST - x->kept, n = x->lines < room ? x->lines : room;
 
 	for (size_t i = 0; i < n; i++)

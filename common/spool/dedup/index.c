@@ -3,7 +3,6 @@
 #include "base/io.h"
 #include "spool/dedup/index_catch_up.h"
 #include "spool/dedup/memtable.h"
-#include "spool/shared/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -291,15 +290,6 @@ static enum hs_result catch_up_on(struct hs_index *ix, uint64_t number)
 	return r;
 }
 
-static bool is_ahead(const struct hs_index_mark *mark, uint64_t number)
-{
-	bool ahead = mark->number > number || mark->until > number;
-
-	for (int i = 0; i < HS_INDEX_AHEAD; i++)
-		ahead |= mark->ahead[i].number > number;
-	return ahead;
-}
-
 /* Opens or makes the index; at HS_OK it has read the sealed segments, or their summaries answer for it. */
 static enum hs_result get_ready(struct hs_index *ix, const struct hs_stream *f, uint64_t written)
 {
@@ -317,7 +307,7 @@ static enum hs_result get_ready(struct hs_index *ix, const struct hs_stream *f, 
 		r = turn_to(ix, f);
 	else if (r == HS_OK && ix->behind)
 		r = catch_up_on(ix, f->number);
-	if (r == HS_OK && (ix->seen > written || is_ahead(&ix->store.mark, f->number))) {
+	if (r == HS_OK && (ix->seen > written || hs_index_mark_is_ahead(&ix->store.mark, f->number))) {
 		/* ahead of the files: it has read other files */
 		r = hs_index_discard(ix);
 		if (r == HS_OK)
@@ -395,24 +385,13 @@ static enum hs_result follow_guarded(struct hs_index *ix, struct hs_segment *eve
 	return r;
 }
 
-/* Reads the believed time once a second: it has a lock of its own. */
-static void take_time(struct hs_index *ix)
-{
-	uint32_t wall_s = (uint32_t)(hs_io_now() / 1000);
-
-	if (wall_s == ix->store.wall_s)
-		return;
-	ix->store.wall_s = wall_s;
-	ix->store.now_s = (uint32_t)(hs_clock_now(ix->store.dir) / 1000);
-}
-
 enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events, int64_t deadline_ms)
 {
 	enum hs_result r;
 
 	ix->events = events;
 	ix->deadline_ms = deadline_ms;
-	take_time(ix);
+	hs_index_store_take_time(&ix->store);
 	do {
 		ix->catch_up.stop_ms = deadline_ms;
 		r = follow_guarded(ix, events);

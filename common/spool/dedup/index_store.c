@@ -1,6 +1,7 @@
 #include "spool/dedup/index_store.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "spool/shared/clock.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -62,6 +63,15 @@ void hs_index_mark_turn(struct hs_index_mark *mark, uint64_t number)
 	mark->number = number;
 	mark->offset = a != NULL ? a->offset : 0;
 	mark->after = mark->until = 0;
+}
+
+bool hs_index_mark_is_ahead(const struct hs_index_mark *mark, uint64_t number)
+{
+	bool ahead = mark->number > number || mark->until > number;
+
+	for (int i = 0; i < HS_INDEX_AHEAD; i++)
+		ahead |= mark->ahead[i].number > number;
+	return ahead;
 }
 
 /* --- results ------------------------------------------------------------------ */
@@ -188,6 +198,16 @@ enum hs_result hs_index_store_let_go(struct hs_index_store *s)
 bool hs_index_store_has_forgotten(const struct hs_index_store *s)
 {
 	return s->print->latest_s > s->now_s + AHEAD_S || s->print->window_s < s->window_s;
+}
+
+void hs_index_store_take_time(struct hs_index_store *s)
+{
+	uint32_t wall_s = (uint32_t)(hs_io_now() / 1000);
+
+	if (wall_s == s->wall_s)
+		return;
+	s->wall_s = wall_s;
+	s->now_s = (uint32_t)(hs_clock_now(s->dir) / 1000);
 }
 
 void hs_index_store_note_window(struct hs_index_store *s)

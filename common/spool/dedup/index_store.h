@@ -79,6 +79,9 @@ bool hs_index_store_has_forgotten(const struct hs_index_store *s);
 /* Tells the other processes by which window and time this one forgets. */
 void hs_index_store_note_window(struct hs_index_store *s);
 
+/* Takes the time, and once a second the believed time, which has a lock of its own. */
+void hs_index_store_take_time(struct hs_index_store *s);
+
 /* --- the file ------------------------------------------------------------------ */
 
 /* Opens or makes it. HS_OK, or as hs_io_result. */
@@ -111,6 +114,8 @@ uint64_t hs_index_mark_read(const struct hs_index_mark *mark, uint64_t number);
 void hs_index_mark_note(struct hs_index_mark *mark, uint64_t number, uint64_t offset);
 /* Everything before the segment has been read; moves the mark on, past what has been read out of turn. */
 void hs_index_mark_turn(struct hs_index_mark *mark, uint64_t number);
+/* True if segments after that one have been read: it is not the index of these files. */
+bool hs_index_mark_is_ahead(const struct hs_index_mark *mark, uint64_t number);
 
 /* --- reading -------------------------------------------------------------------- */
 

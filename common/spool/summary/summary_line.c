@@ -220,11 +220,13 @@ static inline const char *take_expected(struct hs_summary_line *line, const stru
                                         const char *p, const char *end, int *place)
 {
 	int expected = layout->next[*place + 1] - 1;
-	const struct beginning *b = &beginnings[expected];
+	const struct beginning *b;
 	struct hs_record_field *to;
 
-	if (expected < 0 || end - p < BLOCK || hs_differ_8(p, b->text) ||
-	    hs_differ_8(p + b->bytes - 8, b->text + b->bytes - 8))
+	if (expected < 0 || end - p < BLOCK)
+		return NULL;
+	b = &beginnings[expected];
+	if (hs_differ_8(p, b->text) || hs_differ_8(p + b->bytes - 8, b->text + b->bytes - 8))
 		return NULL;
 	*place = expected;
 	to = (struct hs_record_field *)(void *)((char *)line + b->offset);
