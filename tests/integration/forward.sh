@@ -114,7 +114,7 @@ is "each user's events are in order" "$(ids_posted | grep -n 'm[12]' | cut -d : 
 hs forward --to http://127.0.0.1:1/ --cursor nobody --once --retry-for 0s 2>"$T/said" >/dev/null
 is "no server at all: after --retry-for everything is a dead letter, with why" \
 	"$? $(summary | cut -d , -f 1-2) $(tail -n 1 "$S/spool/failed.jsonl" | jq -r '"\(.status) \(.message | test("onnect"))"')" "0 0 done, 43 set aside 0 true"
-for answer in nonsense case; do
+for answer in nonsense case version; do
 	echo ". $answer" >"$T/script"
 	hs forward --to "$TO" --cursor "no-$answer" --once --type page --retry-for 0s 2>"$T/said" >/dev/null
 	is "an answer that is no HTTP is none, and why is told: $answer" "$(tail -n 1 "$S/spool/failed.jsonl" | jq -r '"\(.status) \(.message)"')" "0 Weird server reply"

@@ -3,8 +3,8 @@
 
 LOG gets a JSON line for each request: path, headers, body, the answer's status. SCRIPT is read anew for each
 request: its first line that matches decides, "REGULAR-EXPRESSION STATUS [Retry-After]"; the expression is
-searched in the body; STATUS hang closes the connection without an answer; nonsense and case first send a status line that is none, or has
-another spelling. Nothing matches: 200.
+searched in the body; STATUS hang closes the connection without an answer; nonsense, case and version first send
+a status line that is none. Nothing matches: 200.
 """
 import http.server
 import json
@@ -32,7 +32,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         row = {"path": self.path, "headers": dict(self.headers), "body": body, "status": status}
         with lock, open(log, "a") as out:
             out.write(json.dumps(row) + "\n")
-        raw = {"hang": b"", "nonsense": b"HTTP/nonsense\r\n\r\n", "case": b"HTtP/1.1 503 x\r\n\r\n"}
+        raw = {"hang": b"", "nonsense": b"HTTP/nonsense\r\n\r\n", "case": b"HTtP/1.1 503 x\r\n\r\n",
+               "version": b"HTTP/.1 503 x\r\n\r\n"}
         if status in raw:
             self.wfile.write(raw[status])
             self.close_connection = True

@@ -80,20 +80,20 @@ static bool take_header(struct hs_slice line, const char *name, char *to, size_t
 
 bool hs_http_accepts_line(struct hs_slice line)
 {
-	size_t i = 5;
+	static const char forms[2][12] = { "HTTP/0.0 000", "HTTP/0 000" }; /* 0: any digit */
 
-	if (line.n < i || strncasecmp(line.p, "HTTP/", i) != 0)
+	if (line.n < 5 || strncasecmp(line.p, "HTTP/", 5) != 0)
 		return true;
-	if (memcmp(line.p, "HTTP/", i) != 0) /* the name is case-sensitive, and libcurl makes 200 of another spelling */
-		return false;
-	while (i < line.n && (hs_is_digit(line.p[i]) || line.p[i] == '.'))
-		i++;
-	if (i == 5 || line.n - i < 4 || line.p[i] != ' ')
-		return false;
-	for (size_t digit = i + 1; digit < i + 4; digit++)
-		if (!hs_is_digit(line.p[digit]))
-			return false;
-	return line.p[i + 1] != '0' && (line.n == i + 4 || strchr(" \r\n", line.p[i + 4]) != NULL);
+	for (int form = 0; form < 2; form++) {
+		size_t n = strnlen(forms[form], sizeof forms[form]), i = 0;
+
+		while (i < n && i < line.n &&
+		       (forms[form][i] == '0' ? hs_is_digit(line.p[i]) : line.p[i] == forms[form][i]))
+			i++;
+		if (i == n && line.p[n - 3] != '0' && (line.n == n || strchr(" \r\n", line.p[n]) != NULL))
+			return true;
+	}
+	return false;
 }
 
 static size_t on_header(char *p, size_t size, size_t n, void *context)

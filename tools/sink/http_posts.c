@@ -220,6 +220,8 @@ bool hs_http_posts_ended(struct hs_http_posts *p, unsigned number, struct hs_htt
 	curl_easy_getinfo(slot->curl, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(slot->curl, CURLINFO_RETRY_AFTER, &after);
 	posted->status = (int)status;
+	if (after < 0) /* a date that has passed */
+		after = 0;
 	posted->retry_after_ms = after > RETRY_AFTER_MAX_MS / 1000 ? RETRY_AFTER_MAX_MS : (int64_t)after * 1000;
 	return true;
 }
