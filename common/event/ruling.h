@@ -92,7 +92,7 @@ enum hs_result hs_ruling_put(struct hs_ruling *ruling, const struct hs_rules_abo
                              const struct hs_record_field *value, struct hs_buf *out);
 
 /*
- * The same for a field that was appended to `out` from `start`, its value from `value`: masks or removes
+ * As hs_ruling_put, for a field that was appended to `out` from `start`, its value from `value`: masks or removes
  * it there. HS_OK or HS_E_MEMORY.
  */
 enum hs_result hs_ruling_apply(struct hs_ruling *ruling, const struct hs_rules_about *about, struct hs_buf *out,

@@ -5,7 +5,7 @@
  *
  * Whatever it is: one answer that the libraries understand, 200, 400 or 503, with `success`. Nothing is kept unless
  * a key in the header, or in the body as json-c reads it, is that of a source, not revoked, and allowed to that page.
- * Of a body that is JSON as many lines are kept as it has events. A compressed body is treated as the plain one.
+ * A body that is JSON leaves as many lines as it has events. A compressed body is treated as the plain one.
  */
 #include "base/base64.h"
 #include "tests/fuzz/fake_exchange.h"
