@@ -19,8 +19,8 @@
 enum {
 	LOCK_MS = 10000,
 	EDITS_MOST = 1 << 16,
-	CHUNK = 1 << 17,
-	AT_A_TIME = 32 /* dead letters of a 32nd of retain_days go at once */
+	CHUNK = 1 << 16, /* small enough to be in a near cache when the summary reads what was copied */
+	AT_A_TIME = 32   /* dead letters of a 32nd of retain_days go at once */
 };
 static const char LOCK[] = HS_RETENTION_LOCK, COPY[] = HS_RETENTION_COPY;
 #define DAY_MS INT64_C(86400000)
