@@ -25,7 +25,7 @@ struct job {
 	void (*is_done)(void); /* what HS_OK means */
 };
 
-/* Of calls of one kind, the first so many fail, then others at equal distances. */
+/* The first calls of each kind fail, so many of them, then others at equal distances. */
 enum { EACH = 24 };
 
 static char plan[64]; /* printed when a test fails */
