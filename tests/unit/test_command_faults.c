@@ -10,6 +10,7 @@
 #include "spool/admin/verify.h"
 #include "spool/position/cursor.h"
 #include "spool/shared/spool_dir.h"
+#include "tests/lib/every_fault.h"
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
@@ -19,61 +20,11 @@
 #include <string.h>
 #include <unistd.h>
 
-struct job {
-	void (*prepare)(void);
-	enum hs_result (*run)(void);
-	void (*is_done)(void); /* what HS_OK means */
-};
-
-/* The first calls of each kind fail, so many of them, then others at equal distances. */
-enum { EACH = 24 };
-
-static char plan[64]; /* printed when a test fails */
-
-static unsigned after(unsigned nth, unsigned calls)
-{
-	return nth + (nth < EACH ? 1 : 1 + calls / EACH);
-}
-
-static void fail_once(const struct job *job, enum wrap_call call, unsigned nth)
-{
-	enum hs_result result;
-
-	snprintf(plan, sizeof plan, "call %d, number %u", (int)call, nth);
-	job->prepare();
-	wrap_reset();
-	wrap_fail(call, nth, 1, wrap_error(call));
-	result = job->run();
-	wrap_reset();
-	if (result == HS_OK)
-		job->is_done();
-	assert_result(job->run(), HS_OK);
-	job->is_done();
-}
-
-static void fail_each(const struct job *job)
-{
-	unsigned calls[WRAP_CALLS];
-
-	job->prepare();
-	wrap_reset();
-	assert_result(job->run(), HS_OK);
-	for (int call = 0; call < WRAP_CALLS; call++)
-		calls[call] = wrap_count((enum wrap_call)call);
-	job->is_done();
-	for (int call = 0; call < WRAP_CALLS; call++)
-		for (unsigned nth = 1; nth <= calls[call]; nth = after(nth, calls[call]))
-			fail_once(job, (enum wrap_call)call, nth);
-	plan[0] = '\0';
-}
-
 static struct spooldir copy;
 
 FIXTURE(tell_plan)
 {
-	if (plan[0] != '\0')
-		printf("# %s\n", plan);
-	plan[0] = '\0';
+	fail_each_tell();
 	spooldir_remove(&copy);
 	return finish(state);
 }
@@ -104,7 +55,7 @@ static void is_compressed(void)
 
 TEST_WITH(maintenance, NULL, tell_plan)
 {
-	fail_each(&(struct job){ seal_two, run_maintain, is_compressed });
+	fail_each(&(struct job){ seal_two, run_maintain, is_compressed, 0 });
 }
 
 /* --- an index that is lost --------------------------------------------------------- */
@@ -142,7 +93,7 @@ static void is_once(void)
 
 TEST_WITH(an_index_is_made_anew, NULL, tell_plan)
 {
-	fail_each(&(struct job){ lose_index, run_append, is_once });
+	fail_each(&(struct job){ lose_index, run_append, is_once, 0 });
 	events_free(four);
 }
 
@@ -179,7 +130,7 @@ static void is_backed_up(void)
 
 TEST_WITH(backup, NULL, tell_plan)
 {
-	fail_each(&(struct job){ prepare_backup, run_backup, is_backed_up });
+	fail_each(&(struct job){ prepare_backup, run_backup, is_backed_up, 0 });
 }
 
 static void prepare_adopt(void)
@@ -216,7 +167,7 @@ static void is_adopted(void)
 
 TEST_WITH(adopt, NULL, tell_plan)
 {
-	fail_each(&(struct job){ prepare_adopt, run_adopt, is_adopted });
+	fail_each(&(struct job){ prepare_adopt, run_adopt, is_adopted, 0 });
 }
 
 /* --- verify -------------------------------------------------------------------------- */
@@ -248,7 +199,7 @@ static void is_repaired(void)
 
 TEST_WITH(repair, NULL, tell_plan)
 {
-	fail_each(&(struct job){ damage_two, run_repair, is_repaired });
+	fail_each(&(struct job){ damage_two, run_repair, is_repaired, 0 });
 }
 
 /* --- readers, cursors ------------------------------------------------------------------- */
@@ -292,7 +243,7 @@ static void is_read(void)
 
 TEST_WITH(reading, NULL, tell_plan)
 {
-	fail_each(&(struct job){ prepare_read, run_read, is_read });
+	fail_each(&(struct job){ prepare_read, run_read, is_read, 0 });
 }
 
 static enum hs_result move_cursor(struct hs_spool_dir *dir, struct hs_position to)
@@ -348,7 +299,7 @@ static void is_moved(void)
 
 TEST_WITH(cursors, NULL, tell_plan)
 {
-	fail_each(&(struct job){ prepare_cursor, run_cursor, is_moved });
+	fail_each(&(struct job){ prepare_cursor, run_cursor, is_moved, 0 });
 }
 
 /* --- the catalogue of events --------------------------------------------------------------- */
@@ -377,7 +328,7 @@ static void is_counted(void)
 
 TEST_WITH(the_catalogue_counts, NULL, tell_plan)
 {
-	fail_each(&(struct job){ seal_two, run_count, is_counted });
+	fail_each(&(struct job){ seal_two, run_count, is_counted, 0 });
 }
 
 int main(void)
