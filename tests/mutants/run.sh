@@ -1,27 +1,37 @@
 #!/bin/bash
 # run.sh BUILD N SEED: n random mutants of common/ and cgi/, one after the other, in a copy of the sources that
-# begins with the objects of BUILD. Each must make a test fail, twice: first the units that know the module, then
-# the scripts that touch it. Tests that fail without a mutant are left out. Prints the survivors,
-# each with its diff, and at the end the share that was killed and the interval of 95 % by Wilson's formula.
-# judged.txt lists mutants that change nothing, with the reason. CC and MUTANT_ONLY (a prefix of paths)
-# are taken from the environment, and UNSTEADY, a file with the names of the tests to leave out, one a line, in
-# place of a run without a mutant; a stage that takes longer than SECONDS_MOST has failed.
+# begins with the objects of BUILD. Each must make a test fail, twice: the module's unit, then the other units that
+# know it, then the scripts that touch it, then, if it is of the spool, the short faults. The first that fails ends
+# it. A test may take five times as long as without a mutant, and 20 seconds. Tests that fail without a mutant are
+# left out. Prints the survivors, each with its diff, and at the end the share that was killed and the interval of
+# 95 % by Wilson's formula. judged.txt lists mutants that change nothing, with the reason.
+# From the environment: CC; MUTANT_ONLY, a prefix of paths; BASELINE, a file that an earlier run has left in BUILD,
+# in place of a run without a mutant; CHOSEN, a file of mutations in the form of mutate.py, in place of random ones.
+# BUILD/survivors is such a file, so that new tests can be tried on them.
 set -u
 build=$1 n=$2 seed=$3
-limit=${SECONDS_MOST:-600}
 python=$(for p in /usr/bin/python3 python3; do "$p" -c 'import clang.cindex' 2>/dev/null && echo "$p" && break; done)
 [ -n "$python" ] || { echo 'mutants: python3-clang is missing: sh tests/lib/deps.sh mutants' >&2; exit 2; }
 work=$(mktemp -d "${TMPDIR:-/tmp}/hookspool-mutants.XXXXXX") || exit 2
-trap 'rm -rf "$work"' EXIT
+memory=$(mktemp -d /dev/shm/hookspool-mutants.XXXXXX 2>/dev/null || mktemp -d) || exit 2 # for the units' files
+trap 'rm -rf "$work" "$memory"' EXIT
 chmod 755 "$work"
+survivors=$(realpath "$build")/survivors.$seed baseline=$(realpath "$build")/baseline
+[ -z "${CHOSEN-}" ] || CHOSEN=$(realpath "$CHOSEN")
+[ -z "${BASELINE-}" ] || BASELINE=$(realpath "$BASELINE")
 cp -a Makefile mk cgi common tools tests docs README.md apache-conf lighttpd-conf "$work"
 mkdir "$work/build"
-cp -a "$build"/{obj,unit,gen,hookspool,hookspool-load,hookspool.fcgi,hookspool.cgi,libhookspool.a,fcgi_raw,supervise,deny} "$work/build"
+cp -a "$build"/{obj,unit,gen,hookspool,hookspool-load,hookspool.fcgi,hookspool.cgi,libhookspool.a,fcgi_raw,supervise,deny,faults_driver,faults_count,faults_replay,failmalloc.so} "$work/build"
 cp -a "$build"/.curl-* "$work/build"
 rm -f "$work"/build/unit/*.d
 cd "$work" || exit 2
-# shellcheck disable=SC2046
-"$python" tests/mutants/mutate.py choose "$n" "$seed" $(find common cgi -name '*.c' | grep "^${MUTANT_ONLY-}") >chosen || exit 2
+if [ -n "${CHOSEN-}" ]; then
+	cp "$CHOSEN" chosen || exit 2
+else
+	# shellcheck disable=SC2046
+	"$python" tests/mutants/mutate.py choose "$n" "$seed" $(find common cgi -name '*.c' | grep "^${MUTANT_ONLY-}") >chosen || exit 2
+fi
+: >"$survivors"
 echo "seed $seed"
 
 # units FILE: the module's own, then those that call its functions most, then those that include its header; six at most.
@@ -69,22 +79,47 @@ scripts_of() {
 	esac
 }
 
-# steady: of the tests that are read, those that pass without a mutant.
-steady() { awk 'FILENAME == "unsteady" { bad[$1]; next } { name = $0; sub(/.*\//, "", name) } !(name in bad) && !seen[$0]++' unsteady -; }
+# faults FILE: short runs in which the system fails or the process dies.
+faults() {
+	case $1 in
+	common/spool/* | common/base/io.c | common/base/file_replace.c) printf 'tests/faults/%s.sh\n' errno_syscall kill_syscall index ;;
+	esac
+}
 
-# A mutant may allocate without end, so a process gets 4 GB.
-run() { (ulimit -d 4000000 && HS_BUILD=build timeout -k 5 "$limit" bash tests/lib/run-tests.sh "$@" >log 2>&1); }
+# steady: of the tests that are read, those that pass without a mutant, in the order given.
+steady() { awk 'FILENAME == "baseline" { if ($3 == "ok") good[$1]; next } { name = $0; sub(/.*\//, "", name) } name in good && !seen[$0]++' baseline -; }
 
-# passes TEST...: the tests do not notice; what failed is asked again, because a busy machine also makes tests fail.
-passes() {
-	local failed
-	[ $# -gt 0 ] || return 0
-	run "$@" && return
-	[ $? -ne 124 ] || return 1 # the mutant hangs
-	mapfile -t failed < <(awk '/ FAILED$/ { print $1 }' log | grep -Fxf - <(printf '%s\n' "${@##*/}") |
-		while read -r name; do printf '%s\n' "$@" | grep "/$name\$"; done)
-	[ ${#failed[@]} -gt 0 ] || failed=("$@")
-	run "${failed[@]}"
+# quickest: the same tests, the quickest first.
+quickest() { awk 'FILENAME == "baseline" { seconds[$1] = $2; next } { name = $0; sub(/.*\//, "", name); print seconds[name] "\t" $0 }' baseline - | sort -n | cut -f 2; }
+
+# run SECONDS TEST...: a mutant may allocate without end, so a process gets 4 GB.
+run() {
+	local limit=$1
+	shift
+	(ulimit -d 4000000
+		case $1 in *.sh) ;; *) export TMPDIR=$memory ;; esac
+		HS_BUILD=build exec timeout -k 5 "$limit" bash tests/lib/run-tests.sh "$@" >log 2>&1)
+}
+
+# notices TEST: it fails, and fails again, because a busy machine also makes tests fail. A mutant that hangs is not
+# asked twice.
+notices() {
+	local limit
+	limit=$(awk -v name="${1##*/}" '$1 == name { print 20 + 5 * $2 }' baseline)
+	run "$limit" "$1" && return 1
+	[ $? -eq 124 ] || ! run "$limit" "$1"
+}
+
+# noticed BY TEST...: says which test notices.
+noticed() {
+	local by=$1 test
+	shift
+	for test; do
+		notices "$test" || continue
+		echo "killed by a $by, ${test##*/}"
+		return
+	done
+	false
 }
 
 # is_judged FILE LINE KIND TEXT: the list says why this mutant changes nothing.
@@ -93,28 +128,40 @@ is_judged() {
 		$1 == file && $2 == line && $3 == kind && $4 == text { found = 1 } END { exit !found }' tests/mutants/judged.txt
 }
 
-make_all() { timeout -k 5 900 make -s -j2 CC="${CC:-cc}" CFLAGS="${MUTANT_CFLAGS--O1 -g}" "$@" >make.log 2>&1; }
+make_all() { timeout -k 5 900 make -s -j"${JOBS:-2}" CC="${CC:-cc}" CFLAGS="${MUTANT_CFLAGS--O1 -g}" "$@" >make.log 2>&1; }
 
 # verdict FILE: of the mutant that is in place.
 verdict() {
-	local unit script
+	local unit script fault
 	mapfile -t unit < <(units "$1" | steady)
-	make_all build/hookspool.fcgi build/hookspool "${unit[@]}" || { echo 'is not C'; return; }
-	limit=120 passes "${unit[@]}" || { echo 'killed by a unit'; return; }
-	make_all build/hookspool.cgi build/hookspool-load build/fcgi_raw build/supervise build/deny || { echo 'is not C'; return; }
-	mapfile -t script < <(scripts "$1" | steady)
-	passes "${script[@]}" || { echo 'killed by a script'; return; }
-	echo SURVIVED
+	mapfile -t script < <(scripts "$1" | steady | quickest)
+	mapfile -t fault < <(faults "$1" | steady)
+	if [ ${#unit[@]} -gt 0 ]; then
+		make_all "${unit[0]}" || { echo 'is not C'; return; }
+		noticed unit "${unit[0]}" && return
+		make_all "${unit[@]}" || { echo 'is not C'; return; }
+		noticed unit "${unit[@]:1}" && return
+	fi
+	make_all "${programs[@]}" || { echo 'is not C'; return; }
+	noticed script "${script[@]}" || noticed fault "${fault[@]}" || echo SURVIVED
 }
+programs=(build/hookspool{,-load,.fcgi,.cgi} build/fcgi_raw build/supervise build/deny build/faults_{driver,count,replay} build/failmalloc.so)
 
-# all units and the scripts that will be asked, without a mutant
-if [ -n "${UNSTEADY-}" ]; then
-	cp "$UNSTEADY" unsteady || exit 2
+# all tests that will be asked, without a mutant: NAME SECONDS VERDICT
+if [ -n "${BASELINE-}" ]; then
+	cp "$BASELINE" baseline || exit 2
 else
-	mapfile -t all < <(cut -f 1 chosen | sort -u | while read -r file; do units "$file" && scripts "$file"; done | sort -u)
-	limit=1800 run "${all[@]}"
-	awk '/ FAILED$/ { print $1 }' log | tee unsteady | sed 's/^/fails without a mutant: /'
+	make_all "${programs[@]}" || { cat make.log; exit 2; }
+	every() { cut -f 1 chosen | sort -u | while read -r file; do "$1" "$file"; done | sort -u; }
+	for kind in units scripts faults; do
+		mapfile -t all < <(every $kind)
+		[ ${#all[@]} -eq 0 ] || run 3000 "${all[@]}"
+		sed -nE 's/^  ([^ ]+) .* \(([0-9]+) s, processor .*\)  (ok|FAILED)$/\1 \2 \3/p' log >>baseline
+		rm -f log
+	done
+	cp baseline "$baseline"
 fi
+sed -n 's/ .* FAILED$//p' baseline | sed 's/^/fails without a mutant: /'
 
 while IFS=$'\t' read -r file line from to kind text; do
 	is_judged "$file" "$line" "$kind" "$text" && { echo 'changes nothing' >>verdicts; echo "$file:$line: $kind: changes nothing"; continue; }
@@ -123,6 +170,8 @@ while IFS=$'\t' read -r file line from to kind text; do
 	said=$(verdict "$file" </dev/null)
 	echo "$said" >>verdicts
 	echo "$file:$line: $kind: $said"
+	rm -rf "${memory:?}"/*
+	[ "$said" != SURVIVED ] || printf '%s\t' "$file" "$line" "$from" "$to" "$kind" "$text" | sed 's/\t$/\n/' >>"$survivors"
 	[ "$said" != SURVIVED ] || diff -U 2 kept "$file" | sed '1,2d; s/^/    /'
 	cp kept "$file" # newer than its object
 done <chosen
