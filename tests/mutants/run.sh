@@ -1,13 +1,14 @@
 #!/bin/bash
 # run.sh BUILD N SEED: n random mutants of common/ and cgi/, one after the other, in a copy of the sources that
 # begins with the objects of BUILD. Each must make a test fail, twice: the module's unit, then the other units that
-# know it, then the scripts that touch it, then, if it is of the spool, the short faults. The first that fails ends
-# it. A test may take five times as long as without a mutant, and 20 seconds. Tests that fail without a mutant are
+# know it, then, if there is BUILD/asan, those units under the sanitizers, then the scripts that touch it, then, if it
+# is of the spool, the short faults. The first that fails ends it. A test may take five times as long as without a mutant, and 20 seconds. Tests that fail without a mutant are
 # left out. Prints the survivors, each with its diff, and at the end the share that was killed and the interval of
 # 95 % by Wilson's formula. judged.txt lists mutants that change nothing, with the reason.
 # From the environment: CC; MUTANT_ONLY, a prefix of paths; BASELINE, a file that an earlier run has left in BUILD,
 # in place of a run without a mutant; CHOSEN, a file of mutations in the form of mutate.py, in place of random ones.
-# BUILD/survivors is such a file, so that new tests can be tried on them.
+# BUILD/survivors.SEED is such a file, so that new tests can be tried on them; UNITS_ONLY, to leave the scripts and
+# faults for those that the units do not notice.
 set -u
 build=$1 n=$2 seed=$3
 python=$(for p in /usr/bin/python3 python3; do "$p" -c 'import clang.cindex' 2>/dev/null && echo "$p" && break; done)
@@ -23,6 +24,7 @@ cp -a Makefile mk cgi common tools tests docs README.md apache-conf lighttpd-con
 mkdir "$work/build"
 cp -a "$build"/{obj,unit,gen,hookspool,hookspool-load,hookspool.fcgi,hookspool.cgi,libhookspool.a,fcgi_raw,supervise,deny,faults_driver,faults_count,faults_replay,failmalloc.so} "$work/build"
 cp -a "$build"/.curl-* "$work/build"
+[ ! -d "$build/asan" ] || { mkdir "$work/build/asan" && cp -a "$build"/asan/{obj,gen} "$work/build/asan"; }
 rm -f "$work"/build/unit/*.d
 cd "$work" || exit 2
 if [ -n "${CHOSEN-}" ]; then
@@ -110,6 +112,24 @@ notices() {
 	[ $? -eq 124 ] || ! run "$limit" "$1"
 }
 
+# sanitized UNIT...: the verdict of the sanitizers, which find a leak or a byte too many where the program goes on.
+sanitized() {
+	local unit limit
+	[ -d build/asan ] || return 1
+	for unit; do
+		MUTANT_CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' \
+			make_all B=build/asan "build/asan/unit/${unit##*/}" || return 1
+		limit=$(awk -v name="${unit##*/}" '$1 == name { print 60 + 20 * $2 }' baseline)
+		# the address space of a sanitizer has no limit, but its memory has
+		TMPDIR=$memory ASAN_OPTIONS=hard_rss_limit_mb=4000 HS_BUILD=build/asan timeout -k 5 "$limit" \
+			bash tests/lib/run-tests.sh "build/asan/unit/${unit##*/}" >log 2>&1 && continue
+		grep -qE 'ERROR: (Address|Leak)Sanitizer|runtime error' log || continue
+		echo "killed by a unit under the sanitizers, ${unit##*/}"
+		return
+	done
+	false
+}
+
 # noticed BY TEST...: says which test notices.
 noticed() {
 	local by=$1 test
@@ -140,8 +160,9 @@ verdict() {
 		make_all "${unit[0]}" || { echo 'is not C'; return; }
 		noticed unit "${unit[0]}" && return
 		make_all "${unit[@]}" || { echo 'is not C'; return; }
-		noticed unit "${unit[@]:1}" && return
+		noticed unit "${unit[@]:1}" || sanitized "${unit[@]:0:3}" && return
 	fi
+	[ -z "${UNITS_ONLY-}" ] || { echo SURVIVED; return; }
 	make_all "${programs[@]}" || { echo 'is not C'; return; }
 	noticed script "${script[@]}" || noticed fault "${fault[@]}" || echo SURVIVED
 }
