@@ -36,7 +36,8 @@ fi
 : >"$survivors"
 echo "seed $seed"
 
-# units FILE: the module's own, then those that call its functions most, then those that include its header; six at most.
+# units FILE: the module's own, then those that call its functions most, then those that include its header, then the
+# own units of the modules that use it; ten at most.
 units() {
 	local name=${1##*/} header calls
 	name=${name%.c}
@@ -49,7 +50,10 @@ units() {
 		grep -l "\"$header\"" tests/unit/*.c
 		# a part of a module, such as reader_open_segment.c or rule_lines.c
 		ls tests/unit/test_"${name%%_*}"{,s,_*}.c 2>/dev/null
-	} | awk '!seen[$0]++' | head -6 | sed 's|tests/unit/\(.*\).c|build/unit/\1|'
+		grep -rl --include='*.c' "\"$header\"" common cgi | sed 's|.*/\(.*\)|tests/unit/test_\1|' | while read -r user; do
+			[ ! -e "$user" ] || echo "$user"
+		done
+	} | awk '!seen[$0]++' | head -10 | sed 's|tests/unit/\(.*\).c|build/unit/\1|'
 }
 
 # scripts FILE: those with its name, and those of its room.
@@ -112,16 +116,17 @@ notices() {
 	[ $? -eq 124 ] || ! run "$limit" "$1"
 }
 
-# sanitized UNIT...: the verdict of the sanitizers, which find a leak or a byte too many where the program goes on.
+# sanitized UNIT...: the verdict of the sanitizers, which find a leak or a byte too many where the program goes on;
+# those of the units that take a few seconds without them.
 sanitized() {
-	local unit limit
+	local unit
 	[ -d build/asan ] || return 1
 	for unit; do
+		awk -v name="${unit##*/}" '$1 == name && $2 <= 5 { found = 1 } END { exit !found }' baseline || continue
 		MUTANT_CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' \
 			make_all B=build/asan "build/asan/unit/${unit##*/}" || return 1
-		limit=$(awk -v name="${unit##*/}" '$1 == name { print 60 + 20 * $2 }' baseline)
 		# the address space of a sanitizer has no limit, but its memory has
-		TMPDIR=$memory ASAN_OPTIONS=hard_rss_limit_mb=4000 HS_BUILD=build/asan timeout -k 5 "$limit" \
+		TMPDIR=$memory ASAN_OPTIONS=hard_rss_limit_mb=4000 HS_BUILD=build/asan timeout -k 5 120 \
 			bash tests/lib/run-tests.sh "build/asan/unit/${unit##*/}" >log 2>&1 && continue
 		grep -qE 'ERROR: (Address|Leak)Sanitizer|runtime error' log || continue
 		echo "killed by a unit under the sanitizers, ${unit##*/}"
