@@ -63,11 +63,13 @@ scripts_of() {
 	name=${name%.c}
 	for base in "$name" "${name%%_*}"; do ls "tests/integration/$base.sh" 2>/dev/null; done
 	case $1 in
-	cgi/http/console/* | cgi/http/page_answer*) echo tests/integration/console.sh tests/integration/console_sessions.sh ;;
+	cgi/http/console/* | cgi/http/page_answer*) echo tests/integration/console.sh tests/integration/console_sessions.sh tests/integration/console_rejected.sh ;;
 	cgi/http/sdk_script*) echo tests/integration/script.sh ;;
 	cgi/http/direct* | cgi/http/cors* | cgi/http/sdk*) echo tests/integration/direct.sh tests/integration/direct_refusals.sh ;;
 	cgi/server/*) echo tests/integration/records.sh tests/integration/signals.sh tests/integration/slow.sh tests/integration/idle.sh ;;
 	cgi/*) echo tests/integration/refusals.sh tests/integration/batches.sh ;;
+	common/spool/admin/dead_letters*) echo tests/integration/letters.sh tests/integration/each.sh ;;
+	common/spool/admin/rejected*) echo tests/integration/customers.sh tests/integration/numbers.sh ;;
 	common/spool/admin/*) echo tests/integration/erase.sh tests/integration/commands.sh tests/integration/backup.sh ;;
 	common/config/*) echo tests/integration/check.sh tests/integration/signals.sh tests/integration/rules.sh ;;
 	common/spool/figures/*) echo tests/integration/metrics.sh tests/integration/stats.sh tests/integration/cursors.sh ;;
@@ -76,11 +78,15 @@ scripts_of() {
 	common/spool/import*) echo tests/integration/import.sh ;;
 	common/spool/erase*) echo tests/integration/erase.sh ;;
 	common/spool/summary/*) echo tests/integration/summaries.sh ;;
+	common/spool/shared/spool_dir*) echo tests/integration/as_root.sh tests/integration/hosting.sh ;;
 	common/spool/shared/*) echo tests/integration/metrics.sh tests/integration/signals.sh ;;
+	common/spool/dedup/*) echo tests/integration/cut.sh tests/integration/ids.sh tests/integration/import.sh ;;
 	common/spool/*) echo tests/integration/readers.sh tests/integration/ids.sh tests/integration/each.sh ;;
 	common/warehouse/*) echo tests/integration/warehouse.sh tests/integration/load_options.sh ;;
 	common/schema/*) echo tests/integration/schema.sh ;;
+	common/event/rul* | common/event/mask*) echo tests/integration/rules.sh tests/integration/batches.sh ;;
 	common/event/*) echo tests/integration/direct.sh tests/integration/strange.sh tests/integration/batches.sh ;;
+	common/base/io*) echo tests/integration/full.sh tests/integration/cut.sh tests/integration/batches.sh ;;
 	*) echo tests/integration/strange.sh tests/integration/batches.sh tests/integration/check.sh ;;
 	esac
 }
