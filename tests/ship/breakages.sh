@@ -75,6 +75,39 @@ settings_write 'auth = none' 'min_free = 0'
 add_one
 ship --once
 is 'and with room both go on' "$CODE $(messages)" '0 91 91'
+### A message that the stream takes no more #############################
+
+admin update events "$(config '{max_msg_size: 1500}')"
+printf '{"type":"track","event":"Long","userId":"u","messageId":"long","properties":{"x":"%02000d"}}\n' 7 >"$T/add.jsonl"
+hs import "$T/add.jsonl"
+ship --once
+is 'longer than max_msg_size: 78, and the remedy' "$CODE $(said 'at byte [0-9]* has [0-9]* bytes: .*message size exceeds maximum allowed.*--oversize aside' && echo remedy) $(messages)" '78 remedy 91 91'
+admin update events "$(config '{}')"
+ship --once
+is 'when the limit is gone it is sent' "$CODE $(messages)" '0 92 92'
+
+### Another stream ######################################################
+
+admin create others "$(config '{name: "others", subjects: ["others.>"]}')"
+add 1
+ship --once --stream others
+is 'a stream that has other subjects: 78, and the remedy' "$CODE $(said 'expected stream does not match' && echo remedy)" '78 remedy'
+is 'and nothing is sent into the one that has them' "$(messages)" '92 92'
+ship --once
+is 'into that one it goes on' "$CODE $(messages)" '0 93 93'
+
+### A server that is alone, changed settings and a restart ##############
+
+# It then tells another time at which the stream was made.
+created() { curl -s "${NATS_HTTP[one]}/jsz?streams=1" | jq -r '.account_details[].stream_detail[] | select(.name == "events").created'; }
+before=$(created)
+nats_end one
+nats_again one || give_up 'the server starts again'
+check 'the stream has another stamp' [ "$(created)" != "$before" ]
+add 1
+ship --once
+is 'which is not taken for another stream' "$CODE $(messages)" '0 94 94'
+
 ### Limits of the stream that delete our last message ###################
 
 admin update events "$(config '{max_age: 100000000}')"
@@ -87,24 +120,10 @@ is 'it goes on at the cursor, and says so' "$CODE $(said 'the limits of the stre
 ship --once
 is 'once' "$CODE $(said 'the limits of the stream' || echo silent)" '0 silent'
 
-### A message that the stream takes no more #############################
+### A stream that was made anew ########################################
 
-admin update events "$(config '{max_msg_size: 1500}')"
-printf '{"type":"track","event":"Long","userId":"u","messageId":"long","properties":{"x":"%02000d"}}\n' 7 >"$T/add.jsonl"
-hs import "$T/add.jsonl"
+admin delete events
+admin create events "$(config '{}')"
 ship --once
-is 'longer than max_msg_size: 78, and the remedy' "$CODE $(said 'at byte [0-9]* has [0-9]* bytes: .*message size exceeds maximum allowed.*--oversize aside' && echo remedy) $(messages)" '78 remedy 5 5'
-admin update events "$(config '{}')"
-ship --once
-is 'when the limit is gone it is sent' "$CODE $(messages)" '0 6 6'
-
-### Another stream ######################################################
-
-admin create others "$(config '{name: "others", subjects: ["others.>"]}')"
-add 1
-ship --once --stream others
-is 'a stream that has other subjects: 78, and the remedy' "$CODE $(said 'expected stream does not match' && echo remedy)" '78 remedy'
-is 'and nothing is sent into the one that has them' "$(messages)" '6 6'
-ship --once
-is 'into that one it goes on' "$CODE $(messages)" '0 7 7'
+is 'another stream is told by its stamp' "$CODE $(said 'deleted and made anew at' && echo choice) $(messages)" '78 choice 0 0'
 done_testing
