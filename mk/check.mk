@@ -1,15 +1,24 @@
 # Everything that must hold before a change is ready; other compilers and C libraries; fuzzers.
 
-.PHONY: check lint
+.PHONY: check check-code check-suites lint
 check:
-	$(Q)$(DEPS) --missing build test check faults load >/dev/null || $(DEPS) build test check faults load
+	$(Q)$(MAKE) --no-print-directory check-code
+	$(Q)$(MAKE) --no-print-directory test
+	$(Q)$(MAKE) --no-print-directory check-suites
+
+check-code:
+	$(Q)$(DEPS) --missing build test check >/dev/null || $(DEPS) build test check
 	$(Q)$(MAKE) --no-print-directory lint
 	$(Q)$(MAKE) --no-print-directory scalar
 	$(Q)$(MAKE) --no-print-directory portable
 	$(Q)$(MAKE) $(PARALLEL) fuzzers
 	$(Q)bash tests/fuzz/run.sh replay $(B)/fuzz
 	$(Q)bash tests/fuzz/run.sh fuzz $(B)/fuzz 10
-	$(Q)$(MAKE) $(PARALLEL) run-tests faults-built faults-malloc
+
+# What needs servers of its own, or minutes.
+check-suites:
+	$(Q)$(DEPS) --missing build test faults load >/dev/null || $(DEPS) build test faults load
+	$(Q)$(MAKE) $(PARALLEL) tests-built faults-built faults-malloc
 	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(FAULTS) $(wildcard tests/model/run.sh) $(wildcard tests/load/*.sh tests/monitor/*.sh)
 	$(Q)$(MAKE) --no-print-directory test-ship
 	$(Q)$(MAKE) --no-print-directory test-sdk

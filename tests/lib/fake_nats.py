@@ -196,12 +196,17 @@ class Connection(threading.Thread):
         o = self.stream.options
         info = {"server_id": "FAKE", "server_name": "fake-1", "version": o.version, "headers": True, "proto": 1,
                 "max_payload": o.max_payload}
+        if o.nonce:
+            info["nonce"] = o.nonce.pop(0) if len(o.nonce) > 1 else o.nonce[0]
         try:
             self.send(b"INFO " + json.dumps(info).encode() + b"\r\n")
             for line in self.file:
                 words = line.split()
                 verb = words[0].upper() if words else b""
-                if verb == b"PING":
+                if verb == b"CONNECT" and o.nonce and not json.loads(line[8:]).get("sig"):
+                    self.send(b"-ERR 'Authorization Violation'\r\n")
+                    self.close()
+                elif verb == b"PING":
                     self.send(b"PONG\r\n")
                 elif verb == b"SUB":
                     self.subscriptions[words[-1]] = words[1].decode()
@@ -227,6 +232,7 @@ def main():
     parser.add_argument("--behind", type=int, default=0, help="so often a former leader tells the stream's state")
     parser.add_argument("--replies-twice", action="store_true", help="each reply to a question comes twice")
     parser.add_argument("--goes-back", action="store_true", help="the message from a sequence on is always the first one")
+    parser.add_argument("--nonce", action="append", help="to be signed; the next one for each connection, then the last")
     parser.add_argument("--dump", help="a file that gets the data of what is stored")
     parser.add_argument("--port", type=int, default=0)
     stream = Stream(parser.parse_args())

@@ -111,6 +111,19 @@ NATS_FAKE_TEST(settings_that_do_not_go_together)
 	expect_open(&options, EX_CONFIG, "cert and key belong together");
 }
 
+/* The signature of the first nonce by this key begins with a zero byte. */
+NATS_FAKE_TEST(a_signature_that_libnats_does_not_send_is_made_again)
+{
+	struct hs_engine_options options;
+	char url[64];
+
+	nats_fake_start("--nonce OjG9j76-LcOPZL8 --nonce BjG9j76-LcOPZL8");
+	snprintf(url, sizeof url, "nats://127.0.0.1:%d", nats.fake_port);
+	options = options_at(url);
+	options.nkey = file("nkey", "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY\n", 0600);
+	expect_open(&options, 0, "");
+}
+
 NATS_FAKE_TEST(a_secret_that_everybody_may_read_is_refused)
 {
 	struct hs_engine_options options = options_at("nats://localhost:1");

@@ -78,6 +78,34 @@ TEST(any_pieces_give_the_same_bytes)
 	said_free(s);
 }
 
+/* Whatever it had before: another stream, more lines, an end without a newline, damage, or a failure. */
+TEST(a_used_builder_makes_the_same)
+{
+	struct said *s = said_new(60), *before = said_new(SAID_LINES);
+	struct made whole = made_of_text(hs_buf_slice(&s->text), false), again;
+
+	for (int use = 0; use < 5; use++) {
+		struct hs_summary_builder *b = hs_summary_builder_new(made_spool, use == 0, 7);
+		struct hs_slice parts;
+
+		hs_summary_builder_text(b, hs_slice(before->text.p, before->text.n - (size_t)use));
+		if (use == 3)
+			hs_summary_builder_damage(b);
+		if (use == 4)
+			hs_summary_builder_fail(b);
+		assert_true((hs_summary_builder_end(b, &parts) == NULL) == (use == 4));
+		hs_summary_builder_again(b, false, 42);
+		hs_summary_builder_text(b, hs_buf_slice(&s->text));
+		hs_summary_builder_crc(b, hs_crc32(0, hs_buf_slice(&s->text)));
+		made_take(b, &again);
+		assert_slice_equal(hs_buf_slice(&again.file), hs_buf_slice(&whole.file));
+		hs_buf_free(&again.file);
+	}
+	hs_buf_free(&whole.file);
+	said_free(before);
+	said_free(s);
+}
+
 static void compare_counts(const struct said *s, const struct made *m, enum hs_summary_kind kind)
 {
 	struct hs_summary_counts counts;

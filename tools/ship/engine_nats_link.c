@@ -6,7 +6,7 @@
 #include <sysexits.h>
 #include <time.h>
 
-enum { RETRY_FIRST_MS = 100, RETRY_MOST_MS = 1000, REFUSED_MOST_MS = 10000, INFO_MS = 2000 };
+enum { RETRY_FIRST_MS = 100, RETRY_MOST_MS = 1000, REFUSED_MOST_MS = 10000, INFO_MS = 2000, SIGNED_TRIES = 4 };
 #define REMEDY "correct the credentials, or the rights of this user: hookspool check"
 
 /* --- called by libnats ------------------------------------------------------------------------- */
@@ -134,6 +134,21 @@ static void link_up(struct hs_engine *e, int64_t until_ms)
 	pthread_mutex_unlock(&e->lock);
 }
 
+/*
+ * libnats takes a signature that begins with a zero byte, one in 256, for none (seen with 3.4.1), and the server refuses
+ * the connection. The next one has another nonce to sign.
+ */
+static natsStatus connect_signed(struct hs_engine *e, natsConnection **connection)
+{
+	int tries = e->options.creds != NULL || e->options.nkey != NULL ? SIGNED_TRIES : 1;
+	natsStatus status;
+
+	do
+		status = natsConnection_Connect(connection, e->nats);
+	while (status == NATS_CONNECTION_AUTH_FAILED && --tries > 0);
+	return status;
+}
+
 int hs_nats_connect(struct hs_engine *e, struct hs_engine_failure *failure)
 {
 	int64_t until_ms = hs_io_now_monotonic() + e->options.connect_ms;
@@ -145,7 +160,7 @@ int hs_nats_connect(struct hs_engine *e, struct hs_engine_failure *failure)
 	e->closed = false;
 	e->callbacks = 1;
 	pthread_mutex_unlock(&e->lock);
-	status = natsConnection_Connect(&connection, e->nats);
+	status = connect_signed(e, &connection);
 	if (status != NATS_OK)
 		return refused(status, failure);
 	status = subscribe(e, connection, &inbound);

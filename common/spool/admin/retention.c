@@ -19,8 +19,8 @@
 enum {
 	LOCK_MS = 10000,
 	EDITS_MOST = 1 << 16,
-	CHUNK = 1 << 17,
-	AT_A_TIME = 32 /* dead letters of a 32nd of retain_days go at once */
+	CHUNK = 1 << 16, /* small enough to be in a near cache when the summary reads what was copied */
+	AT_A_TIME = 32   /* dead letters of a 32nd of retain_days go at once */
 };
 static const char LOCK[] = HS_RETENTION_LOCK, COPY[] = HS_RETENTION_COPY;
 #define DAY_MS INT64_C(86400000)
@@ -32,7 +32,8 @@ struct work {
 	bool (*stop)(void *context);
 	void *context;
 	struct hs_retention_counts *done;
-	struct hs_summary_seen *seen; /* of each stream; NULL: nothing is remembered */
+	struct hs_summary_seen *seen;       /* of each stream; NULL: nothing is remembered */
+	struct hs_summary_builder *summary; /* NULL: not needed yet, or out of memory */
 };
 
 static bool must_stop(const struct work *w)
@@ -43,8 +44,7 @@ static bool must_stop(const struct work *w)
 /* --- compressing ------------------------------------------------------------ */
 
 /* Copies a segment to a .gz, and its lines to the summary. *whole is false if `stop` said so. */
-static enum hs_result compress_into(const struct work *w, int from, struct hs_file_writer *to,
-                                    struct hs_summary_builder *summary, bool *whole)
+static enum hs_result compress_into(const struct work *w, int from, struct hs_file_writer *to, bool *whole)
 {
 	char *chunk = malloc(CHUNK);
 	enum hs_result r = chunk != NULL ? HS_OK : HS_E_MEMORY;
@@ -57,12 +57,12 @@ static enum hs_result compress_into(const struct work *w, int from, struct hs_fi
 		w->done->bytes += got > 0 ? (uint64_t)got : 0;
 		r = got < 0 ? HS_E_IO : hs_file_writer_put(to, hs_slice(chunk, (size_t)got));
 		if (r == HS_OK)
-			hs_summary_builder_text(summary, hs_slice(chunk, (size_t)got));
+			hs_summary_builder_text(w->summary, hs_slice(chunk, (size_t)got));
 	}
 	*whole = r == HS_OK && got == 0;
 	if (*whole)
 		r = hs_file_writer_end(to);
-	hs_summary_builder_crc(summary, to->text_crc);
+	hs_summary_builder_crc(w->summary, to->text_crc);
 	free(chunk);
 	return r;
 }
@@ -98,45 +98,51 @@ static enum hs_result replace(const struct work *w, struct hs_rewrite_copy *copy
  * Writes the summary, which fits the plain file and the .gz that is about to take its place. A
  * summary that cannot be written costs time and no data: maintenance tries again.
  */
-static void write_summary(const struct work *w, struct hs_summary_builder *summary, int plain, int gz)
+static void write_summary(const struct work *w, int plain, int gz)
 {
 	struct stat of_plain, of_gz;
 	enum hs_result r = HS_E_IO;
 
 	if (hs_io_fstat(plain, &of_plain) == 0 && hs_io_fstat(gz, &of_gz) == 0)
-		r = hs_summary_write(w->dir, summary, &of_gz, true, &of_plain, HS_SUMMARY_BY_MAINTENANCE);
+		r = hs_summary_write(w->dir, w->summary, &of_gz, true, &of_plain, HS_SUMMARY_BY_MAINTENANCE);
 	if (r != HS_OK)
 		hs_log_result(r, "maintain: write a summary");
 }
 
-static enum hs_result compress_file(const struct work *w, int from, const char *stream, const struct hs_sealed *sealed)
+static void begin_summary(struct work *w, bool rejected, uint64_t number)
+{
+	if (w->summary != NULL)
+		hs_summary_builder_again(w->summary, rejected, number);
+	else
+		w->summary = hs_summary_builder_new(w->dir->history.id, rejected, number);
+}
+
+static enum hs_result compress_file(struct work *w, int from, const char *stream, const struct hs_sealed *sealed)
 {
 	struct hs_sealed compressed = *sealed;
 	char plain[HS_SEALED_NAME], gz[HS_SEALED_NAME];
-	struct hs_summary_builder *summary =
-	    hs_summary_builder_new(w->dir->history.id, strcmp(stream, "events") != 0, sealed->number);
+	bool rejected = strcmp(stream, "events") != 0, whole = false;
 	struct hs_rewrite_copy copy;
-	bool whole = false;
 	enum hs_result r = hs_rewrite_copy_begin(&copy, w->dir, COPY, w->form);
 
+	begin_summary(w, rejected, sealed->number);
 	compressed.gzip = true;
 	hs_sealed_print(stream, sealed, plain);
 	hs_sealed_print(stream, &compressed, gz);
 	if (r == HS_OK)
-		r = compress_into(w, from, &copy.writer, summary, &whole);
+		r = compress_into(w, from, &copy.writer, &whole);
 	if (r == HS_OK && whole) {
-		write_summary(w, summary, from, copy.file.fd);
+		write_summary(w, from, copy.file.fd);
 		r = replace(w, &copy, from, plain, gz, &whole);
 		if (!whole) /* it was edited: the summary may name what is gone by now */
-			hs_summary_remove(w->dir, strcmp(stream, "events") != 0, sealed->number);
+			hs_summary_remove(w->dir, rejected, sealed->number);
 	}
 	w->done->compressed += r == HS_OK && whole;
 	hs_rewrite_copy_drop(&copy);
-	hs_summary_builder_free(summary);
 	return r;
 }
 
-static enum hs_result compress_one(const struct work *w, const char *stream, const struct hs_sealed *sealed)
+static enum hs_result compress_one(struct work *w, const char *stream, const struct hs_sealed *sealed)
 {
 	char plain[HS_SEALED_NAME];
 	struct hs_space space;
@@ -242,6 +248,8 @@ static enum hs_result compress_all(struct work *w, const char *stream, uint64_t 
 			hs_log_result(one, "maintain: %s: %s", name, strerror(errno));
 		r = one == HS_OK ? r : one;
 	}
+	hs_summary_builder_free(w->summary);
+	w->summary = NULL;
 	free(list);
 	return r;
 }
@@ -450,7 +458,7 @@ static enum hs_result maintain_all(struct work *w)
 enum hs_result hs_retention_run(const struct hs_spool_dir *dir, bool (*stop)(void *context), void *context,
                                 struct hs_summary_seen seen[static HS_STREAMS], struct hs_retention_counts *done)
 {
-	struct work w = { dir, NULL, HS_FILE_WRITER_GZIP_BACKGROUND, stop, context, done, seen };
+	struct work w = { .dir = dir, .stop = stop, .context = context, .done = done, .seen = seen };
 	enum hs_result r = HS_OK;
 	int lock = hs_io_open_or_make(dir->run_dir, LOCK, 0600);
 

@@ -44,6 +44,38 @@ struct hs_summary_builder {
 	struct hs_buf text, sorted, parts;
 };
 
+static struct hs_buf emptied(struct hs_buf buf)
+{
+	hs_buf_reset(&buf);
+	return buf;
+}
+
+void hs_summary_builder_again(struct hs_summary_builder *b, bool rejected, uint64_t number)
+{
+	struct hs_summary head = { .rejected = rejected, .number = number };
+
+	memcpy(head.spool, b->head.spool, sizeof head.spool);
+	for (int kind = 0; kind < HS_SUMMARY_KINDS; kind++)
+		hs_top_counts_free(&b->counts[kind]);
+	*b = (struct hs_summary_builder){ .head = head,
+		                          .json = b->json,
+		                          .digest = b->digest,
+		                          .maker = b->maker,
+		                          .carry = emptied(b->carry),
+		                          .ids = emptied(b->ids),
+		                          .names = emptied(b->names),
+		                          .own = emptied(b->own),
+		                          .last = emptied(b->last),
+		                          .text = emptied(b->text),
+		                          .sorted = emptied(b->sorted),
+		                          .parts = emptied(b->parts) };
+	b->failed = b->digest == NULL || b->maker.digest == NULL;
+	b->day = INT64_MIN;
+	b->recent[0] = 1; /* a zero belongs there and would seem to have come already */
+	for (int kind = 0; kind < HS_SUMMARY_KINDS; kind++)
+		b->counts[kind].seed = hs_io_random();
+}
+
 struct hs_summary_builder *hs_summary_builder_new(const char spool[static HS_HISTORY_ID], bool rejected,
                                                   uint64_t number)
 {
@@ -52,15 +84,10 @@ struct hs_summary_builder *hs_summary_builder_new(const char spool[static HS_HIS
 	if (b == NULL)
 		return NULL;
 	memcpy(b->head.spool, spool, sizeof b->head.spool);
-	b->head.rejected = rejected;
-	b->head.number = number;
-	b->day = INT64_MIN;
 	hs_json_init(&b->json, hs_io_random());
-	b->recent[0] = 1; /* a zero belongs there and would seem to have come already */
-	for (int kind = 0; kind < HS_SUMMARY_KINDS; kind++)
-		b->counts[kind].seed = hs_io_random();
 	b->digest = hs_digest_new();
-	b->failed = !hs_dedup_key_maker_init(&b->maker) || b->digest == NULL;
+	hs_dedup_key_maker_init(&b->maker);
+	hs_summary_builder_again(b, rejected, number);
 	return b;
 }
 
@@ -418,13 +445,14 @@ static void put_ids(struct hs_summary_builder *b)
 {
 	size_t n, start, sums;
 	const struct hs_summary_id *id;
+	struct hs_buf parts;
 	char *to;
 
 	b->failed |= !hs_summary_sort_ids(&b->ids, &b->sorted, &n);
 	id = (const struct hs_summary_id *)(const void *)b->sorted.p;
-	b->parts = b->ids; /* its pages are in memory; new ones would cost more than the copying */
-	b->ids = (struct hs_buf){ 0 };
-	hs_buf_reset(&b->parts);
+	parts = b->parts;           /* is empty */
+	b->parts = emptied(b->ids); /* whose pages are in memory; new ones would cost more than the copying */
+	b->ids = parts;
 	sums = begin_sums(b, n * ID_BYTES);
 	start = b->parts.n;
 	to = hs_buf_reserve(&b->parts, n * ID_BYTES);

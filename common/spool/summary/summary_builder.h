@@ -1,13 +1,13 @@
 /*
  * summary_builder: makes the summary of a segment from its lines.
  *
- *	b = hs_summary_builder_new(spool_id, rejected, number);
+ *	b = hs_summary_builder_new(spool_id, rejected, number), or hs_summary_builder_again with a used one
  *	hs_summary_builder_text or hs_summary_builder_line, until the end of the segment
  *	head = hs_summary_builder_end(b, &parts): what to write, see hs_summary_write
  *
  * A missing summary costs time and no answer, so there are no results: a builder that runs out of
- * memory does nothing more and makes none. It needs 80 to 100 bytes an event, up to
- * HS_SUMMARY_EVENTS_MAX events. One thread uses it.
+ * memory does nothing more for this segment. It needs 80 to 100 bytes an event, up to
+ * HS_SUMMARY_EVENTS_MAX events, and keeps them for the next segment. One thread uses it.
  */
 #ifndef HS_SUMMARY_BUILDER_H
 #define HS_SUMMARY_BUILDER_H
@@ -21,6 +21,8 @@ struct hs_summary_builder *hs_summary_builder_new(const char spool[static HS_HIS
                                                   uint64_t number);
 void hs_summary_builder_free(struct hs_summary_builder *b);
 
+/* Forgets its segment for another one of the same spool; b is not NULL. */
+void hs_summary_builder_again(struct hs_summary_builder *b, bool rejected, uint64_t number);
 /* The next bytes of the segment, which may end anywhere. */
 void hs_summary_builder_text(struct hs_summary_builder *b, struct hs_slice text);
 /* The CRC-32 of all bytes that text was given: the compressor knows it anyway. */
