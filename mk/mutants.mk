@@ -7,5 +7,6 @@ MUTANTS = $(B)/mutants
 .PHONY: mutants
 mutants:
 	$(Q)$(DEPS) --missing build test mutants >/dev/null || $(DEPS) build test mutants
-	$(Q)$(MAKE) $(PARALLEL) B=$(MUTANTS) CFLAGS='-O1 -g' all $(addprefix $(MUTANTS)/,$(TEST_PROGRAMS)) $(UNIT:tests/unit/%.c=$(MUTANTS)/unit/%)
+	$(Q)$(MAKE) $(PARALLEL) B=$(MUTANTS) CFLAGS='-O1 -g' all faults-built $(addprefix $(MUTANTS)/,$(TEST_PROGRAMS)) $(UNIT:tests/unit/%.c=$(MUTANTS)/unit/%)
+	$(Q)$(MAKE) $(PARALLEL) B=$(MUTANTS)/asan CFLAGS='-O1 -g $(SANITIZE)' units
 	$(Q)CC='$(CC)' bash tests/mutants/run.sh $(MUTANTS) $(N) $(SEED)

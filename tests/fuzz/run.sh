@@ -7,6 +7,11 @@ mode=${1:-} build=${2:-} seconds=${3:-10}
 here=$(cd "$(dirname "$0")" && pwd)
 case $mode in replay | fuzz) ;; *) sed -n '2,4s/^# //p' "$0"; exit 2 ;; esac
 count=0 failed=0
+# A target that aborts leaves its spool behind.
+TMPDIR=$(mktemp -d /dev/shm/hookspool-fuzz.XXXXXX 2>/dev/null || mktemp -d "${TMPDIR:-/tmp}/hookspool-fuzz.XXXXXX") || exit 2
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+trap 'exit 130' INT TERM
 
 one() { # TARGET -> verdict and log
 	target=$1 log=$build/$1.log

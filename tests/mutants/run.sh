@@ -1,30 +1,43 @@
 #!/bin/bash
 # run.sh BUILD N SEED: n random mutants of common/ and cgi/, one after the other, in a copy of the sources that
-# begins with the objects of BUILD. Each must make a test fail, twice: first the units that know the module, then
-# the scripts that touch it. Tests that fail without a mutant are left out. Prints the survivors,
-# each with its diff, and at the end the share that was killed and the interval of 95 % by Wilson's formula.
-# judged.txt lists mutants that change nothing, with the reason. CC and MUTANT_ONLY (a prefix of paths)
-# are taken from the environment, and UNSTEADY, a file with the names of the tests to leave out, one a line, in
-# place of a run without a mutant; a stage that takes longer than SECONDS_MOST has failed.
+# begins with the objects of BUILD. Each must make a test fail, twice: the module's unit, then the other units that
+# know it, then, if there is BUILD/asan, those units under the sanitizers, then the scripts that touch it, then, if it
+# is of the spool, the short faults. The first that fails ends it. A test may take five times as long as without a mutant, and 20 seconds. Tests that fail without a mutant are
+# left out. Prints the survivors, each with its diff, and at the end the share that was killed and the interval of
+# 95 % by Wilson's formula. judged.txt lists mutants that change nothing, with the reason.
+# From the environment: CC; MUTANT_ONLY, a prefix of paths; BASELINE, a file that an earlier run has left in BUILD,
+# in place of a run without a mutant; CHOSEN, a file of mutations in the form of mutate.py, in place of random ones.
+# BUILD/survivors.SEED is such a file, so that new tests can be tried on them; UNITS_ONLY, to leave the scripts and
+# faults for those that the units do not notice.
 set -u
 build=$1 n=$2 seed=$3
-limit=${SECONDS_MOST:-600}
 python=$(for p in /usr/bin/python3 python3; do "$p" -c 'import clang.cindex' 2>/dev/null && echo "$p" && break; done)
 [ -n "$python" ] || { echo 'mutants: python3-clang is missing: sh tests/lib/deps.sh mutants' >&2; exit 2; }
 work=$(mktemp -d "${TMPDIR:-/tmp}/hookspool-mutants.XXXXXX") || exit 2
-trap 'rm -rf "$work"' EXIT
+memory=$(mktemp -d /dev/shm/hookspool-mutants.XXXXXX 2>/dev/null || mktemp -d) || exit 2 # for the units' files
+trap 'rm -rf "$work" "$memory"' EXIT
 chmod 755 "$work"
+survivors=$(realpath "$build")/survivors.$seed baseline=$(realpath "$build")/baseline
+[ -z "${CHOSEN-}" ] || CHOSEN=$(realpath "$CHOSEN")
+[ -z "${BASELINE-}" ] || BASELINE=$(realpath "$BASELINE")
 cp -a Makefile mk cgi common tools tests docs README.md apache-conf lighttpd-conf "$work"
 mkdir "$work/build"
-cp -a "$build"/{obj,unit,gen,hookspool,hookspool-load,hookspool.fcgi,hookspool.cgi,libhookspool.a,fcgi_raw,supervise,deny} "$work/build"
+cp -a "$build"/{obj,unit,gen,hookspool,hookspool-load,hookspool.fcgi,hookspool.cgi,libhookspool.a,fcgi_raw,supervise,deny,faults_driver,faults_count,faults_replay,failmalloc.so} "$work/build"
 cp -a "$build"/.curl-* "$work/build"
+[ ! -d "$build/asan" ] || { mkdir "$work/build/asan" && cp -a "$build"/asan/{obj,gen} "$work/build/asan"; }
 rm -f "$work"/build/unit/*.d
 cd "$work" || exit 2
-# shellcheck disable=SC2046
-"$python" tests/mutants/mutate.py choose "$n" "$seed" $(find common cgi -name '*.c' | grep "^${MUTANT_ONLY-}") >chosen || exit 2
+if [ -n "${CHOSEN-}" ]; then
+	cp "$CHOSEN" chosen || exit 2
+else
+	# shellcheck disable=SC2046
+	"$python" tests/mutants/mutate.py choose "$n" "$seed" $(find common cgi -name '*.c' | grep "^${MUTANT_ONLY-}") >chosen || exit 2
+fi
+: >"$survivors"
 echo "seed $seed"
 
-# units FILE: the module's own, then those that call its functions most, then those that include its header; six at most.
+# units FILE: the module's own, then those that call its functions most, then those that include its header, then the
+# own units of the modules that use it; ten at most.
 units() {
 	local name=${1##*/} header calls
 	name=${name%.c}
@@ -37,7 +50,10 @@ units() {
 		grep -l "\"$header\"" tests/unit/*.c
 		# a part of a module, such as reader_open_segment.c or rule_lines.c
 		ls tests/unit/test_"${name%%_*}"{,s,_*}.c 2>/dev/null
-	} | awk '!seen[$0]++' | head -6 | sed 's|tests/unit/\(.*\).c|build/unit/\1|'
+		grep -rl --include='*.c' "\"$header\"" common cgi | sed 's|.*/\(.*\)|tests/unit/test_\1|' | while read -r user; do
+			[ ! -e "$user" ] || echo "$user"
+		done
+	} | awk '!seen[$0]++' | head -10 | sed 's|tests/unit/\(.*\).c|build/unit/\1|'
 }
 
 # scripts FILE: those with its name, and those of its room.
@@ -47,11 +63,13 @@ scripts_of() {
 	name=${name%.c}
 	for base in "$name" "${name%%_*}"; do ls "tests/integration/$base.sh" 2>/dev/null; done
 	case $1 in
-	cgi/http/console/* | cgi/http/page_answer*) echo tests/integration/console.sh tests/integration/console_sessions.sh ;;
+	cgi/http/console/* | cgi/http/page_answer*) echo tests/integration/console.sh tests/integration/console_sessions.sh tests/integration/console_rejected.sh ;;
 	cgi/http/sdk_script*) echo tests/integration/script.sh ;;
 	cgi/http/direct* | cgi/http/cors* | cgi/http/sdk*) echo tests/integration/direct.sh tests/integration/direct_refusals.sh ;;
 	cgi/server/*) echo tests/integration/records.sh tests/integration/signals.sh tests/integration/slow.sh tests/integration/idle.sh ;;
 	cgi/*) echo tests/integration/refusals.sh tests/integration/batches.sh ;;
+	common/spool/admin/dead_letters*) echo tests/integration/letters.sh tests/integration/each.sh ;;
+	common/spool/admin/rejected*) echo tests/integration/customers.sh tests/integration/numbers.sh ;;
 	common/spool/admin/*) echo tests/integration/erase.sh tests/integration/commands.sh tests/integration/backup.sh ;;
 	common/config/*) echo tests/integration/check.sh tests/integration/signals.sh tests/integration/rules.sh ;;
 	common/spool/figures/*) echo tests/integration/metrics.sh tests/integration/stats.sh tests/integration/cursors.sh ;;
@@ -60,31 +78,79 @@ scripts_of() {
 	common/spool/import*) echo tests/integration/import.sh ;;
 	common/spool/erase*) echo tests/integration/erase.sh ;;
 	common/spool/summary/*) echo tests/integration/summaries.sh ;;
+	common/spool/shared/spool_dir*) echo tests/integration/as_root.sh tests/integration/hosting.sh ;;
 	common/spool/shared/*) echo tests/integration/metrics.sh tests/integration/signals.sh ;;
+	common/spool/dedup/*) echo tests/integration/cut.sh tests/integration/ids.sh tests/integration/import.sh ;;
 	common/spool/*) echo tests/integration/readers.sh tests/integration/ids.sh tests/integration/each.sh ;;
 	common/warehouse/*) echo tests/integration/warehouse.sh tests/integration/load_options.sh ;;
 	common/schema/*) echo tests/integration/schema.sh ;;
+	common/event/rul* | common/event/mask*) echo tests/integration/rules.sh tests/integration/batches.sh ;;
 	common/event/*) echo tests/integration/direct.sh tests/integration/strange.sh tests/integration/batches.sh ;;
+	common/base/io*) echo tests/integration/full.sh tests/integration/cut.sh tests/integration/batches.sh ;;
 	*) echo tests/integration/strange.sh tests/integration/batches.sh tests/integration/check.sh ;;
 	esac
 }
 
-# steady: of the tests that are read, those that pass without a mutant.
-steady() { awk 'FILENAME == "unsteady" { bad[$1]; next } { name = $0; sub(/.*\//, "", name) } !(name in bad) && !seen[$0]++' unsteady -; }
+# faults FILE: short runs in which the system fails or the process dies.
+faults() {
+	case $1 in
+	common/spool/* | common/base/io.c | common/base/file_replace.c) printf 'tests/faults/%s.sh\n' errno_syscall kill_syscall index ;;
+	esac
+}
 
-# A mutant may allocate without end, so a process gets 4 GB.
-run() { (ulimit -d 4000000 && HS_BUILD=build timeout -k 5 "$limit" bash tests/lib/run-tests.sh "$@" >log 2>&1); }
+# steady: of the tests that are read, those that pass without a mutant, in the order given.
+steady() { awk 'FILENAME == "baseline" { if ($3 == "ok") good[$1]; next } { name = $0; sub(/.*\//, "", name) } name in good && !seen[$0]++' baseline -; }
 
-# passes TEST...: the tests do not notice; what failed is asked again, because a busy machine also makes tests fail.
-passes() {
-	local failed
-	[ $# -gt 0 ] || return 0
-	run "$@" && return
-	[ $? -ne 124 ] || return 1 # the mutant hangs
-	mapfile -t failed < <(awk '/ FAILED$/ { print $1 }' log | grep -Fxf - <(printf '%s\n' "${@##*/}") |
-		while read -r name; do printf '%s\n' "$@" | grep "/$name\$"; done)
-	[ ${#failed[@]} -gt 0 ] || failed=("$@")
-	run "${failed[@]}"
+# quickest: the same tests, the quickest first.
+quickest() { awk 'FILENAME == "baseline" { seconds[$1] = $2; next } { name = $0; sub(/.*\//, "", name); print seconds[name] "\t" $0 }' baseline - | sort -n | cut -f 2; }
+
+# run SECONDS TEST...: a mutant may allocate without end, so a process gets 4 GB.
+run() {
+	local limit=$1
+	shift
+	(ulimit -d 4000000
+		case $1 in *.sh) ;; *) export TMPDIR=$memory ;; esac
+		HS_BUILD=build exec timeout -k 5 "$limit" bash tests/lib/run-tests.sh "$@" >log 2>&1)
+}
+
+# notices TEST: it fails, and fails again, because a busy machine also makes tests fail. A mutant that hangs is not
+# asked twice.
+notices() {
+	local limit
+	limit=$(awk -v name="${1##*/}" '$1 == name { print 20 + 5 * $2 }' baseline)
+	run "$limit" "$1" && return 1
+	[ $? -eq 124 ] || ! run "$limit" "$1"
+}
+
+# sanitized UNIT...: the verdict of the sanitizers, which find a leak or a byte too many where the program goes on;
+# those of the units that take a few seconds without them.
+sanitized() {
+	local unit
+	[ -d build/asan ] || return 1
+	for unit; do
+		awk -v name="${unit##*/}" '$1 == name && $2 <= 5 { found = 1 } END { exit !found }' baseline || continue
+		MUTANT_CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' \
+			make_all B=build/asan "build/asan/unit/${unit##*/}" || return 1
+		# the address space of a sanitizer has no limit, but its memory has
+		TMPDIR=$memory ASAN_OPTIONS=hard_rss_limit_mb=4000 HS_BUILD=build/asan timeout -k 5 120 \
+			bash tests/lib/run-tests.sh "build/asan/unit/${unit##*/}" >log 2>&1 && continue
+		grep -qE 'ERROR: (Address|Leak)Sanitizer|runtime error' log || continue
+		echo "killed by a unit under the sanitizers, ${unit##*/}"
+		return
+	done
+	false
+}
+
+# noticed BY TEST...: says which test notices.
+noticed() {
+	local by=$1 test
+	shift
+	for test; do
+		notices "$test" || continue
+		echo "killed by a $by, ${test##*/}"
+		return
+	done
+	false
 }
 
 # is_judged FILE LINE KIND TEXT: the list says why this mutant changes nothing.
@@ -93,28 +159,41 @@ is_judged() {
 		$1 == file && $2 == line && $3 == kind && $4 == text { found = 1 } END { exit !found }' tests/mutants/judged.txt
 }
 
-make_all() { timeout -k 5 900 make -s -j2 CC="${CC:-cc}" CFLAGS="${MUTANT_CFLAGS--O1 -g}" "$@" >make.log 2>&1; }
+make_all() { timeout -k 5 900 make -s -j"${JOBS:-2}" CC="${CC:-cc}" CFLAGS="${MUTANT_CFLAGS--O1 -g}" "$@" >make.log 2>&1; }
 
 # verdict FILE: of the mutant that is in place.
 verdict() {
-	local unit script
+	local unit script fault
 	mapfile -t unit < <(units "$1" | steady)
-	make_all build/hookspool.fcgi build/hookspool "${unit[@]}" || { echo 'is not C'; return; }
-	limit=120 passes "${unit[@]}" || { echo 'killed by a unit'; return; }
-	make_all build/hookspool.cgi build/hookspool-load build/fcgi_raw build/supervise build/deny || { echo 'is not C'; return; }
-	mapfile -t script < <(scripts "$1" | steady)
-	passes "${script[@]}" || { echo 'killed by a script'; return; }
-	echo SURVIVED
+	mapfile -t script < <(scripts "$1" | steady | quickest)
+	mapfile -t fault < <(faults "$1" | steady)
+	if [ ${#unit[@]} -gt 0 ]; then
+		make_all "${unit[0]}" || { echo 'is not C'; return; }
+		noticed unit "${unit[0]}" && return
+		make_all "${unit[@]}" || { echo 'is not C'; return; }
+		noticed unit "${unit[@]:1}" || sanitized "${unit[@]:0:3}" && return
+	fi
+	[ -z "${UNITS_ONLY-}" ] || { echo SURVIVED; return; }
+	make_all "${programs[@]}" || { echo 'is not C'; return; }
+	noticed script "${script[@]}" || noticed fault "${fault[@]}" || echo SURVIVED
 }
+programs=(build/hookspool{,-load,.fcgi,.cgi} build/fcgi_raw build/supervise build/deny build/faults_{driver,count,replay} build/failmalloc.so)
 
-# all units and the scripts that will be asked, without a mutant
-if [ -n "${UNSTEADY-}" ]; then
-	cp "$UNSTEADY" unsteady || exit 2
+# all tests that will be asked, without a mutant: NAME SECONDS VERDICT
+if [ -n "${BASELINE-}" ]; then
+	cp "$BASELINE" baseline || exit 2
 else
-	mapfile -t all < <(cut -f 1 chosen | sort -u | while read -r file; do units "$file" && scripts "$file"; done | sort -u)
-	limit=1800 run "${all[@]}"
-	awk '/ FAILED$/ { print $1 }' log | tee unsteady | sed 's/^/fails without a mutant: /'
+	make_all "${programs[@]}" || { cat make.log; exit 2; }
+	every() { cut -f 1 chosen | sort -u | while read -r file; do "$1" "$file"; done | sort -u; }
+	for kind in units scripts faults; do
+		mapfile -t all < <(every $kind)
+		[ ${#all[@]} -eq 0 ] || run 3000 "${all[@]}"
+		sed -nE 's/^  ([^ ]+) .* \(([0-9]+) s, processor .*\)  (ok|FAILED)$/\1 \2 \3/p' log >>baseline
+		rm -f log
+	done
+	cp baseline "$baseline"
 fi
+sed -n 's/ .* FAILED$//p' baseline | sed 's/^/fails without a mutant: /'
 
 while IFS=$'\t' read -r file line from to kind text; do
 	is_judged "$file" "$line" "$kind" "$text" && { echo 'changes nothing' >>verdicts; echo "$file:$line: $kind: changes nothing"; continue; }
@@ -123,6 +202,8 @@ while IFS=$'\t' read -r file line from to kind text; do
 	said=$(verdict "$file" </dev/null)
 	echo "$said" >>verdicts
 	echo "$file:$line: $kind: $said"
+	rm -rf "${memory:?}"/*
+	[ "$said" != SURVIVED ] || printf '%s\t' "$file" "$line" "$from" "$to" "$kind" "$text" | sed 's/\t$/\n/' >>"$survivors"
 	[ "$said" != SURVIVED ] || diff -U 2 kept "$file" | sed '1,2d; s/^/    /'
 	cp kept "$file" # newer than its object
 done <chosen

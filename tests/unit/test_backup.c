@@ -78,6 +78,28 @@ TEST(a_backup_holds_all_and_becomes_a_spool)
 	assert_true(done.refused); /* it is a spool now */
 }
 
+static size_t descriptors(void)
+{
+	size_t n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+TEST(a_backup_leaves_no_descriptor_open)
+{
+	size_t before;
+	struct hs_backup done;
+
+	make_both();
+	seal("a");
+	put("b");
+	before = descriptors();
+	assert_int_equal(back_up(&done), HS_OK);
+	assert_int_equal(descriptors(), before);
+}
+
 TEST(the_next_backup_adds_what_is_new)
 {
 	struct hs_backup done;

@@ -237,6 +237,10 @@ TEST(space_and_network)
 
 	assert_int_equal(hs_io_space(temp.fd, &space), 0);
 	assert_true(space.bytes > 0 && space.inodes > 0);
+	wrap_inodes(5);
+	assert_int_equal(hs_io_space(temp.fd, &space), 0);
+	assert_int_equal(space.inodes, 5);
+	wrap_reset();
 	assert_true(hs_io_is_network(temp.fd) >= 0);
 	assert_int_equal(hs_io_space(-1, &space), -1);
 	assert_int_equal(hs_io_is_network(-1), -1);

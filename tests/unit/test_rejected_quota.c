@@ -151,6 +151,7 @@ TEST_WITH(the_tenant_of_a_line, NULL, NULL)
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"tenant\":\"acme\",\"message\":\"m\"}", "acme");
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"message\":\"m\",\"tenant\":\"acme\"}", "");
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"tenant\":\"acme", "");
+	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"tenant\":7,\"message\":\"m\"}", "");
 	expect_tenant("{\"spooled_at\":\"t", "");
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":4", "");
 	expect_tenant("{}", "");

@@ -64,6 +64,27 @@ TEST(the_life_of_a_process)
 	close(s.fd);
 }
 
+/* As systemd does it: /run/systemd/notify is a file. */
+TEST(a_socket_that_is_a_file)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct hs_sd_notify n;
+	struct supervisor s;
+
+	snprintf(a.sun_path, sizeof a.sun_path, "/tmp/hookspool-test-%ld.socket", (long)getpid());
+	s.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	assert_true(s.fd >= 0);
+	assert_int_equal(bind(s.fd, (struct sockaddr *)&a, sizeof a), 0);
+	setenv("NOTIFY_SOCKET", a.sun_path, 1);
+	unsetenv("WATCHDOG_USEC");
+	hs_sd_notify_open(&n);
+	hs_sd_notify_ready(&n);
+	unlink(a.sun_path);
+	assert_string_equal(hear(&s), "READY=1");
+	hs_sd_notify_close(&n);
+	close(s.fd);
+}
+
 TEST(the_watchdog_hears_at_half_its_time)
 {
 	struct supervisor s;

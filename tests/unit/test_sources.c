@@ -85,6 +85,7 @@ TEST(every_error_has_file_line_and_remedy)
 		{ "a = k browser origin=https://a?b\n", "without a path" },
 		{ "a = k browser origin=https://u@a\n", "without a path" },
 		{ "a = k browser origin=https://*.a.example\n", "without a path" },
+		{ "a = k browser origin=://a.example\n", "an origin begins with its scheme" },
 		{ "a = k browser origin=null\n", "begins with its scheme" },
 		{ "a = k browser origin=\n", "begins with its scheme" },
 		{ "a = k server origin=https://a\n", "only a browser has one" },

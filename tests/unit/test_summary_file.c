@@ -310,6 +310,35 @@ TEST_WITH(an_edit_meanwhile, begin, finish)
 	assert_false(spooldir_exists(&d, SUMMARY "events-1"));
 }
 
+static bool stop_after(void *context)
+{
+	unsigned *asked = context;
+
+	return *asked == 0 || (*asked)-- == 0;
+}
+
+/* A maintenance that is told to stop leaves no summary of the lines that it has read so far. */
+TEST_WITH(stopped_at_any_step, begin, finish)
+{
+	struct hs_buf whole = read_summary(SUMMARY "events-1");
+	unsigned asks = 0;
+
+	for (;; asks++) {
+		unsigned left = asks;
+
+		if (asks == 0)
+			spooldir_unlink(&d, SUMMARY "events-1");
+		assert_result(hs_spool_maintain(spool, stop_after, &left, &done), HS_OK);
+		if (spooldir_exists(&d, SUMMARY "events-1"))
+			break;
+		assert_int_equal(done.summaries, 0);
+	}
+	assert_true(asks > 1);
+	assert_true(is_believed(0, true));
+	assert_int_equal(spooldir_size(&d, SUMMARY "events-1"), whole.n);
+	hs_buf_free(&whole);
+}
+
 /* Killed before any call on files of maintenance: what is left is believed only if it is right. */
 static int maintain_and_die(void *context)
 {
