@@ -3,7 +3,9 @@
 # The programs resolve no name and load no library at run time; the linker would warn about both, and its
 # warnings are errors. libfcgi calls gethostbyname(3) only to connect, and SQLite dlopen(3) only
 # for extensions, which no program here does. (The C library has a dlopen of its own, so that one is renamed.)
-STATIC_LDFLAGS = -static-pie -Wl,--defsym=gethostbyname=abort -Wl,--wrap=dlopen,--defsym=__wrap_dlopen=abort -Wl,--fatal-warnings
+# The map of each program tells a release what is linked.
+STATIC_LDFLAGS = -static-pie -Wl,--defsym=gethostbyname=abort -Wl,--wrap=dlopen,--defsym=__wrap_dlopen=abort -Wl,--fatal-warnings \
+    -Wl,-Map=$$@.map
 .PHONY: static
 static:
 	$(Q)$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS)) B=$(B)/static LDFLAGS='$(STATIC_LDFLAGS)' \

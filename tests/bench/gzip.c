@@ -15,7 +15,7 @@
 #include <time.h>
 #include <zlib.h>
 
-enum { CHUNK = 1 << 17, PAIRS = 15 };
+enum { CHUNK = 1 << 16, PAIRS = 15 };
 
 static double processor_seconds(void)
 {

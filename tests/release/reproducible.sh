@@ -25,7 +25,7 @@ cd "$A" || exit 2
 
 ### What is inside ######################################################
 is 'its files' "$(ls | xargs)" "NOTES.md SHA256SUMS SHA256SUMS.sig $(printf 'hookspool-%s-%s.tar.gz ' \
-	"$VERSION" aarch64 "$VERSION" x86_64)hookspool-$VERSION.spdx.json hookspool-$VERSION.tar.gz"
+	"$VERSION" aarch64 "$VERSION" x86_64)hookspool-$VERSION.licences.txt hookspool-$VERSION.spdx.json hookspool-$VERSION.tar.gz"
 is 'the sums are those of all others' "$(sha256sum -c SHA256SUMS | grep -c ': OK$')" "$(($(ls | wc -l) - 2))"
 is 'the sources are those of the commit' "$(tar tzf "hookspool-$VERSION.tar.gz" | grep -v '/$' | sed 's|^[^/]*/||' | sort)" \
 	"$(git -C "$T/a" ls-files | sort)"
@@ -49,6 +49,8 @@ for arch in $ARCHES; do
 	is "$arch: it takes a signed event" "$(env "${settings[@]}" GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=POST \
 		CONTENT_TYPE=application/json CONTENT_LENGTH="$(stat -c %s "$T/body")" HTTP_X_SIGNATURE="$(sign "$SECRET" "$T/body")" \
 		$run "$T/$arch/public_html/hookspool.cgi" <"$T/body" 2>&1 | status_and_body)" '200 {accepted:1,duplicate:0,rejected:0}'
+	is "$arch: the handler has its filter of system calls" "$(env "${settings[@]}" $run "$T/$arch/hookspool/hookspool" check 2>&1 |
+		grep -c '^ok .*sandbox.*, seccomp')" 1
 	is "$arch: and reads it" "$(env "${settings[@]}" $run "$T/$arch/hookspool/hookspool" cat | jq -r .message_id)" "of-$arch"
 done
 
@@ -60,11 +62,14 @@ is 'every archive with its sum' "$(jq -r '.packages[] | select(.checksums) | "\(
 is 'every relation is between things of the list' "$(jq '([.packages[].SPDXID] + [.SPDXID]) as $ids |
 	[.relationships[] | .spdxElementId, .relatedSpdxElement] - $ids' -c "$list")" '[]'
 # What the link line of the handler and the two commands names, and the C library.
-wanted='libc6-dev libdeflate-dev libfcgi-dev libgcc liblmdb-dev libsqlite3-dev libssl-dev zlib1g-dev'
+wanted='libc6-dev libdeflate-dev libfcgi-dev libgcc liblmdb-dev libseccomp-dev libsqlite3-dev libssl-dev zlib1g-dev'
 for arch in $ARCHES; do
 	is "$arch: its libraries" "$(jq -r --arg file "hookspool-$VERSION-$arch.tar.gz" '(.packages | map({ (.SPDXID): .name }) | add) as $name |
 		.relationships[] | select($name[.spdxElementId] == $file and .relationshipType == "STATIC_LINK") | $name[.relatedSpdxElement]' "$list" |
 		sed 's/^libgcc-.*/libgcc/' | sort | xargs)" "$wanted"
+done
+for library in $wanted; do
+	check "the licence of $library" grep -q "^$library\(-[0-9].*\)\?$" "hookspool-$VERSION.licences.txt"
 done
 is 'each with a version and a licence' "$(jq '[.packages[] | select((.versionInfo and .licenseDeclared) | not)]' -c "$list")" '[]'
 

@@ -180,14 +180,15 @@ TEST(crowded_cycles_keep_their_distance)
 
 TEST(a_member_that_waits_too_long_leaves)
 {
-	int64_t now = hs_io_now_monotonic();
 	pthread_t leader;
+	int64_t now;
 
 	s.hold_after = true;
 	leader = start_leader();
 	post(1, 50);
 	post(2, 120000);
 	post(3, 50);
+	now = hs_io_now_monotonic();
 	hs_write_batcher_expire(&s.group, now + 100);
 	expect_done(1, 0, HS_E_TIMEOUT);
 	expect_done(3, 0, HS_E_TIMEOUT);

@@ -19,8 +19,8 @@
 enum {
 	LOCK_MS = 10000,
 	EDITS_MOST = 1 << 16,
-	CHUNK = 1 << 17,
-	AT_A_TIME = 32 /* dead letters of a 32nd of retain_days go at once */
+	CHUNK = 1 << 16, /* small enough to be in a near cache when the summary reads what was copied */
+	AT_A_TIME = 32   /* dead letters of a 32nd of retain_days go at once */
 };
 static const char LOCK[] = HS_RETENTION_LOCK, COPY[] = HS_RETENTION_COPY;
 #define DAY_MS INT64_C(86400000)
@@ -465,9 +465,12 @@ enum hs_result hs_retention_run(const struct hs_spool_dir *dir, bool (*stop)(voi
 	memset(done, 0, sizeof *done);
 	if (lock < 0)
 		return hs_io_result(errno);
-	done->busy = hs_io_lock(lock, LOCK_EX | LOCK_NB) < 0;
-	if (!done->busy)
+	if (hs_io_lock(lock, LOCK_EX | LOCK_NB) == 0)
 		r = maintain_all(&w);
+	else if (errno == EWOULDBLOCK)
+		done->busy = true;
+	else
+		r = HS_E_IO;
 	hs_rewrite_log_close(w.rewrites);
 	hs_io_close(lock);
 	if (r != HS_OK)

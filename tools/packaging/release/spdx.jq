@@ -1,8 +1,8 @@
 # The SPDX 2.3 list of a release: its archives, and the libraries that are linked into the bundles' programs.
-# $archives: lines of SHA256SUMS; $packages: lines of sysroot.sh, and of the compilers' libgcc.
+# $archives: lines of SHA256SUMS; $packages: lines as in sysroot.sh, of the packages that are linked.
 
-# Names of packages with archives that are linked, and licences, as in the SPDX License List.
-def linked: {
+# Licences of packages whose archives are linked, as in the SPDX License List.
+def licences: {
 	"libc6-dev": "LGPL-2.1-or-later",
 	"libgcc": "GPL-3.0-or-later WITH GCC-exception-3.1",
 	"libfcgi-dev": "OML",
@@ -10,7 +10,8 @@ def linked: {
 	"zlib1g-dev": "Zlib",
 	"libdeflate-dev": "MIT",
 	"libssl-dev": "Apache-2.0",
-	"libsqlite3-dev": "blessing"
+	"libsqlite3-dev": "blessing",
+	"libseccomp-dev": "LGPL-2.1-only"
 };
 def machine: { amd64: "x86_64", arm64: "aarch64" };
 def id: "SPDXRef-" + gsub("[^A-Za-z0-9.-]"; "-");
@@ -28,11 +29,12 @@ def library: split("\t") | { name: .[0], version: .[1], source: .[2], source_ver
 	filesAnalyzed: false, primaryPackagePurpose: "LIBRARY",
 	sourceInfo: "Debian source package \(.source) \(.source_version)",
 	licenseConcluded: "NOASSERTION",
-	licenseDeclared: linked[.name | sub("^libgcc-[0-9]+-dev.*"; "libgcc")],
+	licenseDeclared: (licences[.name | sub("^libgcc-[0-9]+-dev.*"; "libgcc")]
+		// error("\(.name) is linked, and has no licence in tools/packaging/release/spdx.jq")),
 	copyrightText: "NOASSERTION",
 	externalRefs: [{ referenceCategory: "PACKAGE-MANAGER", referenceType: "purl",
 		referenceLocator: "pkg:deb/debian/\(.name)@\(.version | @uri)?arch=\(.arch)" }]
-} | select(.licenseDeclared);
+};
 
 ($archives | rows | map(archive)) as $files
 | ($packages | rows | map(library) | unique_by(.SPDXID)) as $libraries
