@@ -33,7 +33,7 @@ is 'the summary names the columns whose values did not fit' "$CODE $(sed -n 's/^
 check 'and the --retype that takes them' grep -qF -e '--retype order.total=text takes them' "$T/load.err"
 
 ### While it follows ###########################################
-(exec setpriv --reuid="$SERVER_USER" --regid="$SERVER_GROUP" --clear-groups env HOOKSPOOL_CONF="$S/hookspool.conf" \
+(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" \
 	"$S/bin/hookspool-load" --to "sqlite:$DB" --every 1) >"$T/follow.out" 2>"$T/follow.err" &
 LOADER=$!
 put "$(track p-1 Parcel '{"weight":1}')" >/dev/null
@@ -90,7 +90,7 @@ load --to "sqlite:$DB" --prefix '%t_'
 is '%t in --prefix is refused, with what to do instead' "$CODE $(grep -c 'a loader for each tenant' "$T/load.err")" '2 1'
 
 ### Two of one name ############################################
-(exec setpriv --reuid="$SERVER_USER" --regid="$SERVER_GROUP" --clear-groups env HOOKSPOOL_CONF="$S/hookspool.conf" \
+(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" \
 	"$S/bin/hookspool-load" --to "sqlite:$DB" --every 1) >"$T/follow.out" 2>"$T/follow.err" &
 LOADER=$!
 put "$(track q-1 Parcel '{"weight":1}')" >/dev/null

@@ -27,7 +27,7 @@ take() { # FILE [OPTION]...: imports the events
 	TOTAL=$((TOTAL + $(wc -l <"$1")))
 }
 behind() { # [OPTION]...: in the background, as LOADER
-	(exec setpriv --reuid="$SERVER_USER" --regid="$SERVER_GROUP" --clear-groups env HOOKSPOOL_CONF="$S/hookspool.conf" \
+	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" \
 		"$S/bin/hookspool-load" "${PINS[@]}" --to "$TO" "$@") >"$T/behind.out" 2>"$T/behind.err" &
 	LOADER=$!
 }

@@ -112,7 +112,7 @@ a_database() {
 
 	hs erase --user u-10
 	hold
-	(exec setpriv --reuid="$SERVER_USER" --regid="$SERVER_GROUP" --clear-groups env HOOKSPOOL_CONF="$S/hookspool.conf" \
+	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" \
 		"$S/bin/hookspool-load" --once "${PINS[@]}" --to "$TO" --name w) >"$T/behind.out" 2>"$T/behind.err" &
 	LOADER=$!
 	check "$KIND: the deletion waits for a lock" wait_for 30 grep -q 'a lock is taken' "$T/behind.err"

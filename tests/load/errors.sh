@@ -31,7 +31,7 @@ parcels() {
 	EVENTS=$((EVENTS + $1))
 }
 follows() {
-	(exec setpriv --reuid="$SERVER_USER" --regid="$SERVER_GROUP" --clear-groups env HOOKSPOOL_CONF="$S/hookspool.conf" \
+	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" \
 		"$S/bin/hookspool-load" --to "$TO" --every 10) >"$T/behind.out" 2>"$T/behind.err" &
 	LOADER=$!
 }

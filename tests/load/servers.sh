@@ -24,7 +24,7 @@ parcels() {
 	EVENTS=$((EVENTS + $2))
 }
 behind() { # [OPTION]...: in the background, as LOADER
-	(exec setpriv --reuid="$SERVER_USER" --regid="$SERVER_GROUP" --clear-groups env HOOKSPOOL_CONF="$S/hookspool.conf" \
+	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" \
 		"$S/bin/hookspool-load" "$@") >"$T/behind.out" 2>"$T/behind.err" &
 	LOADER=$!
 }

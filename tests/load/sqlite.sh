@@ -24,7 +24,7 @@ spool_of() {
 
 # once_behind [OPTION]...: hookspool load --once in the background, as LOADER.
 once_behind() {
-	(exec setpriv --reuid="$SERVER_USER" --regid="$SERVER_GROUP" --clear-groups env HOOKSPOOL_CONF="$S/hookspool.conf" \
+	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" \
 		"$S/bin/hookspool-load" --once "${PINS[@]}" "$@") >"$T/behind.out" 2>"$T/behind.err" &
 	LOADER=$!
 }
@@ -171,7 +171,7 @@ for i in range(30):
     print(json.dumps({"type": "identify", "messageId": "s%d" % i, "userId": "u%d" % (i % 3), "traits": {"s": "x\"" * 60000}}))
 END
 spool_of "$T/wide.jsonl"
-(exec setpriv --reuid="$SERVER_USER" --regid="$SERVER_GROUP" --clear-groups env HOOKSPOOL_CONF="$S/hookspool.conf" \
+(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" \
 	/usr/bin/time -f %M -o "$W/rss" "$S/bin/hookspool-load" --once --to "sqlite:$W/w.db") >"$T/load.err" 2>&1
 is '5000 events, thousands of columns, long strings' "$?" 0
 check "within 64 MB: $(tail -n 1 "$W/rss") KB" [ "$(tail -n 1 "$W/rss")" -lt 65536 ]

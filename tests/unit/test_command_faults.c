@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct spooldir copy;
@@ -46,6 +47,10 @@ static enum hs_result run_maintain(void)
 
 static void is_compressed(void)
 {
+	struct stat st;
+
+	assert_int_equal(stat(spooldir_path(&s.d, ".hookspool"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
 	assert_non_null(strstr(spooldir_name(&s.d, "events-", 0), ".gz"));
 	assert_non_null(strstr(spooldir_name(&s.d, "events-", 1), ".gz"));
 	assert_all("a b c d");

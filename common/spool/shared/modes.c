@@ -51,9 +51,13 @@ static bool would_lose_bit(mode_t mode, const struct stat *st)
 static void give(struct walk *w, int fd, const char *name, mode_t bits, mode_t mode)
 {
 	bool group = is_for_group(w), right;
-	struct stat st = { 0 };
+	struct stat st;
 
-	right = is_right(fd, bits, mode, &st);
+	if (hs_io_fstat(fd, &st) < 0) { /* its other bits, which must stay, are not known */
+		note(w, name, false);
+		return;
+	}
+	right = (st.st_mode & bits) == (mode & bits);
 	if (w->mend && group && st.st_gid != w->group && hs_io_set_group(fd, w->group) == 0)
 		right = is_right(fd, bits, mode, &st);
 	if (w->mend && !right && !would_lose_bit(mode, &st) &&
