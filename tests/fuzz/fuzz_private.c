@@ -26,6 +26,7 @@
 #include "spool/file/gzip.h"
 #include "spool/position/cursor.h"
 #include "spool/read/reader.h"
+#include "spool/shared/metrics.h"
 #include "spool/shared/rates.h"
 #include "spool/summary/summary_file.h"
 #include "tests/fuzz/temp_folder.h"
@@ -612,6 +613,83 @@ static void put_rates(const char *below, struct hs_slice rest)
 	close(fd);
 }
 
+/* --- metrics: figures that are read, or a file made anew that counts on -------------------------------------- */
+
+static void read_uses(const struct hs_metrics_figures *f)
+{
+	struct hs_metrics_use use;
+
+	for (size_t i = 0; i < HS_METRICS_CREDENTIALS; i++)
+		if (hs_metrics_use(f, i, &use)) {
+			MUST(memchr(use.name, '\0', sizeof use.name) != NULL && use.kind < HS_CREDENTIALS);
+			hs_metrics_is_quiet(&use, 1795428900123);
+		}
+}
+
+static uint64_t read_figures(void)
+{
+	struct hs_metrics_figures *f = hs_metrics_read(spool.dir.run_dir);
+	struct hs_metrics_minute minute;
+	enum hs_result why;
+	uint64_t unparsed;
+	int64_t at_ms;
+
+	for (int row = 0; row < HS_METRIC_COUNT; row++)
+		for (size_t i = 0; i < hs_metric_info((enum hs_metric)row)->cells; i++)
+			hs_metrics_value(f, (enum hs_metric)row, i);
+	for (int i = 0; i < HS_RESULT_COUNT; i++)
+		hs_metrics_refused(f, (enum hs_result)i);
+	for (int row = HS_METRIC_LAST_FAILURE; row <= HS_METRIC_LAST_REFUSAL; row++)
+		if (hs_metrics_last(f, (enum hs_metric)row, &why, &at_ms))
+			MUST(why > HS_OK && why < HS_RESULT_COUNT);
+	for (int64_t i = 0; i < HS_METRICS_MINUTES; i += 97)
+		hs_metrics_minute(f, 1795428900123 / 60000 - i, &minute);
+	read_uses(f);
+	unparsed = hs_metrics_value(f, HS_METRIC_UNPARSED_TIMESTAMPS, 0);
+	hs_metrics_figures_free(f);
+	return unparsed;
+}
+
+/* A file of a newer version is left alone. */
+static void read_metrics(struct hs_slice text)
+{
+	struct hs_metrics *m = hs_metrics_new(HS_METRICS_BYTES);
+	uint64_t before = read_figures(), now;
+
+	MUST(m != NULL);
+	if (hs_metrics_follow(m, spool.dir.run_dir, 0600)) {
+		hs_metrics_add_one(m, HS_METRIC_UNPARSED_TIMESTAMPS);
+		now = read_figures();
+		MUST(now == before + 1 || now == 1);
+	} else {
+		MUST(text.n > 8);
+	}
+	hs_metrics_free(m);
+}
+
+/* The file as it is made, but for what the input has: four bytes say where, and eight follow. */
+static void put_metrics(const char *below, struct hs_slice rest)
+{
+	enum { PIECE = 12 };
+	struct hs_metrics *m = hs_metrics_new(HS_METRICS_BYTES);
+	char path[2 * PATH_MAX];
+	int fd;
+
+	MUST(m != NULL && hs_metrics_follow(m, spool.dir.run_dir, 0600));
+	hs_metrics_free(m);
+	fuzz_folder_path(path, below);
+	fd = open(path, O_RDWR);
+	MUST(fd >= 0);
+	for (; rest.n >= PIECE; rest = hs_slice(rest.p + PIECE, rest.n - PIECE)) {
+		off_t size = stat_below(below).st_size;
+		uint32_t at;
+
+		memcpy(&at, rest.p, sizeof at);
+		MUST(pwrite(fd, rest.p + sizeof at, PIECE - sizeof at, (off_t)at % (size - PIECE)) > 0);
+	}
+	close(fd);
+}
+
 /* --- blocks of the index: found is what a search from the start finds ------------------------------------ */
 
 /* Each id once, ascending, with the latest of its times. */
@@ -702,6 +780,7 @@ static const struct kind {
 	{ 'm', ".hookspool/run/summary/events-1", read_summary, seal_summary },
 	{ 'x', ".hookspool/run/console", read_console, seal_console },
 	{ 'a', ".hookspool/rates", read_rates, NULL },
+	{ 'n', ".hookspool/run/metrics", read_metrics, NULL },
 };
 
 static void read_kind(const struct kind *kind, bool sealed, struct hs_slice rest)
@@ -716,6 +795,8 @@ static void read_kind(const struct kind *kind, bool sealed, struct hs_slice rest
 	MUST(hs_buf_ok(&file));
 	if (sealed && kind->read == read_rates)
 		put_rates(kind->below, rest);
+	else if (sealed && kind->read == read_metrics)
+		put_metrics(kind->below, rest);
 	else
 		fuzz_folder_put(kind->below, hs_buf_slice(&file));
 	kind->read(hs_buf_slice(&file));

@@ -117,11 +117,11 @@ is "no server at all: after --retry-for everything is a dead letter, with why" \
 for answer in nonsense case version; do
 	echo ". $answer" >"$T/script"
 	hs forward --to "$TO" --cursor "no-$answer" --once --type page --retry-for 0s 2>"$T/said" >/dev/null
-	is "an answer that is no HTTP is none, and why is told: $answer" "$(tail -n 1 "$S/spool/failed.jsonl" | jq -r '"\(.status) \(.message)"')" "0 Weird server reply"
+	is "an answer that is no HTTP is none, and why is told: $answer" "$(tail -n 1 "$S/spool/failed.jsonl" | jq -r '"\(.status) \(.message)"')" "0 the answer is no HTTP"
 	: >"$S/spool/failed.jsonl"
 done
 # libcurl would take it for a 200
-is "send says so, too" "$("$HS_BUILD/hookspool" send --url "$TO" --unsigned 2>&1 | grep -o 'Weird server reply: see the web server' | sort -u | wc -l)" 1
+is "send says so, too" "$("$HS_BUILD/hookspool" send --url "$TO" --unsigned 2>&1 | grep -o 'the answer is no HTTP: see the web server' | sort -u | wc -l)" 1
 : >"$T/script"
 
 # --- kills: every event is posted, in order for each user

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/types.h>
@@ -40,6 +41,11 @@ WEAK int REAL(fstatat)(int at, const char *path, struct stat *st, int flags);
 WEAK int __real_fchmod(int fd, mode_t mode);
 WEAK DIR *__real_fdopendir(int fd);
 WEAK int __real_flock(int fd, int operation);
+WEAK void *__real_malloc(size_t n);
+WEAK void *REAL(mmap)(void *p, size_t n, int protection, int flags, int fd, off_t offset);
+WEAK int __real_mkdirat(int at, const char *path, mode_t mode);
+WEAK int __real_linkat(int from_dir, const char *from, int to_dir, const char *to, int flags);
+WEAK char *__real_strdup(const char *text);
 WEAK void *__real_calloc(size_t count, size_t n);
 WEAK void *__real_realloc(void *p, size_t n);
 WEAK int __real_clock_gettime(clockid_t clock, struct timespec *t);
@@ -59,6 +65,11 @@ int WRAP(fstatat)(int at, const char *path, struct stat *st, int flags);
 int __wrap_fchmod(int fd, mode_t mode);
 DIR *__wrap_fdopendir(int fd);
 int __wrap_flock(int fd, int operation);
+void *__wrap_malloc(size_t n);
+void *WRAP(mmap)(void *p, size_t n, int protection, int flags, int fd, off_t offset);
+int __wrap_mkdirat(int at, const char *path, mode_t mode);
+int __wrap_linkat(int from_dir, const char *from, int to_dir, const char *to, int flags);
+char *__wrap_strdup(const char *text);
 void *__wrap_calloc(size_t count, size_t n);
 void *__wrap_realloc(void *p, size_t n);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *t);
@@ -139,6 +150,13 @@ void wrap_fail(enum wrap_call call, unsigned nth, unsigned times, int error)
 	p->error = error;
 	p->fail_from = wrap_count(call) + nth;
 	p->fail_to = p->fail_from + times;
+}
+
+int wrap_error(enum wrap_call call)
+{
+	bool is_memory = call == WRAP_CALLOC || call == WRAP_REALLOC || call == WRAP_MALLOC || call == WRAP_MMAP;
+
+	return is_memory ? ENOMEM : call == WRAP_PWRITE ? ENOSPC : EIO;
 }
 
 void wrap_short_write(unsigned nth, int error)
@@ -279,7 +297,7 @@ int WRAP(fstatvfs)(int fd, struct statvfs *out)
 
 int WRAP(fstat)(int fd, struct stat *st)
 {
-	int r = REAL(fstat)(fd, st);
+	int r = may(WRAP_FSTAT) ? REAL(fstat)(fd, st) : -1;
 
 	st->st_dev += r == 0 ? atomic_load(&device_shift) : 0;
 	return r;
@@ -287,7 +305,7 @@ int WRAP(fstat)(int fd, struct stat *st)
 
 int WRAP(fstatat)(int at, const char *path, struct stat *st, int flags)
 {
-	int r = REAL(fstatat)(at, path, st, flags);
+	int r = may(WRAP_FSTATAT) ? REAL(fstatat)(at, path, st, flags) : -1;
 
 	st->st_dev += r == 0 ? atomic_load(&device_shift) : 0;
 	return r;
@@ -301,6 +319,31 @@ int __wrap_fchmod(int fd, mode_t mode)
 int __wrap_flock(int fd, int operation)
 {
 	return may_file(WRAP_FLOCK) ? __real_flock(fd, operation) : -1;
+}
+
+int __wrap_mkdirat(int at, const char *path, mode_t mode)
+{
+	return may(WRAP_MKDIRAT) ? __real_mkdirat(at, path, mode) : -1;
+}
+
+int __wrap_linkat(int from_dir, const char *from, int to_dir, const char *to, int flags)
+{
+	return may(WRAP_LINKAT) ? __real_linkat(from_dir, from, to_dir, to, flags) : -1;
+}
+
+void *WRAP(mmap)(void *p, size_t n, int protection, int flags, int fd, off_t offset)
+{
+	return may(WRAP_MMAP) ? REAL(mmap)(p, n, protection, flags, fd, offset) : MAP_FAILED;
+}
+
+void *__wrap_malloc(size_t n)
+{
+	return may(WRAP_MALLOC) ? __real_malloc(n) : NULL;
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return may(WRAP_MALLOC) ? __real_strdup(text) : NULL;
 }
 
 void *__wrap_calloc(size_t count, size_t n)

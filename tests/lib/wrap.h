@@ -27,6 +27,12 @@ enum wrap_call {
 	WRAP_CALLOC = WRAP_CALLS_OF_FILES,
 	WRAP_REALLOC,
 	WRAP_FDOPENDIR,
+	WRAP_MALLOC, /* and strdup */
+	WRAP_MMAP,
+	WRAP_FSTAT,
+	WRAP_FSTATAT,
+	WRAP_MKDIRAT,
+	WRAP_LINKAT,
 	WRAP_CALLS
 };
 
@@ -43,6 +49,9 @@ uint64_t wrap_bytes_read(void);
 
 /* The nth call from now on (from 1) and the next `times - 1` fail with this errno. */
 void wrap_fail(enum wrap_call call, unsigned nth, unsigned times, int error);
+
+/* The errno with which a call fails most often. */
+int wrap_error(enum wrap_call call);
 
 /* The nth write from now on writes half of its bytes; if `error` is not 0, the next one fails with it. */
 void wrap_short_write(unsigned nth, int error);

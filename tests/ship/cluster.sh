@@ -79,7 +79,7 @@ quorum() {
 		sleep 1
 	done
 	check 'ship waits while there is no quorum' alive "$SHIP"
-	nats_launch a && nats_launch b && nats_learn a && nats_learn b
+	nats_launch a && nats_launch b && nats_learn a && nats_learn b || give_up 'the nodes start again'
 	check 'and goes on when there is one' wait_for 120 at_end
 	end_process "$SHIP" || not_ok 'ship ends'
 }

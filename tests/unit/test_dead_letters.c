@@ -233,6 +233,33 @@ static void add_dated(const char *failed, const char *spooled)
 }
 
 enum { DAY = 86400 };
+/* Without its last letter the file goes; if it cannot, all is as before. */
+TEST(the_last_letter)
+{
+	static const enum wrap_call calls[] = { WRAP_UNLINKAT, WRAP_FSYNC };
+	struct hs_dead_letters_line line;
+	struct hs_slice text = hs_slice_str(letter(2));
+
+	spooldir_write(&s.d, "failed.jsonl", text);
+	text.n--;
+	line = (struct hs_dead_letters_line){ .hash = hs_dead_letters_hash(text, 7) };
+	assert_int_equal(hs_dead_letters_drop(&s.o.dir, &line, 1, 7), HS_OK);
+	assert_true(line.gone);
+	assert_false(spooldir_exists(&s.d, "failed.jsonl"));
+	for (size_t i = 0; i < 2; i++) {
+		enum hs_result r = HS_OK;
+
+		for (unsigned nth = 1; r == HS_OK && nth < 10; nth++) {
+			spooldir_write(&s.d, "failed.jsonl", hs_slice_str(letter(2)));
+			line.gone = false;
+			wrap_fail(calls[i], nth, 10, EIO);
+			r = hs_dead_letters_drop(&s.o.dir, &line, 1, 7);
+			wrap_reset();
+		}
+		assert_int_equal(r, HS_E_IO);
+	}
+}
+
 static const int64_t OCTOBER_MS = INT64_C(1790812800000);
 
 TEST(old_letters_go)

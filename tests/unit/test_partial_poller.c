@@ -309,6 +309,7 @@ TEST(a_large_answer_that_is_not_read)
 	int fd;
 
 	assert_true(answer_large(&fd));
+	hs_io_pause(300); /* as above */
 	wrap_clock(0, HS_UNSENT_MS - 1000);
 	assert_false(is_closed(fd, 300));
 	for (int i = 1; i < SOON_MS / 100 && !closed; i++) {

@@ -1,6 +1,7 @@
 /* recovery: keeps whole lines of a segment that was set aside, from every step at which the work may
  * have stopped. */
 #include "base/io.h"
+#include "base/log.h"
 #include "spool/write/recovery.h"
 #include "tests/lib/events.h"
 #include "tests/lib/processes.h"
@@ -139,12 +140,37 @@ TEST(foreign_files_are_left_alone)
 	assert_int_equal(spooldir_names(&s.d, ".hookspool", "aside-"), sizeof names / sizeof *names);
 }
 
+/* Finishes the aside file; returns what is logged meanwhile, which is valid until the next call. */
+static const char *finish_and_say(void)
+{
+	static char said[1000];
+	int ends[2], saved = dup(STDERR_FILENO);
+	ssize_t n;
+
+	assert_int_equal(pipe(ends), 0);
+	dup2(ends[1], STDERR_FILENO);
+	hs_log_level(HS_LOG_WARN);
+	assert_true(finish_aside(HS_OK));
+	hs_log_level((enum hs_level) - 1); /* as spooldir has it */
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(ends[1]);
+	n = read(ends[0], said, sizeof said - 1);
+	close(ends[0]);
+	said[n > 0 ? n : 0] = '\0';
+	return said;
+}
+
 TEST(whole_lines_are_copied)
 {
 	struct hs_buf torn;
+	const char *said;
 
 	set_aside("a b", "{\"torn", 7, -1);
-	assert_true(finish_aside(HS_OK));
+	said = finish_and_say();
+	if (strstr(said, "a segment was set aside; ") == NULL ||
+	    strstr(said, " bytes of whole lines are in events-20261123T101500.123Z-000007.jsonl") == NULL)
+		fail_msg("it says: %s", said);
 	assert_int_equal(sealed(), 1);
 	assert_string_equal(spooldir_name(&s.d, "events-", 0), "events-20261123T101500.123Z-000007.jsonl");
 	assert_once(&s.d, "a b");

@@ -17,6 +17,7 @@
 #include "tools/sink/pump.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,7 @@ static struct world {
 	struct on_way way[WAY]; /* sent, not arrived */
 	size_t on_way;
 	size_t sends, asks;
+	int64_t sent_ms[64]; /* when the first ones were sent */
 	bool false_claim, too_many;
 	size_t payload_max;
 	struct hs_place oldest_lost; /* the stream's end was lost */
@@ -255,6 +257,8 @@ enum hs_send hs_engine_send(struct hs_engine *e, const struct hs_message *messag
 	check_claim(&on_way->message.places);
 	w->on_way++;
 	w->too_many = w->too_many || w->on_way >= WAY - 1;
+	if (w->sends < sizeof w->sent_ms / sizeof w->sent_ms[0])
+		w->sent_ms[w->sends] = hs_io_now_monotonic();
 	w->sends++;
 	if (w->sends == w->kill_after)
 		_exit(9);
@@ -546,6 +550,38 @@ TEST(test_refusals_pass)
 	assert_int_equal(run(), 0);
 	assert_stored(TEN);
 	finish();
+}
+
+/* A record is refused n times: it waits for `first`, and then twice as long each time, up to `most`. */
+static void assert_pauses(enum fate fate, int64_t first, int64_t most)
+{
+	enum { REFUSALS = 8, LATE_MS = 1000 };
+
+	make("a");
+	for (size_t i = 0; i < REFUSALS; i++)
+		w->script[i] = fate;
+	w->scripted = REFUSALS;
+	w->hurry_ms = 50;
+	s.options.once = false;
+	s.options.ack_wait_ms = 5000;
+	assert_int_equal(run(), 0);
+	assert_stored("a");
+	assert_int_equal(w->sends, REFUSALS + 1);
+	for (size_t i = 1; i <= REFUSALS; i++) {
+		int64_t pause = w->sent_ms[i] - w->sent_ms[i - 1];
+
+		if (pause < first || pause > first + LATE_MS)
+			fail_msg("after refusal %zu: %" PRId64 " ms instead of %" PRId64, i, pause, first);
+		first = first * 2 < most ? first * 2 : most;
+	}
+	finish();
+}
+
+TEST(test_pauses_after_refusals_grow_up_to_a_limit)
+{
+	assert_pauses(ZERO, 1000, 30000);
+	assert_pauses(FULL, 1000, 30000);
+	assert_pauses(NOBODY, 250, 5000);
 }
 
 TEST(test_asks_again_if_an_ask_fails)

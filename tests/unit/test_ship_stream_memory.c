@@ -55,4 +55,32 @@ TEST(answers_raise_what_is_known)
 	assert_true(m.sequence == 3 && m.own == 0);
 }
 
+TEST(a_stamp_that_is_younger_than_a_message_is_of_the_same_stream)
+{
+	struct hs_stream_memory m = { "a", 9, 7, 0 };
+	struct hs_engine_asked asked = { .stream = { .created = "b", .first = 1, .last = 9, .is_older = true },
+		                         .any = true,
+		                         .sequence = 7 };
+
+	assert_int_equal(hs_stream_memory_judge(&m, &asked), HS_STREAM_SAME);
+	asked.stream.last = 8;
+	assert_int_equal(hs_stream_memory_judge(&m, &asked), HS_STREAM_FORGOT);
+	asked.stream.is_older = false;
+	assert_int_equal(hs_stream_memory_judge(&m, &asked), HS_STREAM_ANOTHER);
+}
+
+TEST(where_a_stream_went_back_is_known_until_it_is_another_one)
+{
+	struct hs_stream_memory m = { "a", 9, 7, 5 };
+	struct hs_engine_asked asked = { .stream = { .created = "b", .last = 3, .is_older = true } };
+
+	hs_stream_memory_take(&m, &asked);
+	assert_string_equal(m.created, "b");
+	assert_int_equal(m.back, 5);
+	asked.stream.is_older = false;
+	snprintf(asked.stream.created, sizeof asked.stream.created, "c");
+	hs_stream_memory_take(&m, &asked);
+	assert_int_equal(m.back, 0);
+}
+
 TESTS("ship_stream_memory", NULL, NULL)

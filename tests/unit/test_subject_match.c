@@ -65,17 +65,15 @@ TEST(escapes)
 {
 	struct hs_subject who = { .id = (char[]){ "j\xC3\xB6rg\"" }, .n = 6, .until_ms = INT64_MAX };
 	struct hs_subject smile = { .id = (char[]){ "\xF0\x9F\x98\x80" }, .n = 4, .until_ms = INT64_MAX };
-	struct hs_subject slash = { .id = (char[]){ "team/" }, .n = 5, .until_ms = INT64_MAX };
 
 	assert_true(hs_subjects_add(&subjects, &who, NULL));
 	assert_true(hs_subjects_add(&subjects, &smile, NULL));
-	assert_true(hs_subjects_add(&subjects, &slash, NULL));
 	assert_int_equal(other("{\"user_id\":\"\\u0061nna\", broken"), 1);
 	assert_int_equal(other("{\"user_id\":\"\\u0061nnabel\", broken"), 0);
 	assert_int_equal(other("{\"user_id\":\"j\\u00f6rg\\\"\", broken"), 1);
 	assert_int_equal(other("{\"user_id\":\"\\ud83d\\ude00\", broken"), 1);
 	assert_int_equal(other("{\"user_id\":\"\\ud83d\\u"), 0);
-	assert_int_equal(other("{\"user_id\":\"team\\/"), 1); /* cut after the escape */
+	assert_int_equal(other("{\"user_id\":\"\\u0061nna\\n"), 1); /* cut after the escape */
 	assert_int_equal(other("\\"), 0);
 	assert_int_equal(other("\\u"), 0);
 	assert_int_equal(other("\\u006"), 0);

@@ -96,6 +96,16 @@ bool hs_http_accepts_line(struct hs_slice line)
 	return false;
 }
 
+const char *hs_http_why(int code, const char *said)
+{
+	switch (code) {
+	case CURLE_WRITE_ERROR:          /* nothing else writes: of hs_http_accepts_line */
+	case CURLE_UNSUPPORTED_PROTOCOL: /* of the answer: that of the URL was checked */
+	case CURLE_WEIRD_SERVER_REPLY: return "the answer is no HTTP";
+	default: return said[0] != '\0' ? said : curl_easy_strerror((CURLcode)code);
+	}
+}
+
 static size_t on_header(char *p, size_t size, size_t n, void *context)
 {
 	struct hs_http_answer *answer = context;
@@ -221,7 +231,8 @@ static enum hs_http_result result_of(CURLcode code, bool own_list)
 	case CURLE_PARTIAL_FILE:
 	case CURLE_HTTP2:
 	case CURLE_HTTP2_STREAM:
-	case CURLE_UNSUPPORTED_PROTOCOL: /* not HTTP: make_url has checked the scheme */
+	case CURLE_UNSUPPORTED_PROTOCOL: /* as in hs_http_why */
+	case CURLE_WRITE_ERROR:
 	case CURLE_WEIRD_SERVER_REPLY: return HS_HTTP_CUT;
 	default: return HS_HTTP_UNREACHABLE;
 	}
@@ -383,7 +394,7 @@ static bool was_in_handshake(struct hs_http *h, const char *url)
 
 static enum hs_http_result explain(struct hs_http *h, const char *url, CURLcode code)
 {
-	const char *why = h->why[0] != '\0' ? h->why : curl_easy_strerror(code);
+	const char *why = hs_http_why(code, h->why);
 	enum hs_http_result r = result_of(code, h->target->cacert != NULL);
 	long verified = X509_V_OK;
 	curl_off_t connected = 0;
@@ -427,10 +438,6 @@ enum hs_http_result hs_http_send(struct hs_http *h, const struct hs_http_request
 	if (set_up(h, request, url, headers, answer))
 		code = curl_easy_perform(h->curl);
 	curl_slist_free_all(headers);
-	if (code == CURLE_WRITE_ERROR) { /* of on_header */
-		h->why[0] = '\0';
-		code = CURLE_WEIRD_SERVER_REPLY;
-	}
 	if (code != CURLE_OK)
 		return explain(h, url, code);
 	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);

@@ -1,5 +1,6 @@
 #include "base/array.h"
 #include "base/json_writer.h"
+#include "base/timestamp.h"
 #include "tools/ship/engine_nats.h"
 
 #include <inttypes.h>
@@ -33,6 +34,17 @@ static void read_config(const struct hs_json *json, uint32_t config, struct hs_e
 	stream->sealed = hs_member_is_true(json, config, "sealed");
 }
 
+/* Only where one clock makes all stamps: a server that is alone names no cluster, but perhaps itself as the leader. */
+static bool is_older(const struct hs_json *json, uint32_t state, const struct hs_engine_stream *stream)
+{
+	uint32_t cluster = hs_member(json, 0, "cluster");
+	int64_t created_ms, first_ms;
+
+	return stream->messages > 0 && (cluster == 0 || hs_member(json, cluster, "name") == 0) &&
+	       hs_timestamp_parse(hs_slice_str(stream->created), &created_ms) &&
+	       hs_timestamp_parse(hs_member_raw(json, state, "first_ts"), &first_ms) && first_ms < created_ms;
+}
+
 static int read_info(const struct hs_json *json, struct hs_engine_stream *stream, struct hs_engine_failure *failure)
 {
 	uint32_t config = hs_member(json, 0, "config"), state = hs_member(json, 0, "state");
@@ -47,6 +59,7 @@ static int read_info(const struct hs_json *json, struct hs_engine_stream *stream
 	stream->bytes = hs_member_uint(json, state, "bytes", 0);
 	stream->first = hs_member_uint(json, state, "first_seq", 0);
 	stream->last = hs_member_uint(json, state, "last_seq", 0);
+	stream->is_older = is_older(json, state, stream);
 	if (cluster != 0)
 		hs_member_text(json, cluster, "leader", stream->leader, sizeof stream->leader);
 	return 0;

@@ -42,6 +42,14 @@
  * Two cases remain in which ship loses records, both with a loss that the connection does not show. In the first, at
  * least as many messages were stored afterwards as were lost, by others, or by a ship that was killed before an answer
  * showed the loss. In the second, there are several such losses, with kills between them.
+ *
+ * Another mark in the cursor's file does not close them. It already has the stream's stamp, the highest sequences that
+ * were seen, and where the stream went back. Sequences are given out again, so only the identity of a message shows
+ * that it is still the one which was acknowledged, and it shows that for messages up to its own: a loss behind the last
+ * one in the file, of records that were answered after the file was saved, stays hidden; and when others fill the
+ * stream while ship runs, the next saved mark is a message from after the loss. Each message would have to be looked
+ * at again after the next one is stored, or the stream to refuse what does not follow the receiver's last message, whose
+ * sequence is not known before its answer: one message in flight. ship --verify finds what is lacking.
  */
 #ifndef HS_SINK_SHIP_H
 #define HS_SINK_SHIP_H

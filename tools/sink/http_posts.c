@@ -209,12 +209,8 @@ bool hs_http_posts_ended(struct hs_http_posts *p, unsigned number, struct hs_htt
 	if (!slot->ended)
 		return false;
 	slot->ended = false;
-	if (slot->code == CURLE_WRITE_ERROR) { /* of on_header */
-		slot->why[0] = '\0';
-		slot->code = CURLE_WEIRD_SERVER_REPLY;
-	}
 	if (slot->code != CURLE_OK) {
-		posted->why = slot->why[0] != '\0' ? slot->why : curl_easy_strerror(slot->code);
+		posted->why = hs_http_why((int)slot->code, slot->why);
 		return true;
 	}
 	curl_easy_getinfo(slot->curl, CURLINFO_RESPONSE_CODE, &status);

@@ -43,24 +43,33 @@ static enum hs_result put_history(struct adopt *a, bool settled)
 	return r;
 }
 
-/* Finds out whether this is a backup, whether it is whole, and whether to trust it. */
-static void look_at_backup(struct adopt *a)
+/*
+ * Finds out whether this is a backup, whether it is whole, and whether to trust it. A mark that cannot be
+ * read is an error, unless the losses are accepted.
+ */
+static enum hs_result look_at_backup(struct adopt *a)
 {
 	struct hs_history of;
 	enum hs_result r = hs_history_read(a->dir->private_dir, HS_HISTORY_BACKUP, &of);
 
+	if (r == HS_E_IO && errno != ENOENT && !a->how->accept_loss)
+		return HS_E_IO;
 	a->done->backup = r == HS_OK || r == HS_E_CURSOR || errno != ENOENT;
 	a->done->unfinished = a->done->backup && (r != HS_OK || !of.settled);
 	a->trusted = r == HS_OK && of.settled && a->dir->history.settled && strcmp(of.id, a->dir->history.id) == 0 &&
 	             of.epoch == a->dir->history.epoch;
+	return HS_OK;
 }
 
 static enum hs_result begin_epoch(struct adopt *a)
 {
 	struct hs_history *h = &a->dir->history;
+	enum hs_result r;
 
 	a->done->before = *h;
-	look_at_backup(a);
+	r = look_at_backup(a);
+	if (r != HS_OK)
+		return r;
 	if (a->done->unfinished && !a->how->accept_loss) {
 		a->done->now = *h;
 		return HS_OK;

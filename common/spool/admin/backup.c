@@ -162,7 +162,9 @@ static enum hs_result copy_folder(struct backup *b, const char *name)
 	struct names names;
 	enum hs_result r;
 
-	if (hs_io_make_dir(b->private_dir, name, 0700) < 0 && errno != EEXIST)
+	if (from < 0 && errno != ENOENT)
+		r = HS_E_IO;
+	else if (hs_io_make_dir(b->private_dir, name, 0700) < 0 && errno != EEXIST)
 		r = hs_io_result(errno);
 	else
 		r = hs_io_sync_dir(b->private_dir) < 0 ? HS_E_IO : HS_OK;
@@ -364,11 +366,17 @@ static enum hs_result place_failed(const struct backup *b, const char *why)
 	return HS_E_SPOOL_DIR;
 }
 
-static bool any_name(void *context, const char *name)
+static bool any_other_name(void *context, const char *name)
 {
-	(void)name;
-	*(bool *)context = true;
-	return false;
+	*(bool *)context |= strcmp(name, ".hookspool") != 0;
+	return true;
+}
+
+/* A backup that is killed leaves the temporary file of its mark. */
+static bool any_private_name(void *context, const char *name)
+{
+	*(bool *)context |= strncmp(name, HS_HISTORY_TEMPORARY, strlen(HS_HISTORY_TEMPORARY)) != 0;
+	return true;
 }
 
 static enum hs_result is_inside(const struct backup *b, bool *inside)
@@ -382,21 +390,34 @@ static enum hs_result is_inside(const struct backup *b, bool *inside)
 	return HS_OK;
 }
 
-static enum hs_result open_folder(struct backup *b)
+/* Refuses the .hookspool of another spool, or of no backup; a backup that failed at once has left it empty. */
+static enum hs_result look_at_mark(struct backup *b, bool used)
 {
 	struct hs_history whose;
+	enum hs_result r = hs_history_read(b->private_dir, HS_HISTORY_BACKUP, &whose);
+
+	if (r == HS_E_IO && errno != ENOENT)
+		return HS_E_IO;
+	if (r == HS_E_IO && hs_io_list(b->private_dir, any_private_name, &used) < 0)
+		return HS_E_IO;
+	b->done->refused = r == HS_OK ? strcmp(whose.id, b->spool_dir->history.id) != 0 : used || r != HS_E_IO;
+	return HS_OK;
+}
+
+static enum hs_result open_folder(struct backup *b)
+{
 	bool used = false;
 	enum hs_result r = is_inside(b, &b->done->inside);
 
 	if (r != HS_OK || b->done->inside)
 		return r;
-	if (hs_io_list(b->dir, any_name, &used) < 0)
+	if (hs_io_list(b->dir, any_other_name, &used) < 0)
 		return HS_E_IO;
 	b->private_dir = hs_io_open_dir(b->dir, ".hookspool");
-	b->done->refused =
-	    used && (b->private_dir < 0 || hs_history_read(b->private_dir, HS_HISTORY_BACKUP, &whose) != HS_OK ||
-	             strcmp(whose.id, b->spool_dir->history.id) != 0);
-	if (b->done->refused || b->private_dir >= 0)
+	if (b->private_dir >= 0)
+		return look_at_mark(b, used);
+	b->done->refused = used || errno == ENOTDIR || errno == ELOOP;
+	if (b->done->refused)
 		return HS_OK;
 	if (hs_io_make_dir(b->dir, ".hookspool", 0700) < 0 || hs_io_sync_dir(b->dir) < 0)
 		return hs_io_result(errno);

@@ -465,9 +465,12 @@ enum hs_result hs_retention_run(const struct hs_spool_dir *dir, bool (*stop)(voi
 	memset(done, 0, sizeof *done);
 	if (lock < 0)
 		return hs_io_result(errno);
-	done->busy = hs_io_lock(lock, LOCK_EX | LOCK_NB) < 0;
-	if (!done->busy)
+	if (hs_io_lock(lock, LOCK_EX | LOCK_NB) == 0)
 		r = maintain_all(&w);
+	else if (errno == EWOULDBLOCK)
+		done->busy = true;
+	else
+		r = HS_E_IO;
 	hs_rewrite_log_close(w.rewrites);
 	hs_io_close(lock);
 	if (r != HS_OK)

@@ -169,14 +169,18 @@ static bool add_inflater(struct hs_line_reader *reader)
 	return false;
 }
 
-/* Reads up to the line that begins at the offset, or to the end. The next read reports damage. */
-static void skip_to(struct hs_line_reader *reader, uint64_t at)
+/*
+ * Reads up to the line that begins at the offset, or to the end. False: reading failed (errno). The next read
+ * reports damage.
+ */
+static bool skip_to(struct hs_line_reader *reader, uint64_t at)
 {
 	struct hs_slice line;
 	int more = 1;
 
 	while (reader->at < at && (more == 1 || more == 3))
 		more = hs_line_reader_next(reader, &line);
+	return more >= 0 || errno == EILSEQ;
 }
 
 /*
@@ -218,8 +222,7 @@ bool hs_line_reader_start_gzip(struct hs_line_reader *reader, int fd, uint64_t a
 	if (!add_inflater(reader))
 		return false;
 	skip_members(reader, at);
-	skip_to(reader, at);
-	return true;
+	return skip_to(reader, at);
 }
 
 /* Reads the first bytes of the file, which tell its kind, into the inflater's buffer. */
@@ -256,7 +259,8 @@ bool hs_line_reader_start_outside(struct hs_line_reader *reader, int fd, bool st
 			reader->loaded = i->at;
 			drop_inflater(reader);
 		}
-		skip_to(reader, at);
+		if (!skip_to(reader, at))
+			return false;
 		if (reader->at > at)
 			hs_line_reader_back(reader, (size_t)(reader->at - at));
 	} else {
@@ -297,19 +301,20 @@ void hs_line_reader_free(struct hs_line_reader *reader)
 enum hs_result hs_line_reader_start_file(struct hs_line_reader *reader, int fd, bool gzip, uint64_t at, uint64_t end)
 {
 	if (gzip)
-		return hs_line_reader_start_gzip(reader, fd, at) ? HS_OK : HS_E_MEMORY;
+		return hs_line_reader_start_gzip(reader, fd, at) ? HS_OK : hs_io_result(errno);
 	hs_line_reader_start(reader, fd, at, end);
 	return HS_OK;
 }
 
 int hs_line_reader_open(struct hs_line_reader *reader, int dir, const char *name, bool gzip)
 {
-	int fd = hs_io_open_plain(dir, name);
+	int fd = hs_io_open_plain(dir, name), saved;
 
 	if (fd < 0 || hs_line_reader_start_file(reader, fd, gzip, 0, UINT64_MAX) == HS_OK)
 		return fd;
+	saved = errno;
 	hs_io_close(fd);
-	errno = ENOMEM;
+	errno = saved;
 	return -1;
 }
 

@@ -40,7 +40,7 @@ void hs_line_reader_start(struct hs_line_reader *reader, int fd, uint64_t at, ui
 
 /*
  * Begins to read a gzip file (RFC 1952), from `at` to its end; offsets count the text inside.
- * hs_line_reader_next reports damage, as EILSEQ. False: memory is out.
+ * hs_line_reader_next reports damage, as EILSEQ. False: memory is out, or reading failed (errno).
  */
 bool hs_line_reader_start_gzip(struct hs_line_reader *reader, int fd, uint64_t at);
 void hs_line_reader_free(struct hs_line_reader *reader);
@@ -51,12 +51,12 @@ void hs_line_reader_free(struct hs_line_reader *reader);
  */
 bool hs_line_reader_gzip_size(struct hs_line_reader *reader, int fd, uint64_t *bytes);
 
-/* Begins to read a plain or gzip file; `end` counts for a plain one only. HS_OK or HS_E_MEMORY. */
+/* Begins to read a plain or gzip file; `end` counts for a plain one only. HS_OK, or hs_io_result. */
 enum hs_result hs_line_reader_start_file(struct hs_line_reader *reader, int fd, bool gzip, uint64_t at, uint64_t end);
 
 /*
  * Opens a plain or gzip file and starts at its first line. Returns the descriptor, which the caller
- * closes; -1 with errno as hs_io_open_plain, or ENOMEM.
+ * closes; -1 with errno as hs_io_open_plain, or of the first read.
  */
 int hs_line_reader_open(struct hs_line_reader *reader, int dir, const char *name, bool gzip);
 

@@ -208,11 +208,14 @@ enum hs_result hs_reader_open_sealed(struct hs_reader *reader, const struct hs_s
 	}
 	reader->kind = SEALED;
 	*there = true;
-	if (hs_io_fstat(reader->fd, &st) < 0)
-		return HS_E_IO;
-	return hs_line_reader_start_file(&reader->lines, reader->fd, sealed->gzip, reader->at.offset,
-	                                 (uint64_t)st.st_size > reader->at.offset ? (uint64_t)st.st_size
-	                                                                          : reader->at.offset);
+	result = hs_io_fstat(reader->fd, &st) < 0
+	             ? HS_E_IO
+	             : hs_line_reader_start_file(&reader->lines, reader->fd, sealed->gzip, reader->at.offset,
+	                                         (uint64_t)st.st_size > reader->at.offset ? (uint64_t)st.st_size
+	                                                                                  : reader->at.offset);
+	if (result != HS_OK)
+		hs_reader_let_go(reader); /* the next call opens it again */
+	return result;
 }
 
 /* --- finding the segment of a position ------------------------------------ */

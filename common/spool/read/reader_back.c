@@ -3,6 +3,8 @@
 #include "spool/read/reader.h"
 #include "spool/read/reader_private.h"
 
+#include <errno.h>
+
 enum { ATTEMPTS = 16 }; /* at a segment that is being compressed, rewritten or sealed */
 
 /* Opens the segment of the position. *there is false if it is gone, and so are all before it. */
@@ -40,7 +42,7 @@ static enum hs_result open_before(struct hs_reader *reader, uint64_t number, boo
 	} else if (*there && reader->lines.inflater == NULL)
 		reader->at.offset = reader->lines.end;
 	else if (*there && !hs_line_reader_start_gzip(&reader->lines, reader->fd, UINT64_MAX))
-		result = HS_E_MEMORY;
+		result = hs_io_result(errno);
 	else if (*there)
 		reader->at.offset = reader->lines.at;
 	return result;

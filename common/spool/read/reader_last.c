@@ -77,7 +77,7 @@ static enum hs_result look_back(struct hs_reader *reader, struct last *last, siz
 	if (reader->lines.inflater == NULL || hs_line_reader_gzip_size(&reader->lines, reader->fd, &end))
 		return collect_windows(reader, last, want, end);
 	if (!hs_line_reader_start_gzip(&reader->lines, reader->fd, 0))
-		return HS_E_MEMORY;
+		return hs_io_result(errno);
 	result = collect(reader, last, UINT64_MAX);
 	if (result == HS_OK)
 		settle(reader, last, want);

@@ -45,7 +45,7 @@ static enum hs_result hash_gzip(struct hs_reader *reader, uint64_t offset, uint6
 	int got = 1;
 
 	if (!hs_line_reader_start_gzip(&reader->lines, reader->fd, 0))
-		return HS_E_MEMORY;
+		return hs_io_result(errno);
 	while (reader->lines.at < offset && (got = hs_line_reader_next(&reader->lines, &line)) == 1)
 		if (reader->lines.at >= offset || offset == UINT64_MAX)
 			if (!hs_history_hash(reader->digest, line, &found))

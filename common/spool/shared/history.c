@@ -82,7 +82,7 @@ static enum hs_result write_new(struct hs_file_replace *f, char temporary[static
 	size_t n = print(text, h);
 	enum hs_result result;
 
-	snprintf(temporary, NAME_MAX_BYTES, "spool-%016" PRIx64, hs_io_random());
+	snprintf(temporary, NAME_MAX_BYTES, HS_HISTORY_TEMPORARY "%016" PRIx64, hs_io_random());
 	f->temporary = temporary;
 	result = hs_file_replace_begin(f);
 	return result == HS_OK && hs_io_write_at(f->fd, text, n, 0) < 0 ? hs_io_result(errno) : result;

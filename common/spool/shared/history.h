@@ -23,7 +23,8 @@
 
 enum { HS_HISTORY_ID = 32 }; /* hex digits */
 #define HS_HISTORY_FILE "spool"
-#define HS_HISTORY_BACKUP "backup" /* a backup's, see backup.h; settled: the backup is whole */
+#define HS_HISTORY_BACKUP "backup"    /* a backup's, see backup.h; settled: the backup is whole */
+#define HS_HISTORY_TEMPORARY "spool-" /* how the names of both begin before they are whole */
 
 struct hs_history {
 	char id[HS_HISTORY_ID + 1];

@@ -129,6 +129,14 @@ const char *hs_credential_name(enum hs_credential kind)
 	return name[kind];
 }
 
+/* A damaged file may say any number of seconds; it counts as the last one that a timestamp has. */
+static int64_t ms_of(uint64_t seconds)
+{
+	static const uint64_t last = 253402300799;
+
+	return (int64_t)(seconds < last ? seconds : last) * 1000;
+}
+
 bool hs_metrics_use(const struct hs_metrics_figures *f, size_t i, struct hs_metrics_use *use)
 {
 	const struct credential *c;
@@ -139,13 +147,14 @@ bool hs_metrics_use(const struct hs_metrics_figures *f, size_t i, struct hs_metr
 	c = &f->block.credential[i];
 	used = atomic_load(&c->used);
 	use->kind = (enum hs_credential)(used & ((1U << KIND_BITS) - 1));
-	use->last_ms = (int64_t)(used >> KIND_BITS) * 1000;
-	use->first_ms = (int64_t)atomic_load(&c->first) * 1000;
-	use->pause_ms = (int64_t)atomic_load(&c->pause) * 1000;
+	use->last_ms = ms_of(used >> KIND_BITS);
+	use->first_ms = ms_of(atomic_load(&c->first));
+	use->pause_ms = ms_of(atomic_load(&c->pause));
 	use->events = atomic_load(&c->events);
 	copy_words(use->name, c->name, HS_CREDENTIAL_NAME);
 	use->name[HS_CREDENTIAL_NAME] = '\0';
-	return used != 0 && hs_metrics_credential_id(use->kind, hs_slice_str(use->name)) == atomic_load(&c->id);
+	return used != 0 && use->kind < HS_CREDENTIALS &&
+	       hs_metrics_credential_id(use->kind, hs_slice_str(use->name)) == atomic_load(&c->id);
 }
 
 bool hs_metrics_is_quiet(const struct hs_metrics_use *use, int64_t now_ms)

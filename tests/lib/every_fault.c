@@ -1,0 +1,48 @@
+#include "tests/lib/every_fault.h"
+#include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
+
+#include <stdio.h>
+
+enum { EACH = 24 };
+
+static char plan[64];
+
+void fail_each_tell(void)
+{
+	if (plan[0] != '\0')
+		printf("# %s\n", plan);
+	plan[0] = '\0';
+}
+
+static void fail_once(const struct job *job, enum wrap_call call, unsigned nth)
+{
+	enum hs_result result;
+
+	snprintf(plan, sizeof plan, "call %d, number %u", (int)call, nth);
+	job->prepare();
+	wrap_reset();
+	wrap_fail(call, nth, 1, wrap_error(call));
+	result = job->run();
+	wrap_reset();
+	if (result == HS_OK)
+		job->is_done();
+	assert_result(job->run(), HS_OK);
+	job->is_done();
+}
+
+void fail_each(const struct job *job)
+{
+	unsigned calls[WRAP_CALLS], each = job->each > 0 ? job->each : EACH;
+
+	job->prepare();
+	wrap_reset();
+	assert_result(job->run(), HS_OK);
+	for (int call = 0; call < WRAP_CALLS; call++)
+		calls[call] = wrap_count((enum wrap_call)call);
+	job->is_done();
+	for (int call = 0; call < WRAP_CALLS; call++)
+		for (unsigned nth = 1; nth <= calls[call]; nth += nth < each ? 1 : 1 + calls[call] / each)
+			fail_once(job, (enum wrap_call)call, nth);
+	plan[0] = '\0';
+}

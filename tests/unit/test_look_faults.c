@@ -1,0 +1,196 @@
+/*
+ * look_faults: readers (the last lines, windows backwards, saved positions) and the inventory of ids return nothing
+ * wrong, whichever of their calls fails, and all of it when the fault is gone.
+ */
+#include "spool/admin/inventory.h"
+#include "spool/read/reader.h"
+#include "tests/lib/every_fault.h"
+#include "tests/lib/temp_spool.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A compressed segment, a plain one and the open one. */
+static void three_segments(void)
+{
+	make("rotate_min_gap = 0\n");
+	seal("a b");
+	maintain();
+	seal("c");
+	put("d e");
+	save_cursor("mine", position_after(2));
+	s.got[0] = '\0';
+}
+
+FIXTURE(tell_and_finish)
+{
+	fail_each_tell();
+	return finish(state);
+}
+
+static void add_word(struct hs_slice line)
+{
+	struct hs_slice word = word_of(line);
+	size_t n = strlen(s.got);
+
+	snprintf(s.got + n, sizeof s.got - n, "%.*s ", (int)word.n, word.p);
+}
+
+/* Reads to the end; HS_READ_FAILED ends it. */
+static enum hs_result read_on(struct hs_reader *reader)
+{
+	struct hs_slice line;
+	enum hs_read read;
+
+	s.got[0] = '\0';
+	while ((read = hs_reader_next(reader, &line)) == HS_READ_LINE)
+		add_word(line);
+	if (read == HS_READ_FAILED)
+		assert_int_not_equal(hs_reader_result(reader), HS_OK);
+	else
+		assert_int_equal(read, HS_READ_END);
+	return read == HS_READ_FAILED ? hs_reader_result(reader) : HS_OK;
+}
+
+/* --- the last lines ----------------------------------------------------------- */
+
+static bool is_no_c(void *context, struct hs_slice line)
+{
+	(void)context;
+	return !hs_slice_eq(word_of(line), HS_SLICE("c"));
+}
+
+static enum hs_result run_last(void)
+{
+	struct hs_reader *reader;
+	enum hs_result result = hs_reader_open(s.d.settings, &reader);
+
+	if (result != HS_OK)
+		return result;
+	result = hs_reader_last(reader, 3, is_no_c, NULL);
+	if (result == HS_OK)
+		result = read_on(reader);
+	hs_reader_close(reader);
+	return result;
+}
+
+static void is_last(void)
+{
+	assert_string_equal(s.got, "b c d e ");
+}
+
+TEST(the_last_lines)
+{
+	fail_each(&(struct job){ three_segments, run_last, is_last, 0 });
+}
+
+/* --- windows, backwards -------------------------------------------------------- */
+
+static enum hs_result walk_back(struct hs_reader *reader)
+{
+	struct hs_position stop, start;
+	enum hs_result result = hs_reader_end(reader, &stop);
+	struct hs_slice line;
+
+	s.got[0] = '\0';
+	while (result == HS_OK) {
+		result = hs_reader_back(reader, &stop, 1, &start); /* a window of a line */
+		if (result != HS_OK || (start.number == stop.number && start.offset == stop.offset))
+			break;
+		if (hs_reader_next(reader, &line) != HS_READ_LINE)
+			return hs_reader_result(reader);
+		add_word(line);
+		stop = start;
+	}
+	return result;
+}
+
+static enum hs_result run_back(void)
+{
+	struct hs_reader *reader;
+	enum hs_result result = hs_reader_open(s.d.settings, &reader);
+
+	if (result != HS_OK)
+		return result;
+	result = walk_back(reader);
+	hs_reader_close(reader);
+	return result;
+}
+
+static void is_backwards(void)
+{
+	assert_string_equal(s.got, "e d c b a ");
+}
+
+TEST(backwards)
+{
+	fail_each(&(struct job){ three_segments, run_back, is_backwards, 0 });
+}
+
+/* --- a position that was saved --------------------------------------------------- */
+
+static enum hs_fit fits, differs;
+static struct hs_position second, other;
+
+static void prepare_fit(void)
+{
+	three_segments();
+	second = other = position_after(2);
+	other.before++;
+}
+
+static enum hs_result run_fit(void)
+{
+	struct hs_reader *reader;
+	enum hs_result result = hs_reader_open(s.d.settings, &reader);
+
+	if (result != HS_OK)
+		return result;
+	result = hs_reader_fit(reader, second, &fits);
+	if (result == HS_OK)
+		result = hs_reader_fit(reader, other, &differs);
+	if (result == HS_OK) {
+		hs_reader_start(reader, second);
+		result = read_on(reader);
+	}
+	hs_reader_close(reader);
+	return result;
+}
+
+static void is_fit(void)
+{
+	assert_int_equal(fits, HS_FIT);
+	assert_int_equal(differs, HS_FIT_NOT);
+	assert_string_equal(s.got, "c d e ");
+}
+
+TEST(a_saved_position)
+{
+	fail_each(&(struct job){ prepare_fit, run_fit, is_fit, 0 });
+}
+
+/* --- the ids ------------------------------------------------------------------------ */
+
+static size_t ids;
+
+static enum hs_result run_inventory(void)
+{
+	struct hs_inventory inventory = { 0 };
+	enum hs_result result = hs_inventory_take(&inventory, s.d.settings);
+
+	ids = inventory.count;
+	hs_inventory_free(&inventory);
+	return result;
+}
+
+static void is_counted(void)
+{
+	assert_int_equal(ids, 5);
+}
+
+TEST(the_inventory)
+{
+	fail_each(&(struct job){ three_segments, run_inventory, is_counted, 0 });
+}
+
+TESTS("look_faults", NULL, tell_and_finish)
