@@ -53,6 +53,8 @@ while IFS=$'\t' read -r name arguments <&3; do
 done 3<"$T/steps"
 is 'the user has no rights' "$IMAGE_USER" "$(inside id -u www-data):$(inside id -g www-data)"
 check 'no compiler and no make is in the image' inside sh -c '! command -v cc && ! command -v make'
+is 'each program has its libraries' "$(inside find /usr/bin/hookspool /usr/lib/hookspool -type f -exec ldd {} + | grep 'not found')" ''
+check 'hookspool ship starts' inside hookspool ship --help
 is 'no secret is in the image, and no key' "$(grep -E '^ *secret|^[^;#[]*key' "$R/etc/hookspool/hookspool.conf")" ''
 
 SECRET='the secret of the container'
