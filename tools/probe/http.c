@@ -394,7 +394,7 @@ static bool was_in_handshake(struct hs_http *h, const char *url)
 
 static enum hs_http_result explain(struct hs_http *h, const char *url, CURLcode code)
 {
-	const char *why = hs_http_why(code, h->why);
+	const char *why = hs_http_why((int)code, h->why);
 	enum hs_http_result r = result_of(code, h->target->cacert != NULL);
 	long verified = X509_V_OK;
 	curl_off_t connected = 0;
