@@ -52,7 +52,7 @@ under_load() {
 	is "$prefix: in the same process" "$(workers)" "$worker"
 	is "$prefix: no 200 is lost" "$(comm -23 <(acknowledged "$prefix") <(ids))" ''
 	is "$prefix: none is there twice" "$(ids | grep "^$prefix-" | uniq -d)" ''
-	check "$prefix: tail -f continues" wait_for 5 eval \
+	check "$prefix: tail -f continues" wait_for 30 eval \
 		'[ -z "$(comm -23 <(acknowledged '"$prefix"') <(ids_of <"$T/'"$prefix"'.tail" | sort))" ]'
 	is "$prefix: and shows nothing twice" "$(ids_of <"$T/$prefix.tail" | sort | uniq -d)" ''
 	kill "$follower"
@@ -89,10 +89,10 @@ is 'the loss of the index does not touch the state' "$(told 'run/state was cut')
 TAIL=$!
 wait_for 10 watches "$TAIL"
 cut_state 0
-check 'an idle server creates it again' wait_for 5 eval '[ "$(stat -c %s "$RUN/state")" -gt 4096 ]'
+check 'an idle server creates it again' wait_for 30 eval '[ "$(stat -c %s "$RUN/state")" -gt 4096 ]'
 is 'plain CGI works beside it' "$(event idle-1 | cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json \
 	CONTENT_LENGTH="$(event idle-1 | wc -c)" | head -n 1 | tr -d '\r')" 'Status: 200 OK'
-check 'and tail -f shows the event' wait_for 5 has 1 "$T/idle"
+check 'and tail -f shows the event' wait_for 30 has 1 "$T/idle"
 kill $TAIL
 
 # The suppression list is emptied in place: the entries that the server has read still apply.

@@ -8,7 +8,7 @@ refused_in() {
 	printf '{}' >"$T/body"
 	is "$MOUNT: refused" "$(curl -s -o /dev/null -w '%{http_code}' --max-time 10 -H 'Content-Type: application/json' \
 		--data-binary @"$T/body" "$URL")" 401
-	check "$MOUNT: and the refusal is in ${1##*/}" wait_for 5 grep -q 'hookspool\[[0-9]*\]: info: 401 .*X-Signature required; set the shared secret' "$1"
+	check "$MOUNT: and the refusal is in ${1##*/}" wait_for 30 grep -q 'hookspool\[[0-9]*\]: info: 401 .*X-Signature required; set the shared secret' "$1"
 }
 
 # with_time FILE: the line begins with the time.

@@ -31,7 +31,7 @@ check "idle: under $LIMIT_KB KB" small VmRSS
 
 signed "$T/large"
 took 1 0 'a body of 30 MB'
-check 'its buffers are returned' wait_for 5 small VmRSS
+check 'its buffers are returned' wait_for 30 small VmRSS
 show 'after 30 MB'
 
 # Bodies whose buffers each thread keeps for the next one, as long as there is a next one.
@@ -45,7 +45,7 @@ done | sed '$d' | curl --no-progress-meter --parallel --parallel-max 32 -K - >"$
 is '400 batches of 1500' "$(sort "$T/answers" | uniq -c | tr -s ' ')" ' 400 200'
 show 'while they are kept'
 idle() { [ "$(kb RssAnon)" -lt $((LIMIT_KB / 2 + 512)) ]; }
-check 'threads with nothing to do return those, too' wait_for 5 idle
+check 'threads with nothing to do return those, too' wait_for 30 idle
 show 'when nothing comes'
 
 # Many threads have their turn: 16 large ones, four at a time.
@@ -57,13 +57,13 @@ for _ in $(seq 16); do
 		"$T/many"
 done | sed '$d' | curl --no-progress-meter --parallel --parallel-max 4 -K - >"$T/answers"
 is '16 batches of 40000' "$(sort "$T/answers" | uniq -c | tr -s ' ')" ' 16 200'
-check 'their buffers are returned' wait_for 5 small RssAnon
+check 'their buffers are returned' wait_for 30 small RssAnon
 show 'after 16 batches'
 
 head -c 30000000 /dev/zero >"$T/zeros"
 post "$T/zeros" -H 'X-Signature: 0123456789abcdef0123456789abcdef01234567'
 refused 401 'does not match' '30 MB from an unknown sender'
-check 'their buffers are returned as well' wait_for 5 small RssAnon
+check 'their buffers are returned as well' wait_for 30 small RssAnon
 show 'at the end'
 is 'all by the process that began' "$(workers)" "$worker"
 server_stop

@@ -147,7 +147,7 @@ is 'and all others are shown' "$(reader cat | sha256sum)" "$(hs cat | sha256sum)
 # And back, by a reload of the server: within a second or two, with nothing sent.
 mode_is 0600
 kill -HUP $(workers)
-check '0600: all files follow' wait_for 5 all_follow
+check '0600: all files follow' wait_for 30 all_follow
 is '0600: the folders, too' "$(find "$S/spool" -type d -perm /077 -printf '%P ')" ''
 reader cat >"$T/out" 2>"$T/err"
 is '0600: a reader gets nothing' "$? $(wc -c <"$T/out")" '74 0'

@@ -15,18 +15,18 @@ check 'the secret of the start' try_secret "$SECRET" 200
 settings_write 'secret = a new one'
 check 'a new secret is not taken before SIGHUP' try_secret 'a new one' 401
 reload
-check 'after SIGHUP the new secret is taken' wait_for 5 try_secret 'a new one' 200
+check 'after SIGHUP the new secret is taken' wait_for 30 try_secret 'a new one' 200
 check 'and the old one, which is still in the file, too' try_secret "$SECRET" 200
 settings_write 'secret = a third' 'max_bodyy = 1'
 reload
-check 'a broken file is reported with name and line' wait_for 5 \
+check 'a broken file is reported with name and line' wait_for 30 \
 	grep -q 'hookspool\.conf:4: max_bodyy' "$S/log/hookspool.log"
 check 'after a broken file the old settings apply' try_secret 'a new one' 200
 check 'and none of its settings does' try_secret 'a third' 401
 settings_write
 chmod 644 "$S/hookspool.conf"
 reload
-check 'a file that everybody can read is refused' wait_for 5 \
+check 'a file that everybody can read is refused' wait_for 30 \
 	grep -q 'chmod\|readable' "$S/log/hookspool.log"
 check 'and the old settings stay' try_secret 'a new one' 200
 settings_write 'auth = none'
@@ -42,21 +42,21 @@ sources_are() { settings_write 'auth = none' '[sources]' "$@" && reload; }
 by_key KEY-1
 is 'without sources there is no direct intake' "$STATUS" 404
 sources_are 'shop = KEY-1' 'page = KEY-3 browser origin=https://a.example'
-check 'after SIGHUP a new source may send' wait_for 5 answered_by 200 KEY-1
+check 'after SIGHUP a new source may send' wait_for 30 answered_by 200 KEY-1
 check 'its page from the listed origin alone' answered_by 400 KEY-3 -H 'Origin: https://b.example'
 sources_are 'shop = KEY-2' 'page = KEY-3 browser origin=https://b.example'
-check 'a new key is taken' wait_for 5 answered_by 200 KEY-2
+check 'a new key is taken' wait_for 30 answered_by 200 KEY-2
 check 'and a new origin' answered_by 200 KEY-3 -H 'Origin: https://b.example'
 check 'the old key is refused' answered_by 400 KEY-1
 check 'and the old origin' answered_by 400 KEY-3 -H 'Origin: https://a.example'
 sources_are 'shop = KEY-4' 'page = KEY-5 browser'
-check 'a source without an origin is reported with its line' wait_for 5 grep -q 'hookspool\.conf:6: \[sources\] page' "$S/log/hookspool.log"
+check 'a source without an origin is reported with its line' wait_for 30 grep -q 'hookspool\.conf:6: \[sources\] page' "$S/log/hookspool.log"
 check 'and the old sources apply' answered_by 200 KEY-2
 is 'the records have the label of their source' "$(grep -o '"source":"[a-z]*"' "$SPOOL" | sort | uniq -c | xargs)" \
 	'1 source:page 3 source:shop'
 settings_write 'auth = none'
 reload
-check 'without sources it ends again' wait_for 5 answered_by 404 KEY-2
+check 'without sources it ends again' wait_for 30 answered_by 404 KEY-2
 is 'one process did all of that' "$(workers)" "$worker"
 server_stop
 
@@ -65,7 +65,7 @@ server_stop
 demands() { grep -o 'info: [A-Za-z: ]*: a sender must show .*' "$S/log/program.log"; }
 SETTINGS='threads = 4' server_start listener
 own_words='a signature; a batch.s signature may cover its first event or its whole body'
-check 'the start tells what a sender must show' wait_for 5 grep -q "start: a sender must show $own_words\$" "$S/log/program.log"
+check 'the start tells what a sender must show' wait_for 30 grep -q "start: a sender must show $own_words\$" "$S/log/program.log"
 is 'in one line' "$(demands | wc -l)" 1
 n=1
 while IFS='|' read -r lines words; do
