@@ -52,6 +52,18 @@ static enum hs_result read_on(struct hs_reader *reader)
 	return read == HS_READ_FAILED ? hs_reader_result(reader) : HS_OK;
 }
 
+static enum hs_result with_reader(enum hs_result (*work)(struct hs_reader *reader))
+{
+	struct hs_reader *reader;
+	enum hs_result result = hs_reader_open(s.d.settings, &reader);
+
+	if (result != HS_OK)
+		return result;
+	result = work(reader);
+	hs_reader_close(reader);
+	return result;
+}
+
 /* --- the last lines ----------------------------------------------------------- */
 
 static bool is_no_c(void *context, struct hs_slice line)
@@ -60,18 +72,16 @@ static bool is_no_c(void *context, struct hs_slice line)
 	return !hs_slice_eq(word_of(line), HS_SLICE("c"));
 }
 
+static enum hs_result read_last(struct hs_reader *reader)
+{
+	enum hs_result result = hs_reader_last(reader, 3, is_no_c, NULL);
+
+	return result == HS_OK ? read_on(reader) : result;
+}
+
 static enum hs_result run_last(void)
 {
-	struct hs_reader *reader;
-	enum hs_result result = hs_reader_open(s.d.settings, &reader);
-
-	if (result != HS_OK)
-		return result;
-	result = hs_reader_last(reader, 3, is_no_c, NULL);
-	if (result == HS_OK)
-		result = read_on(reader);
-	hs_reader_close(reader);
-	return result;
+	return with_reader(read_last);
 }
 
 static void is_last(void)
@@ -107,14 +117,7 @@ static enum hs_result walk_back(struct hs_reader *reader)
 
 static enum hs_result run_back(void)
 {
-	struct hs_reader *reader;
-	enum hs_result result = hs_reader_open(s.d.settings, &reader);
-
-	if (result != HS_OK)
-		return result;
-	result = walk_back(reader);
-	hs_reader_close(reader);
-	return result;
+	return with_reader(walk_back);
 }
 
 static void is_backwards(void)
@@ -139,22 +142,21 @@ static void prepare_fit(void)
 	other.before++;
 }
 
-static enum hs_result run_fit(void)
+static enum hs_result fit_both(struct hs_reader *reader)
 {
-	struct hs_reader *reader;
-	enum hs_result result = hs_reader_open(s.d.settings, &reader);
+	enum hs_result result = hs_reader_fit(reader, second, &fits);
 
-	if (result != HS_OK)
-		return result;
-	result = hs_reader_fit(reader, second, &fits);
 	if (result == HS_OK)
 		result = hs_reader_fit(reader, other, &differs);
-	if (result == HS_OK) {
-		hs_reader_start(reader, second);
-		result = read_on(reader);
-	}
-	hs_reader_close(reader);
-	return result;
+	if (result != HS_OK)
+		return result;
+	hs_reader_start(reader, second);
+	return read_on(reader);
+}
+
+static enum hs_result run_fit(void)
+{
+	return with_reader(fit_both);
 }
 
 static void is_fit(void)

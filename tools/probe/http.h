@@ -64,8 +64,8 @@ enum hs_http_result hs_http_send(struct hs_http *h, const struct hs_http_request
 void hs_http_answer_free(struct hs_http_answer *answer);
 
 /*
- * False: a line that begins like a status line (RFC 9112, 4), and is none. libcurl takes that for status 200, so whoever
- * receives header lines from it must ask, and end the request. Any other line is true.
+ * False: a line that begins like a status line (RFC 9112, 4), and is none. libcurl takes that for status 200, so a
+ * function that is given header lines must ask, and end the request. Any other line is true.
  */
 bool hs_http_accepts_line(struct hs_slice line);
 

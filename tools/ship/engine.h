@@ -127,8 +127,8 @@ void hs_answer_read(struct hs_slice body, int status, struct hs_answer *answer);
 
 struct hs_engine_stream {
 	char created[40]; /* the stream's stamp: another one is another stream, unless … */
-	bool is_older;    /* … it has messages from before its stamp, and no cluster. Such a server forgets the stamp
-	                     when settings are changed: after its next start it is when it had started before that */
+	bool is_older; /* … it has messages from before its stamp, and no cluster: such a server, started again after an
+	                     edit of the stream, tells a later stamp than before */
 	uint64_t first, last, messages, bytes;
 	unsigned replicas;
 	int64_t window_ms;                                            /* of duplicates */

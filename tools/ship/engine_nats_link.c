@@ -138,14 +138,14 @@ static void link_up(struct hs_engine *e, int64_t until_ms)
  * libnats takes a signature that begins with a zero byte, one in 256, for none (seen with 3.4.1), and the server refuses
  * the connection. The next one has another nonce to sign.
  */
-static natsStatus connect_signed(struct hs_engine *e, natsConnection **connection)
+static natsStatus connect_signed(struct hs_engine *e, natsConnection **connection, int64_t until_ms)
 {
 	int tries = e->options.creds != NULL || e->options.nkey != NULL ? SIGNED_TRIES : 1;
 	natsStatus status;
 
 	do
 		status = natsConnection_Connect(connection, e->nats);
-	while (status == NATS_CONNECTION_AUTH_FAILED && --tries > 0);
+	while (status == NATS_CONNECTION_AUTH_FAILED && --tries > 0 && hs_io_now_monotonic() < until_ms);
 	return status;
 }
 
@@ -160,7 +160,7 @@ int hs_nats_connect(struct hs_engine *e, struct hs_engine_failure *failure)
 	e->closed = false;
 	e->callbacks = 1;
 	pthread_mutex_unlock(&e->lock);
-	status = connect_signed(e, &connection);
+	status = connect_signed(e, &connection, until_ms);
 	if (status != NATS_OK)
 		return refused(status, failure);
 	status = subscribe(e, connection, &inbound);

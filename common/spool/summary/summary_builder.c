@@ -86,7 +86,7 @@ struct hs_summary_builder *hs_summary_builder_new(const char spool[static HS_HIS
 	memcpy(b->head.spool, spool, sizeof b->head.spool);
 	hs_json_init(&b->json, hs_io_random());
 	b->digest = hs_digest_new();
-	hs_dedup_key_maker_init(&b->maker);
+	hs_dedup_key_maker_init(&b->maker); /* hs_summary_builder_again sees what is not there */
 	hs_summary_builder_again(b, rejected, number);
 	return b;
 }
