@@ -33,18 +33,16 @@ is 'the summary names the columns whose values did not fit' "$CODE $(sed -n 's/^
 check 'and the --retype that takes them' grep -qF -e '--retype order.total=text takes them' "$T/load.err"
 
 ### While it follows ###########################################
-(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" \
-	"$S/bin/hookspool-load" --to "sqlite:$DB" --every 1) >"$T/follow.out" 2>"$T/follow.err" &
-LOADER=$!
+load_behind --to "sqlite:$DB" --every 1
 put "$(track p-1 Parcel '{"weight":1}')" >/dev/null
-check 'it tells of a new table' wait_for 10 grep -qE 'new: table parcel \([0-9]+ columns\)' "$T/follow.err"
+check 'it tells of a new table' wait_for 10 grep -qE 'new: table parcel \([0-9]+ columns\)' "$T/behind.err"
 put "$(track p-2 Parcel '{"weight":"heavy","height":2}')" >/dev/null
-check 'of a new column' wait_for 10 grep -qF 'new: parcel (1 column)' "$T/follow.err"
-check 'of the first value that does not fit' wait_for 10 grep -qF 'parcel.weight: values of the type text are in _rest' "$T/follow.err"
+check 'of a new column' wait_for 10 grep -qF 'new: parcel (1 column)' "$T/behind.err"
+check 'of the first value that does not fit' wait_for 10 grep -qF 'parcel.weight: values of the type text are in _rest' "$T/behind.err"
 put "$(track p-3 Parcel '{"weight":"light"}')" >/dev/null
 has_third() { [ "$(query "SELECT count(*) FROM parcel WHERE id = 'p-3'")" = 1 ]; }
 check 'the next one comes' wait_for 10 has_third
-is 'without another line' "$(grep -c 'parcel.weight' "$T/follow.err")" 1
+is 'without another line' "$(grep -c 'parcel.weight' "$T/behind.err")" 1
 end_process "$LOADER"
 
 ### --retype ###################################################
@@ -90,9 +88,7 @@ load --to "sqlite:$DB" --prefix '%t_'
 is '%t in --prefix is refused, with what to do instead' "$CODE $(grep -c 'a loader for each tenant' "$T/load.err")" '2 1'
 
 ### Two of one name ############################################
-(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" \
-	"$S/bin/hookspool-load" --to "sqlite:$DB" --every 1) >"$T/follow.out" 2>"$T/follow.err" &
-LOADER=$!
+load_behind --to "sqlite:$DB" --every 1
 put "$(track q-1 Parcel '{"weight":1}')" >/dev/null
 is_followed() { [ "$(query "SELECT count(*) FROM parcel WHERE id = 'q-1'")" = 1 ]; }
 check 'a loader follows' wait_for 10 is_followed

@@ -66,10 +66,11 @@ load() {
 	CODE=$?
 }
 
-# load_follow [OPTION]...: the same, following, in the background as FOLLOWER.
-load_follow() {
-	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool-load" "$@") >"$T/follow.out" 2>"$T/follow.err" &
-	FOLLOWER=$!
+# load_behind [OPTION]...: hookspool load in the background, as LOADER. T/behind.err is emptied before it starts, so that a wait
+# for its words does not find those of the loader before it.
+load_behind() {
+	{ (as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool-load" "$@") & } >"$T/behind.out" 2>"$T/behind.err"
+	LOADER=$!
 }
 
 # load_events N [SEED]: N events of every kind, of 40 people and 6 groups, as import takes them.

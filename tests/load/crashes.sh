@@ -26,11 +26,7 @@ take() { # FILE [OPTION]...: imports the events
 	[ "$CODE" = 0 ] || { cat "$T/err" >&2; exit 2; }
 	TOTAL=$((TOTAL + $(wc -l <"$1")))
 }
-behind() { # [OPTION]...: in the background, as LOADER
-	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" \
-		"$S/bin/hookspool-load" "${PINS[@]}" --to "$TO" "$@") >"$T/behind.out" 2>"$T/behind.err" &
-	LOADER=$!
-}
+behind() { load_behind "${PINS[@]}" --to "$TO" "$@"; }
 loads() { load "${PINS[@]}" --to "$TO" "$@"; }
 
 # For each KIND: fresh_KIND makes the database empty, dump_KIND prints its values, query_KIND SQL asks it.

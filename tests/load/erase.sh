@@ -112,9 +112,7 @@ a_database() {
 
 	hs erase --user u-10
 	hold
-	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" \
-		"$S/bin/hookspool-load" --once "${PINS[@]}" --to "$TO" --name w) >"$T/behind.out" 2>"$T/behind.err" &
-	LOADER=$!
+	load_behind --once "${PINS[@]}" --to "$TO" --name w
 	check "$KIND: the deletion waits for a lock" wait_for 30 grep -q 'a lock is taken' "$T/behind.err"
 	kill -9 "$LOADER"
 	wait "$LOADER" 2>/dev/null
@@ -289,7 +287,7 @@ running() {
 	[ "$KIND" != sqlite ] || TO=sqlite:$W/running.db
 	"fresh_$KIND"
 	take "$T/first.jsonl"
-	load_follow "${PINS[@]}" --to "$TO" --name w --every 20 --batch 7
+	load_behind "${PINS[@]}" --to "$TO" --name w --every 20 --batch 7
 	is_marked() { [ -e "$LOADS/w" ]; }
 	wait_for 20 is_marked
 	for ((loop = 1; loop <= LOOPS; loop++)); do
@@ -310,10 +308,10 @@ running() {
 		[ "$("left_$KIND" "$person")" = 0 ] || break
 	done
 	is "$KIND: $LOOPS times: after the request no row of the person is left" $((loop - 1)) "$LOOPS"
-	end_process "$FOLLOWER"
+	end_process "$LOADER"
 	into w
 	as_spool "$KIND: and every row of the others is there"
-	check "$KIND: the loader says what it did" grep -qE 'erased 1 ids as hookspool erase asked: [0-9]+ rows' "$T/follow.err"
+	check "$KIND: the loader says what it did" grep -qE 'erased 1 ids as hookspool erase asked: [0-9]+ rows' "$T/behind.err"
 }
 # left_KIND ID: the rows of a user; the whole dump is compared at the end.
 left_sqlite() { rows "$1"; }

@@ -257,7 +257,7 @@ sql 'DELETE FROM segment.accounts; INSERT INTO segment.accounts (id) VALUES ("no
 load --to "$TO" --rebuild accounts
 same '--rebuild accounts makes every row anew' "${pinned[@]}"
 
-load_follow --to "$TO" "${pinned[@]}" --batch 20 --every 10
+load_behind --to "$TO" "${pinned[@]}" --batch 20 --every 10
 wait_for 20 value '1 FROM hookspool_load WHERE name = "load" AND records > 100'
 mariadb_end KILL
 load_events 300 2 >"$S/run/more"
@@ -269,8 +269,8 @@ mariadb_run
 load_events 20 3 >"$S/run/last"
 hs import "$S/run/last" >/dev/null 2>&1 || not_ok 'the events are taken'
 check 'and after a restart' wait_for 20 eval '[ "$(value "records FROM hookspool_load WHERE name = '"'load'"'")" = 1820 ]'
-kill "$FOLLOWER"
-wait "$FOLLOWER"
+kill "$LOADER"
+wait "$LOADER"
 is 'SIGTERM ends it' $? 0
 same 'nothing is lost or doubled by either' "${pinned[@]}"
 

@@ -70,20 +70,20 @@ directory_make
 settings_write "$SETTINGS" 'min_free = 0' 'rotate_min_gap = 0'
 cp "$HS_BUILD/hookspool" "$HS_BUILD/hookspool-load" "$S/bin/"
 take 600 1
-load_follow "${PINS[@]}" --to "$TO" --name one --once --batch 20
+load_behind "${PINS[@]}" --to "$TO" --name one --once --batch 20
 load "${PINS[@]}" --to "$TO" --name two --batch 30
-wait "$FOLLOWER"
+wait "$LOADER"
 is 'two loaders at once' "$? $CODE" '0 0'
 as_in_sqlite 'each row is there once, with the values of SQLite'
 check 'by several sessions' [ "$(pg "SELECT count(*) FROM pg_stat_activity WHERE usename = 'loader'")" -ge 2 ]
 is 'and no session keeps a table' "$(pg "SELECT count(*) FROM pg_class WHERE relname = 'hookspool_rows'")" 0
 
-load_follow "${PINS[@]}" --to "$TO" --name one --every 10 --batch 5
+load_behind "${PINS[@]}" --to "$TO" --name one --every 10 --batch 5
 take 200 2
 wait_for 30 eval '[ "$(pg "SELECT records FROM segment.hookspool_load WHERE name = '"'one'"'")" -gt 620 ]'
 bouncer_stop KILL
 take 50 3
-check 'the loader tells that pgbouncer is away' wait_for 30 grep -q 'the database is away' "$T/follow.err"
+check 'the loader tells that pgbouncer is away' wait_for 30 grep -q 'the database is away' "$T/behind.err"
 bouncer_run
 check 'pgbouncer is there again' bouncer_answers
 check 'and the loader goes on' wait_for 60 are_loaded one
@@ -92,7 +92,7 @@ take 50 4
 postgresql_run
 check 'the server behind it is there again' pg 'SELECT 1'
 check 'and the loader goes on' wait_for 60 are_loaded one
-end_process "$FOLLOWER"
+end_process "$LOADER"
 as_in_sqlite 'nothing is lost or doubled'
 
 pg "DELETE FROM segment.users WHERE id > 'u-2'"

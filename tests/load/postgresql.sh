@@ -114,7 +114,7 @@ load --to "$PG"
 is 'and taken with that index' "$CODE $(pg 'SELECT count(*) FROM segment.unkeyed')" '0 1'
 
 ### Tables that change meanwhile #################################
-load_follow --to "$PG" --every 20
+load_behind --to "$PG" --every 20
 pg 'SET ROLE loader; ALTER TABLE segment.types DROP COLUMN n'
 put "$(track d-1 Types '{"n":7}')"
 check 'a column that is gone comes again' wait_for 20 has_rows 'types WHERE n = 7' 1
@@ -125,7 +125,7 @@ pg 'SET ROLE loader; ALTER TABLE segment.types ADD COLUMN early boolean'
 put "$(track d-3 Types '{"early":7}')"
 check 'a column that somebody else has made' wait_for 20 has_rows "types WHERE id = 'd-3' AND early IS NULL AND _rest->>'early' = '7'" 1
 pg "SET ROLE loader; DO \$\$ BEGIN FOR i IN 1..1560 LOOP ALTER TABLE segment.types ADD COLUMN zz integer; ALTER TABLE segment.types DROP COLUMN zz; END LOOP; END \$\$"
-end_process $FOLLOWER
+end_process $LOADER
 put "$(track d-4 Types "{$(for i in $(seq 40); do printf '"m%d":%d,' "$i" "$i"; done)\"m41\":41}")"
 load --to "$PG"
 is 'PostgreSQL counts dropped columns: the rest goes to _rest' "$CODE $(pg "SELECT (SELECT count(*) FROM jsonb_each(_rest)) +
@@ -153,15 +153,15 @@ is 'rows as wide as that' "$CODE $(pg "SELECT count(*) FROM segment.wide")" '0 2
 
 ### The server goes and comes ####################################
 fresh_schema
-load_follow --to "$PG" --name gone --batch 20 --every 50
+load_behind --to "$PG" --name gone --batch 20 --every 50
 check 'rows come' wait_for 20 has_rows tracks 100
 postgresql_stop QUIT
-check 'the loader says that the server is away' wait_for 20 grep -q 'the database is away' "$T/follow.err"
+check 'the loader says that the server is away' wait_for 20 grep -q 'the database is away' "$T/behind.err"
 postgresql_run
 check 'the server is there again' pg 'SELECT 1'
 total=$(spooled | wc -l)
 check 'the loader goes on' wait_for 60 loaded gone "$total"
-end_process $FOLLOWER
+end_process $LOADER
 load --to "sqlite:$T/w/w2.db" --name sqlite2 --batch 20
 sqlite_dump "$T/w/w2.db" | grep -v '^made\|^unkeyed' >"$T/expected"
 postgresql_dump | grep -v '^made\|^unkeyed' >"$T/got"
@@ -217,8 +217,8 @@ reader=$!
 reads() { pg "SELECT 'yes' FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE application_name = 'report' AND relation = 'segment.types'::regclass" | grep yes; }
 check 'somebody reads for long' wait_for 10 reads
 put "$(track a-1 Types '{"later":1}')"
-load_follow --to "$PG" --name kills --every 50
-check 'the message names the reader' wait_for 20 grep -qE 'table "types" has to wait for process [0-9]+ of the server \(user owner, application report\)' "$T/follow.err"
+load_behind --to "$PG" --name kills --every 50
+check 'the message names the reader' wait_for 20 grep -qE 'table "types" has to wait for process [0-9]+ of the server \(user owner, application report\)' "$T/behind.err"
 slowest=0
 for i in $(seq 20); do
 	start=$EPOCHREALTIME
@@ -231,18 +231,18 @@ check "other readers wait less than a second: $slowest ms" in_time "$slowest" 10
 check 'the long one is still there' alive $reader
 pg "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'report'" >"$T/count"
 check 'then the column comes' wait_for 30 has_rows "types WHERE later = 1" 1
-end_process $FOLLOWER
+end_process $LOADER
 wait $reader 2>/dev/null
 
 ### Two loaders make the same tables ##############################
 fresh_schema
 pg 'GRANT CREATE ON DATABASE hookspool TO loader'
-load_follow --to "$PG" --name one --once --batch 50
-first=$FOLLOWER
+load_behind --to "$PG" --name one --once --batch 50
+first=$LOADER
 load --to "$PG" --name two --batch 70
 wait $first
 is 'both are through' "$? $CODE" '0 0'
-sed -n '/^[^m]/p' "$T/follow.err" "$T/load.err" | grep -v ' new: \| records, ' | head -n 3
+sed -n '/^[^m]/p' "$T/behind.err" "$T/load.err" | grep -v ' new: \| records, ' | head -n 3
 is 'every row once' "$(pg 'SELECT count(*), count(DISTINCT id) FROM segment.tracks' | tr '|' '\n' | uniq | wc -l)" 1
 
 ### Names with a prefix #############################################
@@ -278,10 +278,9 @@ load --to "$far"
 is 'another machine without TLS is refused' "$CODE $(grep -c 'SSL' "$T/load.err") $(tail -n +2 "$T/listened" | xargs)" '77 1 TLS?'
 PGSSLMODE=disable load --to "$far"
 is 'whatever the environment says' "$CODE $(tail -n +2 "$T/listened" | xargs)" '77 TLS? TLS?'
-(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool-load" --to "$far?sslmode=disable") >"$T/follow.out" 2>&1 &
-FOLLOWER=$!
+load_behind --to "$far?sslmode=disable"
 check 'unless the URL names it' wait_for 10 grep -q startup "$T/listened"
-end_process $FOLLOWER
+end_process $LOADER
 end_process $listener
 load --to 'postgresql://loader@192.0.2.1/hookspool?sslmode=bogus'
 is 'an sslmode that is none' "$CODE" 77

@@ -23,14 +23,9 @@ parcels() {
 	[ "$CODE" = 0 ] || { cat "$T/err" >&2; exit 2; }
 	EVENTS=$((EVENTS + $2))
 }
-behind() { # [OPTION]...: in the background, as LOADER
-	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" \
-		"$S/bin/hookspool-load" "$@") >"$T/behind.out" 2>"$T/behind.err" &
-	LOADER=$!
-}
 says() { grep -q "$1" "$T/behind.err"; }
 loads() { load --to "$TO" --type parcel.weight=number "$@"; }
-follows() { behind --to "$TO" --type parcel.weight=number --every 10; }
+follows() { load_behind --to "$TO" --type parcel.weight=number --every 10; }
 # ROWS_OF TABLE [WHERE]: a command that counts rows. Each record has one in tracks and one in parcel.
 whole() { echo "$("$ROWS_OF" tracks) $("$ROWS_OF" parcel)"; }
 is_loaded() { [ "$("$ROWS_OF" tracks)" = "$EVENTS" ]; }
@@ -44,7 +39,7 @@ kills_of_retype() { # DUMP: the command that prints all values
 	for type in text number; do
 		KILL_WITHIN=400
 		for ((kill = 0; kill < KILLS / 2; kill++)); do
-			behind --to "$TO" --retype parcel.weight=$type
+			load_behind --to "$TO" --retype parcel.weight=$type
 			kill_midway "$LOADER"
 		done
 		load --to "$TO" --retype parcel.weight=$type
@@ -116,7 +111,7 @@ stops() {
 	follows
 	check "$KIND: the server is away at the start" wait_for 30 says 'the database is away'
 	stopped 'before its first connection'
-	behind --once --to "$TO" --type parcel.weight=number
+	load_behind --once --to "$TO" --type parcel.weight=number
 	check "$KIND: and for --once" wait_for 30 says 'the database is away'
 	stopped 'with --once'
 	"$2"

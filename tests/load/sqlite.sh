@@ -22,12 +22,7 @@ spool_of() {
 	[ "$CODE" = 0 ] || { cat "$T/err" >&2; exit 2; }
 }
 
-# once_behind [OPTION]...: hookspool load --once in the background, as LOADER.
-once_behind() {
-	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" \
-		"$S/bin/hookspool-load" --once "${PINS[@]}" "$@") >"$T/behind.out" 2>"$T/behind.err" &
-	LOADER=$!
-}
+once_behind() { load_behind --once "${PINS[@]}" "$@"; }
 
 load_pinned() { load "${PINS[@]}" "$@"; }
 rows_of() { sqlite_dump "$1" | grep -v "$(printf '\tuuid_ts\t')"; }
