@@ -1,10 +1,11 @@
 #!/bin/bash
 # hookspool load and each kind of error that a database reports: what it does then, and what it says.
 #
-#	the database is away        here, by error and by ending the session; servers.sh: stops; crashes.sh: crashes
+#	the database is away        here, by error, by ending the session, and for minutes; servers.sh: stops; crashes.sh: crashes
 #	a lock is taken             here, by error and by a lock that is held; sqlite.sh: a lock in the file
 #	no room, no memory          here, by error, and of the disk of SQLite; servers.sh: until there is room
-#	permission, password, …     here: a password; servers.sh: a lost right, TLS; postgresql.sh, mariadb.sh, sqlite.sh: others
+#	permission, password, …     here: each of them while it follows, and the mend; servers.sh: a lost right, TLS;
+#	                            postgresql.sh, mariadb.sh, sqlite.sh: others
 #	value, row, constraint      here, by error; postgresql.sh, mariadb.sh, sqlite.sh: the whole ladder
 #	the spool                   here: a segment that is gone, and one that is damaged
 #	memory                      memory.sh, large.sh
@@ -12,6 +13,11 @@
 . "$(dirname "$0")/../lib/databases.sh"
 
 SETTINGS='auth = none'
+# HURRY: what `env` needs for a process whose clocks go twenty times as fast, waits included: a minute is three seconds. Empty:
+# faketime is not installed. It has to come after a change of the user, who owns the library's shared memory.
+HURRY=()
+hurry=$(find /usr/lib -name libfaketime.so.1 2>/dev/null | head -n 1)
+[ -z "$hurry" ] || HURRY=(LD_PRELOAD="$hurry" FAKETIME='+0 x20')
 
 spool_make() {
 	rm -rf "$S"
@@ -30,9 +36,9 @@ parcels() {
 	[ "$CODE" = 0 ] || { cat "$T/err" >&2; exit 2; }
 	EVENTS=$((EVENTS + $1))
 }
-follows() {
-	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" \
-		"$S/bin/hookspool-load" --to "$TO" --every 10) >"$T/behind.out" 2>"$T/behind.err" &
+follows() { # [VARIABLE=VALUE]...
+	{ (as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$@" "$S/bin/hookspool-load" --to "$TO" --every 10) & } \
+		>"$T/behind.out" 2>"$T/behind.err"
 	LOADER=$!
 }
 says() { grep -q "$1" "$T/behind.err"; }
@@ -103,6 +109,58 @@ password() {
 	is "$KIND: with its right again" "$CODE $(whole)" "0 $(all)"
 }
 
+# mended NAME BREAK WORDS MEND: a loader that follows tells what is refused, waits a minute, and goes on by itself after it
+# was mended: MEND gets the statement of the message, if that has one.
+mended() {
+	[ ${#HURRY[@]} -gt 0 ] || { ok "$KIND: $1 is mended # SKIP faketime is not installed"; return; }
+	"$2"
+	parcels 3
+	follows "${HURRY[@]}"
+	check "$KIND: $1: it tells" wait_for 30 says "permission denied.*$3"
+	check "$KIND: $1: and again a minute later" wait_for 30 eval '[ "$(grep -c "permission denied" "$T/behind.err")" -ge 2 ]'
+	is "$KIND: $1: nothing is half done" "$(alive "$LOADER" && echo waits)" waits
+	"$4" "$(sed -n '/permission/{s/.*\(GRANT [^;]*\).*/\1/p;q}' "$T/behind.err")"
+	check "$KIND: $1: it is mended: the loader goes on" wait_for 60 is_loaded
+	check "$KIND: $1: and tells of that, after minutes" wait_for 10 says 'takes records again, after [0-9][0-9][0-9]*\.'
+	end_process "$LOADER"
+	is "$KIND: $1: every row is there once" "$(whole)" "$(all)"
+}
+# minutes END RUN: commands. While the server is away the log has a line a minute: no less, and no flood.
+minutes() {
+	local lines seconds
+	[ ${#HURRY[@]} -gt 0 ] || { ok "$KIND: a line a minute # SKIP faketime is not installed"; return; }
+	follows "${HURRY[@]}"
+	parcels 3
+	check "$KIND: it follows" wait_for 30 is_loaded
+	"$1"
+	parcels 3
+	check "$KIND: the server is away for minutes: it tells, again and again" \
+		wait_for 60 eval '[ "$(grep -c "is away" "$T/behind.err")" -ge 4 ]'
+	"$2"
+	check "$KIND: the server is back: the loader goes on" wait_for 60 is_loaded
+	check "$KIND: and says for how long it was away" wait_for 10 says 'takes records again'
+	lines=$(grep -c 'is away' "$T/behind.err")
+	seconds=$(sed -n 's/.*takes records again, after \([0-9]*\).*/\1/p' "$T/behind.err" | tail -n 1)
+	check "$KIND: $lines lines in $seconds seconds: no more than one a minute" [ $(((lines - 1) * 60)) -le "$seconds" ]
+	check "$KIND: and no fewer, but for a wait between two tries" [ $((lines * 95)) -ge "$seconds" ]
+	end_process "$LOADER"
+}
+# repeated: an identify whose id is there already, of this batch or an earlier one, has no row, so it is not in users either.
+repeated() {
+	local age text=''
+	settings_write "$SETTINGS" 'min_free = 0' 'rotate_min_gap = 0' 'compress = none' 'dedup_window = 0'
+	for age in 1 2 3; do
+		printf '{"type":"identify","messageId":"again","userId":"again","timestamp":"2026-10-0%sT00:00:00Z","traits":{"age":%s,"a%s":1}}\n' \
+			$age $age $age >"$T/again.jsonl"
+		chmod 644 "$T/again.jsonl"
+		hs import "$T/again.jsonl"
+		[ $age = 1 ] || load --to "$TO"
+	done
+	text=$("query_$KIND" "SELECT age, a1, a2, a3, (SELECT count(*) FROM identifies WHERE id = 'again') FROM users WHERE id = 'again'" | tr '\t' '|')
+	is "$KIND: a repeated id, in a batch and in the next one, does not change users" "$CODE ${text//NULL/}" '0 1|1|||1'
+	settings_write "$SETTINGS" 'min_free = 0' 'rotate_min_gap = 0' 'compress = none'
+}
+
 chmod 755 "$T"
 mkdir "$T/w" && own "$T/w"
 export HOME=$T # libpq and libmariadb look for files there
@@ -125,6 +183,10 @@ hba() { # METHOD
 }
 locked_PostgreSQL() { hba scram-sha-256; }
 open_PostgreSQL() { hba trust; }
+revoke_PostgreSQL() { query_PostgreSQL 'REVOKE INSERT ON parcel FROM loader'; }
+grant_PostgreSQL() { pg "$1"; }
+lose_PostgreSQL() { PGDATABASE=postgres pg 'ALTER DATABASE hookspool RENAME TO elsewhere'; }
+find_PostgreSQL() { PGDATABASE=postgres pg 'ALTER DATABASE elsewhere RENAME TO hookspool'; }
 if postgresql_start; then
 	pg "CREATE ROLE loader LOGIN PASSWORD 'p'" && pg 'GRANT CREATE ON DATABASE hookspool TO loader'
 	pg "CREATE SEQUENCE hits"
@@ -143,6 +205,11 @@ if postgresql_start; then
 	ended end_PostgreSQL
 	held hold_PostgreSQL
 	password locked_PostgreSQL open_PostgreSQL
+	repeated
+	mended 'a password that it lacks' locked_PostgreSQL password open_PostgreSQL
+	mended 'a right that it lacks' revoke_PostgreSQL 'GRANT .*INSERT' grant_PostgreSQL
+	mended 'a database that is not there' lose_PostgreSQL 'does not exist' find_PostgreSQL
+	minutes postgresql_stop postgresql_run
 	postgresql_stop
 else
 	ok 'PostgreSQL # SKIP it is not installed'
@@ -167,6 +234,10 @@ hold_MariaDB() {
 }
 locked_MariaDB() { sql "ALTER USER loader@localhost IDENTIFIED BY 'p'"; }
 open_MariaDB() { sql "ALTER USER loader@localhost IDENTIFIED BY ''"; }
+revoke_MariaDB() { sql 'REVOKE INSERT ON segment.* FROM loader@localhost'; }
+grant_MariaDB() { sql "$1"; }
+tls_MariaDB() { sql 'ALTER USER loader@localhost REQUIRE SSL'; }
+plain_MariaDB() { sql 'ALTER USER loader@localhost REQUIRE NONE'; }
 # slow_reader: the loader stops for three seconds while it reads the identifies of a user whose row is made anew.
 slow_reader() {
 	for i in 9 8 7 6 5 4 3 2 1; do
@@ -199,6 +270,11 @@ if mariadb_start; then
 	ended end_MariaDB
 	held hold_MariaDB
 	password locked_MariaDB open_MariaDB
+	repeated
+	mended 'a password that it lacks' locked_MariaDB password open_MariaDB
+	mended 'a right that it lacks' revoke_MariaDB 'GRANT .*INSERT' grant_MariaDB
+	mended 'a connection without TLS' tls_MariaDB 'Access denied' plain_MariaDB
+	minutes mariadb_stop mariadb_run
 	mariadb_stop
 	if command -v strace >/dev/null && mariadb_run --net-write-timeout=1; then
 		slow_reader
@@ -229,6 +305,8 @@ if command -v strace >/dev/null; then
 else
 	ok 'SQLite: a write fails # SKIP strace is not installed'
 fi
+
+repeated
 
 ### The spool ###########################################################
 # Three segments of three events: the second is gone, and the third has a damaged line.
