@@ -1,6 +1,5 @@
 #include "tools/load/loader.h"
 #include "base/digest.h"
-#include "base/io.h"
 #include "base/log.h"
 #include "tools/load/batch.h"
 #include "tools/load/row_values.h"
@@ -11,13 +10,7 @@
 #include <sysexits.h>
 
 enum {
-	WAIT_FIRST_MS = 500,    /* before a batch is tried again; then doubled … */
-	WAIT_MOST_MS = 30000,   /* … up to this */
-	ONCE_MS = 60000,        /* --once gives up after this */
-	DENIED_MS = 60000,      /* between tries when only a person can help */
-	NOTE_MS = 60000,        /* a line a minute while it waits */
 	CATALOGUE_TRIES = 20,   /* two loaders that make the same tables at once */
-	SLICE_MS = 100,         /* of a wait, to see a signal */
 	INSERT_ROWS = 1000,     /* in one call of the target … */
 	INSERT_BYTES = 4 << 20, /* … or about as many bytes of values */
 };
@@ -106,77 +99,13 @@ size_t hs_loader_waiting(const struct hs_loader *l)
 	return l->batch.records;
 }
 
-/* --- trouble ------------------------------------------------------------------------ */
-
-static bool is_asked_to_stop(const struct hs_loader *l)
+static struct hs_patience patience_of(const struct hs_loader *l)
 {
-	return l->options->stop != NULL && l->options->stop(l->options->context);
-}
+	const struct hs_loader_options *o = l->options;
 
-/* Says what the database said; returns the exit code. */
-static int complain(const struct hs_loader *l, enum hs_target_result result, int code)
-{
-	fprintf(stderr, "hookspool %s: %s: %s%s\n", l->options->command, hs_target_meaning(result), l->target->message,
-	        result == HS_TARGET_FULL ? "; make room, or raise its limit: the records wait in the spool" : "");
-	return code;
-}
-
-static int code_of(enum hs_target_result result)
-{
-	switch (result) {
-	case HS_TARGET_OK: return 0;
-	case HS_TARGET_AWAY: return EX_UNAVAILABLE;
-	case HS_TARGET_DENIED: return EX_NOPERM;
-	case HS_TARGET_AGAIN:
-	case HS_TARGET_FULL: return EX_IOERR;
-	default: return EX_SOFTWARE;
-	}
-}
-
-/* A wait between two tries. */
-struct patience {
-	int64_t begun_ms, next_ms, noted_ms;
-	enum hs_target_result noted;
-	unsigned catalogue; /* tries after the catalogue was read anew */
-};
-
-static void sleep_ms(const struct hs_loader *l, int64_t ms)
-{
-	for (; ms > 0 && !is_asked_to_stop(l); ms -= SLICE_MS)
-		hs_io_wait_readable(-1, ms < SLICE_MS ? ms : SLICE_MS);
-}
-
-/* Waits after a failed try. 0: try again; else the exit code, after a message, or HS_LOADER_STOPPED. */
-static int wait_after(struct hs_loader *l, enum hs_target_result result, struct patience *p)
-{
-	int64_t now = hs_io_now_monotonic();
-	bool denied = result == HS_TARGET_DENIED;
-
-	if (result == HS_TARGET_BROKEN || (denied && l->options->once))
-		return complain(l, result, code_of(result));
-	if (p->begun_ms == 0)
-		p->begun_ms = now;
-	if (l->options->once && now - p->begun_ms >= ONCE_MS)
-		return complain(l, result, code_of(result));
-	if (p->noted_ms == 0 || p->noted != result || now - p->noted_ms >= NOTE_MS) {
-		complain(l, result, 0);
-		p->noted_ms = now;
-		p->noted = result;
-	}
-	if (p->next_ms == 0)
-		p->next_ms = l->options->wait_ms > 0 ? l->options->wait_ms : WAIT_FIRST_MS;
-	else
-		p->next_ms = p->next_ms < WAIT_MOST_MS / 2 ? 2 * p->next_ms : WAIT_MOST_MS;
-	sleep_ms(l, denied && l->options->wait_ms == 0 ? DENIED_MS : p->next_ms);
-	return is_asked_to_stop(l) ? HS_LOADER_STOPPED : 0;
-}
-
-/* After the message that a wait has begun with. */
-static void tell_return(const struct hs_loader *l, const struct patience *p)
-{
-	if (p->noted_ms != 0)
-		fprintf(stderr, "hookspool %s: the database takes records again, after %.1f s\n", l->options->command,
-		        (double)(hs_io_now_monotonic() - p->begun_ms) / 1000);
+	return (struct hs_patience){
+		.command = o->command, .once = o->once, .wait_ms = o->wait_ms, .stop = o->stop, .context = o->context
+	};
 }
 
 /* --- connection ------------------------------------------------------------------------ */
@@ -228,16 +157,16 @@ static enum hs_target_result read_position(struct hs_loader *l, struct hs_target
 
 int hs_loader_open(struct hs_loader *l, struct hs_target_position *at)
 {
-	struct patience patience = { 0 };
+	struct hs_patience patience = patience_of(l);
 	enum hs_target_result result;
 	int code;
 
 	do {
 		result = read_position(l, at);
-		code = result == HS_TARGET_OK ? 0 : wait_after(l, result, &patience);
+		code = result == HS_TARGET_OK ? 0 : hs_patience_wait(&patience, l->target, result);
 	} while (result != HS_TARGET_OK && code == 0);
 	if (result == HS_TARGET_OK)
-		tell_return(l, &patience);
+		hs_patience_end(&patience);
 	if (result == HS_TARGET_OK && at->found && strcmp(at->spool, l->options->spool) != 0) {
 		fprintf(
 		    stderr,
@@ -491,7 +420,7 @@ static void done(struct hs_loader *l)
 }
 
 /* Waits after a failed try. 0: it is to be tried again; or the exit code, after a message. */
-static int after_failure(struct hs_loader *l, enum hs_target_result result, struct patience *patience)
+static int after_failure(struct hs_loader *l, enum hs_target_result result, struct hs_patience *patience)
 {
 	int code;
 
@@ -511,7 +440,7 @@ static int after_failure(struct hs_loader *l, enum hs_target_result result, stru
 			return 0;
 		result = HS_TARGET_BROKEN;
 	}
-	code = wait_after(l, result, patience);
+	code = hs_patience_wait(patience, l->target, result);
 	if (result == HS_TARGET_DENIED)
 		disconnect(l); /* to see with other eyes what a person has mended */
 	return code;
@@ -525,7 +454,7 @@ static int end_for_foreign(const struct hs_loader *l)
 
 int hs_loader_flush(struct hs_loader *l)
 {
-	struct patience patience = { 0 };
+	struct hs_patience patience = patience_of(l);
 	bool foreign = false;
 	int code = 0;
 
@@ -538,7 +467,7 @@ int hs_loader_flush(struct hs_loader *l)
 		if (foreign)
 			return end_for_foreign(l);
 		if (result == HS_TARGET_OK) {
-			tell_return(l, &patience);
+			hs_patience_end(&patience);
 			done(l);
 		} else {
 			code = after_failure(l, result, &patience);
@@ -572,7 +501,7 @@ static enum hs_target_result try_erase(struct hs_loader *l, const struct hs_pers
 
 int hs_loader_erase(struct hs_loader *l, const struct hs_person *person)
 {
-	struct patience patience = { 0 };
+	struct hs_patience patience = patience_of(l);
 	enum hs_target_result result;
 	bool foreign = false;
 	int code;
@@ -584,6 +513,6 @@ int hs_loader_erase(struct hs_loader *l, const struct hs_person *person)
 		code = result == HS_TARGET_OK ? 0 : after_failure(l, result, &patience);
 	} while (result != HS_TARGET_OK && code == 0);
 	if (result == HS_TARGET_OK)
-		tell_return(l, &patience);
+		hs_patience_end(&patience);
 	return code;
 }

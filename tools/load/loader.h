@@ -19,12 +19,13 @@
 
 #include "spool/position/rewrite_log.h"
 #include "tools/load/misfits.h"
+#include "tools/load/patience.h"
 #include "tools/load/people.h"
 
 enum {
 	HS_LOADER_BYTES = 16 << 20, /* text of a batch */
 	HS_LOADER_REFUSED = 100,    /* more refused rows than this, one after another, are no row's fault */
-	HS_LOADER_STOPPED = -1,     /* in place of an exit code: `stop` ended a wait for the database */
+	HS_LOADER_STOPPED = HS_PATIENCE_STOPPED, /* in place of an exit code: `stop` ended a wait for the database */
 };
 
 struct hs_loader_options {
