@@ -4,6 +4,7 @@
 #include "tools/load/batch.h"
 #include "tools/load/row_values.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,8 @@ struct hs_loader {
 	struct hs_target_position at;          /* where the batch begins */
 	struct hs_loader_counts counts, tried; /* tried: of the transaction under way */
 	bool connected;
-	bool known; /* catalogue and batch are as the database was after the last connect or change */
+	bool known;    /* catalogue and batch are as the database was after the last connect or change */
+	uint64_t gone; /* segments that are missing before the next record */
 	unsigned refused_in_a_row, refused_before; /* before: at the end of the last transaction */
 };
 
@@ -185,6 +187,11 @@ void hs_loader_begin_at(struct hs_loader *l, const struct hs_target_position *at
 
 /* --- adding ------------------------------------------------------------------------------- */
 
+void hs_loader_note_gone(struct hs_loader *l, uint64_t segments)
+{
+	l->gone += segments;
+}
+
 bool hs_loader_add(struct hs_loader *l, struct hs_slice line, struct hs_position after, int *code)
 {
 	struct hs_batch *batch = &l->batch;
@@ -200,8 +207,12 @@ bool hs_loader_add(struct hs_loader *l, struct hs_slice line, struct hs_position
 		result = HS_E_MEMORY;
 	else
 		result = hs_batch_add(batch, l->maker, &l->catalogue, line, after);
-	if (result == HS_OK || result == HS_E_JSON_SYNTAX) /* a damaged line has no rows; verify reports it */
+	if (result == HS_OK || result == HS_E_JSON_SYNTAX) { /* a damaged line has no rows */
+		batch->damaged += result == HS_E_JSON_SYNTAX;
+		batch->gone += l->gone;
+		l->gone = 0;
 		return true;
+	}
 	fprintf(stderr, "hookspool %s: %s\n", l->options->command, hs_result_info(result)->message);
 	*code = EX_OSERR;
 	return false;
@@ -314,6 +325,8 @@ static struct hs_target_position end_of(const struct hs_loader *l)
 	end.before = after->before;
 	end.records += l->batch.records;
 	end.rest += l->tried.rest;
+	end.gone += l->batch.gone;
+	end.damaged += l->batch.damaged;
 	return end;
 }
 
@@ -402,8 +415,18 @@ static enum hs_target_result try_batch(struct hs_loader *l, bool *foreign)
 	return result;
 }
 
+static void tell_damaged(const struct hs_loader *l)
+{
+	if (l->batch.damaged > 0)
+		fprintf(stderr,
+		        "hookspool %s: damaged lines, which are no records, were passed over: %" PRIu64
+		        "; \"hookspool verify\" tells where\n",
+		        l->options->command, l->batch.damaged);
+}
+
 static void done(struct hs_loader *l)
 {
+	tell_damaged(l);
 	l->at = end_of(l);
 	l->refused_before = l->refused_in_a_row;
 	l->counts.records += l->tried.records;
@@ -411,6 +434,8 @@ static void done(struct hs_loader *l)
 	l->counts.rest += l->tried.rest;
 	l->counts.refused += l->tried.refused;
 	l->counts.erased += l->tried.erased;
+	l->counts.gone += l->batch.gone;
+	l->counts.damaged += l->batch.damaged;
 	l->counts.tables = l->catalogue.new_tables;
 	l->counts.columns = l->catalogue.new_columns;
 	hs_misfits_keep(&l->values.misfits);

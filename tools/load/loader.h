@@ -48,6 +48,7 @@ struct hs_loader_options {
 struct hs_loader_counts {
 	uint64_t records, rows, rest, refused, erased;
 	uint64_t tables, columns; /* new ones */
+	uint64_t gone, damaged;   /* segments that were missing; lines that are no records */
 };
 
 struct hs_loader;
@@ -64,6 +65,9 @@ int hs_loader_open(struct hs_loader *loader, struct hs_target_position *at);
 
 /* The position where the next record begins. */
 void hs_loader_begin_at(struct hs_loader *loader, const struct hs_target_position *at);
+
+/* Segments that are missing before the next record: they count with its batch. */
+void hs_loader_note_gone(struct hs_loader *loader, uint64_t segments);
 
 /*
  * Adds a record; `after` is its end, whose hash the loader makes. True: taken. False: the batch is full, call hs_loader_flush and add
