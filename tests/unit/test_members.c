@@ -54,8 +54,14 @@ static void expect(struct hs_members *m, const char *turn)
 	hs_buf_putc(&expected, '}');
 	hs_members_put(m, &out);
 	assert_slice_equal(hs_buf_slice(&out), hs_buf_slice(&expected));
-	for (unsigned i = 0; i < NAMES; i++)
-		assert_slice_equal(hs_members_find(m, name_of(i, text))->name, hs_slice_str(text));
+	for (unsigned i = 0; i < NAMES; i++) {
+		struct hs_slice name = name_of(i, text);
+		const struct hs_member *found = hs_members_find(m, name);
+
+		assert_non_null(found);
+		assert_slice_equal(found->name, name);
+		assert_slice_equal(found->value, hs_slice_str(turn));
+	}
 	assert_null(hs_members_find(m, HS_SLICE("a")));
 	hs_buf_free(&out);
 	hs_buf_free(&expected);
