@@ -108,6 +108,56 @@ TEST(it_follows_the_path)
 	assert_int_equal(spooldir_count(&s.d, "a"), 0);
 }
 
+static enum hs_result ask_health(void)
+{
+	return hs_spool_health(s.spool, NULL);
+}
+
+static enum hs_result ask_known(void)
+{
+	struct hs_known known;
+
+	return hs_spool_known(s.spool, soon(), &known);
+}
+
+static enum hs_result ask_rotate(void)
+{
+	return hs_spool_rotate(s.spool, soon());
+}
+
+static enum hs_result ask_maintain(void)
+{
+	struct hs_retention_counts done;
+
+	return hs_spool_maintain(s.spool, NULL, NULL, &done);
+}
+
+static enum hs_result ask_slow(void)
+{
+	bool slow;
+
+	return hs_spool_is_slow(s.spool, &slow);
+}
+
+/* What was asked once does not keep the next append from following the path: it would wait for ever. */
+TEST(a_question_lets_go_of_the_spool)
+{
+	static enum hs_result (*const ask[])(void) = { ask_health, ask_known, ask_rotate, ask_maintain, ask_slow };
+
+	for (size_t i = 0; i < sizeof ask / sizeof *ask; i++) {
+		char other[PATH_MAX + 8];
+
+		put("a");
+		assert_result(ask[i](), HS_OK);
+		snprintf(other, sizeof other, "%s.%zu", s.d.path, i);
+		assert_int_equal(rename(s.d.path, other), 0);
+		alarm(60);
+		put("b");
+		alarm(0);
+		assert_once(&s.d, "b");
+	}
+}
+
 /* Two processes with two states would not know of each other's locks. */
 TEST(its_private_folder_is_removed)
 {
