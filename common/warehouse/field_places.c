@@ -137,8 +137,7 @@ static bool make_name(struct hs_field_places *places, struct hs_place *n, bool e
 	if (!hs_buf_ok(&places->scratch) || !hs_buf_ok(&places->decoded))
 		return false;
 	column = decide(places, n, hs_buf_slice(&places->scratch));
-	hs_buf_put_slice(&places->text, column);
-	hs_column_names_bound(&places->text, start);
+	hs_column_names_put_bounded(&places->text, column);
 	n->column = (uint32_t)start;
 	n->column_n = (uint8_t)(places->text.n - start);
 	n->path_n = 0;

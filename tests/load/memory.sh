@@ -32,6 +32,8 @@ def ordinary():
     "one value": lambda: track(s="x" * M),
     "a value with escapes": lambda: track(s="\"\n" * (M // 4)),
     "many values": lambda: track(**{"c%d" % i: "v" * (M // 160) for i in range(150)}),
+    "an event": lambda: put(type="track", messageId="e", userId="u", event="Event " + "e" * M),
+    "an event with escapes": lambda: put(type="track", messageId="e", userId="u", event="E\n" * (M // 3)),
     "a number": lambda: track(n=1),
     "a text for a number": lambda: track(n="\"\\" * (M // 4)),
     "a user": lambda: identify(2, s="y" * M),
@@ -78,6 +80,10 @@ a_database() { # KIND URL KB_OF_REST KB_OF_USER REST
 	within $LIMIT_KB 'a value with escapes' 'SELECT length(s) FROM large' $((M / 4 * 2))
 	take 'many values'
 	within $LIMIT_KB 'many values' 'SELECT length(c0) + length(c149) FROM large' $((M / 160 * 2))
+	take 'an event'
+	within $LIMIT_KB 'an event' 'SELECT length(event_text), length(event) FROM tracks' "$((M + 6))|63"
+	take 'an event with escapes'
+	within $LIMIT_KB 'an event with escapes' 'SELECT length(event_text), length(event) FROM tracks' "$((M / 3 * 2))|63"
 	take 'a number'
 	within $LIMIT_KB 'a number' 'SELECT n FROM large' 1
 	add 'a text for a number'

@@ -52,6 +52,53 @@ static const char *const track =
     "{\"type\":\"track\",\"event\":\"E\",\"message_id\":\"m\",\"spooled_at\":\"2026-01-02T00:00:"
     "00.000Z\",\"tenant\":\"acme\",\"integrations_all\":true,\"properties_a\":1,\"properties_b\":2}";
 
+/* The event and the table of a track whose event is n letters. */
+static void event_of(size_t n, struct hs_buf *event, struct hs_buf *table, size_t *whole)
+{
+	static const struct hs_row_options none;
+	struct hs_row_maker *maker = hs_row_maker_new(&none);
+	struct hs_buf line = { 0 };
+	struct hs_rows rows;
+
+	assert_non_null(maker);
+	hs_buf_put_slice(&line, HS_SLICE("{\"type\":\"track\",\"event\":\""));
+	for (size_t i = 0; i < n; i++)
+		hs_buf_putc(&line, "Ab"[i % 2]);
+	hs_buf_put_slice(&line, HS_SLICE("\",\"message_id\":\"m\",\"spooled_at\":\"2026-01-02T00:00:00.000Z\"}"));
+	assert_int_equal(hs_row_maker_make(maker, hs_buf_slice(&line), &rows), HS_OK);
+	assert_int_equal(rows.count, 2);
+	hs_buf_reset(event);
+	hs_buf_reset(table);
+	hs_buf_put_slice(table, rows.row[1].table);
+	for (size_t i = 0; i < rows.row[0].cells; i++) {
+		const struct hs_cell *cell = &rows.row[0].cell[i];
+
+		if (hs_slice_eq(cell->column, HS_SLICE("event")))
+			hs_buf_put_slice(event, cell->value.text);
+		if (hs_slice_eq(cell->column, HS_SLICE("event_text")))
+			*whole = cell->value.text.n;
+	}
+	hs_buf_free(&line);
+	hs_row_maker_free(maker);
+}
+
+TEST(event_is_the_slug_up_to_its_limit_and_then_the_name_of_the_table)
+{
+	struct hs_buf event = { 0 }, table = { 0 };
+	size_t whole = 0, letters = HS_ROW_EVENT_MAX / 3 * 2; /* "AbAb" becomes "ab_ab" */
+
+	event_of(letters, &event, &table, &whole);
+	assert_int_equal(whole, letters);
+	assert_in_range(event.n, HS_ROW_EVENT_MAX - 3, HS_ROW_EVENT_MAX);
+	assert_memory_equal(event.p, "ab_ab_", 6);
+	assert_int_equal(table.n, HS_WAREHOUSE_NAME);
+	event_of(letters + 4, &event, &table, &whole);
+	assert_int_equal(whole, letters + 4);
+	assert_slice_equal(hs_buf_slice(&event), hs_buf_slice(&table));
+	hs_buf_free(&event);
+	hs_buf_free(&table);
+}
+
 /* The rows of `track` as text, one after another. */
 static void rows_with(const struct hs_row_options *options, bool without_event, const char *expected)
 {
