@@ -441,7 +441,7 @@ TEST(too_many)
 		close(fd[i]);
 }
 
-/* One that has no head yet cannot be answered, so the log says why it was closed; others get an answer. */
+/* Without a head there can be no answer, so the log says why the connection was closed; others get an answer. */
 TEST(too_many_without_a_head)
 {
 	static const char why[] = "connection closed: more than 16 requests are unfinished";

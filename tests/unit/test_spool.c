@@ -139,7 +139,7 @@ static enum hs_result ask_slow(void)
 	return hs_spool_is_slow(s.spool, &slow);
 }
 
-/* What was asked once does not keep the next append from following the path: it would wait for ever. */
+/* A question that kept it would let the next append, which follows the path, wait for ever. */
 TEST(a_question_lets_go_of_the_spool)
 {
 	static enum hs_result (*const ask[])(void) = { ask_health, ask_known, ask_rotate, ask_maintain, ask_slow };
