@@ -3,6 +3,7 @@
  */
 #include "base/io.h"
 #include "spool/shared/metrics.h"
+#include "spool/shared/spool_dir.h"
 #include "spool/write/rejected.h"
 #include "tests/lib/temp_spool.h"
 
@@ -94,6 +95,42 @@ TEST(a_bad_place_is_refused_and_a_good_one_taken)
 	spooldir_unlink(&s.d, ".hookspool");
 	put("a");
 	assert_once(&s.d, "a");
+}
+
+static void give_to(uid_t owner)
+{
+	static const char *const names[] = { "", ".hookspool", ".hookspool/run", ".hookspool/run/state" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		assert_int_equal(chown(spooldir_path(&s.d, names[i]), owner, -1U), 0);
+}
+
+/* A member of its group reads it; what others may write there is no evidence. */
+TEST(a_spool_of_another_user)
+{
+	static const struct {
+		mode_t mode;
+		enum hs_result result;
+	} cases[] = { { 0750, HS_OK }, { 0770, HS_E_SPOOL_DIR }, { 0757, HS_E_SPOOL_DIR }, { 0755, HS_OK } };
+
+	if (geteuid() != 0)
+		skip();
+	make("spool_mode = 0640\n");
+	put("a");
+	hs_spool_look(s.spool);
+	give_to(12345);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct hs_opened_spool o;
+
+		assert_int_equal(chmod(s.d.path, cases[i].mode), 0);
+		assert_result(hs_spool_dir_open_to_read(&o, s.d.settings), cases[i].result);
+		if (cases[i].result == HS_OK) {
+			assert_true(o.dir.read_only);
+			hs_spool_dir_close(&o);
+		}
+	}
+	assert_int_equal(chmod(s.d.path, 0750), 0);
+	give_to(0);
 }
 
 TEST(it_follows_the_path)
