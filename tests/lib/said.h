@@ -18,15 +18,15 @@ static struct {
 	FILE *file;
 	int saved;
 	char text[4000];
-} said;
+} saying;
 
 /* Collects descriptor 2 from now on, with messages of this level and worse ones. */
 static inline void said_begin(enum hs_level level)
 {
-	said.file = tmpfile();
-	assert_non_null(said.file);
-	said.saved = dup(STDERR_FILENO);
-	dup2(fileno(said.file), STDERR_FILENO);
+	saying.file = tmpfile();
+	assert_non_null(saying.file);
+	saying.saved = dup(STDERR_FILENO);
+	dup2(fileno(saying.file), STDERR_FILENO);
 	hs_log_level(level);
 }
 
@@ -37,13 +37,13 @@ static inline const char *said_end(void)
 
 	hs_log_flush();
 	hs_log_level((enum hs_level) - 1);
-	dup2(said.saved, STDERR_FILENO);
-	close(said.saved);
-	rewind(said.file);
-	n = fread(said.text, 1, sizeof said.text - 1, said.file);
-	said.text[n] = '\0';
-	fclose(said.file);
-	return said.text;
+	dup2(saying.saved, STDERR_FILENO);
+	close(saying.saved);
+	rewind(saying.file);
+	n = fread(saying.text, 1, sizeof saying.text - 1, saying.file);
+	saying.text[n] = '\0';
+	fclose(saying.file);
+	return saying.text;
 }
 
 #endif
