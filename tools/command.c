@@ -197,6 +197,15 @@ int hs_command_end(const char *name, int code)
 	return code > 1 ? code : EX_IOERR;
 }
 
+int hs_command_main(int (*run)(int argc, char **argv), const char *name, int argc, char **argv)
+{
+	if (hs_io_hold_standard() < 0) {
+		perror("hookspool: /dev/null, in the place of a closed standard stream");
+		return EX_OSERR;
+	}
+	return hs_command_end(name, run(argc, argv));
+}
+
 bool hs_command_colours(FILE *out)
 {
 	const char *no = getenv("NO_COLOR");

@@ -105,6 +105,9 @@ int hs_help(int argc, char **argv);
  */
 int hs_command_end(const char *name, int code);
 
+/* The whole of a main: no file takes the place of a closed standard stream, and what was printed is written. */
+int hs_command_main(int (*run)(int argc, char **argv), const char *name, int argc, char **argv);
+
 /* "usage: hookspool NAME [OPTIONS] ARGUMENTS" to standard error; returns 2. */
 int hs_usage(const char *name);
 

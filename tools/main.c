@@ -1,10 +1,8 @@
 /* hookspool: the command line. The list of commands is all of it. */
-#include "base/io.h"
 #include "tools/command.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sysexits.h>
 
 /* clang-format off */
 #define HS_COMMANDS(X) \
@@ -65,9 +63,5 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	if (hs_io_hold_standard() < 0) {
-		perror("hookspool: /dev/null, in the place of a closed standard stream");
-		return EX_OSERR;
-	}
-	return hs_command_end(argc > 1 ? argv[1] : "help", run(argc, argv));
+	return hs_command_main(run, argc > 1 ? argv[1] : "help", argc, argv);
 }

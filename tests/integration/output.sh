@@ -25,6 +25,7 @@ done <<'END'
 --help
 help
 help cat
+load --help
 cat --help
 docs settings
 docs results
