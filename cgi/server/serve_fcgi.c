@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "cgi/http/router.h"
 #include "cgi/server/accept.h"
+#include "cgi/server/heap.h"
 #include "cgi/server/partial_poller.h"
 #include "cgi/server/request_pool.h"
 #include "cgi/server/runtime.h"
@@ -12,9 +13,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -34,10 +32,9 @@ enum {
 	STACK_BYTES = 256 << 10,
 	REST_MS = 2000, /* a thread that has waited this long frees its buffers */
 	LONG_MS = 3600000,
-	LAST_MS = 1500,       /* for requests that are still arriving at the stop: mod_fcgid kills after 3 s */
-	LARGE_MOST = 8,       /* large bodies that are validated at once */
-	OTHER_FDS = 64,       /* descriptors for everything but connections, slots and threads */
-	MAP_BYTES = 32 << 20, /* below this size malloc keeps what is freed, until it is trimmed */
+	LAST_MS = 1500, /* for requests that are still arriving at the stop: mod_fcgid kills after 3 s */
+	LARGE_MOST = 8, /* large bodies that are validated at once */
+	OTHER_FDS = 64, /* descriptors for everything but connections, slots and threads */
 };
 
 struct server;
@@ -170,29 +167,11 @@ static struct hs_rates *store_rates(void *self)
 
 /* --- threads ---------------------------------------------------------------- */
 
-/*
- * The buffers of a large body are reused by the next one: returning a megabyte to the system and
- * getting it again costs more than reading JSON from it. But when no request comes for a
- * while, all of it is returned. By default glibc does neither: it adapts its thresholds, and
- * keeps memory that threads free in arenas of their own.
- */
-static void tune_malloc(void)
-{
-#ifdef __GLIBC__
-	mallopt(M_MMAP_THRESHOLD, MAP_BYTES);
-	mallopt(M_TRIM_THRESHOLD, 2 * MAP_BYTES);
-	mallopt(M_ARENA_MAX, 1);
-#endif
-}
-
 static void rest(struct worker *worker)
 {
 	hs_scratch_rest(worker->scratch);
 	hs_request_pool_rest(worker->server->requests);
-/* Under a sanitizer glibc's malloc is unused, and two threads would initialize it at once. */
-#if defined __GLIBC__ && !defined __SANITIZE_ADDRESS__
-	malloc_trim(0);
-#endif
+	hs_heap_trim();
 }
 
 static void serve_request(struct worker *worker, struct hs_request_slot *slot, struct hs_transport *transport)
@@ -403,6 +382,7 @@ static void *maintain(void *context)
 		if (hs_spool_maintain(runtime->spool, is_stopping, server, &done) == HS_OK) /* it logs its errors */
 			advance_schema(server, runtime, &schema_ms);
 		hs_runtime_drop(runtime);
+		hs_heap_trim();
 		next_ms = hs_io_now_monotonic() + MAINTAIN_MS;
 	}
 	return NULL;
@@ -584,7 +564,7 @@ int hs_serve_fcgi(int listen_fd, struct hs_settings *settings, const struct hs_s
 	sigset_t waited;
 	bool contained = true;
 
-	tune_malloc();
+	hs_heap_tune();
 	block_signals(&waited);
 	if (make_server(&server, listen_fd, settings)) {
 		log_demand("start", settings);

@@ -65,6 +65,11 @@ post "$T/zeros" -H 'X-Signature: 0123456789abcdef0123456789abcdef01234567'
 refused 401 'does not match' '30 MB from an unknown sender'
 check 'their buffers are returned as well' wait_for 30 small RssAnon
 show 'at the end'
+
+# Maintenance counts the properties of the large event for the schema, when the threads have been at rest for long.
+check 'maintenance has read what came' wait_for 60 test -s "$S/spool/.hookspool/schema"
+check 'and its buffers are returned, although nothing comes' wait_for 20 small RssAnon
+show 'after maintenance'
 is 'all by the process that began' "$(workers)" "$worker"
 server_stop
 done_testing
