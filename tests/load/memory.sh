@@ -1,7 +1,7 @@
 #!/bin/bash
 # hookspool load: the memory that one record of 16 MB takes, the greatest there is, and 5000 ordinary ones: 64 MB, whatever
 # the record is; 96 MB where a copy more cannot be helped: SQLite's own of a _rest that is longer than the record, and
-# libpq's of a row that is read to make a user anew; and for 450,000 fields, each of which is known by its column.
+# libpq's of a row that is read to make a user anew; and for 450,000 fields, and an id of a user that is as long as the record.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/databases.sh"
 
@@ -34,6 +34,7 @@ def ordinary():
     "many values": lambda: track(**{"c%d" % i: "v" * (M // 160) for i in range(150)}),
     "an event": lambda: put(type="track", messageId="e", userId="u", event="Event " + "e" * M),
     "an event with escapes": lambda: put(type="track", messageId="e", userId="u", event="E\n" * (M // 3)),
+    "a long user": lambda: put(type="identify", messageId="i", userId="u" * M, traits={"a": 1}),
     "very many fields": lambda: track(**{"f%06d" % i: 1 for i in range(450000)}),
     "a number": lambda: track(n=1),
     "a text for a number": lambda: track(n="\"\\" * (M // 4)),
@@ -99,6 +100,8 @@ a_database() { # KIND URL KB_OF_REST KB_OF_USER REST
 
 mkdir "$T/w" && own "$T/w"
 a_database sqlite "sqlite:$T/w/w.db" $MORE_KB $LIMIT_KB "length(json_extract(_rest, '\$.n'))"
+take 'a long user'
+within $MORE_KB 'a long user, whose id is in the _rest of users' "SELECT a, length(id), length(json_extract(_rest, '\$.id')) FROM users" "1|71|$((M + 2))"
 if postgresql_start; then
 	a_database postgresql "$PG" $LIMIT_KB $MORE_KB "length(_rest ->> 'n')"
 	postgresql_stop

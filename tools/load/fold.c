@@ -102,6 +102,12 @@ static bool is_own(struct hs_slice name)
 	return false;
 }
 
+/* A column of the rows that is neither a person's nor needed to make their row: it is not read. */
+static bool is_useless(struct hs_slice name)
+{
+	return is_own(name) && !hs_slice_eq(name, HS_SLICE("id")) && !hs_slice_eq(name, HS_SLICE("_rest"));
+}
+
 static bool make_latest(struct hs_fold *f, size_t columns)
 {
 	struct latest *latest;
@@ -134,7 +140,7 @@ bool hs_fold_begin(struct hs_fold *f, const struct hs_catalogue_table *from, con
 	for (size_t i = 0; i < from->present; i++) {
 		const char *name = from->table.column[i].name;
 
-		if (from->table.column[i].type == HS_COLUMN_FOREIGN)
+		if (from->table.column[i].type == HS_COLUMN_FOREIGN || is_useless(hs_slice_str(name)))
 			continue;
 		if (!HS_ARRAY_ROOM(&f->column, f->columns, &f->columns_cap))
 			return false;
@@ -450,19 +456,19 @@ static bool make_room(struct hs_fold *f)
 	return true;
 }
 
-/* Notes the id that was too long for an index. */
+/* Notes the id that was too long for an index: the last value, so that it needs no copy of its own. */
 static bool put_whole(struct hs_fold *f, struct hs_slice whole)
 {
-	struct hs_slice value;
-
 	if (whole.p == NULL)
 		return true;
 	hs_buf_reset(&f->scratch);
 	hs_buf_reset(&f->rest_text);
 	hs_buf_put_json(&f->scratch, whole);
+	if (!hs_buf_ok(&f->scratch))
+		return false;
 	hs_buf_put_json(&f->rest_text, hs_buf_slice(&f->scratch));
-	value = hs_buf_slice(&f->rest_text);
-	return hs_buf_ok(&f->rest_text) && hs_members_set(&f->in_rest, HS_SLICE("id"), value, NULL);
+	hs_buf_shrink(&f->scratch, KEPT_BYTES);
+	return hs_buf_ok(&f->rest_text) && hs_members_lend(&f->in_rest, HS_SLICE("id"), hs_buf_slice(&f->rest_text));
 }
 
 /* Drops the columns without a value, so that others' columns get their defaults; returns how many are left. */
@@ -489,6 +495,8 @@ bool hs_fold_end(struct hs_fold *f, const struct hs_fold_end *how, struct hs_tar
 		return false;
 	hs_buf_reset(&f->out);
 	hs_members_put(&f->in_rest, &f->out);
+	hs_members_forget(&f->in_rest);
+	hs_buf_shrink(&f->rest_text, KEPT_BYTES);
 	if (!hs_buf_ok(&f->out))
 		return false;
 	f->value[f->to->id] = how->id;
