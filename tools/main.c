@@ -1,8 +1,10 @@
 /* hookspool: the command line. The list of commands is all of it. */
+#include "base/io.h"
 #include "tools/command.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 
 /* clang-format off */
 #define HS_COMMANDS(X) \
@@ -42,7 +44,7 @@ static bool is_help(const char *word)
 	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	const struct hs_command *c = argc > 1 ? hs_command_find(argv[1]) : NULL;
 
@@ -59,4 +61,13 @@ int main(int argc, char **argv)
 	if (argc == 3 && is_help(argv[2]))
 		return hs_help(2, argv);
 	return c->run(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+	if (hs_io_hold_standard() < 0) {
+		perror("hookspool: /dev/null, in the place of a closed standard stream");
+		return EX_OSERR;
+	}
+	return hs_command_end(argc > 1 ? argv[1] : "help", run(argc, argv));
 }

@@ -420,6 +420,17 @@ static struct hs_slice settle_event(struct hs_row_maker *m)
 	return table;
 }
 
+/* The cells are made: very many drafts, and their places, go before anything else is made. */
+static void shrink_drafts(struct hs_row_maker *m)
+{
+	hs_field_places_shrink(&m->places);
+	if (m->drafts_cap <= KEPT_FIELDS)
+		return;
+	free(m->draft);
+	m->draft = NULL;
+	m->drafts = m->drafts_cap = 0;
+}
+
 static bool make_rows(struct hs_row_maker *m, int type, struct hs_slice table, struct hs_rows *rows)
 {
 	bool has_event = types[type].family == HS_FAMILY_TRACK && table.n > 0 && !hs_slice_eq(table, HS_SLICE("_"));
@@ -428,6 +439,7 @@ static bool make_rows(struct hs_row_maker *m, int type, struct hs_slice table, s
 	if (!add_drafts(m, HS_WHERE_OWN))
 		return false;
 	m->all = m->cells;
+	shrink_drafts(m);
 	if (types[type].family != HS_FAMILY_TRACK)
 		return add_row(m, rows, types[type].kind, m->all);
 	if (!add_row(m, rows, HS_TABLE_TRACKS, m->shared))
@@ -486,11 +498,9 @@ enum hs_result hs_row_maker_without_event(struct hs_row_maker *m, struct hs_rows
 
 void hs_row_maker_shrink(struct hs_row_maker *m)
 {
-	if (m->cells_cap <= KEPT_FIELDS && m->drafts_cap <= KEPT_FIELDS)
+	if (m->cells_cap <= KEPT_FIELDS)
 		return;
-	free(m->draft);
 	free(m->cell);
-	m->draft = NULL;
 	m->cell = NULL;
-	m->drafts = m->drafts_cap = m->cells = m->cells_cap = 0;
+	m->cells = m->cells_cap = 0;
 }

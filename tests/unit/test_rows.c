@@ -99,6 +99,41 @@ TEST(event_is_the_slug_up_to_its_limit_and_then_the_name_of_the_table)
 	hs_buf_free(&table);
 }
 
+/* More fields than their places are kept of, in one record: nothing of it is mistaken for the next one's. */
+TEST(records_with_very_many_fields_do_not_disturb_the_next_ones)
+{
+	enum { MANY = 70000 };
+	static const struct hs_row_options none;
+	static const char small[] = "{\"type\":\"track\",\"event\":\"E\",\"message_id\":\"m\",\"properties_p69999\":1,"
+				    "\"properties_new\":2,\"spooled_at\":\"2026-01-02T00:00:00.000Z\"}";
+	struct hs_row_maker *maker = hs_row_maker_new(&none);
+	struct hs_buf line = { 0 };
+	struct hs_rows rows;
+
+	assert_non_null(maker);
+	hs_buf_put_slice(&line, HS_SLICE("{\"type\":\"track\",\"event\":\"E\",\"message_id\":\"m\""));
+	for (int i = 0; i < MANY; i++)
+		hs_buf_printf(&line, ",\"properties_p%d\":%d", i, i);
+	hs_buf_put_slice(&line, HS_SLICE(",\"spooled_at\":\"2026-01-02T00:00:00.000Z\"}"));
+	for (int i = 0; i < 4; i++) {
+		const struct hs_row *row = &rows.row[1];
+		bool is_small = i % 2 == 1;
+
+		assert_int_equal(hs_row_maker_make(maker, is_small ? hs_slice_str(small) : hs_buf_slice(&line), &rows),
+		                 HS_OK);
+		assert_int_equal(rows.count, 2);
+		assert_slice_equal(row->cell[row->cells - 1].column, is_small ? HS_SLICE("new") : HS_SLICE("p69999"));
+		assert_slice_equal(row->cell[row->cells - 1].value.text, is_small ? HS_SLICE("2") : HS_SLICE("69999"));
+		if (is_small)
+			assert_slice_equal(row->cell[row->cells - 2].column, HS_SLICE("p69999"));
+		else
+			assert_slice_equal(row->cell[row->cells - MANY].column, HS_SLICE("p0"));
+		hs_row_maker_shrink(maker);
+	}
+	hs_buf_free(&line);
+	hs_row_maker_free(maker);
+}
+
 /* The rows of `track` as text, one after another. */
 static void rows_with(const struct hs_row_options *options, bool without_event, const char *expected)
 {
