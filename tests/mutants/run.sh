@@ -69,7 +69,7 @@ room() {
 	case $1 in
 	common/event/rul* | common/event/name_cache* | common/event/mask*) echo rules flatten ;;
 	cgi/http/auth/*) echo auth ingest_auth ;;
-	cgi/http/console/*) echo console ;;
+	cgi/http/console/*) echo console session ;;
 	cgi/http/direct* | cgi/http/sdk* | cgi/http/preflight*) echo routes direct_answers cors ;;
 	cgi/http/*) echo ingest routes ;;
 	esac
