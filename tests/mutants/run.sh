@@ -1,7 +1,8 @@
 #!/bin/bash
 # run.sh BUILD N SEED: n random mutants of common/ and cgi/, one after the other, in a copy of the sources that
 # begins with the objects of BUILD. Each must make a test fail, twice: the module's unit, then the other units that
-# know it, then, if there is BUILD/asan, those units under the sanitizers, then the scripts that touch it, then, if it
+# know it, then, if there is BUILD/asan, those units under the sanitizers, then, if there is BUILD/tsan and the module has
+# locks or atomics, the units of make tsan under that of threads, then the scripts that touch it, then, if it
 # is of the spool, the short faults. The first that fails ends it. A test may take five times as long as without a mutant, and 20 seconds. Tests that fail without a mutant are
 # left out. Prints the survivors, each with its diff, and at the end the share that was killed and the interval of
 # 95 % by Wilson's formula. judged.txt lists mutants that change nothing, with the reason.
@@ -24,6 +25,7 @@ find . -mindepth 1 -maxdepth 1 ! -name build ! -name .git -exec cp -a {} "$work"
 mkdir "$work/build"
 cp -a "$build"/{obj,unit,gen,hookspool,hookspool-load,hookspool.fcgi,hookspool.cgi,libhookspool.a,fcgi_raw,supervise,deny,faults_driver,faults_count,faults_replay,failmalloc.so} "$work/build"
 cp -a "$build"/.curl-* "$work/build"
+[ ! -d "$build/tsan" ] || { mkdir -p "$work/build/tsan/reports" && cp -a "$build"/tsan/{obj,gen} "$work/build/tsan"; }
 [ ! -d "$build/asan" ] || { mkdir "$work/build/asan" && cp -a "$build"/asan/{obj,gen} "$work/build/asan"; }
 rm -f "$work"/build/unit/*.d
 cd "$work" || exit 2
@@ -67,7 +69,7 @@ room() {
 	case $1 in
 	common/event/rul* | common/event/name_cache* | common/event/mask*) echo rules flatten ;;
 	cgi/http/auth/*) echo auth ingest_auth ;;
-	cgi/http/console/*) echo console ;;
+	cgi/http/console/*) echo console session ;;
 	cgi/http/direct* | cgi/http/sdk* | cgi/http/preflight*) echo routes direct_answers cors ;;
 	cgi/http/*) echo ingest routes ;;
 	esac
@@ -179,6 +181,27 @@ sanitized() {
 	false
 }
 
+# raced FILE UNIT...: the verdict of the sanitizer of threads; it exits with 66 after a report.
+raced() {
+	local unit flags='-O1 -g -fsanitize=thread -fno-omit-frame-pointer'
+	[ -d build/tsan ] && grep -qE 'pthread_|atomic_|hs_semaphore_' "$1" || return 1
+	# shellcheck disable=SC2086
+	[ -e build/tsan/runtime.o ] || ${CC:-cc} -D_GNU_SOURCE -std=c11 $flags "-DTSAN_REPORTS=\"$work/build/tsan/reports\"" \
+		-c tests/tsan/runtime.c -o build/tsan/runtime.o || return 1
+	shift
+	for unit; do
+		unit=${unit##*/}
+		sed -n '/^TSAN_UNIT/,/)$/p' mk/tsan.mk | grep -qw "${unit#test_}" || continue
+		MUTANT_CFLAGS=$flags make_all B=build/tsan "build/tsan/unit/$unit" \
+			LDFLAGS='-Wl,--wrap=pthread_mutex_clocklock,--wrap=siglongjmp build/tsan/runtime.o' || return 1
+		TMPDIR=$memory HS_BUILD=build/tsan timeout -k 5 240 bash tests/lib/run-tests.sh "build/tsan/unit/$unit" >log 2>&1
+		grep -q 'exit status 66' log || continue
+		echo "killed by a unit under the sanitizer of threads, $unit"
+		return
+	done
+	false
+}
+
 # noticed BY TEST...: says which test notices.
 noticed() {
 	local by=$1 test
@@ -209,7 +232,7 @@ verdict() {
 		make_all "${unit[0]}" || { echo 'is not C'; return; }
 		noticed unit "${unit[0]}" && return
 		make_all "${unit[@]}" || { echo 'is not C'; return; }
-		noticed unit "${unit[@]:1}" || sanitized "${unit[@]:0:3}" && return
+		noticed unit "${unit[@]:1}" || sanitized "${unit[@]:0:3}" || raced "$1" "${unit[@]:0:3}" && return
 	fi
 	[ -z "${UNITS_ONLY-}" ] || { echo SURVIVED; return; }
 	make_all "${programs[@]}" || { echo 'is not C'; return; }
