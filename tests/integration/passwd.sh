@@ -10,7 +10,8 @@ shows() { grep -aqF -e "$1" "$T/shown"; }
 asks() {
 	local question
 	: >"$T/shown"
-	script -qfec "sh -c 'trap : INT; \"$HS_BUILD/hookspool\" passwd; echo code \$?; stty -a'" /dev/null <"$T/keys" >"$T/shown" 2>&1 &
+	# a job in the background ignores SIGINT, and the program would, too
+	env --default-signal script -qfec "sh -c 'trap : INT; \"$HS_BUILD/hookspool\" passwd; echo code \$?; stty -a'" /dev/null <"$T/keys" >"$T/shown" 2>&1 &
 	exec 7>"$T/keys"
 	for question in 'Password of the console: ' 'Again: '; do
 		[ $# -gt 0 ] || break
