@@ -20,7 +20,7 @@ chmod 755 "$work"
 survivors=$(realpath "$build")/survivors.$seed baseline=$(realpath "$build")/baseline
 [ -z "${CHOSEN-}" ] || CHOSEN=$(realpath "$CHOSEN")
 [ -z "${BASELINE-}" ] || BASELINE=$(realpath "$BASELINE")
-cp -a Makefile mk cgi common tools tests docs README.md apache-conf lighttpd-conf "$work"
+find . -mindepth 1 -maxdepth 1 ! -name build ! -name .git -exec cp -a {} "$work" \; # all of it: links.sh reads each page
 mkdir "$work/build"
 cp -a "$build"/{obj,unit,gen,hookspool,hookspool-load,hookspool.fcgi,hookspool.cgi,libhookspool.a,fcgi_raw,supervise,deny,faults_driver,faults_count,faults_replay,failmalloc.so} "$work/build"
 cp -a "$build"/.curl-* "$work/build"
@@ -36,8 +36,45 @@ fi
 : >"$survivors"
 echo "seed $seed"
 
-# units FILE: the module's own, then those that call its functions most, then those that include its header, then the
-# own units of the modules that use it; ten at most.
+# users HEADER...: the sources, headers and units that include one of them.
+users() {
+	printf '#include "%s"\n' "$@" | grep -rlFf - --include='*.[ch]' common cgi tests/unit | sort
+}
+
+# near HEADER: the units that include it, and the own ones of the modules that do; then those of the headers and modules
+# that use these, and so on, three times: a module may be known by the header of another one alone.
+near() {
+	local level=("$1") file next
+	for _ in 1 2 3; do
+		next=()
+		while read -r file; do
+			case $file in
+			tests/unit/*) echo "$file" ;;
+			*.h) next+=("${file#common/}") ;;
+			*)
+				ls "tests/unit/test_$(basename "$file" .c).c" 2>/dev/null
+				[ ! -e "${file%.c}.h" ] || { file=${file%.c}.h && next+=("${file#common/}"); }
+				;;
+			esac
+		done < <(users "${level[@]}")
+		[ ${#next[@]} -gt 0 ] || return
+		level=("${next[@]}")
+	done
+}
+
+# room FILE: units about the whole of which it is a part, where no header tells.
+room() {
+	case $1 in
+	common/event/rul* | common/event/name_cache* | common/event/mask*) echo rules flatten ;;
+	cgi/http/auth/*) echo auth ingest_auth ;;
+	cgi/http/console/*) echo console ;;
+	cgi/http/direct* | cgi/http/sdk* | cgi/http/preflight*) echo routes direct_answers cors ;;
+	cgi/http/*) echo ingest routes ;;
+	esac
+}
+
+# units FILE: the module's own, then those that call its functions most, then those of its room, then those that are near
+# its header; ten at most.
 units() {
 	local name=${1##*/} header calls
 	name=${name%.c}
@@ -47,13 +84,11 @@ units() {
 	{
 		ls "tests/unit/test_$name.c" 2>/dev/null
 		[ -z "$calls" ] || grep -cE "$calls" tests/unit/*.c | grep -v ':0$' | sort -t : -k 2,2rn | cut -d : -f 1
-		grep -l "\"$header\"" tests/unit/*.c
 		# a part of a module, such as reader_open_segment.c or rule_lines.c
 		ls tests/unit/test_"${name%%_*}"{,s,_*}.c 2>/dev/null
-		grep -rl --include='*.c' "\"$header\"" common cgi | sed 's|.*/\(.*\)|tests/unit/test_\1|' | while read -r user; do
-			[ ! -e "$user" ] || echo "$user"
-		done
-	} | awk '!seen[$0]++' | head -10 | sed 's|tests/unit/\(.*\).c|build/unit/\1|'
+		room "$1" | tr ' ' '\n' | sed 's|.*|tests/unit/test_&.c|'
+		near "$header"
+	} | awk '!seen[$0]++' | while read -r unit; do [ ! -e "$unit" ] || echo "$unit"; done | head -10 | sed 's|tests/unit/\(.*\).c|build/unit/\1|'
 }
 
 # scripts FILE: those with its name, and those of its room.
@@ -61,7 +96,9 @@ scripts() { scripts_of "$1" | tr ' ' '\n'; }
 scripts_of() {
 	local name=${1##*/} base
 	name=${name%.c}
-	for base in "$name" "${name%%_*}"; do ls "tests/integration/$base.sh" 2>/dev/null; done
+	for base in "$name" "${name%%_*}"; do
+		[ "$base" = links ] || ls "tests/integration/$base.sh" 2>/dev/null # that one is about documents
+	done
 	case $1 in
 	cgi/http/console/* | cgi/http/page_answer*) echo tests/integration/console.sh tests/integration/console_sessions.sh tests/integration/console_rejected.sh ;;
 	cgi/http/sdk_script*) echo tests/integration/script.sh ;;
@@ -123,12 +160,13 @@ notices() {
 }
 
 # sanitized UNIT...: the verdict of the sanitizers, which find a leak or a byte too many where the program goes on;
-# those of the units that take a few seconds without them.
+# those of the units that take a few seconds without them; the first, which is the module's own, may take longer.
 sanitized() {
-	local unit
+	local unit most=20
 	[ -d build/asan ] || return 1
 	for unit; do
-		awk -v name="${unit##*/}" '$1 == name && $2 <= 5 { found = 1 } END { exit !found }' baseline || continue
+		awk -v name="${unit##*/}" -v most="$most" '$1 == name && $2 <= most { found = 1 } END { exit !found }' baseline || { most=5 && continue; }
+		most=5
 		MUTANT_CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' \
 			make_all B=build/asan "build/asan/unit/${unit##*/}" || return 1
 		# the address space of a sanitizer has no limit, but its memory has

@@ -399,33 +399,30 @@ static bool set_value(struct hs_fold *f, size_t from, struct hs_slice text)
 /* The latest value of each name counts: that of a column, or one in a _rest, which comes after the columns of its row. */
 static bool fold_values(struct hs_fold *f)
 {
+	for (size_t i = 0; i < f->seen.count; i++)
+		f->seen.member[i].is_overruled = false;
 	for (size_t i = 0; i < f->columns; i++) {
 		const struct latest *latest = &f->latest[i];
-		const struct hs_member *member;
+		struct hs_member *member;
 
 		if (latest->key == NULL)
 			continue;
 		member = hs_members_find(&f->seen, hs_slice_str(f->from->table.column[f->column[i]].name));
-		if ((member == NULL || strcmp(member->key->text, latest->key->text) < 0) &&
-		    !set_value(f, f->column[i], latest->value))
+		if (member != NULL)
+			member->is_overruled = strcmp(member->key->text, latest->key->text) < 0;
+		if ((member == NULL || member->is_overruled) && !set_value(f, f->column[i], latest->value))
 			return false;
 	}
 	return true;
 }
 
+/* After fold_values, which finds out which members a later column overrules. */
 static bool fold_members(struct hs_fold *f)
 {
 	for (size_t i = 0; i < f->seen.count; i++) {
 		const struct hs_member *member = &f->seen.member[i];
-		ptrdiff_t column = -1;
 
-		for (size_t c = 0; c < f->columns && column < 0; c++)
-			if (f->latest[c].key != NULL &&
-			    hs_slice_eq(hs_slice_str(f->from->table.column[f->column[c]].name), member->name))
-				column = (ptrdiff_t)c;
-		if (column >= 0 && strcmp(f->latest[column].key->text, member->key->text) > 0)
-			continue;
-		if (!hs_members_lend(&f->in_rest, member->name, member->value))
+		if (!member->is_overruled && !hs_members_lend(&f->in_rest, member->name, member->value))
 			return false;
 	}
 	return true;
