@@ -135,6 +135,8 @@ struct hs_io_guard {
 #define HS_IO_GUARDED(guard) (hs_io_guard_begin(guard), sigsetjmp((guard)->back, 0) == 0)
 void hs_io_guard_begin(struct hs_io_guard *guard);
 void hs_io_guard_end(struct hs_io_guard *guard);
+/* Makes this thread's innermost HS_IO_GUARDED return false, as a SIGBUS does. Returns if there is none. */
+void hs_io_guard_fail(void);
 
 struct hs_space {
 	uint64_t bytes;  /* free for this user */

@@ -143,3 +143,9 @@ void hs_io_guard_end(struct hs_io_guard *guard)
 {
 	guarding = guard->outer;
 }
+
+void hs_io_guard_fail(void)
+{
+	if (guarding != NULL)
+		siglongjmp(guarding->back, 1);
+}

@@ -203,6 +203,17 @@ static void read_cursor(struct hs_slice text)
 
 /* --- rewrites: a position goes to an earlier byte or stays ------------------------------------------- */
 
+/* Dropping the entries of segments that are gone loses none of those that are there. */
+static void trim_edits(struct hs_rewrite_log *rewrites)
+{
+	uint64_t edits = hs_rewrite_log_number(rewrites, 1);
+
+	if (hs_rewrite_log_trim(rewrites, 0) != HS_OK || hs_rewrite_log_share(rewrites) != HS_OK)
+		return;
+	MUST(hs_rewrite_log_number(rewrites, 1) == edits);
+	hs_rewrite_log_release(rewrites);
+}
+
 static void read_edits(struct hs_slice text)
 {
 	struct hs_rewrite_log *rewrites;
@@ -219,9 +230,25 @@ static void read_edits(struct hs_slice text)
 		}
 		hs_rewrite_log_release(rewrites);
 	}
-	if (hs_rewrite_log_claim(rewrites) == HS_OK)
+	if (hs_rewrite_log_claim(rewrites) == HS_OK) {
 		hs_rewrite_log_release(rewrites);
+		trim_edits(rewrites);
+	}
 	hs_rewrite_log_close(rewrites);
+}
+
+/* Each @ is the inode of the segment's file. */
+static struct hs_buf seal_edits(struct hs_slice rest)
+{
+	struct stat st = stat_below(sealed_name);
+	struct hs_buf file = { 0 };
+
+	for (size_t i = 0; i < rest.n; i++)
+		if (rest.p[i] == '@')
+			hs_buf_put_uint(&file, (uint64_t)st.st_ino);
+		else
+			hs_buf_putc(&file, rest.p[i]);
+	return file;
 }
 
 /* --- the spool's id ------------------------------------------------------------------------------- */
@@ -383,6 +410,32 @@ static void read_request(struct hs_slice text)
 	hs_subjects_free(&people);
 }
 
+static void remove_plan(void *context, const char *name)
+{
+	unsigned *count = context;
+
+	++*count;
+	MUST(hs_erase_plan_remove(spool.dir.private_dir, name) == HS_OK);
+}
+
+/* Whoever a plan names is named by the plan that is written of it. */
+static void write_plan_again(struct hs_rewrite_log *rewrites, struct hs_erase_plan *plan)
+{
+	struct hs_subjects people;
+	struct hs_erase_plan again = { .people = &people };
+	unsigned count = 0;
+
+	hs_subjects_init(&people, 1);
+	MUST(hs_erase_plan_write(&spool.dir, rewrites, plan) == HS_OK);
+	MUST(hs_erase_plan_read(&spool.dir, rewrites, plan->name, &again) == HS_OK);
+	MUST(people.count == plan->people->count && again.next == plan->next && again.suppress == plan->suppress);
+	for (size_t i = 0; i < people.count; i++)
+		MUST(people.list[i]->n == plan->people->list[i]->n &&
+		     memcmp(people.list[i]->id, plan->people->list[i]->id, people.list[i]->n) == 0);
+	MUST(hs_erase_plan_list(spool.dir.private_dir, remove_plan, &count) == HS_OK && count == 2);
+	hs_subjects_free(&people);
+}
+
 static void read_plan(struct hs_slice text)
 {
 	struct hs_subjects people;
@@ -391,8 +444,10 @@ static void read_plan(struct hs_slice text)
 
 	hs_subjects_init(&people, 1);
 	MUST(hs_rewrite_log_open(&spool.dir, &rewrites) == HS_OK);
-	if (hs_erase_plan_read(&spool.dir, rewrites, "erase-plan-1", &plan) == HS_OK)
+	if (hs_erase_plan_read(&spool.dir, rewrites, "erase-plan-1", &plan) == HS_OK) {
 		MUST(has_plan_check(text));
+		write_plan_again(rewrites, &plan);
+	}
 	hs_rewrite_log_close(rewrites);
 	hs_subjects_free(&people);
 }
@@ -467,6 +522,36 @@ static struct hs_buf seal_schema(struct hs_slice rest)
 
 /* --- summaries: no part that its check sum refuses ------------------------------------------------------ */
 
+/* What does not open is made anew. */
+static void make_summary(const struct stat *st)
+{
+	struct hs_summary_reader r = HS_SUMMARY_READER_NONE;
+	struct hs_summary_builder *b = hs_summary_builder_new(spool.dir.history.id, false, 1);
+	uint64_t made = 0;
+	struct hs_summary_maker maker = { .dir = &spool.dir, .made = &made };
+
+	MUST(b != NULL && hs_summary_make_missing(&maker, false, 2) == HS_OK);
+	MUST(made == 1 && hs_summary_is_there(&spool.dir, false, 1, st) &&
+	     hs_summary_open(&r, &spool.dir, false, 1, st));
+	MUST(hs_summary_may_have(&r, HS_SUMMARY_TYPES, HS_SLICE("track")));
+	for (size_t i = 0; i < SEALED_LINES; i++)
+		hs_summary_builder_line(b, hs_slice_str(lines[i]), true);
+	MUST(hs_summary_agrees(&spool.dir, b, false, 1, st));
+	hs_summary_builder_free(b);
+	hs_summary_close(&r);
+}
+
+static void ask_about_people(struct hs_summary_reader *r)
+{
+	struct hs_subject who = { .kind = HS_SUBJECT_USER, .id = "u-1", .n = 3 };
+	struct hs_subjects people;
+
+	hs_subjects_init(&people, 1);
+	MUST(hs_subjects_add(&people, &who, NULL));
+	hs_summary_may_name(r, &people);
+	hs_subjects_free(&people);
+}
+
 static void read_summary(struct hs_slice text)
 {
 	struct hs_summary_reader r = HS_SUMMARY_READER_NONE;
@@ -485,6 +570,9 @@ static void read_summary(struct hs_slice text)
 			if (!hs_summary_may_have(&r, (enum hs_summary_kind)kind, HS_SLICE("track")))
 				MUST(bytes.n < 5 || memmem(bytes.p, bytes.n, "track", 5) == NULL);
 		}
+		ask_about_people(&r);
+	} else {
+		make_summary(&st);
 	}
 	hs_summary_close(&r);
 }
@@ -765,7 +853,7 @@ static const struct kind {
 	struct hs_buf (*seal)(struct hs_slice rest); /* NULL: it has no check sum */
 } kinds[] = {
 	{ 'c', ".hookspool/cursors/c", read_cursor, NULL },
-	{ 'e', ".hookspool/edits", read_edits, NULL },
+	{ 'e', ".hookspool/edits", read_edits, seal_edits },
 	{ 'h', ".hookspool/backup", read_history, NULL },
 	{ 'i', ".hookspool/imports/0123456789abcdef0123456789abcdef", read_import, NULL },
 	{ 't', ".hookspool/erased-ids", read_tombstones, NULL },

@@ -26,7 +26,11 @@ static const char *const names[] = {
 	".hookspool/edits",
 	".hookspool/numbers",
 	".hookspool/cursors/c",
-	".hookspool/erased",
+	".hookspool/erased-ids",
+	".hookspool/suppressed",
+	".hookspool/salt",
+	".hookspool/aside-events-2-90-1795428900123",
+	".hookspool/aside-rejected-1-1-1795428900123",
 	".hookspool/spool",
 };
 

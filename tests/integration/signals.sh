@@ -127,13 +127,15 @@ fi
 
 # A body of which much has come gets more seconds, but not when the program is to end.
 server_start listener
+resident() { awk '$1 == "RssAnon:" { print $2 }' "/proc/$PROGRAM_PID/status"; }
+before=$(resident)
 head -c 12000000 /dev/zero >"$T/much"
 "$HS_BUILD/fcgi_raw" "unix:$S/run/hookspool.sock" begin param=REQUEST_METHOD=POST \
 	param=CONTENT_TYPE=application/json param=CONTENT_LENGTH=30000000 \
 	param=HTTP_X_SIGNATURE=0123456789abcdef0123456789abcdef01234567 params-end \
 	"stdin-file=$T/much" read >"$T/answer" 2>&1 &
 peer=$!
-wait_for 10 eval '[ "$(awk "\$1 == \"RssAnon:\" { print \$2 }" "/proc/$PROGRAM_PID/status")" -gt 11700 ]'
+wait_for 10 eval '[ "$(resident)" -gt $((before + 11000)) ]'
 exit_status_of "$PROGRAM_PID"
 is 'SIGTERM does not wait for a body that does not come' $? 0
 PROGRAM_PID=

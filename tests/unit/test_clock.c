@@ -219,6 +219,59 @@ TEST(a_wrong_clock_may_be_the_first_one_seen)
 	assert_false(is_from_the_future(1));
 }
 
+/* As a disk may leave it. The lines' times tell how late it is. */
+TEST(a_damaged_state_is_no_clock)
+{
+	static const int64_t damage[] = { INT64_MIN, INT64_MAX, -1 };
+	int64_t lag;
+
+	for (size_t i = 0; i < 4 * sizeof damage / sizeof *damage; i++) {
+		struct hs_shared_state *left;
+		int64_t value = damage[i / 4];
+
+		make("rotate_min_gap = 0\n");
+		put("a");
+		stop();
+		left = spooldir_state(&s.d);
+		if (i % 4 == 0)
+			left->clock.wall_ms = value;
+		else if (i % 4 == 1)
+			left->clock.boot_ms = value == -1 ? INT64_MIN : value;
+		else if (i % 4 == 2)
+			left->clock.steady_ms = value;
+		else
+			atomic_store(&left->clock.lag_ms, value);
+		spooldir_state_done(left);
+		restart();
+		put_known("a b", 1);
+		assert_result(hs_spool_clock_lag(s.spool, &lag), HS_OK);
+		assert_int_equal(lag, 0);
+	}
+}
+
+/* Neither keeps a segment open for ever, nor seals one at once. */
+TEST(a_damaged_state_does_not_stop_rotation)
+{
+	static const int64_t damage[] = { INT64_MIN, INT64_MAX };
+
+	for (size_t i = 0; i < sizeof damage / sizeof *damage; i++) {
+		struct hs_shared_state *left;
+
+		make("rotate_min_gap = 1m\nrotate_age = 1h\n");
+		put("a");
+		stop();
+		left = spooldir_state(&s.d);
+		left->stream[HS_EVENTS].rotated_ms = left->stream[HS_EVENTS].opened_ms = damage[i];
+		spooldir_state_done(left);
+		restart();
+		put("b");
+		assert_once(&s.d, "a b");
+		assert_int_equal(spooldir_names(&s.d, "", "events-"), 0);
+		rotate();
+		assert_int_equal(spooldir_names(&s.d, "", "events-"), 1);
+	}
+}
+
 TEST(an_operator_vouches_for_the_clock)
 {
 	int64_t lag;

@@ -9,8 +9,10 @@
 #include "tests/lib/random.h"
 #include "tests/lib/temp_spool.h"
 
+#include <fcntl.h>
 #include <lmdb.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -60,6 +62,49 @@ static void put_another(void)
 	spooldir_rename(&s.d, ".hookspool/new", ".hookspool/run/index");
 }
 
+/* A word of LMDB's header, in both of its pages; the file's time stays, as when a disk changes it. */
+static void damage_header(off_t word, uint64_t value)
+{
+	int fd = open(spooldir_path(&s.d, ".hookspool/run/index"), O_RDWR);
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	for (int page = 0; page < 2; page++) {
+		off_t at = page * (off_t)sysconf(_SC_PAGESIZE) + word * (off_t)sizeof value;
+
+		assert_int_equal(pwrite(fd, &value, sizeof value, at), sizeof value);
+	}
+	assert_int_equal(futimens(fd, (struct timespec[]){ st.st_atim, st.st_mtim }), 0);
+	close(fd);
+}
+
+enum { PAGE_SIZE_WORD = 5, KIND_WORD = 11, ROOT_WORD = 16 }; /* where size_t has 64 bits */
+
+static void lose_page_size(void)
+{
+	damage_header(PAGE_SIZE_WORD, 0);
+}
+
+static void put_odd_page_size(void)
+{
+	damage_header(PAGE_SIZE_WORD, 4097);
+}
+
+static void put_another_kind(void)
+{
+	damage_header(KIND_WORD, INT64_MAX);
+}
+
+static void lose_root(void)
+{
+	damage_header(ROOT_WORD, 0);
+}
+
+static void put_another_root(void)
+{
+	damage_header(ROOT_WORD, 2);
+}
+
 static void lose_state(void)
 {
 	spooldir_unlink(&s.d, ".hookspool/run/state");
@@ -75,7 +120,9 @@ static void boot(void)
 }
 
 static void (*const harms[])(void) = {
-	lose_index, cut_index, empty_index, put_noise, put_noise_after_the_head, put_another, lose_state, boot,
+	lose_index,       cut_index, empty_index,    put_noise,         put_noise_after_the_head, put_another,
+	lose_state,       boot,      lose_page_size, put_odd_page_size, put_another_kind,         lose_root,
+	put_another_root,
 };
 
 static void fill_three_segments(void)
@@ -154,6 +201,8 @@ static int use_harmed(void *context)
 	(void)context;
 	for (size_t i = 0; i < sizeof harms / sizeof *harms; i++) {
 		if (harms[i] == boot || harms[i] == lose_state) /* never while it is in use */
+			continue;
+		if (harms[i] == put_another_kind) /* the next process that opens it notices */
 			continue;
 		file_time_passes();
 		harms[i]();

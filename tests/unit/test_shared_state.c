@@ -95,6 +95,30 @@ static void another_layout(struct hs_shared_state *state)
 	state->layout++;
 }
 
+static void number_at_its_end(struct hs_shared_state *state)
+{
+	state->stream[HS_REJECTED].number = UINT64_MAX;
+}
+
+static void stamp_at_its_end(struct hs_shared_state *state)
+{
+	state->stream[HS_EVENTS].sealed_ms = INT64_MAX;
+}
+
+static void stamp_before_all(struct hs_shared_state *state)
+{
+	reboot(state);
+	state->stream[HS_EVENTS].sealed_ms = -1;
+}
+
+/* The next segment would have no name. */
+TEST(numbers_that_no_process_has_left_are_forgotten)
+{
+	expect_after(number_at_its_end, false, false);
+	expect_after(stamp_at_its_end, false, false);
+	expect_after(stamp_before_all, false, false);
+}
+
 TEST(a_file_that_is_not_a_state_is_forgotten)
 {
 	expect_after(no_magic, false, false);

@@ -144,13 +144,14 @@ size_t hs_id_block_guess(struct hs_slice packed, uint64_t low, uint64_t top, uin
 	return (size_t)(((high - low) >> cut) * n / ((range >> cut) + 1));
 }
 
-/* Two cache lines: the guess may be off by half a dozen. */
+/* Two cache lines: the guess may be off by half a dozen. As numbers, since they may lie outside the block, or there is none. */
 void hs_id_block_prefetch(struct hs_slice packed, size_t near)
 {
 	enum { OFF = 4 };
+	uintptr_t first = (uintptr_t)packed.p;
 
-	__builtin_prefetch(packed.p + (near > OFF ? near - OFF : 0) * sizeof(uint64_t));
-	__builtin_prefetch(packed.p + (near + OFF) * sizeof(uint64_t));
+	__builtin_prefetch((const void *)(first + (near > OFF ? near - OFF : 0) * sizeof(uint64_t)));
+	__builtin_prefetch((const void *)(first + (near + OFF) * sizeof(uint64_t)));
 }
 
 bool hs_id_block_find(struct hs_slice packed, size_t near, const struct hs_id_block_entry *want, uint32_t *spooled_s)

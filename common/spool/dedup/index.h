@@ -113,7 +113,8 @@
  * After a power cut, or if another program touched the file, its inode, size or time differs from
  * what the shared state has noted, or nothing is noted because the state is of another boot.
  * Then the index is rebuilt from the sealed segments; so it never syncs (MDB_NOSYNC).
- * A SIGBUS (the file was cut) abandons LMDB's environment and rebuilds the index, too.
+ * A SIGBUS (the file was cut) and a failed assertion of LMDB's (it is damaged) abandon LMDB's environment
+ * and rebuild the index, too.
  */
 #ifndef HS_INDEX_H
 #define HS_INDEX_H

@@ -373,10 +373,55 @@ int hs_index_write_end(struct hs_index_store *s, struct hs_index_write *w, int c
 
 /* --- opening ----------------------------------------------------------------- */
 
+/* How LMDB's first two pages begin, in files of version 1 of its format (mdb.c: MDB_page, MDB_meta). */
+struct lmdb_head {
+	size_t page;
+	uint16_t pad, flags, lower, upper;
+	uint32_t magic, version;
+	void *address;
+	size_t map_size;
+	uint32_t page_size;
+};
+enum { LMDB_VERSION = 1, LMDB_PAGE_LEAST = 512, LMDB_PAGE_MOST = 1 << 16 };
+
+/* LMDB divides by the page size as the file has it. It checks the other fields, or says so by its assertions. */
+static bool has_page_size(const struct hs_index_store *s)
+{
+	struct lmdb_head head[2];
+	int fd = hs_io_open_read(s->dir->run_dir, INDEX);
+	uint32_t size;
+	bool is_whole, good;
+
+	if (fd < 0) /* it is made */
+		return true;
+	is_whole = hs_io_read_at(fd, (char *)&head[0], sizeof *head, 0) == (ssize_t)sizeof *head;
+	size = is_whole ? head[0].page_size : 0;
+	good = size >= LMDB_PAGE_LEAST && size <= LMDB_PAGE_MOST &&
+	       hs_io_read_at(fd, (char *)&head[1], sizeof *head, size) == (ssize_t)sizeof *head &&
+	       head[1].page_size == size;
+	hs_io_close(fd);
+	if (!is_whole || head[0].version != LMDB_VERSION) /* LMDB refuses it */
+		return true;
+	if (!good)
+		hs_log(HS_LOG_ERROR, "index: its header is damaged: it is made anew; if this goes on, "
+		                     "see the system log for disk errors");
+	return good;
+}
+
+/* LMDB would abort next: its file is damaged. */
+static void on_assertion(MDB_env *env, const char *what)
+{
+	(void)env;
+	hs_log(HS_LOG_ERROR, "index: %s", what);
+	hs_io_guard_fail();
+}
+
 static int open_file(struct hs_index_store *s)
 {
 	int code = mdb_env_create(&s->env);
 
+	if (code == 0)
+		code = mdb_env_set_assert(s->env, on_assertion);
 	if (code == 0)
 		code = mdb_env_set_mapsize(s->env, MAP_FIRST);
 	if (code == 0)
@@ -384,16 +429,24 @@ static int open_file(struct hs_index_store *s)
 	return code;
 }
 
-/* *foreign is set if the file has another format. */
+/* *foreign is set if the file has another format, or LMDB would take it for another kind of database. */
 static int open_records(struct hs_index_store *s, bool *foreign)
 {
 	MDB_txn *txn;
 	MDB_stat st;
+	unsigned flags = 0;
 	int code = begin(s, 0, &txn);
 
 	if (code != 0)
 		return code;
 	code = mdb_dbi_open(txn, NULL, HS_ID_LSM_FLAGS, &s->records);
+	if (code == 0)
+		code = mdb_dbi_flags(txn, s->records, &flags);
+	if (code == 0 && flags != HS_ID_LSM_FLAGS) { /* it is not looked into: they say how */
+		*foreign = true;
+		mdb_txn_abort(txn);
+		return 0;
+	}
 	if (code == 0)
 		code = mdb_stat(txn, s->records, &st);
 	if (code == 0)
@@ -408,7 +461,7 @@ static int open_records(struct hs_index_store *s, bool *foreign)
 
 enum hs_result hs_index_store_open(struct hs_index_store *s)
 {
-	bool foreign = !hs_index_store_is_trusted(s);
+	bool foreign = !hs_index_store_is_trusted(s) || !has_page_size(s);
 	enum hs_result r = HS_OK;
 	int code;
 

@@ -98,7 +98,7 @@ enum hs_result hs_index_store_discard(struct hs_index_store *s);
 enum hs_result hs_index_store_let_go(struct hs_index_store *s);
 
 /*
- * After SIGBUS in LMDB: leaves its environment, the descriptor and the map as they are until the
+ * After SIGBUS or a failed assertion in LMDB: leaves its environment, the descriptor and the map as they are until the
  * process ends, because its state is unknown. HS_E_IO.
  */
 enum hs_result hs_index_store_abandon(struct hs_index_store *s);

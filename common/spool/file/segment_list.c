@@ -10,9 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Numbers count up, and a name made by hand must not use them up. */
-#define NUMBER_MOST (UINT64_C(1) << 62)
-
 void hs_sealed_print(const char *stream, const struct hs_sealed *sealed, char out[static HS_SEALED_NAME])
 {
 	char stamp[HS_TIMESTAMP_STAMP + 1];
@@ -42,7 +39,8 @@ bool hs_sealed_parse(const char *stream, const char *name, struct hs_sealed *sea
 
 	memset(sealed, 0, sizeof *sealed);
 	if (strncmp(name, stream, prefix) != 0 || name[prefix] != '-' || !parse_stamp(p, &sealed->sealed_ms) ||
-	    sscanf(p + HS_TIMESTAMP_STAMP, "-%" SCNu64 ".jsonl", &sealed->number) != 1 || sealed->number > NUMBER_MOST)
+	    sscanf(p + HS_TIMESTAMP_STAMP, "-%" SCNu64 ".jsonl", &sealed->number) != 1 ||
+	    sealed->number > HS_SEALED_NUMBER_MOST)
 		return false;
 	sealed->gzip = strcmp(name + n - 3, ".gz") == 0;
 	hs_sealed_print(stream, sealed, again);

@@ -24,6 +24,9 @@
 
 enum { HS_SEALED_NAME = 80 }; /* bytes of the longest file name, its NUL included */
 
+/* Numbers count up, and a name made by hand must not use them up. */
+#define HS_SEALED_NUMBER_MOST (UINT64_C(1) << 62)
+
 struct hs_sealed {
 	uint64_t number;
 	int64_t sealed_ms;

@@ -70,6 +70,15 @@ static int64_t newest_of(const struct hs_spool_dir *dir, const char *stream)
 	return newest;
 }
 
+/* False at the first look, and in a damaged state: the rule would reckon with numbers that are no times. */
+static bool was_looked_at(const struct hs_clock *c)
+{
+	const int64_t most_ms = 100 * 366 * DAY_MS; /* clocks that are possible do not differ by more */
+
+	return hs_timestamp_is_possible(c->wall_ms) && c->boot_ms >= -1 && c->boot_ms <= most_ms && c->steady_ms >= 0 &&
+	       c->steady_ms <= most_ms && c->lag_ms >= -most_ms && c->lag_ms <= most_ms;
+}
+
 /* Begins with the files' newest time as the last look, unless that is ahead of the clock. */
 static void begin(const struct hs_spool_dir *dir, struct hs_clock *c, int64_t wall_ms)
 {
@@ -78,6 +87,7 @@ static void begin(const struct hs_spool_dir *dir, struct hs_clock *c, int64_t wa
 
 	c->wall_ms = newest > 0 && newest < wall_ms ? newest : wall_ms;
 	c->boot_ms = -1;
+	c->lag_ms = c->steady_ms = 0;
 }
 
 static void tell(int64_t before_ms, int64_t lag_ms)
@@ -103,7 +113,7 @@ static int64_t look(const struct hs_spool_dir *dir, int64_t *wall_ms)
 	    hs_shared_state_lock(&c->lock, hs_io_now_monotonic() + LOCK_MS, &died) != HS_OK)
 		return c->lag_ms;
 	*wall_ms = hs_io_now(); /* waiting for the lock must not look like a clock set back */
-	if (c->wall_ms == 0)
+	if (!was_looked_at(c))
 		begin(dir, c, *wall_ms);
 	before = c->lag_ms;
 	hs_clock_move(c, *wall_ms, hs_io_now_boot());

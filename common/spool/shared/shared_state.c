@@ -1,6 +1,7 @@
 #include "spool/shared/shared_state.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "spool/file/segment_list.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -12,6 +13,8 @@
 
 static const char magic[8] = "hookspl";
 enum { VERSION = 2, SETUP_MS = 4000, POLL_MS = 1, READ_BYTES = 1 << 14 };
+
+static const int64_t STAMP_MOST = INT64_C(253402300799999); /* the end of the year 9999, as a name can say */
 
 /* The first words of a state of every version. */
 struct head {
@@ -35,6 +38,12 @@ bool hs_shared_state_is_intact(const struct hs_shared_state *s)
 	for (int i = 0; i < HS_STREAMS; i++)
 		intact = intact && hs_stream_is_intact(&s->stream[i]);
 	return intact;
+}
+
+/* False: no process has left this. The disk has damaged it, and the names of the files tell more. */
+static bool is_possible(const struct hs_stream *s)
+{
+	return s->number < HS_SEALED_NUMBER_MOST && s->sealed_ms >= 0 && s->sealed_ms <= STAMP_MOST;
 }
 
 /* Two builds share a spool only if they see the same struct and the same mutex. */
@@ -112,8 +121,9 @@ static void reset(struct hs_shared_state *s, bool known)
  */
 static enum hs_result set_up(struct hs_shared_state *s, const struct boot *boot, uint64_t inode)
 {
-	bool known =
-	    memcmp(s->magic, magic, sizeof magic) == 0 && s->layout == layout() && hs_shared_state_is_intact(s);
+	bool known = memcmp(s->magic, magic, sizeof magic) == 0 && s->layout == layout() &&
+	             hs_shared_state_is_intact(s) && is_possible(&s->stream[HS_EVENTS]) &&
+	             is_possible(&s->stream[HS_REJECTED]);
 	bool same_boot = boot->known && known && strcmp(s->boot_id, boot->id) == 0;
 	bool other_boot = boot->known && known && !same_boot && s->boot_id[0] != '\0';
 

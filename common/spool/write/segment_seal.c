@@ -10,8 +10,9 @@
 
 bool hs_segment_is_too_soon(const struct hs_segment *s)
 {
-	return s->stream->rotated_ms != 0 &&
-	       hs_io_now_monotonic() - s->stream->rotated_ms < s->dir->settings->rotate_min_gap;
+	int64_t now = hs_io_now_monotonic(), rotated = s->stream->rotated_ms;
+
+	return rotated > 0 && rotated <= now && now - rotated < s->dir->settings->rotate_min_gap;
 }
 
 /* True if the open segment's first line is at least rotate_age old, in believed time. */
@@ -20,7 +21,7 @@ static bool is_old(struct hs_segment *s)
 	int64_t most_ms = s->dir->settings->rotate_age, now = hs_io_now();
 	struct hs_stream *stream = s->stream;
 
-	if (most_ms == 0 || stream->opened_ms == 0)
+	if (most_ms == 0 || stream->opened_ms <= 0)
 		return false;
 	if (stream->opened_ms <= now && now - stream->opened_ms < most_ms)
 		return false; /* nor by believed time, which is never ahead of the clock's */
