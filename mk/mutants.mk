@@ -9,4 +9,8 @@ mutants:
 	$(Q)$(DEPS) --missing build test mutants >/dev/null || $(DEPS) build test mutants
 	$(Q)$(MAKE) $(PARALLEL) B=$(MUTANTS) CFLAGS='-O1 -g' all faults-built $(addprefix $(MUTANTS)/,$(TEST_PROGRAMS)) $(UNIT:tests/unit/%.c=$(MUTANTS)/unit/%)
 	$(Q)$(MAKE) $(PARALLEL) B=$(MUTANTS)/asan CFLAGS='-O1 -g $(SANITIZE)' units
+	$(Q)mkdir -p $(MUTANTS)/tsan
+	$(Q)$(CC) $(CPPFLAGS) -std=c11 $(TSAN_FLAGS) -DTSAN_REPORTS='"$(TSAN_REPORTS)"' -c tests/tsan/runtime.c -o $(MUTANTS)/tsan/runtime.o
+	$(Q)$(MAKE) $(PARALLEL) B=$(MUTANTS)/tsan CFLAGS='$(TSAN_FLAGS)' \
+	    LDFLAGS='-Wl,--wrap=pthread_mutex_clocklock,--wrap=siglongjmp $(MUTANTS)/tsan/runtime.o' $(addprefix $(MUTANTS)/tsan/unit/,$(TSAN_UNIT))
 	$(Q)CC='$(CC)' bash tests/mutants/run.sh $(MUTANTS) $(N) $(SEED)

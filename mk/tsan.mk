@@ -1,8 +1,8 @@
 # ThreadSanitizer over what runs threads: the server and its spool, the import, the compression of written files.
 
 ## make tsan       data races and lock orders: units with threads, scripts of server and console
-TSAN_UNIT := $(addprefix test_,accept file_writer foreign_segments group_commit import metrics pump reader semaphore \
-    shared_state spool spool_faults write_batcher)
+TSAN_UNIT := $(addprefix test_,accept file_writer foreign_segments group_commit import metrics partial_poller pump reader \
+    semaphore shared_state spool spool_faults write_batcher)
 TSAN_SCRIPTS := $(addprefix tests/integration/,batches.sh chunked.sh console.sh each.sh forward.sh metrics.sh \
     records.sh signals.sh slow.sh)
 TSAN = $(B)/tsan

@@ -50,6 +50,7 @@ enum {
 	INODES_LOW = 1000,
 	PROBE_BYTES = 1 << 20,
 	INDEX_MS = 60000, /* above this size rebuilding takes a while */
+	NAGIOS_CRITICAL = 2,
 	NAGIOS_UNKNOWN = 3,
 	AHEAD_MS = 5000, /* tolerates ticks of the file system and corrections of the clock */
 };
@@ -250,8 +251,11 @@ static bool check_settings(struct checked *c, const char *path)
 	if (c->settings->doubtful_line != 0)
 		hs_findings_warn(r, "secrets", "correct the line, unless that is what was meant",
 		                 "line %d holds a secret or key: %s", c->settings->doubtful_line, c->settings->doubt);
-	if (!hs_command_as_owner(c->settings))
+	if (!hs_command_as_owner(c->settings)) {
+		hs_findings_fail(r, "spool", "run this as the owner of the spool",
+		                 "%s was not checked: root may not become its owner here", c->settings->spool_dir);
 		return false;
+	}
 	check_sources(r, c->settings); /* as the owner, who must be able to read the script */
 	return true;
 }
@@ -564,7 +568,9 @@ static int cmd_check(int argc, char **argv)
 	usage = usage || optind != argc || (c.report.nagios && c.report.json);
 	code = usage ? hs_usage(argv[0]) : check_all(&c, path, &target, &given);
 	code = c.report.nagios ? nagios_exit(&c.report, code) : code;
-	hs_findings_end(&c.report);
+	hs_findings_end(&c.report, code == NAGIOS_UNKNOWN);
+	if (c.report.nagios && code < NAGIOS_CRITICAL && (fflush(stdout) != 0 || ferror(stdout) != 0))
+		code = NAGIOS_UNKNOWN; /* a monitor would take an empty line for OK */
 	hs_held_free(&given);
 	hs_settings_free(c.settings);
 	return code;

@@ -2,12 +2,9 @@
 #include "spool/figures/openmetrics.h"
 #include "tools/command.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 enum { OPT_OPENMETRICS = HS_OPT_OWN };
 
@@ -29,9 +26,8 @@ static int print(const struct hs_settings *settings, enum hs_exposition format)
 	if (!hs_buf_ok(&out)) {
 		fputs("hookspool metrics: out of memory\n", stderr);
 		code = EX_OSERR;
-	} else if (fwrite(out.p, 1, out.n, stdout) != out.n || fflush(stdout) != 0) {
-		fprintf(stderr, "hookspool metrics: standard output: %s\n", strerror(errno));
-		code = EX_IOERR;
+	} else if (fwrite(out.p, 1, out.n, stdout) != out.n) {
+		code = EX_IOERR; /* hs_command_end says why */
 	}
 	hs_buf_free(&out);
 	return code;

@@ -2,6 +2,7 @@
 #include "base/io.h"
 #include "base/password.h"
 #include "tools/command.h"
+#include "tools/report/progress.h"
 
 #include <getopt.h>
 #include <string.h>
@@ -23,7 +24,10 @@ static bool read_line(struct password *p)
 	return true;
 }
 
-/* Asks at the terminal, which does not show what is typed. */
+/*
+ * Asks at the terminal, which does not show what is typed. SIGINT and SIGTERM end the read alone, and the keys for
+ * SIGQUIT and SIGTSTP do nothing: the terminal must not be left as it is here.
+ */
 static bool ask(const char *question, struct password *p)
 {
 	struct termios shown, hidden;
@@ -33,8 +37,10 @@ static bool ask(const char *question, struct password *p)
 		return false;
 	hidden = shown;
 	hidden.c_lflag &= ~(tcflag_t)ECHO;
+	hidden.c_cc[VQUIT] = hidden.c_cc[VSUSP] = _POSIX_VDISABLE;
+	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden) != 0)
+		return false;
 	fputs(question, stderr);
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
 	done = read_line(p);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
 	fputc('\n', stderr);
@@ -90,13 +96,15 @@ static int cmd_passwd(int argc, char **argv)
 	if (hs_option(argc, argv) != -1 || optind < argc)
 		return hs_usage(argv[0]);
 	hs_io_keep_private();
+	hs_stop_catch();
 	fault = read_password(&p, &again) ? fault_of(&p, &again) : "there is no password on standard input";
-	if (fault != NULL)
-		fprintf(stderr, "hookspool passwd: %s\n", fault);
-	else
+	if (fault == NULL)
 		code = print_hash(&p);
+	else if (!hs_stop_asked())
+		fprintf(stderr, "hookspool passwd: %s\n", fault);
 	explicit_bzero(&p, sizeof p);
 	explicit_bzero(&again, sizeof again);
+	hs_stop_finish();
 	return code;
 }
 

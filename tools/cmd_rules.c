@@ -330,6 +330,7 @@ static int cmd_rules(int argc, char **argv)
 {
 	struct run *r = calloc(1, sizeof *r);
 	int option, code;
+	bool usage;
 
 	if (r == NULL)
 		return EX_OSERR;
@@ -349,7 +350,8 @@ static int cmd_rules(int argc, char **argv)
 			return 2;
 		}
 	}
-	code = optind < argc || (r->events != NULL && r->last > 0) ? hs_usage(argv[0]) : run(r);
+	usage = optind < argc || (r->events != NULL && r->last > 0) || (r->tenant != NULL && r->events == NULL);
+	code = usage ? hs_usage(argv[0]) : run(r);
 	free(r);
 	return code;
 }

@@ -197,10 +197,8 @@ static int run(struct run *r)
 			code = compare(r);
 		else
 			print(r);
-		if (!flush(r) || fflush(stdout) != 0) {
-			fprintf(stderr, "hookspool schema: standard output: %s\n", strerror(errno));
-			code = EX_IOERR;
-		}
+		if (!flush(r)) /* hs_command_end says why a write failed */
+			code = hs_buf_ok(&r->out) ? EX_IOERR : hs_event_source_result(&r->source, HS_E_MEMORY);
 	}
 	hs_schema_free(&r->schema);
 	hs_buf_free(&r->out);

@@ -20,7 +20,6 @@
 #include "tools/sink/event_source.h"
 #include "tools/sink/routing_rules.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -486,10 +485,7 @@ static int print(struct stats *s)
 		hs_terminal_clean(&s->out, 0);
 	if (!hs_buf_ok(&s->out))
 		return hs_event_source_result(&s->source, HS_E_MEMORY);
-	if (fwrite(s->out.p, 1, s->out.n, stdout) == s->out.n && fflush(stdout) == 0)
-		return 0;
-	fprintf(stderr, "hookspool stats: standard output: %s\n", strerror(errno));
-	return EX_IOERR;
+	return fwrite(s->out.p, 1, s->out.n, stdout) == s->out.n ? 0 : EX_IOERR; /* hs_command_end says why */
 }
 
 static int count(struct stats *s)

@@ -56,7 +56,7 @@ int hs_option(int argc, char **argv)
 	if (found == 'h') {
 		char *words[] = { argv[0], argv[0], NULL };
 
-		exit(hs_help(2, words));
+		exit(hs_command_end(argv[0], hs_help(2, words)));
 	}
 	return found;
 }
@@ -184,6 +184,26 @@ struct hs_settings *hs_command_settings(const char *path)
 int hs_command_exit(enum hs_result r)
 {
 	return r == HS_OK ? 0 : hs_result_is(r, HS_CLASS_BUSY) ? EX_TEMPFAIL : r == HS_E_MEMORY ? EX_OSERR : EX_IOERR;
+}
+
+int hs_command_end(const char *name, int code)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return code;
+	fprintf(stderr,
+	        "hookspool %s: standard output: %s: not all of it was written: make room, or write it elsewhere\n",
+	        name, errno != 0 ? strerror(errno) : "a write failed");
+	return code > 1 ? code : EX_IOERR;
+}
+
+int hs_command_main(int (*run)(int argc, char **argv), const char *name, int argc, char **argv)
+{
+	if (hs_io_hold_standard() < 0) {
+		perror("hookspool: /dev/null, in the place of a closed standard stream");
+		return EX_OSERR;
+	}
+	return hs_command_end(name, run(argc, argv));
 }
 
 bool hs_command_colours(FILE *out)

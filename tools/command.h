@@ -99,6 +99,15 @@ bool hs_option_number(const char *name, const char *text, uint64_t low, uint64_t
 /* `hookspool help [COMMAND]`: prints the help to standard output. Returns the exit code. */
 int hs_help(int argc, char **argv);
 
+/*
+ * Writes what is left of standard output. If any of it is lost, says so on standard error; then 0 and 1
+ * become EX_IOERR. Returns the exit code.
+ */
+int hs_command_end(const char *name, int code);
+
+/* The whole of a main: no file takes the place of a closed standard stream, and what was printed is written. */
+int hs_command_main(int (*run)(int argc, char **argv), const char *name, int argc, char **argv);
+
 /* "usage: hookspool NAME [OPTIONS] ARGUMENTS" to standard error; returns 2. */
 int hs_usage(const char *name);
 

@@ -42,7 +42,7 @@ static bool is_help(const char *word)
 	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	const struct hs_command *c = argc > 1 ? hs_command_find(argv[1]) : NULL;
 
@@ -59,4 +59,9 @@ int main(int argc, char **argv)
 	if (argc == 3 && is_help(argv[2]))
 		return hs_help(2, argv);
 	return c->run(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+	return hs_command_main(run, argc > 1 ? argv[1] : "help", argc, argv);
 }

@@ -60,7 +60,9 @@ enum hs_result hs_file_replace_first(struct hs_file_replace *f, enum hs_result w
 
 enum hs_result hs_file_replace_text(int dir, const char *name, const char *temporary, mode_t mode, struct hs_slice text)
 {
-	struct hs_file_replace f = { dir, name, dir, temporary, mode, false, -1 };
+	struct hs_file_replace f = {
+		.dir = dir, .name = name, .temporary_dir = dir, .temporary = temporary, .mode = mode
+	};
 	enum hs_result result = hs_file_replace_begin(&f);
 
 	if (result == HS_OK && hs_io_write_at(f.fd, text.p, text.n, 0) < 0)

@@ -496,6 +496,14 @@ uint64_t hs_io_random(void)
 	return (uint64_t)hs_io_now_monotonic() << 20 ^ (uint64_t)getpid();
 }
 
+int hs_io_hold_standard(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			return -1;
+	return 0;
+}
+
 void hs_io_keep_private(void)
 {
 	struct rlimit none = { 0, 0 };

@@ -184,6 +184,13 @@ bool hs_io_boot_id(char id[static 37]);
 uint64_t hs_io_random(void);
 
 /*
+ * Call it first in main. If one of the descriptors 0, 1 and 2 is closed, opens /dev/null there, so that it
+ * can be neither read nor written, as before: else a file of the spool would take its place, and messages
+ * would be written into it. -1: errno.
+ */
+int hs_io_hold_standard(void);
+
+/*
  * Keeps secrets in this process: no core is written, and no other process of its user, except
  * root's, may trace it or read its memory (PR_SET_DUMPABLE, RLIMIT_CORE). Children that run other
  * programs inherit the limit. Failures are ignored.

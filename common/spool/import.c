@@ -279,8 +279,8 @@ static void seed_ids(struct run *x, const char *key)
 
 static enum hs_result newest_number(const struct run *x, const char *stream, uint64_t *newest)
 {
-	struct hs_sealed *list = NULL;
-	size_t count = 0;
+	struct hs_sealed *list;
+	size_t count;
 	enum hs_result r = hs_sealed_list(x->resume.opened.dir.fd, stream, &list, &count);
 
 	*newest = count > 0 ? list[count - 1].number : 0;

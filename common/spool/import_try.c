@@ -68,8 +68,8 @@ static enum hs_result look_into(const struct run *x, struct traces *t, struct hs
 static enum hs_result find_landed(const struct run *x, struct traces *t, struct hs_slice stamp, const char *stream,
                                   uint64_t after)
 {
-	struct hs_sealed *list = NULL;
-	size_t count = 0;
+	struct hs_sealed *list;
+	size_t count;
 	enum hs_result r = hs_sealed_list(x->resume.opened.dir.fd, stream, &list, &count);
 
 	if (t->count > 0)

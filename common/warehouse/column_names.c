@@ -48,20 +48,20 @@ void hs_column_names_put_snake(struct hs_buf *out, struct hs_slice field)
 
 /* --- the bound ------------------------------------------------------------------ */
 
-/* Removes the characters beyond U+FFFF; returns how many bytes are left. */
-static size_t drop_wide(char *name, size_t n)
+/* Copies the beginning of a name, at most `most` bytes, without the characters beyond U+FFFF; returns how many. */
+static size_t copy_narrow(struct hs_slice name, char *to, size_t most)
 {
-	size_t to = 0;
+	size_t n = 0;
 
-	for (size_t i = 0; i < n;) {
-		if ((unsigned char)name[i] >= FOUR_BYTES) {
-			for (i++; i < n && ((unsigned char)name[i] & 0xC0) == 0x80; i++)
+	for (size_t i = 0; i < name.n && n < most;) {
+		if ((unsigned char)name.p[i] >= FOUR_BYTES) {
+			for (i++; i < name.n && ((unsigned char)name.p[i] & 0xC0) == 0x80; i++)
 				;
 			continue;
 		}
-		name[to++] = name[i++];
+		to[n++] = name.p[i++];
 	}
-	return to;
+	return n;
 }
 
 static bool has_wide(struct hs_slice name)
@@ -72,27 +72,42 @@ static bool has_wide(struct hs_slice name)
 	return false;
 }
 
-void hs_column_names_bound(struct hs_buf *out, size_t start)
+void hs_column_names_put_bounded(struct hs_buf *out, struct hs_slice name)
 {
 	uint8_t sha256[HS_SHA256_BYTES];
-	char digits[2 * HASH_BYTES];
-	size_t n = out->n - start;
-	char *name = out->p + start;
+	char digits[2 * HASH_BYTES], start[CUT_BYTES + 1];
+	size_t n;
 
-	if (!hs_buf_ok(out) || (n <= HS_WAREHOUSE_NAME && !has_wide(hs_slice(name, n))))
+	if (name.n <= HS_WAREHOUSE_NAME && !has_wide(name)) {
+		hs_buf_put_slice(out, name);
 		return;
-	if (!hs_sha256(hs_slice(name, n), sha256)) {
+	}
+	if (!hs_sha256(name, sha256)) {
 		out->failed = true;
 		return;
 	}
-	n = drop_wide(name, n);
+	n = copy_narrow(name, start, sizeof start);
 	if (n > CUT_BYTES)
-		for (n = CUT_BYTES; n > 0 && ((unsigned char)name[n] & 0xC0) == 0x80; n--)
+		for (n = CUT_BYTES; n > 0 && ((unsigned char)start[n] & 0xC0) == 0x80; n--)
 			;
-	out->n = start + n;
+	hs_buf_put(out, start, n);
 	hs_hex_encode(sha256, HASH_BYTES, digits);
 	hs_buf_putc(out, '_');
 	hs_buf_put(out, digits, sizeof digits);
+}
+
+void hs_column_names_bound(struct hs_buf *out, size_t start)
+{
+	char text[HS_WAREHOUSE_NAME + 2];
+	struct hs_buf bounded = { .p = text, .cap = sizeof text, .max = sizeof text };
+	struct hs_slice name = hs_slice(out->p + start, out->n - start);
+
+	if (!hs_buf_ok(out) || (name.n <= HS_WAREHOUSE_NAME && !has_wide(name)))
+		return;
+	hs_column_names_put_bounded(&bounded, name);
+	out->failed = !hs_buf_ok(&bounded);
+	out->n = start;
+	hs_buf_put_slice(out, hs_buf_slice(&bounded));
 }
 
 /* --- tables --------------------------------------------------------------------- */
@@ -108,17 +123,12 @@ bool hs_column_names_is_table(struct hs_slice name)
 	return false;
 }
 
-void hs_column_names_put_table(struct hs_buf *out, struct hs_slice event)
+void hs_column_names_put_table(struct hs_buf *out, struct hs_slice slug)
 {
-	size_t start = out->n;
-
-	hs_buf_putc(out, '_');
-	hs_column_names_put_snake_key(out, event);
-	if (!hs_buf_ok(out))
+	if (!hs_column_names_is_table(slug)) {
+		hs_column_names_put_bounded(out, slug);
 		return;
-	if (!hs_column_names_is_table(hs_slice(out->p + start + 1, out->n - start - 1))) {
-		memmove(out->p + start, out->p + start + 1, out->n - start - 1);
-		out->n--;
 	}
-	hs_column_names_bound(out, start);
+	hs_buf_putc(out, '_');
+	hs_buf_put_slice(out, slug);
 }

@@ -21,14 +21,17 @@ void hs_column_names_put_snake(struct hs_buf *out, struct hs_slice field);
 void hs_column_names_put_snake_key(struct hs_buf *out, struct hs_slice key);
 
 /*
- * Bounds the name that `out` has from `start` on to HS_WAREHOUSE_NAME bytes: a longer one is cut at a
- * character to 54 bytes, then come "_" and eight hex digits of the whole name's SHA-256. A name with
- * characters beyond U+FFFF, which MariaDB does not take in a name, loses them and gets the digits, too.
+ * Appends a name, bounded to HS_WAREHOUSE_NAME bytes: a longer one is cut at a character to 54 bytes, then come "_" and
+ * eight hex digits of the whole name's SHA-256. A name with characters beyond U+FFFF, which MariaDB does not take in a
+ * name, loses them and gets the digits, too.
  */
+void hs_column_names_put_bounded(struct hs_buf *out, struct hs_slice name);
+
+/* Bounds the name that `out` has from `start` on. */
 void hs_column_names_bound(struct hs_buf *out, size_t start);
 
-/* Appends the table of an event: its name in snake case, with a "_" before it if another table has that name. */
-void hs_column_names_put_table(struct hs_buf *out, struct hs_slice event);
+/* Appends the table of an event, by its name in snake case: that, bounded, with a "_" before it if another table has it. */
+void hs_column_names_put_table(struct hs_buf *out, struct hs_slice slug);
 
 /* True for the table names that are not those of events: tracks, users, … */
 bool hs_column_names_is_table(struct hs_slice name);

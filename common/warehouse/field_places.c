@@ -38,13 +38,14 @@ static void forget(struct hs_field_places *places)
 	for (size_t i = 0; i < places->count; i++)
 		if (!places->place[i].is_lent)
 			free((char *)(uintptr_t)places->place[i].field);
-	if (places->count > PLACES_MAX) {
+	if (places->is_over) {
 		free(places->place);
 		places->place = NULL;
 		places->cap = 0;
 		hs_buf_free(&places->text);
 	}
 	places->count = places->last = 0;
+	places->is_over = false;
 	hs_buf_reset(&places->text);
 	if (places->slots > 0)
 		memset(places->slot, 0, places->slots * sizeof *places->slot);
@@ -62,8 +63,20 @@ void hs_field_places_free(struct hs_field_places *places)
 
 void hs_field_places_bound(struct hs_field_places *places)
 {
-	if (places->count > PLACES_MAX)
+	if (places->is_over)
 		forget(places);
+}
+
+void hs_field_places_shrink(struct hs_field_places *places)
+{
+	struct hs_place *kept;
+
+	if (places->count <= PLACES_MAX)
+		return;
+	kept = realloc(places->place, PLACES_MAX * sizeof *kept);
+	if (kept != NULL)
+		places->place = kept;
+	places->count = places->cap = PLACES_MAX;
 }
 
 struct hs_slice hs_common_column_name(enum hs_common_column column)
@@ -137,8 +150,7 @@ static bool make_name(struct hs_field_places *places, struct hs_place *n, bool e
 	if (!hs_buf_ok(&places->scratch) || !hs_buf_ok(&places->decoded))
 		return false;
 	column = decide(places, n, hs_buf_slice(&places->scratch));
-	hs_buf_put_slice(&places->text, column);
-	hs_column_names_bound(&places->text, start);
+	hs_column_names_put_bounded(&places->text, column);
 	n->column = (uint32_t)start;
 	n->column_n = (uint8_t)(places->text.n - start);
 	n->path_n = 0;
@@ -199,6 +211,7 @@ static struct hs_place *add_place(struct hs_field_places *places, enum hs_family
 		memcpy(copy, field->name.p, field->name.n);
 	}
 	n = &places->place[places->count++];
+	places->is_over = places->is_over || lent;
 	*n = (struct hs_place){ .family = (uint8_t)family,
 		                .field = lent ? field->name.p : copy,
 		                .field_n = (uint32_t)field->name.n,

@@ -67,7 +67,8 @@ struct hs_field_places {
 	size_t count, cap;
 	uint32_t *slot; /* 1 + index in `place`, by hash; 0: free; `slots` is a power of two */
 	size_t slots;
-	size_t last; /* the place that was asked for last */
+	size_t last;  /* the place that was asked for last */
+	bool is_over; /* a record had more fields than are kept */
 	struct hs_buf scratch, decoded;
 };
 
@@ -78,6 +79,9 @@ void hs_field_places_free(struct hs_field_places *places);
  * has more fields than that itself has places that are its own, and are not found again.
  */
 void hs_field_places_bound(struct hs_field_places *places);
+
+/* Frees the places of a record that are its own; the names in `text` stay until the next record. */
+void hs_field_places_shrink(struct hs_field_places *places);
 
 /* The index in `place` of the field's; -1: out of memory. */
 ptrdiff_t hs_field_place(struct hs_field_places *places, enum hs_family family, const struct hs_record_field *field);

@@ -18,7 +18,10 @@ struct draft {
 	bool is_string, escaped;
 };
 
-enum { KEPT_FIELDS = 8192 /* of cells and drafts: more are freed after the record */ };
+enum {
+	KEPT_FIELDS = 8192,     /* of cells and drafts: more are freed after the record */
+	KEPT_BYTES = 64 * 1024, /* of a buffer that a long name has made larger */
+};
 
 struct hs_row_maker {
 	const struct hs_row_options *options;
@@ -32,7 +35,7 @@ struct hs_row_maker {
 	size_t cells, cells_cap;
 	size_t shared, all; /* the first of them: those of every row; and those of its own table, too */
 	struct hs_buf made; /* table and ids */
-	struct hs_buf scratch;
+	struct hs_buf scratch, slug;
 };
 
 struct hs_row_maker *hs_row_maker_new(const struct hs_row_options *options)
@@ -53,6 +56,7 @@ void hs_row_maker_free(struct hs_row_maker *m)
 	free(m->cell);
 	hs_buf_free(&m->made);
 	hs_buf_free(&m->scratch);
+	hs_buf_free(&m->slug);
 	free(m);
 }
 
@@ -175,8 +179,7 @@ static void settle_people(struct hs_row_maker *m)
 /* Makes room in `made` for all that is put there, since cells point into it. */
 static void reserve(struct hs_row_maker *m)
 {
-	size_t n =
-	    2 * HS_SHA256_BYTES + 16 + 2 * HS_SNAKE_MAX(m->common[HS_COMMON_EVENT].text.n) + 2 * HS_WAREHOUSE_NAME;
+	size_t n = 2 * HS_SHA256_BYTES + 16 + HS_ROW_EVENT_MAX + 2 * HS_WAREHOUSE_NAME;
 
 	for (size_t i = 0; i < sizeof people / sizeof *people; i++)
 		n += most_of(&m->common[people[i]]);
@@ -367,30 +370,65 @@ static bool read_fields(struct hs_row_maker *m, enum hs_family family, struct hs
 	return true;
 }
 
+/* The event in snake case, in m->slug. */
+static void make_slug(struct hs_row_maker *m, const struct hs_value *event)
+{
+	struct hs_slice name = event->text;
+
+	hs_buf_reset(&m->slug);
+	if (event->escaped) {
+		hs_buf_reset(&m->scratch);
+		hs_json_unescape(event->text, &m->scratch);
+		name = hs_buf_slice(&m->scratch);
+	}
+	hs_column_names_put_snake_key(&m->slug, name);
+	if (!hs_buf_ok(&m->scratch))
+		m->slug.failed = true;
+}
+
+/* Appends to `made`. */
+static struct hs_slice put_table(struct hs_row_maker *m)
+{
+	size_t start = m->made.n;
+
+	hs_column_names_put_table(&m->made, hs_buf_slice(&m->slug));
+	return hs_buf_ok(&m->made) ? hs_slice(m->made.p + start, m->made.n - start) : HS_SLICE_NONE;
+}
+
 /* The table of a track's event, in `made`; the columns event and event_text. */
 static struct hs_slice settle_event(struct hs_row_maker *m)
 {
 	struct hs_value *event = &m->common[HS_COMMON_EVENT];
-	struct hs_slice table;
+	struct hs_slice table, slug;
 	size_t start;
 
 	if (event->text.p == NULL)
 		return HS_SLICE_NONE;
-	m->common[HS_COMMON_EVENT_TEXT] = *event;
-	hs_buf_reset(&m->scratch);
-	if (event->escaped)
-		hs_json_unescape(event->text, &m->scratch);
-	else
-		hs_buf_put_slice(&m->scratch, event->text);
-	start = m->made.n;
-	hs_column_names_put_table(&m->made, hs_buf_slice(&m->scratch));
-	if (!hs_buf_ok(&m->scratch) || !hs_buf_ok(&m->made))
+	make_slug(m, event);
+	if (!hs_buf_ok(&m->slug)) {
+		m->made.failed = true;
 		return HS_SLICE_NONE;
-	table = hs_slice(m->made.p + start, m->made.n - start);
+	}
+	m->common[HS_COMMON_EVENT_TEXT] = *event;
+	table = put_table(m);
+	slug = m->slug.n <= HS_ROW_EVENT_MAX ? hs_buf_slice(&m->slug) : table;
 	start = m->made.n;
-	hs_column_names_put_snake_key(&m->made, hs_buf_slice(&m->scratch));
+	hs_buf_put_slice(&m->made, slug);
 	*event = text_of(hs_slice(m->made.p + start, m->made.n - start));
-	return hs_buf_ok(&m->made) ? table : HS_SLICE_NONE;
+	hs_buf_shrink(&m->slug, KEPT_BYTES);
+	hs_buf_shrink(&m->scratch, KEPT_BYTES);
+	return table;
+}
+
+/* The cells are made: very many drafts, and their places, go before anything else is made. */
+static void shrink_drafts(struct hs_row_maker *m)
+{
+	hs_field_places_shrink(&m->places);
+	if (m->drafts_cap <= KEPT_FIELDS)
+		return;
+	free(m->draft);
+	m->draft = NULL;
+	m->drafts = m->drafts_cap = 0;
 }
 
 static bool make_rows(struct hs_row_maker *m, int type, struct hs_slice table, struct hs_rows *rows)
@@ -401,6 +439,7 @@ static bool make_rows(struct hs_row_maker *m, int type, struct hs_slice table, s
 	if (!add_drafts(m, HS_WHERE_OWN))
 		return false;
 	m->all = m->cells;
+	shrink_drafts(m);
 	if (types[type].family != HS_FAMILY_TRACK)
 		return add_row(m, rows, types[type].kind, m->all);
 	if (!add_row(m, rows, HS_TABLE_TRACKS, m->shared))
@@ -459,11 +498,9 @@ enum hs_result hs_row_maker_without_event(struct hs_row_maker *m, struct hs_rows
 
 void hs_row_maker_shrink(struct hs_row_maker *m)
 {
-	if (m->cells_cap <= KEPT_FIELDS && m->drafts_cap <= KEPT_FIELDS)
+	if (m->cells_cap <= KEPT_FIELDS)
 		return;
-	free(m->draft);
 	free(m->cell);
-	m->draft = NULL;
 	m->cell = NULL;
-	m->drafts = m->drafts_cap = m->cells = m->cells_cap = 0;
+	m->cells = m->cells_cap = 0;
 }

@@ -22,8 +22,9 @@
 #include "warehouse/value.h"
 
 enum {
-	HS_ROWS_MAX = 2,     /* of one record, without users and accounts */
-	HS_ROW_ID_MAX = 200, /* bytes of an id; PostgreSQL indexes no more than 2704 */
+	HS_ROWS_MAX = 2,         /* of one record, without users and accounts */
+	HS_ROW_ID_MAX = 200,     /* bytes of an id; PostgreSQL indexes no more than 2704 */
+	HS_ROW_EVENT_MAX = 1024, /* bytes of the column `event`; that of a longer one is the name of its table */
 };
 
 /* A value and the column that it goes to. */

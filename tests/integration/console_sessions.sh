@@ -124,7 +124,8 @@ for _ in {1..20}; do
 done
 is 'and comes to the end from there' "$(sed 1q "$T/body" | jq .more) $(sed 1d "$T/body" | wc -l)" 'false 0'
 ask '/feed?type=page'
-is 'an answer is bounded, too: four of a megabyte' "$(sed 1q "$T/body" | jq .more) $(sed 1d "$T/body" | jq -r .message_id | xargs)" 'true big10 big9 big8 big7'
+check 'an answer is bounded, too: four of a megabyte, or as many as its time allows' eval \
+	'[[ "$(sed 1q "$T/body" | jq .more) $(sed 1d "$T/body" | jq -r .message_id | xargs)" =~ ^"true big10"(" big9"(" big8"(" big7")?)?)?$ ]]'
 hs rotate
 take '{"type":"track","event":"Rare","messageId":"rare","userId":7}' >/dev/null
 take '{"type":"screen","name":"Home","messageId":"home","anonymousId":"a-7"}' >/dev/null

@@ -52,4 +52,11 @@ if [ -e /proc/net/if_inet6 ] && grep -q ' lo$' /proc/net/if_inet6; then
 	check 'it listens at an address of IPv6' wait_for 10 listens_v6 "$port"
 	server_stop
 fi
+
+# Closed streams (the FastCGI specification, 2.2, closes 1 and 2): what it logs must not get into a file that it opens.
+(HOOKSPOOL_CONF=$S/hookspool.conf as_server_user "$S/bin/hookspool.fcgi" --listen "unix:$S/run/closed" 0<&- 1>&- 2>&-) &
+PROGRAM_PID=$!
+check 'it listens without streams' wait_for 10 test -S "$S/run/closed"
+is 'nothing else is where they were' "$(readlink /proc/$PROGRAM_PID/fd/[012] | xargs)" '/dev/null /dev/null /dev/null'
+server_stop
 done_testing

@@ -138,6 +138,48 @@ chmod 644 "$T/events"
 hs rules --events "$T/events" --tenant - --json
 is "… or events of a file, with an example before and after" \
 	"$(jq -c '[.records, .dropped, .invalid, (.fields[] | select(.changed > 0) | .before, .after)]' <<<"$OUT")" '[2,1,1,"\"4111111111111111\"","\"************1111\""]'
+# for people
+printf '%s\n' '{"type":"screen","userId":"u"}' \
+	'{"type":"page","userId":"u","context":{"ip":"203.0.113.7"},"properties":{"card":"4111111111111111","c\u0061rd_2":"4222222222222222","note":"'"$(printf 'long %.0s' {1..60})"'"}}' \
+	'{"type":"track"}' '{"type":' >"$T/events"
+hs rules --events "$T/events" --tenant -
+while IFS='|' read -r words name; do
+	check "a trial for people: $name" grep -qE -e "$words" <<<"$OUT"
+done <<'END'
+^ *[0-9]+  drop = type:screen$|a line of [events]
+^        matched 1, dropped 1$|what it decided
+^        unplanned = keep$|what becomes of the others
+^        values 1, changed 1$|what a line of [fields] changed
+^        before  "4111111111111111"$|an example
+^        after   "\*{12}1111"$|what becomes of it
+^        before  "long .*…$|the beginning of a long value
+^        after   \(left out\)$|a value that is dropped
+^records 2: kept 1, dropped 1, rejected 0, flagged 0$|the sums
+^events against the Spec, which are rejected before any rule: 2$|what comes to no rule
+END
+printf '{"type":"page","userId":"u","properties":{"card":"4111111111111111","c-ard":1,"card_2":"4222222222222222"}}' >"$T/events"
+hs rules --events "$T/events" --tenant - --json
+is "a second value of a name is masked as the first" "$(jq -c '.fields[] | select(.rule | startswith("properties_card")) | [.values, .changed]' <<<"$OUT")" '[2,2]'
+: >"$T/empty"
+chmod 644 "$T/empty"
+while IFS='|' read -r options code words; do
+	hs rules $options
+	is "rules $options: $code" "$CODE" "$code"
+	check "… with: $words" grep -qF -e "$words" "$T/err"
+done <<END
+--events $T/nowhere --tenant -|66|hookspool: $T/nowhere: No such file or directory
+--events $T/empty --tenant -|66|hookspool: $T/empty: is empty: expected JSON lines or an array
+--events /etc --tenant -|66|hookspool: /etc: Is a directory
+--events $T/events|2|say whose events these are with --tenant LABEL
+--events $T/events --tenant nobody|2|--tenant nobody: neither [keys] nor [secrets] has such a label
+--tenant acme|2|usage: hookspool rules
+--events $T/events --dry-run 2|2|usage: hookspool rules
+--dry-run 0|2|--dry-run 0: expected a number from 1
+--nonsense|2|usage: hookspool rules
+END
 hs rules --dry-run 10
 is "no line is longer than 80 columns" "$(awk 'length > 80' <<<"$OUT" | wc -l)" 0
+settings_write
+hs rules
+is "no rules: what that means" "$CODE $(cut -d: -f1 <<<"$OUT")" '0 no rules'
 done_testing

@@ -86,7 +86,7 @@ check 'the log has none of these bytes' not_grep "$HARM" "$S/log"
 slow() {
 	local command
 	printf -v command '%q ' $AS env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" "${@:2}"
-	script -qefc "echo \$\$ >$T/$1.pid; exec $command >$T/$1.out" /dev/null </dev/null >"$T/$1.shown" &
+	script -qefc "echo \$\$ >$T/$1.pid; exec $command >$T/$1.out" /dev/null </dev/null >"$T/$1.shown" 8>&- & # only a command that waits has the lock's file open
 	started+=($!)
 }
 # waits NAME: it has begun, and sleeps until it gets the lock.

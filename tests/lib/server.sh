@@ -600,10 +600,15 @@ lines() {
 
 # spooled [FAMILY]: every line of the events, in sealed, compressed and open segments.
 spooled() {
-	local file
-	for file in "$S/spool/${1:-events}"*; do
-		[ ! -e "$file" ] || zcat -f "$file"
+	local file listed=none text="$T/spooled.$BASHPID"
+	until [ "$listed" = "$(ls "$S/spool/${1:-events}"* 2>/dev/null)" ]; do # the server may compress a segment meanwhile
+		listed=$(ls "$S/spool/${1:-events}"* 2>/dev/null)
+		for file in $listed; do
+			[ "$file" != "${file%.gz}" ] && [ -e "${file%.gz}" ] || zcat -f "$file" 2>/dev/null
+		done >"$text"
 	done
+	cat "$text"
+	rm "$text"
 }
 
 # record ID [JQ FILTER]: the record with this message id.

@@ -7,7 +7,7 @@
 #	permission, password, …     here: each of them while it follows, and the mend; servers.sh: a lost right, TLS;
 #	                            postgresql.sh, mariadb.sh, sqlite.sh: others
 #	value, row, constraint      here, by error; postgresql.sh, mariadb.sh, sqlite.sh: the whole ladder
-#	the spool                   here: a segment that is gone, and one that is damaged
+#	the spool                   here: segments that are gone, and a damaged line; a table of an earlier build, which counts neither
 #	memory                      memory.sh, large.sh
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/databases.sh"
@@ -161,6 +161,104 @@ repeated() {
 	settings_write "$SETTINGS" 'min_free = 0' 'rotate_min_gap = 0' 'compress = none'
 }
 
+# The loader of the pieces below, which has tables of its own.
+LOST=(--name lost --prefix lost_)
+counted() { "query_$KIND" "SELECT segments_gone, lines_damaged FROM lost_hookspool_load WHERE name = '${1:-lost}'" | tr '\t' '|'; }
+show_status() { # [OPTION]...
+	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool-load" --status --to "$TO" "${LOST[@]}" "$@") \
+		>"$T/status.out" 2>"$T/status.err"
+	CODE=$?
+}
+# lost: segments that are gone and damaged lines are told, passed, and counted once, with the position.
+lost() {
+	local sealed n
+	spool_make
+	for n in 1 2 3 4 5; do
+		parcels 3
+		hs rotate
+	done
+	sealed=("$S"/spool/events-*)
+	is "$KIND: five segments" "${#sealed[@]}" 5
+	rm "${sealed[1]}" "${sealed[2]}"
+	sed -i '2s/^{/(/' "${sealed[3]}"
+	load --to "$TO" "${LOST[@]}"
+	is "$KIND: segments that are gone are told, a damaged line is passed" \
+		"$CODE $(grep -c 'segments 2 to 3 are gone' "$T/load.err") $(grep -c 'passed over: 1; .hookspool verify. tells' "$T/load.err") $(rows lost_parcel)" '0 1 1 8|8'
+	check "$KIND: the summary counts them" grep -q '0 failed, 2 segments gone, 1 damaged lines, ' "$T/load.err"
+	is "$KIND: so does the row of the position" "$(counted)" '2|1'
+	show_status
+	is "$KIND: and --status" "$CODE $(grep -c '^not loaded: 2 segments that were gone, 1 damaged lines$' "$T/status.out")" '0 1'
+	show_status --json
+	is "$KIND: and its JSON" "$CODE $(grep -c '"segments_gone":2,"lines_damaged":1,' "$T/status.out")" '0 1'
+	parcels 3
+	hs rotate
+	parcels 3
+	sealed=("$S"/spool/events-*)
+	rm "${sealed[3]}"
+	load --to "$TO" "${LOST[@]}"
+	is "$KIND: a gap right after the position is counted, too" "$CODE $(counted) $(rows lost_parcel)" '0 3|1 11|11'
+	load --to "$TO" "${LOST[@]}"
+	is "$KIND: and only once" "$CODE $(counted) $(grep -c gone "$T/load.err")" '0 3|1 0'
+}
+
+# downgrade [COLUMN]...: the table of the position as an earlier build has made it, or lacking one column.
+downgrade() {
+	local column
+	[ $# -gt 0 ] || set -- segments_gone lines_damaged
+	for column; do
+		! has "$column" || "query_$KIND" "ALTER TABLE lost_hookspool_load DROP COLUMN $column" || exit 2
+	done
+}
+has() { "query_$KIND" "SELECT $1 FROM lost_hookspool_load" >/dev/null 2>&1; }
+# upgraded: such a table gets the columns, whoever is killed, and keeps its positions.
+upgraded() {
+	local n other killed=0 half=0 before
+	before=$("query_$KIND" 'SELECT records FROM lost_hookspool_load')
+	downgrade
+	show_status --json
+	is "$KIND: a table of an earlier build: --status" "$CODE $(grep -c "\"loaded\":$before,.*\"segments_gone\":0,\"lines_damaged\":0," "$T/status.out")" '0 1'
+	is "$KIND: which changes nothing" "$(has segments_gone && echo changed)" ''
+	parcels 3
+	load --to "$TO" "${LOST[@]}"
+	is "$KIND: a load adds the columns" "$CODE $(counted) $("query_$KIND" 'SELECT records FROM lost_hookspool_load')" "0 0|0 $((before + 3))"
+	downgrade lines_damaged
+	parcels 3
+	load --to "$TO" "${LOST[@]}"
+	is "$KIND: and one that is missing" "$CODE $(counted) $("query_$KIND" 'SELECT records FROM lost_hookspool_load')" "0 0|0 $((before + 6))"
+	if command -v strace >/dev/null; then
+		downgrade
+		parcels 3
+		for n in $(seq "$1" "$2"); do
+			(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" strace -f -qq -o /dev/null -e trace="$3" \
+				-e inject="$3":signal=KILL:when="$n" "$S/bin/hookspool-load" --once --to "$TO" "${LOST[@]}") >/dev/null 2>&1
+			[ $? = 0 ] || killed=$((killed + 1))
+			! has segments_gone || has lines_damaged || half=$((half + 1))
+			[ $((n % 3)) = 0 ] || downgrade # or the next one finds what this one has done
+		done
+		check "$KIND: loaders were killed while they add them: $killed, $half between the two" [ "$half" -ge 1 ]
+		load --to "$TO" "${LOST[@]}"
+		is "$KIND: after which each record is there once" "$CODE $("query_$KIND" 'SELECT records FROM lost_hookspool_load') $(rows lost_parcel)" \
+			"0 $((before + 9)) $((before + 8))|$((before + 8))"
+	else
+		ok "$KIND: loaders that are killed # SKIP strace is not installed"
+	fi
+	downgrade
+	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool-load" --once --to "$TO" "${LOST[@]}" --name other) >/dev/null 2>&1 &
+	other=$!
+	load --to "$TO" "${LOST[@]}"
+	wait "$other"
+	is "$KIND: two loaders at once" "$? $CODE $(counted other)" '0 0 3|1'
+	downgrade
+	"unowned_$KIND"
+	load --to "$TO" "${LOST[@]}"
+	is "$KIND: an account that may not alter it" "$CODE $(grep -c "permission denied.*$4" "$T/load.err")" '77 1'
+	"owned_$KIND" "$(sed -n '/permission/{s/.*\(GRANT [^;]*\|ALTER TABLE .* OWNER TO .*\).*/\1/p;q}' "$T/load.err")"
+	parcels 3
+	load --to "$TO" "${LOST[@]}"
+	is "$KIND: with the right" "$CODE $(counted)" '0 0|0'
+	for n in parcel tracks hookspool_load hookspool_names; do "query_$KIND" "DROP TABLE lost_$n"; done
+}
+
 chmod 755 "$T"
 mkdir "$T/w" && own "$T/w"
 export HOME=$T # libpq and libmariadb look for files there
@@ -185,6 +283,10 @@ locked_PostgreSQL() { hba scram-sha-256; }
 open_PostgreSQL() { hba trust; }
 revoke_PostgreSQL() { query_PostgreSQL 'REVOKE INSERT ON parcel FROM loader'; }
 grant_PostgreSQL() { pg "$1"; }
+unowned_PostgreSQL() {
+	query_PostgreSQL 'ALTER TABLE lost_hookspool_load OWNER TO owner; GRANT ALL ON lost_hookspool_load TO loader'
+}
+owned_PostgreSQL() { pg "$1"; }
 lose_PostgreSQL() { PGDATABASE=postgres pg 'ALTER DATABASE hookspool RENAME TO elsewhere'; }
 find_PostgreSQL() { PGDATABASE=postgres pg 'ALTER DATABASE elsewhere RENAME TO hookspool'; }
 if postgresql_start; then
@@ -193,8 +295,10 @@ if postgresql_start; then
 	pg "CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS \$\$ BEGIN
 		IF nextval('public.hits') = 1 OR TG_ARGV[0] LIKE '2%' THEN RAISE EXCEPTION 'made up' USING ERRCODE = TG_ARGV[0]; END IF;
 		RETURN NEW; END \$\$"
-	spool_make
 	TO=postgresql://loader@/hookspool
+	lost
+	upgraded 2 25 %network 'run: ALTER TABLE "segment"."lost_hookspool_load" OWNER TO "loader"'
+	spool_make
 	parcels 3
 	load --to "$TO"
 	for code in 57P01 57P02 57P03 08006; do once $code 'the database is away: made up'; done
@@ -236,6 +340,8 @@ locked_MariaDB() { sql "ALTER USER loader@localhost IDENTIFIED BY 'p'"; }
 open_MariaDB() { sql "ALTER USER loader@localhost IDENTIFIED BY ''"; }
 revoke_MariaDB() { sql 'REVOKE INSERT ON segment.* FROM loader@localhost'; }
 grant_MariaDB() { sql "$1"; }
+unowned_MariaDB() { sql 'REVOKE ALTER ON segment.* FROM loader@localhost'; }
+owned_MariaDB() { sql "$1"; }
 tls_MariaDB() { sql 'ALTER USER loader@localhost REQUIRE SSL'; }
 plain_MariaDB() { sql 'ALTER USER loader@localhost REQUIRE NONE'; }
 # slow_reader: the loader stops for three seconds while it reads the identifies of a user whose row is made anew.
@@ -251,7 +357,7 @@ slow_reader() {
 	load --to "$TO"
 	hs import "$T/late.jsonl"
 	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" strace -f -qq -o "$T/w/trace" -e trace=recvfrom \
-		-e inject=recvfrom:delay_enter=3000000:when=80..81 "$S/bin/hookspool-load" --once --to "$TO") >"$T/load.out" 2>"$T/load.err"
+		-e inject=recvfrom:delay_enter=3000000:when=84..85 "$S/bin/hookspool-load" --once --to "$TO") >"$T/load.out" 2>"$T/load.err"
 	CODE=$?
 	is "$KIND: the loader is slow: the server waits for it" \
 		"$CODE $(grep -c 'is away' "$T/load.err") $(sql "SELECT length(text), right(text, 1) FROM users WHERE id = 'slow'")" $'0 0 1500000\t9'
@@ -259,8 +365,10 @@ slow_reader() {
 }
 if mariadb_start; then
 	sql "CREATE USER loader@localhost; GRANT ALL ON segment.* TO loader@localhost"
-	spool_make
 	TO=${MARIADB/root/loader}
+	lost
+	upgraded 2 25 %network 'GRANT CREATE, ALTER, '
+	spool_make
 	parcels 3
 	load --to "$TO"
 	for code in 1053 1927; do once $code 'the database is away: made up'; done
@@ -289,6 +397,8 @@ fi
 
 ### SQLite: writing fails ###############################################
 KIND=SQLite
+unowned_SQLite() { chmod a-w "${TO#sqlite:}" && chown 0:0 "${TO#sqlite:}"; }
+owned_SQLite() { own "${TO#sqlite:}" && chmod u+w "${TO#sqlite:}" && rm -f "${TO#sqlite:}"-*; } # those are as read-only as the file was
 query_SQLite() { sqlite3 "${TO#sqlite:}" "$1"; }
 spool_make
 TO=sqlite:$T/w/w.db
@@ -309,19 +419,6 @@ fi
 
 repeated
 
-### The spool ###########################################################
-# Three segments of three events: the second is gone, and the third has a damaged line.
-spool_make
-TO=sqlite:$T/w/spool.db
-for _ in 1 2 3; do
-	parcels 3
-	hs rotate
-done
-sealed=("$S"/spool/events-*)
-is 'three segments' "${#sealed[@]}" 3
-rm "${sealed[1]}"
-sed -i '2s/^{/(/' "${sealed[2]}"
-load --to "$TO"
-is 'the spool: a segment that is gone is told, a damaged line is passed' \
-	"$CODE $(grep -c 'segments 2 to 2 are gone' "$T/load.err") $(rows)" '0 1 5|5'
+lost
+upgraded 1 40 pwrite64 'readonly'
 done_testing

@@ -1,7 +1,7 @@
 #!/bin/bash
 # hookspool load: the memory that one record of 16 MB takes, the greatest there is, and 5000 ordinary ones: 64 MB, whatever
 # the record is; 96 MB where a copy more cannot be helped: SQLite's own of a _rest that is longer than the record, and
-# libpq's of a row that is read to make a user anew.
+# libpq's of a row that is read to make a user anew; and for 450,000 fields, and an id of a user that is as long as the record.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/databases.sh"
 
@@ -32,6 +32,10 @@ def ordinary():
     "one value": lambda: track(s="x" * M),
     "a value with escapes": lambda: track(s="\"\n" * (M // 4)),
     "many values": lambda: track(**{"c%d" % i: "v" * (M // 160) for i in range(150)}),
+    "an event": lambda: put(type="track", messageId="e", userId="u", event="Event " + "e" * M),
+    "an event with escapes": lambda: put(type="track", messageId="e", userId="u", event="E\n" * (M // 3)),
+    "a long user": lambda: put(type="identify", messageId="i", userId="u" * M, traits={"a": 1}),
+    "very many fields": lambda: track(**{"f%06d" % i: 1 for i in range(450000)}),
     "a number": lambda: track(n=1),
     "a text for a number": lambda: track(n="\"\\" * (M // 4)),
     "a user": lambda: identify(2, s="y" * M),
@@ -78,6 +82,12 @@ a_database() { # KIND URL KB_OF_REST KB_OF_USER REST
 	within $LIMIT_KB 'a value with escapes' 'SELECT length(s) FROM large' $((M / 4 * 2))
 	take 'many values'
 	within $LIMIT_KB 'many values' 'SELECT length(c0) + length(c149) FROM large' $((M / 160 * 2))
+	take 'an event'
+	within $LIMIT_KB 'an event' 'SELECT length(event_text), length(event) FROM tracks' "$((M + 6))|63"
+	take 'an event with escapes'
+	within $LIMIT_KB 'an event with escapes' 'SELECT length(event_text), length(event) FROM tracks' "$((M / 3 * 2))|63"
+	take 'very many fields'
+	within $MORE_KB 'very many fields' 'SELECT f000000 + f000100 FROM large' 2
 	take 'a number'
 	within $LIMIT_KB 'a number' 'SELECT n FROM large' 1
 	add 'a text for a number'
@@ -90,6 +100,8 @@ a_database() { # KIND URL KB_OF_REST KB_OF_USER REST
 
 mkdir "$T/w" && own "$T/w"
 a_database sqlite "sqlite:$T/w/w.db" $MORE_KB $LIMIT_KB "length(json_extract(_rest, '\$.n'))"
+take 'a long user'
+within $MORE_KB 'a long user, whose id is in the _rest of users' "SELECT a, length(id), length(json_extract(_rest, '\$.id')) FROM users" "1|71|$((M + 2))"
 if postgresql_start; then
 	a_database postgresql "$PG" $LIMIT_KB $MORE_KB "length(_rest ->> 'n')"
 	postgresql_stop

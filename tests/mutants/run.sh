@@ -1,7 +1,8 @@
 #!/bin/bash
 # run.sh BUILD N SEED: n random mutants of common/ and cgi/, one after the other, in a copy of the sources that
 # begins with the objects of BUILD. Each must make a test fail, twice: the module's unit, then the other units that
-# know it, then, if there is BUILD/asan, those units under the sanitizers, then the scripts that touch it, then, if it
+# know it, then, if there is BUILD/asan, those units under the sanitizers, then, if there is BUILD/tsan and the module has
+# locks or atomics, the units of make tsan under that of threads, then the scripts that touch it, then, if it
 # is of the spool, the short faults. The first that fails ends it. A test may take five times as long as without a mutant, and 20 seconds. Tests that fail without a mutant are
 # left out. Prints the survivors, each with its diff, and at the end the share that was killed and the interval of
 # 95 % by Wilson's formula. judged.txt lists mutants that change nothing, with the reason.
@@ -20,10 +21,11 @@ chmod 755 "$work"
 survivors=$(realpath "$build")/survivors.$seed baseline=$(realpath "$build")/baseline
 [ -z "${CHOSEN-}" ] || CHOSEN=$(realpath "$CHOSEN")
 [ -z "${BASELINE-}" ] || BASELINE=$(realpath "$BASELINE")
-cp -a Makefile mk cgi common tools tests docs README.md apache-conf lighttpd-conf "$work"
+find . -mindepth 1 -maxdepth 1 ! -name build ! -name .git -exec cp -a {} "$work" \; # all of it: links.sh reads each page
 mkdir "$work/build"
 cp -a "$build"/{obj,unit,gen,hookspool,hookspool-load,hookspool.fcgi,hookspool.cgi,libhookspool.a,fcgi_raw,supervise,deny,faults_driver,faults_count,faults_replay,failmalloc.so} "$work/build"
 cp -a "$build"/.curl-* "$work/build"
+[ ! -d "$build/tsan" ] || { mkdir -p "$work/build/tsan/reports" && cp -a "$build"/tsan/{obj,gen} "$work/build/tsan"; }
 [ ! -d "$build/asan" ] || { mkdir "$work/build/asan" && cp -a "$build"/asan/{obj,gen} "$work/build/asan"; }
 rm -f "$work"/build/unit/*.d
 cd "$work" || exit 2
@@ -36,8 +38,45 @@ fi
 : >"$survivors"
 echo "seed $seed"
 
-# units FILE: the module's own, then those that call its functions most, then those that include its header, then the
-# own units of the modules that use it; ten at most.
+# users HEADER...: the sources, headers and units that include one of them.
+users() {
+	printf '#include "%s"\n' "$@" | grep -rlFf - --include='*.[ch]' common cgi tests/unit | sort
+}
+
+# near HEADER: the units that include it, and the own ones of the modules that do; then those of the headers and modules
+# that use these, and so on, three times: a module may be known by the header of another one alone.
+near() {
+	local level=("$1") file next
+	for _ in 1 2 3; do
+		next=()
+		while read -r file; do
+			case $file in
+			tests/unit/*) echo "$file" ;;
+			*.h) next+=("${file#common/}") ;;
+			*)
+				ls "tests/unit/test_$(basename "$file" .c).c" 2>/dev/null
+				[ ! -e "${file%.c}.h" ] || { file=${file%.c}.h && next+=("${file#common/}"); }
+				;;
+			esac
+		done < <(users "${level[@]}")
+		[ ${#next[@]} -gt 0 ] || return
+		level=("${next[@]}")
+	done
+}
+
+# room FILE: units about the whole of which it is a part, where no header tells.
+room() {
+	case $1 in
+	common/event/rul* | common/event/name_cache* | common/event/mask*) echo rules flatten ;;
+	cgi/http/auth/*) echo auth ingest_auth ;;
+	cgi/http/console/*) echo console session ;;
+	cgi/http/direct* | cgi/http/sdk* | cgi/http/preflight*) echo routes direct_answers cors ;;
+	cgi/http/*) echo ingest routes ;;
+	esac
+}
+
+# units FILE: the module's own, then those that call its functions most, then those of its room, then those that are near
+# its header; ten at most.
 units() {
 	local name=${1##*/} header calls
 	name=${name%.c}
@@ -47,13 +86,11 @@ units() {
 	{
 		ls "tests/unit/test_$name.c" 2>/dev/null
 		[ -z "$calls" ] || grep -cE "$calls" tests/unit/*.c | grep -v ':0$' | sort -t : -k 2,2rn | cut -d : -f 1
-		grep -l "\"$header\"" tests/unit/*.c
 		# a part of a module, such as reader_open_segment.c or rule_lines.c
 		ls tests/unit/test_"${name%%_*}"{,s,_*}.c 2>/dev/null
-		grep -rl --include='*.c' "\"$header\"" common cgi | sed 's|.*/\(.*\)|tests/unit/test_\1|' | while read -r user; do
-			[ ! -e "$user" ] || echo "$user"
-		done
-	} | awk '!seen[$0]++' | head -10 | sed 's|tests/unit/\(.*\).c|build/unit/\1|'
+		room "$1" | tr ' ' '\n' | sed 's|.*|tests/unit/test_&.c|'
+		near "$header"
+	} | awk '!seen[$0]++' | while read -r unit; do [ ! -e "$unit" ] || echo "$unit"; done | head -10 | sed 's|tests/unit/\(.*\).c|build/unit/\1|'
 }
 
 # scripts FILE: those with its name, and those of its room.
@@ -61,7 +98,9 @@ scripts() { scripts_of "$1" | tr ' ' '\n'; }
 scripts_of() {
 	local name=${1##*/} base
 	name=${name%.c}
-	for base in "$name" "${name%%_*}"; do ls "tests/integration/$base.sh" 2>/dev/null; done
+	for base in "$name" "${name%%_*}"; do
+		[ "$base" = links ] || ls "tests/integration/$base.sh" 2>/dev/null # that one is about documents
+	done
 	case $1 in
 	cgi/http/console/* | cgi/http/page_answer*) echo tests/integration/console.sh tests/integration/console_sessions.sh tests/integration/console_rejected.sh ;;
 	cgi/http/sdk_script*) echo tests/integration/script.sh ;;
@@ -123,12 +162,13 @@ notices() {
 }
 
 # sanitized UNIT...: the verdict of the sanitizers, which find a leak or a byte too many where the program goes on;
-# those of the units that take a few seconds without them.
+# those of the units that take a few seconds without them; the first, which is the module's own, may take longer.
 sanitized() {
-	local unit
+	local unit most=20
 	[ -d build/asan ] || return 1
 	for unit; do
-		awk -v name="${unit##*/}" '$1 == name && $2 <= 5 { found = 1 } END { exit !found }' baseline || continue
+		awk -v name="${unit##*/}" -v most="$most" '$1 == name && $2 <= most { found = 1 } END { exit !found }' baseline || { most=5 && continue; }
+		most=5
 		MUTANT_CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' \
 			make_all B=build/asan "build/asan/unit/${unit##*/}" || return 1
 		# the address space of a sanitizer has no limit, but its memory has
@@ -136,6 +176,27 @@ sanitized() {
 			bash tests/lib/run-tests.sh "build/asan/unit/${unit##*/}" >log 2>&1 && continue
 		grep -qE 'ERROR: (Address|Leak)Sanitizer|runtime error' log || continue
 		echo "killed by a unit under the sanitizers, ${unit##*/}"
+		return
+	done
+	false
+}
+
+# raced FILE UNIT...: the verdict of the sanitizer of threads; it exits with 66 after a report.
+raced() {
+	local unit flags='-O1 -g -fsanitize=thread -fno-omit-frame-pointer'
+	[ -d build/tsan ] && grep -qE 'pthread_|atomic_|hs_semaphore_' "$1" || return 1
+	# shellcheck disable=SC2086
+	[ -e build/tsan/runtime.o ] || ${CC:-cc} -D_GNU_SOURCE -std=c11 $flags "-DTSAN_REPORTS=\"$work/build/tsan/reports\"" \
+		-c tests/tsan/runtime.c -o build/tsan/runtime.o || return 1
+	shift
+	for unit; do
+		unit=${unit##*/}
+		sed -n '/^TSAN_UNIT/,/)$/p' mk/tsan.mk | grep -qw "${unit#test_}" || continue
+		MUTANT_CFLAGS=$flags make_all B=build/tsan "build/tsan/unit/$unit" \
+			LDFLAGS='-Wl,--wrap=pthread_mutex_clocklock,--wrap=siglongjmp build/tsan/runtime.o' || return 1
+		TMPDIR=$memory HS_BUILD=build/tsan timeout -k 5 240 bash tests/lib/run-tests.sh "build/tsan/unit/$unit" >log 2>&1
+		grep -q 'exit status 66' log || continue
+		echo "killed by a unit under the sanitizer of threads, $unit"
 		return
 	done
 	false
@@ -171,7 +232,7 @@ verdict() {
 		make_all "${unit[0]}" || { echo 'is not C'; return; }
 		noticed unit "${unit[0]}" && return
 		make_all "${unit[@]}" || { echo 'is not C'; return; }
-		noticed unit "${unit[@]:1}" || sanitized "${unit[@]:0:3}" && return
+		noticed unit "${unit[@]:1}" || sanitized "${unit[@]:0:3}" || raced "$1" "${unit[@]:0:3}" && return
 	fi
 	[ -z "${UNITS_ONLY-}" ] || { echo SURVIVED; return; }
 	make_all "${programs[@]}" || { echo 'is not C'; return; }

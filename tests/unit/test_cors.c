@@ -114,6 +114,7 @@ TEST(preflights)
 	check_preflight(s, SHOP, HS_SLICE_NONE, fixed);
 	check_preflight(s, SHOP, HS_SLICE("*\r\nX-Bad: 1"), fixed);
 	check_preflight(s, SHOP, HS_SLICE("a: b"), fixed);
+	check_preflight(s, SHOP, HS_SLICE(":a"), fixed);
 	check_preflight(s, SHOP, hs_slice(text, 512), text);
 	check_preflight(s, SHOP, hs_slice(text, 513), fixed);
 	check_preflight(s, "https://evil.example", HS_SLICE("authorization"), NULL);

@@ -13,7 +13,7 @@
 static char said[4096];
 
 /* The printed line. */
-static const char *end(struct hs_findings *r)
+static const char *end_with(struct hs_findings *r, bool unknown)
 {
 	char name[] = "/tmp/hs-report-XXXXXX";
 	int out = dup(STDOUT_FILENO), file = mkstemp(name);
@@ -23,7 +23,7 @@ static const char *end(struct hs_findings *r)
 	unlink(name);
 	fflush(stdout);
 	dup2(file, STDOUT_FILENO);
-	hs_findings_end(r);
+	hs_findings_end(r, unknown);
 	fflush(stdout);
 	dup2(out, STDOUT_FILENO);
 	got = pread(file, said, sizeof said - 1, 0);
@@ -32,6 +32,11 @@ static const char *end(struct hs_findings *r)
 	close(file);
 	close(out);
 	return said;
+}
+
+static const char *end(struct hs_findings *r)
+{
+	return end_with(r, false);
 }
 
 TEST(nothing_is_wrong)
@@ -96,6 +101,18 @@ TEST(figures_are_for_monitors)
 	hs_findings_warn(&r, "space", "make \"room\"", "little");
 	assert_string_equal(end(&r), "[{\"check\":\"space\",\"verdict\":\"warn\",\"text\":\"little\","
 	                             "\"remedy\":\"make \\\"room\\\"\"}]\n");
+}
+
+TEST(a_check_that_could_not_run_is_not_ok)
+{
+	struct hs_findings fine = { .nagios = true }, warned = { .nagios = true };
+
+	hs_findings_ok(&fine, "spool", "fine");
+	assert_string_equal(end_with(&fine, true),
+	                    "HOOKSPOOL UNKNOWN: a check could not run | warnings=0 failures=0\n");
+	hs_findings_warn(&warned, "space", "do that", "little is left");
+	assert_string_equal(end_with(&warned, true),
+	                    "HOOKSPOOL UNKNOWN: space: little is left | warnings=1 failures=0\n");
 }
 
 TESTS("findings", NULL, NULL)

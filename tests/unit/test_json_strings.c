@@ -83,4 +83,57 @@ TEST(lone_surrogates_stay_apart)
 	                                      "abcdefghij");
 }
 
+TEST(what_can_be_unescaped)
+{
+	static const struct {
+		const char *inner;
+		bool can;
+	} cases[] = {
+		{ "", true },
+		{ "abc", true },
+		{ "\\u0041", true },
+		{ "a\\u00e9b", true },
+		{ "\\n\\\\\\\"", true },
+		{ "\\\\u", true },
+		{ "\\uD83D\\uDE00", true },
+		{ "\\", false },
+		{ "a\\", false },
+		{ "\\\\\\", false },
+		{ "\\u", false },
+		{ "\\u004", false },
+		{ "\\u004g", false },
+		{ "\\u-041", false },
+		{ "x\\u12 4", false },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		if (hs_json_can_unescape(hs_slice_str(cases[i].inner)) != cases[i].can)
+			fail_msg("%s", cases[i].inner);
+}
+
+TEST(names_behind_escapes)
+{
+	static const struct {
+		const char *inner;
+		bool is;
+	} cases[] = {
+		{ "user_id", true },
+		{ "\\u0075ser_id", true },
+		{ "user\\u005Fi\\u0064", true },
+		{ "\\u0075\\u0073\\u0065\\u0072\\u005f\\u0069\\u0064", true },
+		{ "", false },
+		{ "user_i", false },
+		{ "user_ids", false },
+		{ "user_i\\u0065", false },
+		{ "user_i\\u006", false },
+		{ "user_i\\d", false },
+		{ "\\x0075ser_id", false },
+		{ "/u0075ser_id", false },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		if (hs_json_inner_decodes_to(hs_slice_str(cases[i].inner), HS_SLICE("user_id")) != cases[i].is)
+			fail_msg("%s", cases[i].inner);
+}
+
 TESTS("json_strings", NULL, NULL)

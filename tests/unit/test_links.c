@@ -218,6 +218,7 @@ static const char *const placeholder[] = {
 	".0",
 	"-1",
 	"-1.0",
+	"-1.",
 	"-01",
 	"-1e0",
 	"-1.00E+0",

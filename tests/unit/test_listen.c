@@ -78,6 +78,24 @@ TEST(one_that_is_full_is_alive)
 	close(fd);
 }
 
+TEST(numeric_addresses)
+{
+	static const char *const wrong[] = { "127.0.0.1",       ":0",          "127.0.0.1:", "127.0.0.1:x",
+		                             "127.0.0.1:65536", "localhost:0", "[127.0.0.1" };
+	struct sockaddr_storage at;
+	socklen_t size = sizeof at;
+	int fd = hs_listen("127.0.0.1:0", &file);
+
+	assert_true(fd >= 0);
+	assert_true(hs_listen_is(fd));
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+	assert_int_equal(at.ss_family, AF_INET);
+	close(fd);
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		if (hs_listen(wrong[i], &file) >= 0)
+			fail_msg("%s is an address", wrong[i]);
+}
+
 TEST(no_path_is_no_address)
 {
 	assert_int_equal(hs_listen("unix:", &file), -1);

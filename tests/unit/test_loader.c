@@ -123,6 +123,8 @@ static int add_all(struct fixture *f, unsigned n)
 	for (unsigned i = (unsigned)f->offset + 1; i <= n && code == 0; i++) {
 		char text[200];
 
+		if (i == 8 || i == 11)
+			hs_loader_note_gone(f->loader, i - 6);
 		if (i == 8)
 			code = add(f, "no record");
 		else if (i == 13)
@@ -139,7 +141,7 @@ static int add_all(struct fixture *f, unsigned n)
 	return code == 0 ? hs_loader_flush(f->loader) : code;
 }
 
-enum { ALL = 24 };
+enum { ALL = 24, GONE = 2 + 5 };
 
 /* Dumps the database after an undisturbed run. */
 static char *undisturbed(void)
@@ -153,6 +155,8 @@ static char *undisturbed(void)
 	assert_int_equal(start(f), 0);
 	assert_int_equal(add_all(f, ALL), 0);
 	assert_int_equal(f->m->committed.at.offset, ALL);
+	assert_int_equal(f->m->committed.at.damaged, 1);
+	assert_int_equal(f->m->committed.at.gone, GONE);
 	dump = memory_target_dump(f->m);
 	end(&state);
 	return dump;
@@ -185,6 +189,8 @@ static void run_with_failure(const char *expected, int call, unsigned at, enum h
 	dump = memory_target_dump(f->m);
 	assert_string_equal(dump, expected);
 	assert_int_equal(f->letters, 0);
+	assert_int_equal(f->m->committed.at.damaged, 1);
+	assert_int_equal(f->m->committed.at.gone, GONE);
 	free(dump);
 	end(&state);
 }
@@ -222,6 +228,7 @@ TEST_WITH(counts_are_right_after_a_lost_answer, make, end)
 	f->m->fail_with = HS_TARGET_AWAY;
 	f->m->fail_after = true;
 	assert_int_equal(start(f), 0);
+	hs_loader_note_gone(f->loader, 3);
 	assert_int_equal(add_track(f, 1, "\"properties_a\":\"\\u0000\""), 0);
 	assert_int_equal(hs_loader_flush(f->loader), 0);
 	assert_int_equal(add_track(f, 2, ""), 0);
@@ -230,6 +237,8 @@ TEST_WITH(counts_are_right_after_a_lost_answer, make, end)
 	assert_int_equal(counts.records, 2);
 	assert_int_equal(counts.rows, 4);
 	assert_int_equal(counts.rest, 1);
+	assert_int_equal(counts.gone, 3);
+	assert_int_equal(f->m->committed.at.gone, 3);
 	assert_int_equal(f->m->committed.at.records, 2);
 	assert_int_equal(f->m->committed.at.rest, 1);
 }

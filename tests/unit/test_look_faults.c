@@ -7,8 +7,10 @@
 #include "tests/lib/every_fault.h"
 #include "tests/lib/temp_spool.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A compressed segment, a plain one and the open one. */
 static void three_segments(void)
@@ -193,6 +195,17 @@ static void is_counted(void)
 TEST(the_inventory)
 {
 	fail_each(&(struct job){ three_segments, run_inventory, is_counted, 0 });
+}
+
+TEST(an_inventory_without_a_spool)
+{
+	make("");
+	ids = 1;
+	assert_result(run_inventory(), HS_OK); /* it is not made yet */
+	assert_int_equal(ids, 0);
+	close(open(s.d.path, O_CREAT | O_WRONLY, 0600));
+	assert_result(run_inventory(), HS_E_SPOOL_DIR);
+	assert_int_equal(unlink(s.d.path), 0);
 }
 
 TESTS("look_faults", NULL, tell_and_finish)

@@ -140,6 +140,7 @@ static void count_everything(struct hs_metrics *m)
 		for (int i = 0; i < r; i++)
 			hs_metrics_add_refusal(m, (enum hs_result)r);
 	hs_metrics_add_to(m, HS_METRIC_REQUEST_MS, -5);
+	hs_metrics_add_to(m, HS_METRIC_REQUEST_MS, 1);
 	hs_metrics_add_to(m, HS_METRIC_REQUEST_MS, 2);
 	hs_metrics_add_to(m, HS_METRIC_REQUEST_MS, 3);
 	hs_metrics_add_to(m, HS_METRIC_REQUEST_MS, 60001);
@@ -149,7 +150,7 @@ static void count_everything(struct hs_metrics *m)
 
 TEST(rows_of_several_cells)
 {
-	static const uint64_t buckets[] = { [0] = 1, [1] = 1, [2] = 1, [HS_METRIC_BUCKETS] = 1, 60006 };
+	static const uint64_t buckets[] = { [0] = 2, [1] = 1, [2] = 1, [HS_METRIC_BUCKETS] = 1, 60007 };
 
 	assert_true(follow());
 	count_everything(s.m);

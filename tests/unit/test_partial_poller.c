@@ -2,11 +2,16 @@
 #include "base/io.h"
 #include "cgi/http/exchange.h"
 #include "cgi/server/partial_poller.h"
+#include "tests/lib/said.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
+#include <linux/sockios.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,9 +24,19 @@ static struct scene {
 	struct hs_partial_poller *arrivals;
 } s;
 
+/* While it is held, the polling thread waits with a request of which a part has just arrived. */
+static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+static pthread_t tester;
+static _Atomic bool waits;
+
 static struct hs_runtime *use(void *context)
 {
 	(void)context;
+	if (!pthread_equal(pthread_self(), tester)) {
+		atomic_store(&waits, true);
+		pthread_mutex_lock(&held);
+		pthread_mutex_unlock(&held);
+	}
 	return hs_runtime_share(&s.service);
 }
 
@@ -30,6 +45,7 @@ FIXTURE(begin)
 	struct hs_settings_error error;
 
 	memset(&s, 0, sizeof s);
+	tester = pthread_self();
 	s.service.settings =
 	    hs_settings_new("test.conf", HS_SLICE("spool_dir = /nowhere\nsecret = s3cret\n"), NULL, &error);
 	s.service.users = 1; /* the count never reaches 0 */
@@ -209,6 +225,7 @@ TEST(at_once)
 	int fd;
 	struct hs_partial_request *a = whole(&fd);
 
+	assert_true(a->transport.reads_past_length); /* so a body that goes on after CONTENT_LENGTH is refused */
 	answer(a);
 	check_answer(fd);
 }
@@ -269,6 +286,38 @@ TEST(a_refused_body_without_an_end)
 		hs_io_pause(10);
 	}
 	assert_int_equal(send(fd, "x", 1, MSG_NOSIGNAL), -1);
+	wrap_reset();
+	close(fd);
+}
+
+/* Waits until the poller has read all that was said. */
+static void taken_in(int fd)
+{
+	int left = 1;
+
+	for (int i = 0; i < SOON_MS / 10 && left > 0; i++) {
+		assert_int_equal(ioctl(fd, SIOCOUTQ, &left), 0);
+		hs_io_pause(10);
+	}
+	assert_int_equal(left, 0);
+}
+
+/* The rest of a refused body gets less time than an answer that the peer is slow to read. */
+TEST(a_rest_has_its_own_limit)
+{
+	struct hs_partial_request *a;
+	int fd = connected(&a, "33000000", NULL);
+	int64_t begun = hs_io_now_monotonic();
+
+	assert_non_null(a);
+	answer(a);
+	say(fd, HS_SLICE("x"));
+	taken_in(fd);
+	wrap_clock(0, HS_REST_MS + 1000);
+	for (int i = 0; i < SOON_MS / 10 && send(fd, "x", 1, MSG_NOSIGNAL) == 1; i++)
+		hs_io_pause(10);
+	assert_int_equal(send(fd, "x", 1, MSG_NOSIGNAL), -1);
+	assert_in_range(hs_io_now_monotonic() - begun, HS_REST_MS, HS_UNSENT_MS - 1);
 	wrap_reset();
 	close(fd);
 }
@@ -390,6 +439,65 @@ TEST(too_many)
 	check_answer(fd[1]);
 	for (int i = 2; i <= MOST; i++)
 		close(fd[i]);
+}
+
+/* Without a head there can be no answer, so the log says why the connection was closed; others get an answer. */
+TEST(too_many_without_a_head)
+{
+	static const char why[] = "connection closed: more than 16 requests are unfinished";
+	struct hs_partial_request *a;
+	int fd[MOST + 2];
+
+	said_begin(HS_LOG_WARN);
+	for (int i = 0; i < MOST + 2; i++) {
+		fd[i] = connected(&a, i == 1 ? "10" : NULL, SHAPED);
+		assert_null(a);
+		hs_io_pause(5);
+		if (i == MOST) { /* the first, without a head */
+			assert_int_equal(heard_bytes(fd[0]), 0);
+			assert_non_null(strstr(said_end(), why));
+			said_begin(HS_LOG_WARN);
+		}
+	}
+	a = next_ready(); /* the second */
+	assert_int_equal(a->transport.verdict, HS_E_CROWDED);
+	answer(a);
+	assert_null(strstr(said_end(), why));
+	for (int i = 1; i < MOST + 2; i++)
+		close(fd[i]);
+}
+
+static void *free_poller(void *poller)
+{
+	hs_partial_poller_free(poller);
+	return NULL;
+}
+
+/* A web server must not wait for a connection that the poller has not taken yet. */
+TEST(the_end_closes_newcomers)
+{
+	struct hs_partial_request *a;
+	int open = connected(&a, "10", SHAPED), newcomer;
+	pthread_t freeing;
+
+	assert_null(a);
+	hs_io_pause(50);
+	atomic_store(&waits, false);
+	pthread_mutex_lock(&held);
+	say_body(open, "[");
+	for (int i = 0; i < SOON_MS / 10 && !atomic_load(&waits); i++)
+		hs_io_pause(10);
+	assert_true(atomic_load(&waits));
+	newcomer = connected(&a, NULL, NULL);
+	assert_int_equal(pthread_create(&freeing, NULL, free_poller, s.arrivals), 0);
+	hs_io_pause(50); /* mostly enough for it to say that all ends */
+	pthread_mutex_unlock(&held);
+	pthread_join(freeing, NULL);
+	s.arrivals = NULL;
+	assert_true(is_closed(open, 0));
+	assert_true(is_closed(newcomer, 0));
+	close(open);
+	close(newcomer);
 }
 
 /* On shutdown, open requests get a moment to finish, and an answer. */

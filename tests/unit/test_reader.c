@@ -134,6 +134,28 @@ TEST(not_before_it_is_acknowledged)
 	events_free(e);
 }
 
+/*
+ * Other files may come within the tick of the kernel's clock in which it looked: until that is over it looks again
+ * soon, since no notice would come. A busy machine may take longer than that between the change and the look.
+ */
+TEST(a_folder_that_has_just_changed)
+{
+	bool soon_again = false;
+
+	make("");
+	put("a");
+	open_reader();
+	assert_read("a");
+	hs_reader_watch(s.reader);
+	for (int i = 0; i < 100 && !soon_again; i++) {
+		spooldir_write(&s.d, "other", HS_SLICE("x"));
+		spooldir_unlink(&s.d, "other");
+		assert_read("");
+		soon_again = hs_reader_patience(s.reader) > 0;
+	}
+	assert_true(soon_again);
+}
+
 TEST(written_lines_without_durability)
 {
 	make("durability = none\n");

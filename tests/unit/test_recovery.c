@@ -1,10 +1,10 @@
 /* recovery: keeps whole lines of a segment that was set aside, from every step at which the work may
  * have stopped. */
 #include "base/io.h"
-#include "base/log.h"
 #include "spool/write/recovery.h"
 #include "tests/lib/events.h"
 #include "tests/lib/processes.h"
+#include "tests/lib/said.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
@@ -143,22 +143,9 @@ TEST(foreign_files_are_left_alone)
 /* Finishes the aside file; returns what is logged meanwhile, which is valid until the next call. */
 static const char *finish_and_say(void)
 {
-	static char said[1000];
-	int ends[2], saved = dup(STDERR_FILENO);
-	ssize_t n;
-
-	assert_int_equal(pipe(ends), 0);
-	dup2(ends[1], STDERR_FILENO);
-	hs_log_level(HS_LOG_WARN);
+	said_begin(HS_LOG_WARN);
 	assert_true(finish_aside(HS_OK));
-	hs_log_level((enum hs_level) - 1); /* as spooldir has it */
-	dup2(saved, STDERR_FILENO);
-	close(saved);
-	close(ends[1]);
-	n = read(ends[0], said, sizeof said - 1);
-	close(ends[0]);
-	said[n > 0 ? n : 0] = '\0';
-	return said;
+	return said_end();
 }
 
 TEST(whole_lines_are_copied)

@@ -52,6 +52,88 @@ static const char *const track =
     "{\"type\":\"track\",\"event\":\"E\",\"message_id\":\"m\",\"spooled_at\":\"2026-01-02T00:00:"
     "00.000Z\",\"tenant\":\"acme\",\"integrations_all\":true,\"properties_a\":1,\"properties_b\":2}";
 
+/* The event and the table of a track whose event is n letters. */
+static void event_of(size_t n, struct hs_buf *event, struct hs_buf *table, size_t *whole)
+{
+	static const struct hs_row_options none;
+	struct hs_row_maker *maker = hs_row_maker_new(&none);
+	struct hs_buf line = { 0 };
+	struct hs_rows rows;
+
+	assert_non_null(maker);
+	hs_buf_put_slice(&line, HS_SLICE("{\"type\":\"track\",\"event\":\""));
+	for (size_t i = 0; i < n; i++)
+		hs_buf_putc(&line, "Ab"[i % 2]);
+	hs_buf_put_slice(&line, HS_SLICE("\",\"message_id\":\"m\",\"spooled_at\":\"2026-01-02T00:00:00.000Z\"}"));
+	assert_int_equal(hs_row_maker_make(maker, hs_buf_slice(&line), &rows), HS_OK);
+	assert_int_equal(rows.count, 2);
+	hs_buf_reset(event);
+	hs_buf_reset(table);
+	hs_buf_put_slice(table, rows.row[1].table);
+	for (size_t i = 0; i < rows.row[0].cells; i++) {
+		const struct hs_cell *cell = &rows.row[0].cell[i];
+
+		if (hs_slice_eq(cell->column, HS_SLICE("event")))
+			hs_buf_put_slice(event, cell->value.text);
+		if (hs_slice_eq(cell->column, HS_SLICE("event_text")))
+			*whole = cell->value.text.n;
+	}
+	hs_buf_free(&line);
+	hs_row_maker_free(maker);
+}
+
+TEST(event_is_the_slug_up_to_its_limit_and_then_the_name_of_the_table)
+{
+	struct hs_buf event = { 0 }, table = { 0 };
+	size_t whole = 0, letters = HS_ROW_EVENT_MAX / 3 * 2; /* "AbAb" becomes "ab_ab" */
+
+	event_of(letters, &event, &table, &whole);
+	assert_int_equal(whole, letters);
+	assert_in_range(event.n, HS_ROW_EVENT_MAX - 3, HS_ROW_EVENT_MAX);
+	assert_memory_equal(event.p, "ab_ab_", 6);
+	assert_int_equal(table.n, HS_WAREHOUSE_NAME);
+	event_of(letters + 4, &event, &table, &whole);
+	assert_int_equal(whole, letters + 4);
+	assert_slice_equal(hs_buf_slice(&event), hs_buf_slice(&table));
+	hs_buf_free(&event);
+	hs_buf_free(&table);
+}
+
+/* More fields than their places are kept of, in one record: nothing of it is mistaken for the next one's. */
+TEST(records_with_very_many_fields_do_not_disturb_the_next_ones)
+{
+	enum { MANY = 70000 };
+	static const struct hs_row_options none;
+	static const char small[] = "{\"type\":\"track\",\"event\":\"E\",\"message_id\":\"m\",\"properties_p69999\":1,"
+				    "\"properties_new\":2,\"spooled_at\":\"2026-01-02T00:00:00.000Z\"}";
+	struct hs_row_maker *maker = hs_row_maker_new(&none);
+	struct hs_buf line = { 0 };
+	struct hs_rows rows;
+
+	assert_non_null(maker);
+	hs_buf_put_slice(&line, HS_SLICE("{\"type\":\"track\",\"event\":\"E\",\"message_id\":\"m\""));
+	for (int i = 0; i < MANY; i++)
+		hs_buf_printf(&line, ",\"properties_p%d\":%d", i, i);
+	hs_buf_put_slice(&line, HS_SLICE(",\"spooled_at\":\"2026-01-02T00:00:00.000Z\"}"));
+	for (int i = 0; i < 4; i++) {
+		const struct hs_row *row = &rows.row[1];
+		bool is_small = i % 2 == 1;
+
+		assert_int_equal(hs_row_maker_make(maker, is_small ? hs_slice_str(small) : hs_buf_slice(&line), &rows),
+		                 HS_OK);
+		assert_int_equal(rows.count, 2);
+		assert_slice_equal(row->cell[row->cells - 1].column, is_small ? HS_SLICE("new") : HS_SLICE("p69999"));
+		assert_slice_equal(row->cell[row->cells - 1].value.text, is_small ? HS_SLICE("2") : HS_SLICE("69999"));
+		if (is_small)
+			assert_slice_equal(row->cell[row->cells - 2].column, HS_SLICE("p69999"));
+		else
+			assert_slice_equal(row->cell[row->cells - MANY].column, HS_SLICE("p0"));
+		hs_row_maker_shrink(maker);
+	}
+	hs_buf_free(&line);
+	hs_row_maker_free(maker);
+}
+
 /* The rows of `track` as text, one after another. */
 static void rows_with(const struct hs_row_options *options, bool without_event, const char *expected)
 {

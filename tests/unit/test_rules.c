@@ -80,6 +80,8 @@ static void run_rules_case(struct test_case *c)
 		case_fail(c, "%s", error.text);
 	if (case_find(c, "rejected_body", &text) && s->rejected_body != case_number(c, text))
 		case_fail(c, "rejected_body is %lld", (long long)s->rejected_body);
+	if (case_find(c, "hides_addresses", &text) && s->hides_addresses != case_number(c, text))
+		case_fail(c, "hides_addresses is %d", s->hides_addresses);
 	if (case_find(c, "in", &text))
 		run_event(c, s, text);
 	hs_settings_free(s);

@@ -60,6 +60,35 @@ TEST(rotation_by_age)
 	assert_int_equal(sealed(), 1);
 }
 
+TEST(rotation_by_age_is_off)
+{
+	again("rotate_age = 0\nrotate_min_gap = 0\n");
+	assert_result(put(&s.view, "a"), HS_OK);
+	wrap_clock(360000000, 360000000);
+	assert_result(put(&s.view, "b"), HS_OK);
+	assert_int_equal(sealed(), 0);
+}
+
+/* A spool that waits for its first event: its file may be older than that. */
+TEST(age_counts_from_the_first_line)
+{
+	again("rotate_age = 1h\nrotate_min_gap = 0\n");
+	assert_result(prepare(&s.view, 0), HS_OK);
+	close_view(&s.view);
+	spooldir_unlink(&s.d, ".hookspool/run/state");
+	open_view(&s.view, &s.d, HS_EVENTS);
+	assert_result(prepare(&s.view, 0), HS_OK); /* finds the empty file */
+	wrap_clock(3000000, 3000000);
+	assert_result(put(&s.view, "a"), HS_OK);
+	wrap_clock(6000000, 6000000);
+	assert_result(put(&s.view, "b"), HS_OK);
+	assert_int_equal(sealed(), 0);
+	wrap_clock(6601000, 6601000);
+	assert_result(put(&s.view, "c"), HS_OK);
+	assert_int_equal(sealed(), 1);
+	assert_once(&s.d, "a b c");
+}
+
 /* Its lines tell when the segment began, so age survives restarts. */
 TEST(age_is_read_back)
 {

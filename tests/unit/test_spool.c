@@ -3,6 +3,7 @@
  */
 #include "base/io.h"
 #include "spool/shared/metrics.h"
+#include "spool/shared/spool_dir.h"
 #include "spool/write/rejected.h"
 #include "tests/lib/temp_spool.h"
 
@@ -96,6 +97,42 @@ TEST(a_bad_place_is_refused_and_a_good_one_taken)
 	assert_once(&s.d, "a");
 }
 
+static void give_to(uid_t owner)
+{
+	static const char *const names[] = { "", ".hookspool", ".hookspool/run", ".hookspool/run/state" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		assert_int_equal(chown(spooldir_path(&s.d, names[i]), owner, -1U), 0);
+}
+
+/* A member of its group reads it; what others may write there is no evidence. */
+TEST(a_spool_of_another_user)
+{
+	static const struct {
+		mode_t mode;
+		enum hs_result result;
+	} cases[] = { { 0750, HS_OK }, { 0770, HS_E_SPOOL_DIR }, { 0757, HS_E_SPOOL_DIR }, { 0755, HS_OK } };
+
+	if (geteuid() != 0)
+		skip();
+	make("spool_mode = 0640\n");
+	put("a");
+	hs_spool_look(s.spool);
+	give_to(12345);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct hs_opened_spool o;
+
+		assert_int_equal(chmod(s.d.path, cases[i].mode), 0);
+		assert_result(hs_spool_dir_open_to_read(&o, s.d.settings), cases[i].result);
+		if (cases[i].result == HS_OK) {
+			assert_true(o.dir.read_only);
+			hs_spool_dir_close(&o);
+		}
+	}
+	assert_int_equal(chmod(s.d.path, 0750), 0);
+	give_to(0);
+}
+
 TEST(it_follows_the_path)
 {
 	char other[PATH_MAX + 8];
@@ -106,6 +143,56 @@ TEST(it_follows_the_path)
 	put("b");
 	assert_once(&s.d, "b");
 	assert_int_equal(spooldir_count(&s.d, "a"), 0);
+}
+
+static enum hs_result ask_health(void)
+{
+	return hs_spool_health(s.spool, NULL);
+}
+
+static enum hs_result ask_known(void)
+{
+	struct hs_known known;
+
+	return hs_spool_known(s.spool, soon(), &known);
+}
+
+static enum hs_result ask_rotate(void)
+{
+	return hs_spool_rotate(s.spool, soon());
+}
+
+static enum hs_result ask_maintain(void)
+{
+	struct hs_retention_counts done;
+
+	return hs_spool_maintain(s.spool, NULL, NULL, &done);
+}
+
+static enum hs_result ask_slow(void)
+{
+	bool slow;
+
+	return hs_spool_is_slow(s.spool, &slow);
+}
+
+/* A question that kept it would let the next append, which follows the path, wait for ever. */
+TEST(a_question_lets_go_of_the_spool)
+{
+	static enum hs_result (*const ask[])(void) = { ask_health, ask_known, ask_rotate, ask_maintain, ask_slow };
+
+	for (size_t i = 0; i < sizeof ask / sizeof *ask; i++) {
+		char other[PATH_MAX + 8];
+
+		put("a");
+		assert_result(ask[i](), HS_OK);
+		snprintf(other, sizeof other, "%s.%zu", s.d.path, i);
+		assert_int_equal(rename(s.d.path, other), 0);
+		alarm(60);
+		put("b");
+		alarm(0);
+		assert_once(&s.d, "b");
+	}
 }
 
 /* Two processes with two states would not know of each other's locks. */

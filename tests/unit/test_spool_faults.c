@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "spool/shared/metrics.h"
 #include "spool/write/rejected.h"
+#include "tests/lib/said.h"
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
@@ -290,8 +291,10 @@ TEST(an_index_that_is_cut_unseen)
 	shared = spooldir_state(&s.d);
 	shared->index.writing = 1; /* a writer was killed: then the size is not compared */
 	spooldir_cut(&s.d, INDEX, 0);
+	said_begin(HS_LOG_ERROR);
 	if (events_append(s.spool, "a b c", &duplicate) != HS_OK)
 		put_known("a b c", 3);
+	assert_non_null(strstr(said_end(), "index: its file was cut by somebody else"));
 	assert_once(&s.d, "a b c");
 	spooldir_state_done(shared);
 }

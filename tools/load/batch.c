@@ -39,6 +39,7 @@ void hs_batch_reset(struct hs_batch *b)
 {
 	hs_batch_forget_refusals(b);
 	b->n = b->made_n = b->records = b->rows = b->cells = 0;
+	b->gone = b->damaged = 0;
 	b->erases = b->is_lent = false;
 	if (b->cells_cap > 2 * (size_t)HS_BATCH_CELLS) {
 		free(b->cell);

@@ -49,8 +49,9 @@ struct hs_batch {
 	size_t rows, rows_cap;
 	struct hs_batch_cell *cell;
 	size_t cells, cells_cap;
-	bool erases;  /* its only record is a delete */
-	bool is_lent; /* its only line is the caller's, and what its rows have made the maker's */
+	uint64_t gone, damaged; /* segments that were missing before its records; lines of it that are no records */
+	bool erases;            /* its only record is a delete */
+	bool is_lent;           /* its only line is the caller's, and what its rows have made the maker's */
 };
 
 bool hs_batch_init(struct hs_batch *batch, size_t bytes); /* false: out of memory */

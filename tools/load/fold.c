@@ -102,6 +102,12 @@ static bool is_own(struct hs_slice name)
 	return false;
 }
 
+/* A column of the rows that is neither a person's nor needed to make their row: it is not read. */
+static bool is_useless(struct hs_slice name)
+{
+	return is_own(name) && !hs_slice_eq(name, HS_SLICE("id")) && !hs_slice_eq(name, HS_SLICE("_rest"));
+}
+
 static bool make_latest(struct hs_fold *f, size_t columns)
 {
 	struct latest *latest;
@@ -134,7 +140,7 @@ bool hs_fold_begin(struct hs_fold *f, const struct hs_catalogue_table *from, con
 	for (size_t i = 0; i < from->present; i++) {
 		const char *name = from->table.column[i].name;
 
-		if (from->table.column[i].type == HS_COLUMN_FOREIGN)
+		if (from->table.column[i].type == HS_COLUMN_FOREIGN || is_useless(hs_slice_str(name)))
 			continue;
 		if (!HS_ARRAY_ROOM(&f->column, f->columns, &f->columns_cap))
 			return false;
@@ -399,33 +405,30 @@ static bool set_value(struct hs_fold *f, size_t from, struct hs_slice text)
 /* The latest value of each name counts: that of a column, or one in a _rest, which comes after the columns of its row. */
 static bool fold_values(struct hs_fold *f)
 {
+	for (size_t i = 0; i < f->seen.count; i++)
+		f->seen.member[i].is_overruled = false;
 	for (size_t i = 0; i < f->columns; i++) {
 		const struct latest *latest = &f->latest[i];
-		const struct hs_member *member;
+		struct hs_member *member;
 
 		if (latest->key == NULL)
 			continue;
 		member = hs_members_find(&f->seen, hs_slice_str(f->from->table.column[f->column[i]].name));
-		if ((member == NULL || strcmp(member->key->text, latest->key->text) < 0) &&
-		    !set_value(f, f->column[i], latest->value))
+		if (member != NULL)
+			member->is_overruled = strcmp(member->key->text, latest->key->text) < 0;
+		if ((member == NULL || member->is_overruled) && !set_value(f, f->column[i], latest->value))
 			return false;
 	}
 	return true;
 }
 
+/* After fold_values, which finds out which members a later column overrules. */
 static bool fold_members(struct hs_fold *f)
 {
 	for (size_t i = 0; i < f->seen.count; i++) {
 		const struct hs_member *member = &f->seen.member[i];
-		ptrdiff_t column = -1;
 
-		for (size_t c = 0; c < f->columns && column < 0; c++)
-			if (f->latest[c].key != NULL &&
-			    hs_slice_eq(hs_slice_str(f->from->table.column[f->column[c]].name), member->name))
-				column = (ptrdiff_t)c;
-		if (column >= 0 && strcmp(f->latest[column].key->text, member->key->text) > 0)
-			continue;
-		if (!hs_members_lend(&f->in_rest, member->name, member->value))
+		if (!member->is_overruled && !hs_members_lend(&f->in_rest, member->name, member->value))
 			return false;
 	}
 	return true;
@@ -453,19 +456,19 @@ static bool make_room(struct hs_fold *f)
 	return true;
 }
 
-/* Notes the id that was too long for an index. */
+/* Notes the id that was too long for an index: the last value, so that it needs no copy of its own. */
 static bool put_whole(struct hs_fold *f, struct hs_slice whole)
 {
-	struct hs_slice value;
-
 	if (whole.p == NULL)
 		return true;
 	hs_buf_reset(&f->scratch);
 	hs_buf_reset(&f->rest_text);
 	hs_buf_put_json(&f->scratch, whole);
+	if (!hs_buf_ok(&f->scratch))
+		return false;
 	hs_buf_put_json(&f->rest_text, hs_buf_slice(&f->scratch));
-	value = hs_buf_slice(&f->rest_text);
-	return hs_buf_ok(&f->rest_text) && hs_members_set(&f->in_rest, HS_SLICE("id"), value, NULL);
+	hs_buf_shrink(&f->scratch, KEPT_BYTES);
+	return hs_buf_ok(&f->rest_text) && hs_members_lend(&f->in_rest, HS_SLICE("id"), hs_buf_slice(&f->rest_text));
 }
 
 /* Drops the columns without a value, so that others' columns get their defaults; returns how many are left. */
@@ -492,6 +495,8 @@ bool hs_fold_end(struct hs_fold *f, const struct hs_fold_end *how, struct hs_tar
 		return false;
 	hs_buf_reset(&f->out);
 	hs_members_put(&f->in_rest, &f->out);
+	hs_members_forget(&f->in_rest);
+	hs_buf_shrink(&f->rest_text, KEPT_BYTES);
 	if (!hs_buf_ok(&f->out))
 		return false;
 	f->value[f->to->id] = how->id;

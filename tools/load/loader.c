@@ -1,23 +1,17 @@
 #include "tools/load/loader.h"
 #include "base/digest.h"
-#include "base/io.h"
 #include "base/log.h"
 #include "tools/load/batch.h"
 #include "tools/load/row_values.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 enum {
-	WAIT_FIRST_MS = 500,    /* before a batch is tried again; then doubled … */
-	WAIT_MOST_MS = 30000,   /* … up to this */
-	ONCE_MS = 60000,        /* --once gives up after this */
-	DENIED_MS = 60000,      /* between tries when only a person can help */
-	NOTE_MS = 60000,        /* a line a minute while it waits */
 	CATALOGUE_TRIES = 20,   /* two loaders that make the same tables at once */
-	SLICE_MS = 100,         /* of a wait, to see a signal */
 	INSERT_ROWS = 1000,     /* in one call of the target … */
 	INSERT_BYTES = 4 << 20, /* … or about as many bytes of values */
 };
@@ -34,7 +28,8 @@ struct hs_loader {
 	struct hs_target_position at;          /* where the batch begins */
 	struct hs_loader_counts counts, tried; /* tried: of the transaction under way */
 	bool connected;
-	bool known; /* catalogue and batch are as the database was after the last connect or change */
+	bool known;    /* catalogue and batch are as the database was after the last connect or change */
+	uint64_t gone; /* segments that are missing before the next record */
 	unsigned refused_in_a_row, refused_before; /* before: at the end of the last transaction */
 };
 
@@ -106,77 +101,13 @@ size_t hs_loader_waiting(const struct hs_loader *l)
 	return l->batch.records;
 }
 
-/* --- trouble ------------------------------------------------------------------------ */
-
-static bool is_asked_to_stop(const struct hs_loader *l)
+static struct hs_patience patience_of(const struct hs_loader *l)
 {
-	return l->options->stop != NULL && l->options->stop(l->options->context);
-}
+	const struct hs_loader_options *o = l->options;
 
-/* Says what the database said; returns the exit code. */
-static int complain(const struct hs_loader *l, enum hs_target_result result, int code)
-{
-	fprintf(stderr, "hookspool %s: %s: %s%s\n", l->options->command, hs_target_meaning(result), l->target->message,
-	        result == HS_TARGET_FULL ? "; make room, or raise its limit: the records wait in the spool" : "");
-	return code;
-}
-
-static int code_of(enum hs_target_result result)
-{
-	switch (result) {
-	case HS_TARGET_OK: return 0;
-	case HS_TARGET_AWAY: return EX_UNAVAILABLE;
-	case HS_TARGET_DENIED: return EX_NOPERM;
-	case HS_TARGET_AGAIN:
-	case HS_TARGET_FULL: return EX_IOERR;
-	default: return EX_SOFTWARE;
-	}
-}
-
-/* A wait between two tries. */
-struct patience {
-	int64_t begun_ms, next_ms, noted_ms;
-	enum hs_target_result noted;
-	unsigned catalogue; /* tries after the catalogue was read anew */
-};
-
-static void sleep_ms(const struct hs_loader *l, int64_t ms)
-{
-	for (; ms > 0 && !is_asked_to_stop(l); ms -= SLICE_MS)
-		hs_io_wait_readable(-1, ms < SLICE_MS ? ms : SLICE_MS);
-}
-
-/* Waits after a failed try. 0: try again; else the exit code, after a message, or HS_LOADER_STOPPED. */
-static int wait_after(struct hs_loader *l, enum hs_target_result result, struct patience *p)
-{
-	int64_t now = hs_io_now_monotonic();
-	bool denied = result == HS_TARGET_DENIED;
-
-	if (result == HS_TARGET_BROKEN || (denied && l->options->once))
-		return complain(l, result, code_of(result));
-	if (p->begun_ms == 0)
-		p->begun_ms = now;
-	if (l->options->once && now - p->begun_ms >= ONCE_MS)
-		return complain(l, result, code_of(result));
-	if (p->noted_ms == 0 || p->noted != result || now - p->noted_ms >= NOTE_MS) {
-		complain(l, result, 0);
-		p->noted_ms = now;
-		p->noted = result;
-	}
-	if (p->next_ms == 0)
-		p->next_ms = l->options->wait_ms > 0 ? l->options->wait_ms : WAIT_FIRST_MS;
-	else
-		p->next_ms = p->next_ms < WAIT_MOST_MS / 2 ? 2 * p->next_ms : WAIT_MOST_MS;
-	sleep_ms(l, denied && l->options->wait_ms == 0 ? DENIED_MS : p->next_ms);
-	return is_asked_to_stop(l) ? HS_LOADER_STOPPED : 0;
-}
-
-/* After the message that a wait has begun with. */
-static void tell_return(const struct hs_loader *l, const struct patience *p)
-{
-	if (p->noted_ms != 0)
-		fprintf(stderr, "hookspool %s: the database takes records again, after %.1f s\n", l->options->command,
-		        (double)(hs_io_now_monotonic() - p->begun_ms) / 1000);
+	return (struct hs_patience){
+		.command = o->command, .once = o->once, .wait_ms = o->wait_ms, .stop = o->stop, .context = o->context
+	};
 }
 
 /* --- connection ------------------------------------------------------------------------ */
@@ -228,16 +159,16 @@ static enum hs_target_result read_position(struct hs_loader *l, struct hs_target
 
 int hs_loader_open(struct hs_loader *l, struct hs_target_position *at)
 {
-	struct patience patience = { 0 };
+	struct hs_patience patience = patience_of(l);
 	enum hs_target_result result;
 	int code;
 
 	do {
 		result = read_position(l, at);
-		code = result == HS_TARGET_OK ? 0 : wait_after(l, result, &patience);
+		code = result == HS_TARGET_OK ? 0 : hs_patience_wait(&patience, l->target, result);
 	} while (result != HS_TARGET_OK && code == 0);
 	if (result == HS_TARGET_OK)
-		tell_return(l, &patience);
+		hs_patience_end(&patience);
 	if (result == HS_TARGET_OK && at->found && strcmp(at->spool, l->options->spool) != 0) {
 		fprintf(
 		    stderr,
@@ -256,6 +187,11 @@ void hs_loader_begin_at(struct hs_loader *l, const struct hs_target_position *at
 
 /* --- adding ------------------------------------------------------------------------------- */
 
+void hs_loader_note_gone(struct hs_loader *l, uint64_t segments)
+{
+	l->gone += segments;
+}
+
 bool hs_loader_add(struct hs_loader *l, struct hs_slice line, struct hs_position after, int *code)
 {
 	struct hs_batch *batch = &l->batch;
@@ -271,8 +207,12 @@ bool hs_loader_add(struct hs_loader *l, struct hs_slice line, struct hs_position
 		result = HS_E_MEMORY;
 	else
 		result = hs_batch_add(batch, l->maker, &l->catalogue, line, after);
-	if (result == HS_OK || result == HS_E_JSON_SYNTAX) /* a damaged line has no rows; verify reports it */
+	if (result == HS_OK || result == HS_E_JSON_SYNTAX) { /* a damaged line has no rows */
+		batch->damaged += result == HS_E_JSON_SYNTAX;
+		batch->gone += l->gone;
+		l->gone = 0;
 		return true;
+	}
 	fprintf(stderr, "hookspool %s: %s\n", l->options->command, hs_result_info(result)->message);
 	*code = EX_OSERR;
 	return false;
@@ -385,6 +325,8 @@ static struct hs_target_position end_of(const struct hs_loader *l)
 	end.before = after->before;
 	end.records += l->batch.records;
 	end.rest += l->tried.rest;
+	end.gone += l->batch.gone;
+	end.damaged += l->batch.damaged;
 	return end;
 }
 
@@ -473,8 +415,18 @@ static enum hs_target_result try_batch(struct hs_loader *l, bool *foreign)
 	return result;
 }
 
+static void tell_damaged(const struct hs_loader *l)
+{
+	if (l->batch.damaged > 0)
+		fprintf(stderr,
+		        "hookspool %s: damaged lines, which are no records, were passed over: %" PRIu64
+		        "; \"hookspool verify\" tells where\n",
+		        l->options->command, l->batch.damaged);
+}
+
 static void done(struct hs_loader *l)
 {
+	tell_damaged(l);
 	l->at = end_of(l);
 	l->refused_before = l->refused_in_a_row;
 	l->counts.records += l->tried.records;
@@ -482,6 +434,8 @@ static void done(struct hs_loader *l)
 	l->counts.rest += l->tried.rest;
 	l->counts.refused += l->tried.refused;
 	l->counts.erased += l->tried.erased;
+	l->counts.gone += l->batch.gone;
+	l->counts.damaged += l->batch.damaged;
 	l->counts.tables = l->catalogue.new_tables;
 	l->counts.columns = l->catalogue.new_columns;
 	hs_misfits_keep(&l->values.misfits);
@@ -491,7 +445,7 @@ static void done(struct hs_loader *l)
 }
 
 /* Waits after a failed try. 0: it is to be tried again; or the exit code, after a message. */
-static int after_failure(struct hs_loader *l, enum hs_target_result result, struct patience *patience)
+static int after_failure(struct hs_loader *l, enum hs_target_result result, struct hs_patience *patience)
 {
 	int code;
 
@@ -511,7 +465,7 @@ static int after_failure(struct hs_loader *l, enum hs_target_result result, stru
 			return 0;
 		result = HS_TARGET_BROKEN;
 	}
-	code = wait_after(l, result, patience);
+	code = hs_patience_wait(patience, l->target, result);
 	if (result == HS_TARGET_DENIED)
 		disconnect(l); /* to see with other eyes what a person has mended */
 	return code;
@@ -525,7 +479,7 @@ static int end_for_foreign(const struct hs_loader *l)
 
 int hs_loader_flush(struct hs_loader *l)
 {
-	struct patience patience = { 0 };
+	struct hs_patience patience = patience_of(l);
 	bool foreign = false;
 	int code = 0;
 
@@ -538,7 +492,7 @@ int hs_loader_flush(struct hs_loader *l)
 		if (foreign)
 			return end_for_foreign(l);
 		if (result == HS_TARGET_OK) {
-			tell_return(l, &patience);
+			hs_patience_end(&patience);
 			done(l);
 		} else {
 			code = after_failure(l, result, &patience);
@@ -572,7 +526,7 @@ static enum hs_target_result try_erase(struct hs_loader *l, const struct hs_pers
 
 int hs_loader_erase(struct hs_loader *l, const struct hs_person *person)
 {
-	struct patience patience = { 0 };
+	struct hs_patience patience = patience_of(l);
 	enum hs_target_result result;
 	bool foreign = false;
 	int code;
@@ -584,6 +538,6 @@ int hs_loader_erase(struct hs_loader *l, const struct hs_person *person)
 		code = result == HS_TARGET_OK ? 0 : after_failure(l, result, &patience);
 	} while (result != HS_TARGET_OK && code == 0);
 	if (result == HS_TARGET_OK)
-		tell_return(l, &patience);
+		hs_patience_end(&patience);
 	return code;
 }

@@ -19,12 +19,13 @@
 
 #include "spool/position/rewrite_log.h"
 #include "tools/load/misfits.h"
+#include "tools/load/patience.h"
 #include "tools/load/people.h"
 
 enum {
 	HS_LOADER_BYTES = 16 << 20, /* text of a batch */
 	HS_LOADER_REFUSED = 100,    /* more refused rows than this, one after another, are no row's fault */
-	HS_LOADER_STOPPED = -1,     /* in place of an exit code: `stop` ended a wait for the database */
+	HS_LOADER_STOPPED = HS_PATIENCE_STOPPED, /* in place of an exit code: `stop` ended a wait for the database */
 };
 
 struct hs_loader_options {
@@ -47,6 +48,7 @@ struct hs_loader_options {
 struct hs_loader_counts {
 	uint64_t records, rows, rest, refused, erased;
 	uint64_t tables, columns; /* new ones */
+	uint64_t gone, damaged;   /* segments that were missing; lines that are no records */
 };
 
 struct hs_loader;
@@ -63,6 +65,9 @@ int hs_loader_open(struct hs_loader *loader, struct hs_target_position *at);
 
 /* The position where the next record begins. */
 void hs_loader_begin_at(struct hs_loader *loader, const struct hs_target_position *at);
+
+/* Segments that are missing before the next record: they count with its batch. */
+void hs_loader_note_gone(struct hs_loader *loader, uint64_t segments);
 
 /*
  * Adds a record; `after` is its end, whose hash the loader makes. True: taken. False: the batch is full, call hs_loader_flush and add

@@ -253,7 +253,7 @@ static void tune_malloc(void)
 #endif
 }
 
-int main(int argc, char **argv)
+static int run_program(int argc, char **argv)
 {
 	tune_malloc();
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
@@ -264,4 +264,9 @@ int main(int argc, char **argv)
 		return hs_command_load.run(argc - 1, argv + 1);
 	argv[0] = (char *)(uintptr_t) "load";
 	return hs_command_load.run(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	return hs_command_main(run_program, "load", argc, argv);
 }

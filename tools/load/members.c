@@ -1,8 +1,11 @@
 #include "tools/load/members.h"
 #include "base/array.h"
+#include "base/hash.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { FIRST_SLOTS = 16, KEPT_SLOTS = 4096 /* more are freed when they are forgotten */ };
 
 struct hs_row_key *hs_row_key_new(struct hs_slice text)
 {
@@ -37,48 +40,62 @@ void hs_members_forget(struct hs_members *m)
 		free((char *)(uintptr_t)m->member[m->count - 1].name.p);
 		forget_value(&m->member[m->count - 1]);
 	}
+	if (m->slots > KEPT_SLOTS) {
+		free(m->member);
+		free(m->slot);
+		*m = (struct hs_members){ 0 };
+	}
+	if (m->slots > 0)
+		memset(m->slot, 0, m->slots * sizeof *m->slot);
 }
 
 void hs_members_free(struct hs_members *m)
 {
 	hs_members_forget(m);
 	free(m->member);
+	free(m->slot);
 	*m = (struct hs_members){ 0 };
 }
 
-static int compare(struct hs_slice a, struct hs_slice b)
+/* The slot of a name, or the free one where it would be; there are slots. */
+static size_t slot_of(const struct hs_members *m, struct hs_slice name)
 {
-	int order = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+	size_t at = (size_t)hs_hash(name.p, name.n, (uint64_t)(uintptr_t)m) & (m->slots - 1);
 
-	return order != 0 ? order : (a.n > b.n) - (a.n < b.n);
+	while (m->slot[at] != 0 && !hs_slice_eq(m->member[m->slot[at] - 1].name, name))
+		at = (at + 1) & (m->slots - 1);
+	return at;
 }
 
-/* The index of the first name that is not before this one. */
-static size_t place_of(const struct hs_members *m, struct hs_slice name)
+static void fill_slots(struct hs_members *m)
 {
-	size_t low = 0, high = m->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (compare(m->member[middle].name, name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	memset(m->slot, 0, m->slots * sizeof *m->slot);
+	for (size_t i = 0; i < m->count; i++)
+		m->slot[slot_of(m, m->member[i].name)] = (uint32_t)i + 1;
 }
 
-static bool is_at(const struct hs_members *m, size_t place, struct hs_slice name)
+/* Room for one more name, at most half of the slots taken. */
+static bool make_slots(struct hs_members *m)
 {
-	return place < m->count && hs_slice_eq(m->member[place].name, name);
+	size_t slots = m->slots == 0 ? FIRST_SLOTS : 2 * m->slots;
+	uint32_t *slot;
+
+	if (2 * (m->count + 1) <= m->slots)
+		return true;
+	slot = realloc(m->slot, slots * sizeof *slot);
+	if (slot == NULL)
+		return false;
+	m->slot = slot;
+	m->slots = slots;
+	fill_slots(m);
+	return true;
 }
 
-const struct hs_member *hs_members_find(const struct hs_members *m, struct hs_slice name)
+struct hs_member *hs_members_find(const struct hs_members *m, struct hs_slice name)
 {
-	size_t place = place_of(m, name);
+	size_t at = m->count == 0 ? 0 : slot_of(m, name);
 
-	return is_at(m, place, name) ? &m->member[place] : NULL;
+	return m->count == 0 || m->slot[at] == 0 ? NULL : &m->member[m->slot[at] - 1];
 }
 
 static char *copy_of(struct hs_slice text)
@@ -93,20 +110,19 @@ static char *copy_of(struct hs_slice text)
 /* The member of this name, made if it is missing. NULL: out of memory. */
 static struct hs_member *make_member(struct hs_members *m, struct hs_slice name)
 {
-	size_t place = place_of(m, name);
+	struct hs_member *there = hs_members_find(m, name);
 	char *copy;
 
-	if (is_at(m, place, name))
-		return &m->member[place];
+	if (there != NULL)
+		return there;
 	copy = copy_of(name);
-	if (copy == NULL || !HS_ARRAY_ROOM(&m->member, m->count, &m->cap)) {
+	if (copy == NULL || !make_slots(m) || !HS_ARRAY_ROOM(&m->member, m->count, &m->cap)) {
 		free(copy);
 		return NULL;
 	}
-	memmove(m->member + place + 1, m->member + place, (m->count - place) * sizeof *m->member);
-	m->member[place] = (struct hs_member){ .name = hs_slice(copy, name.n) };
-	m->count++;
-	return &m->member[place];
+	m->slot[slot_of(m, name)] = (uint32_t)m->count + 1;
+	m->member[m->count] = (struct hs_member){ .name = hs_slice(copy, name.n) };
+	return &m->member[m->count++];
 }
 
 bool hs_members_set(struct hs_members *m, struct hs_slice name, struct hs_slice value, struct hs_row_key *key)
@@ -134,8 +150,20 @@ bool hs_members_lend(struct hs_members *m, struct hs_slice name, struct hs_slice
 	return true;
 }
 
-void hs_members_put(const struct hs_members *m, struct hs_buf *out)
+static int by_name(const void *a, const void *b)
 {
+	struct hs_slice x = ((const struct hs_member *)a)->name, y = ((const struct hs_member *)b)->name;
+	int order = memcmp(x.p, y.p, x.n < y.n ? x.n : y.n);
+
+	return order != 0 ? order : (x.n > y.n) - (x.n < y.n);
+}
+
+void hs_members_put(struct hs_members *m, struct hs_buf *out)
+{
+	if (m->count > 1) {
+		qsort(m->member, m->count, sizeof *m->member, by_name);
+		fill_slots(m);
+	}
 	for (size_t i = 0; i < m->count; i++) {
 		hs_buf_putc(out, i == 0 ? '{' : ',');
 		hs_buf_put_json(out, m->member[i].name);

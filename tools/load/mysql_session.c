@@ -506,13 +506,31 @@ static enum hs_target_result make_own_tables(struct hs_mysql *m)
 	    m, "hookspool_load",
 	    "(name VARCHAR(200) PRIMARY KEY, spool VARCHAR(64), number BIGINT UNSIGNED, `offset` BIGINT UNSIGNED, "
 	    "edit BIGINT UNSIGNED, `before` CHAR(16), records BIGINT UNSIGNED, rest BIGINT UNSIGNED, "
-	    "saved_at DATETIME(6))");
+	    "saved_at DATETIME(6), segments_gone BIGINT UNSIGNED, lines_damaged BIGINT UNSIGNED)");
 
 	if (result == HS_TARGET_OK)
 		result = make_own_table(m, "hookspool_names",
 		                        "(table_name VARCHAR(200), name VARCHAR(200), path LONGTEXT, "
 		                        "PRIMARY KEY (table_name, name))");
 	return result;
+}
+
+static enum hs_target_result look_for_count(struct hs_target *t, const char *column)
+{
+	struct hs_mysql *m = hs_mysql_of(t);
+
+	hs_buf_reset(&m->sql);
+	hs_buf_printf(&m->sql, "SELECT %s FROM `%shookspool_load` LIMIT 0", column, t->prefix);
+	return hs_mysql_rows(m, ignore_row, NULL);
+}
+
+static enum hs_target_result add_count(struct hs_target *t, const char *column)
+{
+	struct hs_mysql *m = hs_mysql_of(t);
+
+	hs_buf_reset(&m->sql);
+	hs_buf_printf(&m->sql, "ALTER TABLE `%shookspool_load` ADD COLUMN %s BIGINT UNSIGNED", t->prefix, column);
+	return hs_mysql_run(m);
 }
 
 void hs_mysql_disconnect(struct hs_target *t)
@@ -544,6 +562,8 @@ enum hs_target_result hs_mysql_connect(struct hs_target *t)
 		result = begin_session(m);
 	if (result == HS_TARGET_OK && !t->look_only)
 		result = make_own_tables(m);
+	if (result == HS_TARGET_OK)
+		result = hs_target_add_counts(t, look_for_count, add_count);
 	if (result != HS_TARGET_OK)
 		hs_mysql_disconnect(t);
 	return result;

@@ -21,7 +21,11 @@ static const struct kind {
 	{ HS_TABLE_GROUPS, HS_TABLE_ACCOUNTS, "group_id" },
 };
 
-enum { KINDS = sizeof kinds / sizeof *kinds, HASHED_ID = 7 + 2 * HS_SHA256_BYTES };
+enum {
+	KINDS = sizeof kinds / sizeof *kinds,
+	HASHED_ID = 7 + 2 * HS_SHA256_BYTES,
+	KEPT_BYTES = 64 * 1024, /* of a buffer that a long id has made larger */
+};
 
 struct hs_people {
 	struct hs_catalogue *catalogue;
@@ -277,6 +281,7 @@ static enum hs_target_result put_kind(struct hs_people *p, const struct hs_batch
 		if (id.n > 0 && !hs_quick_people_add(p->quick, id, i))
 			return HS_TARGET_FULL;
 	}
+	hs_buf_shrink(&p->scratch, KEPT_BYTES);
 	result = hs_quick_people_put(p->quick, &task);
 	if (result == HS_TARGET_OK)
 		result = remake_all(p, k);

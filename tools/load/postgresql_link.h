@@ -23,6 +23,8 @@ enum hs_postgresql_step {
 	HS_POSTGRESQL_STAGE,
 };
 
+enum { HS_POSTGRESQL_OWN_TABLE = 80 /* room for the name of a table of ours; a prefix has at most 40 bytes */ };
+
 struct hs_postgresql {
 	struct hs_target target; /* first: both have one address */
 	PGconn *db;

@@ -12,6 +12,8 @@ enum {
 	TEXT_BYTES = 256 * 1024,       /* of values in one upsert, about */
 };
 
+static const size_t NOT_THERE = SIZE_MAX;
+
 struct entry {
 	char *id;
 	size_t row;
@@ -36,7 +38,7 @@ struct hs_quick_people {
 	struct hs_known_people known;
 
 	struct hs_row_values values;
-	size_t *place;         /* of a column of `from`: its index in the fold's columns … */
+	size_t *place;         /* of a column of `from`: its index in the fold's columns, or NOT_THERE … */
 	struct hs_slice *full; /* … which are the values of one row */
 	struct hs_buf text;    /* of the rows for the next upsert … */
 	struct hs_slice *value;
@@ -227,7 +229,8 @@ static bool add_rows(struct hs_quick_people *q, size_t entry, size_t n, bool len
 	for (size_t i = 0; i < n && *quick; i++) {
 		memset(q->full, 0, hs_fold_column_count(q->fold) * sizeof *q->full);
 		for (size_t c = 0; c < rows.columns; c++)
-			q->full[q->place[rows.column[c]]] = rows.value[i * rows.columns + c];
+			if (q->place[rows.column[c]] != NOT_THERE)
+				q->full[q->place[rows.column[c]]] = rows.value[i * rows.columns + c];
 		if (!(lent ? hs_fold_lend(q->fold, q->full) : hs_fold_add(q->fold, q->full)))
 			return false;
 	}
@@ -397,6 +400,8 @@ static bool begin_task(struct hs_quick_people *q)
 	q->used = calloc(columns, sizeof *q->used);
 	if (q->place == NULL || q->full == NULL || q->value == NULL || q->column == NULL || q->used == NULL)
 		return false;
+	for (size_t i = 0; i < task->from->table.columns; i++)
+		q->place[i] = NOT_THERE;
 	for (size_t i = 0; i < hs_fold_column_count(q->fold); i++)
 		q->place[hs_fold_columns(q->fold)[i]] = i;
 	return true;

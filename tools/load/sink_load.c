@@ -19,6 +19,7 @@ struct load_sink {
 	struct hs_loader *loader;
 	struct hs_pump *pump;
 	struct hs_position written; /* after the last record */
+	uint64_t gone;              /* segments, of those that the reader misses, that the loader knows of */
 	int64_t first_ms;           /* when the first record of the batch came; 0: the batch is empty */
 	struct hs_buf line;
 	struct hs_progress progress; /* while it follows; the pump shows the others */
@@ -200,6 +201,10 @@ void hs_sink_load_sum_up(struct hs_sink *sink)
 	        c.refused);
 	if (c.erased > 0)
 		fprintf(stderr, ", %" PRIu64 " rows erased", c.erased);
+	if (c.gone > 0)
+		fprintf(stderr, ", %" PRIu64 " segments gone", c.gone);
+	if (c.damaged > 0)
+		fprintf(stderr, ", %" PRIu64 " damaged lines", c.damaged);
 	fprintf(stderr, ", %.1f s behind\n", behind_of(s));
 	hs_misfits_tell(hs_loader_misfits(s->loader), "load", false);
 	hs_buf_free(&misfits);
@@ -238,7 +243,10 @@ static bool write_batch(struct load_sink *s)
 static bool offer(struct hs_sink *sink, const struct hs_offered *record)
 {
 	struct load_sink *s = of(sink);
+	uint64_t gone = hs_pump_reads(s->pump)->gone;
 
+	hs_loader_note_gone(s->loader, gone - s->gone);
+	s->gone = gone;
 	for (int try = 0; try < 2; try++) {
 		if (hs_loader_add(s->loader, record->line, record->after, &sink->code)) {
 			if (s->first_ms == 0)

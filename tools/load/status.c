@@ -88,6 +88,8 @@ static void print_json(const struct status *s, const char *name)
 	hs_json_writer_uint(&w, "offset", s->at.offset);
 	hs_json_writer_uint(&w, "loaded", s->at.records);
 	hs_json_writer_uint(&w, "rest", s->at.rest);
+	hs_json_writer_uint(&w, "segments_gone", s->at.gone);
+	hs_json_writer_uint(&w, "lines_damaged", s->at.damaged);
 	hs_json_writer_uint(&w, "records", s->records);
 	hs_json_writer_uint(&w, "bytes", s->bytes);
 	hs_json_writer_text_or_null(&w, "oldest", s->oldest[0] != '\0' ? hs_slice_str(s->oldest) : HS_SLICE_NONE);
@@ -104,6 +106,9 @@ static void print(const struct status *s, const char *name)
 		       name, s->at.number, s->at.offset, s->at.records, s->at.rest);
 	else
 		printf("%s: nothing is loaded yet\n", name);
+	if (s->at.gone > 0 || s->at.damaged > 0)
+		printf("not loaded: %" PRIu64 " segments that were gone, %" PRIu64 " damaged lines\n", s->at.gone,
+		       s->at.damaged);
 	printf("%" PRIu64 " records behind, %" PRIu64 " bytes%s%s\n", s->records, s->bytes,
 	       s->oldest[0] != '\0' ? "; the oldest came at " : "", s->oldest);
 }

@@ -28,6 +28,26 @@ void hs_target_table_free(struct hs_target_table *table)
 	*table = (struct hs_target_table){ 0 };
 }
 
+enum hs_target_result hs_target_add_counts(struct hs_target *t,
+                                           enum hs_target_result (*look)(struct hs_target *t, const char *column),
+                                           enum hs_target_result (*add)(struct hs_target *t, const char *column))
+{
+	static const char *const columns[] = { "segments_gone", "lines_damaged" };
+	enum hs_target_result result = HS_TARGET_OK;
+
+	t->counts = true;
+	for (size_t i = 0; i < sizeof columns / sizeof *columns && result == HS_TARGET_OK; i++) {
+		result = look(t, columns[i]);
+		if (result == HS_TARGET_CATALOGUE && t->look_only) {
+			t->counts = false;
+			return HS_TARGET_OK;
+		}
+		if (result == HS_TARGET_CATALOGUE)
+			result = add(t, columns[i]);
+	}
+	return result;
+}
+
 const char *hs_target_meaning(enum hs_target_result result)
 {
 	static const char *const meanings[] = {

@@ -51,6 +51,7 @@ struct hs_target_position {
 	char spool[33]; /* id of the spool's history in hex */
 	uint64_t number, offset, edit, before;
 	uint64_t records, rest; /* counts so far */
+	uint64_t gone, damaged; /* segments that were missing, and lines that were no records, before the position */
 };
 
 /* Rows for one table: `rows` times `columns` values, row by row. */
@@ -87,7 +88,7 @@ struct hs_target_ops {
 
 	/* Reads the URL, before anything else. False: *why tells. NULL: the database reads it when it connects. */
 	bool (*parse)(struct hs_target *t, const char **why);
-	/* Connects by the URL (without a password, which the database's own places or [load] give). Makes schema and hookspool_load if missing. */
+	/* Connects by the URL (without a password, which the database's own places or [load] give). Makes schema and hookspool_load if missing, and the columns that one of an earlier build lacks. */
 	enum hs_target_result (*connect)(struct hs_target *t);
 	void (*disconnect)(struct hs_target *t);
 
@@ -161,6 +162,7 @@ struct hs_target {
 	const char *password; /* from [load]; NULL: none */
 	uint64_t inserted;    /* rows that the last insert has added */
 	bool look_only;       /* connect makes nothing; begin takes a missing hookspool_load for one without a row */
+	bool counts;          /* hookspool_load has columns for `gone` and `damaged`; connect finds out */
 	char message[512];    /* what the database said last, with what mends it if known */
 	char state[8];        /* its SQLSTATE or number */
 };
@@ -176,6 +178,19 @@ static inline enum hs_number_range hs_target_numbers(const struct hs_target_colu
 bool hs_target_add_column(struct hs_target_table *table, struct hs_slice name, enum hs_column_type type);
 /* Frees what the table holds. */
 void hs_target_table_free(struct hs_target_table *table);
+
+/* Columns that hookspool_load of an earlier build lacks, and what a SELECT has in their place there. */
+#define HS_TARGET_COUNTS "segments_gone, lines_damaged"
+#define HS_TARGET_NO_COUNTS "0, 0"
+
+/*
+ * For `connect`: sets t->counts, and adds the columns of HS_TARGET_COUNTS that are missing, unless look_only. look()
+ * returns OK if hookspool_load has the column, CATALOGUE if it has not; add() adds it in a transaction of its own, so
+ * that a loader that is killed between two of them does the rest the next time. A new column is null until the next commit.
+ */
+enum hs_target_result hs_target_add_counts(struct hs_target *t,
+                                           enum hs_target_result (*look)(struct hs_target *t, const char *column),
+                                           enum hs_target_result (*add)(struct hs_target *t, const char *column));
 
 /* Says what a result means, for a message: "no connection". A constant. */
 const char *hs_target_meaning(enum hs_target_result result);

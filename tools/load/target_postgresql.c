@@ -22,6 +22,52 @@ static void rollback(struct hs_target *t)
 		PQclear(PQexec(of(t)->db, "ROLLBACK"));
 }
 
+/* --- changing a table ------------------------------------------------------------- */
+
+/* Replaces "canceling statement due to lock timeout" by a message that names the holder of the lock. */
+static void name_holder(struct hs_postgresql *s, const char *table)
+{
+	struct hs_slice value[] = { hs_slice_str(s->target.schema), hs_slice_str(table) };
+	PGresult *answer;
+
+	hs_postgresql_begin_sql(
+	    s, "SELECT l.pid, coalesce(a.usename, '?'), coalesce(nullif(a.application_name, ''), '?'), "
+	       "coalesce(extract(epoch FROM now() - a.xact_start)::bigint, 0) "
+	       "FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation "
+	       "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+	       "JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
+	       "WHERE nspname = $1 AND relname = $2 AND l.granted AND l.pid <> pg_catalog.pg_backend_pid() "
+	       "ORDER BY a.xact_start LIMIT 1");
+	if (hs_postgresql_ask(s, value, 2, &answer) == HS_TARGET_OK && PQntuples(answer) == 1)
+		snprintf(s->target.message, sizeof s->target.message,
+		         "table \"%s\" has to wait for process %s of the server (user %s, application %s), whose "
+		         "transaction began %s s ago",
+		         table, PQgetvalue(answer, 0, 0), PQgetvalue(answer, 0, 1), PQgetvalue(answer, 0, 2),
+		         PQgetvalue(answer, 0, 3));
+	PQclear(answer);
+}
+
+/* Runs s->sql, which changes a table, in a transaction that has begun in it. */
+static enum hs_target_result change(struct hs_postgresql *s, const char *table, enum hs_postgresql_step step)
+{
+	enum hs_target_result result;
+	bool taken;
+
+	s->step = step;
+	s->table = table;
+	hs_postgresql_put(s, "; COMMIT");
+	result = hs_postgresql_run_sql(s);
+	if (result == HS_TARGET_OK || result == HS_TARGET_AWAY)
+		return result;
+	rollback(&s->target);
+	taken = strcmp(s->target.state, "55P03") == 0;
+	if (taken)
+		name_holder(s, table);
+	if (strcmp(s->target.state, "23505") == 0) /* in pg_type: somebody else made the table just now */
+		return HS_TARGET_CATALOGUE;
+	return result == HS_TARGET_AWAY || !taken ? result : HS_TARGET_AGAIN;
+}
+
 /* --- connection ---------------------------------------------------------------------- */
 
 /* Runs s->sql, which is a query of one number. */
@@ -84,6 +130,52 @@ static enum hs_target_result make_own_table(struct hs_postgresql *s, const char 
 	return make(s);
 }
 
+static enum hs_target_result make_own_tables(struct hs_postgresql *s)
+{
+	enum hs_target_result result = make_schema(s);
+
+	if (result == HS_TARGET_OK)
+		result = make_own_table(
+		    s, "hookspool_load",
+		    " (name text PRIMARY KEY, spool text, number bigint, \"offset\" bigint, edit bigint, "
+		    "before text, records bigint, rest bigint, saved_at timestamptz, segments_gone bigint, "
+		    "lines_damaged bigint)");
+	if (result == HS_TARGET_OK)
+		result = make_own_table(s, "hookspool_names",
+		                        " (table_name text, name text, path text, PRIMARY KEY (table_name, name))");
+	return result;
+}
+
+static enum hs_target_result look_for_count(struct hs_target *t, const char *column)
+{
+	struct hs_postgresql *s = of(t);
+	struct hs_slice value[] = { hs_slice_str(t->schema), hs_slice_str(t->prefix), hs_slice_str(column) };
+	enum hs_target_result result;
+	long there = 0;
+
+	hs_postgresql_begin_sql(
+	    s, "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace "
+	       "JOIN pg_catalog.pg_attribute a ON attrelid = c.oid "
+	       "WHERE nspname = $1 AND relname = $2 || 'hookspool_load' AND attname = $3 AND NOT attisdropped");
+	result = ask_number(s, value, 3, &there);
+	return result == HS_TARGET_OK && there == 0 ? HS_TARGET_CATALOGUE : result;
+}
+
+static enum hs_target_result add_count(struct hs_target *t, const char *column)
+{
+	struct hs_postgresql *s = of(t);
+	char table[HS_POSTGRESQL_OWN_TABLE];
+	enum hs_target_result result;
+
+	snprintf(table, sizeof table, "%shookspool_load", t->prefix);
+	hs_postgresql_begin_sql(s, HS_POSTGRESQL_BEGIN "; ALTER TABLE ");
+	hs_postgresql_put_table(s, table);
+	hs_buf_printf(&s->sql, " ADD COLUMN IF NOT EXISTS %s bigint", column);
+	result = change(s, table, HS_POSTGRESQL_COLUMNS);
+	s->table = NULL;
+	return result;
+}
+
 static void disconnect(struct hs_target *t)
 {
 	hs_postgresql_close(of(t));
@@ -96,17 +188,10 @@ static enum hs_target_result connect_to(struct hs_target *t)
 
 	if (result != HS_TARGET_OK)
 		return result;
-	if (t->look_only)
-		return HS_TARGET_OK;
-	result = make_schema(s);
+	if (!t->look_only)
+		result = make_own_tables(s);
 	if (result == HS_TARGET_OK)
-		result = make_own_table(
-		    s, "hookspool_load",
-		    " (name text PRIMARY KEY, spool text, number bigint, \"offset\" bigint, edit bigint, "
-		    "before text, records bigint, rest bigint, saved_at timestamptz)");
-	if (result == HS_TARGET_OK)
-		result = make_own_table(s, "hookspool_names",
-		                        " (table_name text, name text, path text, PRIMARY KEY (table_name, name))");
+		result = hs_target_add_counts(t, look_for_count, add_count);
 	if (result != HS_TARGET_OK)
 		disconnect(t);
 	return result;
@@ -226,50 +311,6 @@ static const char *type_name(const struct hs_target_column *column)
 	};
 
 	return strcmp(column->name, "_rest") == 0 ? "jsonb" : names[column->type];
-}
-
-/* Replaces "canceling statement due to lock timeout" by a message that names the holder of the lock. */
-static void name_holder(struct hs_postgresql *s, const char *table)
-{
-	struct hs_slice value[] = { hs_slice_str(s->target.schema), hs_slice_str(table) };
-	PGresult *answer;
-
-	hs_postgresql_begin_sql(
-	    s, "SELECT l.pid, coalesce(a.usename, '?'), coalesce(nullif(a.application_name, ''), '?'), "
-	       "coalesce(extract(epoch FROM now() - a.xact_start)::bigint, 0) "
-	       "FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation "
-	       "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-	       "JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
-	       "WHERE nspname = $1 AND relname = $2 AND l.granted AND l.pid <> pg_catalog.pg_backend_pid() "
-	       "ORDER BY a.xact_start LIMIT 1");
-	if (hs_postgresql_ask(s, value, 2, &answer) == HS_TARGET_OK && PQntuples(answer) == 1)
-		snprintf(s->target.message, sizeof s->target.message,
-		         "table \"%s\" has to wait for process %s of the server (user %s, application %s), whose "
-		         "transaction began %s s ago",
-		         table, PQgetvalue(answer, 0, 0), PQgetvalue(answer, 0, 1), PQgetvalue(answer, 0, 2),
-		         PQgetvalue(answer, 0, 3));
-	PQclear(answer);
-}
-
-/* Runs s->sql, which changes a table, in a transaction that has begun in it. */
-static enum hs_target_result change(struct hs_postgresql *s, const char *table, enum hs_postgresql_step step)
-{
-	enum hs_target_result result;
-	bool taken;
-
-	s->step = step;
-	s->table = table;
-	hs_postgresql_put(s, "; COMMIT");
-	result = hs_postgresql_run_sql(s);
-	if (result == HS_TARGET_OK || result == HS_TARGET_AWAY)
-		return result;
-	rollback(&s->target);
-	taken = strcmp(s->target.state, "55P03") == 0;
-	if (taken)
-		name_holder(s, table);
-	if (strcmp(s->target.state, "23505") == 0) /* in pg_type: somebody else made the table just now */
-		return HS_TARGET_CATALOGUE;
-	return result == HS_TARGET_AWAY || !taken ? result : HS_TARGET_AGAIN;
 }
 
 static enum hs_target_result make_table(struct hs_target *t, struct hs_target_table *table)
@@ -406,6 +447,8 @@ static void read_position(const PGresult *answer, struct hs_target_position *at)
 	at->before = number_at(answer, 4, 16);
 	at->records = number_at(answer, 5, 10);
 	at->rest = number_at(answer, 6, 10);
+	at->gone = number_at(answer, 7, 10);
+	at->damaged = number_at(answer, 8, 10);
 }
 
 static enum hs_target_result begin(struct hs_target *t, struct hs_target_position *at)
@@ -420,7 +463,8 @@ static enum hs_target_result begin(struct hs_target *t, struct hs_target_positio
 	result = hs_postgresql_run(s, HS_POSTGRESQL_BEGIN);
 	if (result != HS_TARGET_OK)
 		return result;
-	hs_postgresql_begin_sql(s, "SELECT spool, number, \"offset\", edit, before, records, rest FROM ");
+	hs_postgresql_begin_sql(s, "SELECT spool, number, \"offset\", edit, before, records, rest, ");
+	hs_postgresql_put(s, t->counts ? HS_TARGET_COUNTS " FROM " : HS_TARGET_NO_COUNTS " FROM ");
 	hs_postgresql_put_own_table(s, "hookspool_load");
 	hs_postgresql_put(s, t->look_only ? " WHERE name = $1" : " WHERE name = $1 FOR UPDATE");
 	result = hs_postgresql_ask(s, &name, 1, &answer);
@@ -475,12 +519,12 @@ static enum hs_target_result set_position(struct hs_target *t, const struct hs_t
 	s->step = HS_POSTGRESQL_ROWS;
 	hs_postgresql_begin_sql(s, s->at.found ? "UPDATE " : "INSERT INTO ");
 	hs_postgresql_put_own_table(s, "hookspool_load");
-	hs_buf_printf(
-	    &s->sql,
-	    s->at.found ? " SET (spool, number, \"offset\", edit, before, records, rest, saved_at) = "
-			  "($2, %llu, %llu, %llu, '%016llx', %llu, %llu, now())"
-			: " VALUES ($1, $2, %llu, %llu, %llu, '%016llx', %llu, %llu, now()) ON CONFLICT DO NOTHING",
-	    (ull)at->number, (ull)at->offset, (ull)at->edit, (ull)at->before, (ull)at->records, (ull)at->rest);
+	hs_postgresql_put(s, s->at.found ? " SET (" : " (name, ");
+	hs_postgresql_put(s, "spool, number, \"offset\", edit, before, records, rest, " HS_TARGET_COUNTS ", saved_at)");
+	hs_postgresql_put(s, s->at.found ? " = ($2" : " VALUES ($1, $2");
+	hs_buf_printf(&s->sql, ", %llu, %llu, %llu, '%016llx', %llu, %llu, %llu, %llu, now())%s", (ull)at->number,
+	              (ull)at->offset, (ull)at->edit, (ull)at->before, (ull)at->records, (ull)at->rest, (ull)at->gone,
+	              (ull)at->damaged, s->at.found ? "" : " ON CONFLICT DO NOTHING");
 	if (s->at.found)
 		hs_buf_printf(&s->sql, " WHERE name = $1 AND number = %llu AND \"offset\" = %llu AND edit = %llu",
 		              (ull)s->at.number, (ull)s->at.offset, (ull)s->at.edit);

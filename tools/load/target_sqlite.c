@@ -24,7 +24,8 @@ static const char pragmas[] = "PRAGMA page_size = 8192; PRAGMA cache_size = -102
 
 static const char position_table[] =
     "(name TEXT PRIMARY KEY, spool TEXT, number INTEGER, \"offset\" INTEGER, edit INTEGER, "
-    "before TEXT, records INTEGER, rest INTEGER, saved_at TIMESTAMP TEXT)";
+    "before TEXT, records INTEGER, rest INTEGER, saved_at TIMESTAMP TEXT, segments_gone INTEGER, lines_damaged "
+    "INTEGER)";
 static const char names_table[] = "(table_name TEXT, name TEXT, path TEXT, PRIMARY KEY (table_name, name))";
 
 static enum hs_target_result make_own_tables(struct hs_sqlite *s)
@@ -40,6 +41,32 @@ static enum hs_target_result make_own_tables(struct hs_sqlite *s)
 		              own[i].columns);
 		result = hs_buf_ok(&s->sql) ? hs_sqlite_run(s, hs_sql_string(&s->sql)) : hs_sqlite_out_of_memory(s);
 	}
+	return result;
+}
+
+static enum hs_target_result look_for_count(struct hs_target *t, const char *column)
+{
+	struct hs_sqlite *s = hs_sqlite_of(t);
+	sqlite3_stmt *statement;
+	enum hs_target_result result;
+
+	hs_buf_reset(&s->sql);
+	hs_buf_printf(&s->sql, "SELECT l.%s FROM \"%shookspool_load\" l", column, t->prefix);
+	result = hs_sqlite_prepare(s, &statement);
+	sqlite3_finalize(statement);
+	return result;
+}
+
+static enum hs_target_result add_count(struct hs_target *t, const char *column)
+{
+	struct hs_sqlite *s = hs_sqlite_of(t);
+	enum hs_target_result result;
+
+	hs_buf_reset(&s->sql);
+	hs_buf_printf(&s->sql, "ALTER TABLE \"%shookspool_load\" ADD COLUMN %s INTEGER", t->prefix, column);
+	result = hs_buf_ok(&s->sql) ? hs_sqlite_run(s, hs_sql_string(&s->sql)) : hs_sqlite_out_of_memory(s);
+	if (result == HS_TARGET_BROKEN && strstr(t->message, "duplicate column name") != NULL)
+		return HS_TARGET_OK; /* another loader was first */
 	return result;
 }
 
@@ -63,22 +90,27 @@ static enum hs_target_result look_at(struct hs_sqlite *s, const char *path)
 	return hs_sqlite_result(s, code);
 }
 
+static enum hs_target_result open_file(struct hs_sqlite *s, const char *path)
+{
+	enum hs_target_result result = hs_sqlite_result(s, sqlite3_open_v2(path, &s->db, OPEN_FLAGS, NULL));
+
+	if (result != HS_TARGET_OK)
+		return result;
+	sqlite3_busy_timeout(s->db, HS_TARGET_LOCK_MS);
+	result = hs_sqlite_run(s, pragmas);
+	return result == HS_TARGET_OK ? make_own_tables(s) : result;
+}
+
 static enum hs_target_result connect_to(struct hs_target *t)
 {
 	struct hs_sqlite *s = hs_sqlite_of(t);
 	const char *path = strchr(t->url, ':') + 1;
 	enum hs_target_result result;
 
-	if (t->look_only)
-		return look_at(s, path);
 	s->small_cache = false;
-	result = hs_sqlite_result(s, sqlite3_open_v2(path, &s->db, OPEN_FLAGS, NULL));
-	if (result == HS_TARGET_OK) {
-		sqlite3_busy_timeout(s->db, HS_TARGET_LOCK_MS);
-		result = hs_sqlite_run(s, pragmas);
-	}
+	result = t->look_only ? look_at(s, path) : open_file(s, path);
 	if (result == HS_TARGET_OK)
-		result = make_own_tables(s);
+		result = hs_target_add_counts(t, look_for_count, add_count);
 	if (result != HS_TARGET_OK)
 		disconnect(t);
 	return result;
@@ -96,10 +128,10 @@ static enum hs_target_result begin(struct hs_target *t, struct hs_target_positio
 	if (result != HS_TARGET_OK)
 		return result;
 	hs_buf_reset(&s->sql);
-	hs_buf_printf(
-	    &s->sql,
-	    "SELECT spool, number, \"offset\", edit, before, records, rest FROM \"%shookspool_load\" WHERE name = ?1",
-	    t->prefix);
+	hs_buf_printf(&s->sql,
+	              "SELECT spool, number, \"offset\", edit, before, records, rest, %s FROM \"%shookspool_load\" "
+	              "WHERE name = ?1",
+	              t->counts ? HS_TARGET_COUNTS : HS_TARGET_NO_COUNTS, t->prefix);
 	result = hs_sqlite_prepare(s, &statement);
 	if (result == HS_TARGET_OK) {
 		sqlite3_bind_text(statement, 1, t->name, -1, SQLITE_STATIC);
@@ -115,6 +147,8 @@ static enum hs_target_result begin(struct hs_target *t, struct hs_target_positio
 			at->before = strtoull(hs_sqlite_text(statement, 4), NULL, 16);
 			at->records = (uint64_t)sqlite3_column_int64(statement, 5);
 			at->rest = (uint64_t)sqlite3_column_int64(statement, 6);
+			at->gone = (uint64_t)sqlite3_column_int64(statement, 7);
+			at->damaged = (uint64_t)sqlite3_column_int64(statement, 8);
 		}
 	}
 	sqlite3_finalize(statement);
@@ -144,15 +178,20 @@ static enum hs_target_result commit(struct hs_target *t)
 
 static enum hs_target_result set_position(struct hs_target *t, const struct hs_target_position *at)
 {
+	typedef unsigned long long ull;
 	struct hs_sqlite *s = hs_sqlite_of(t);
 
 	hs_buf_reset(&s->sql);
-	hs_buf_printf(&s->sql, "INSERT OR REPLACE INTO \"%shookspool_load\" VALUES (", t->prefix);
+	hs_buf_printf(&s->sql,
+	              "INSERT OR REPLACE INTO \"%shookspool_load\" (name, spool, number, \"offset\", edit, before, "
+	              "records, rest, segments_gone, lines_damaged, saved_at) VALUES (",
+	              t->prefix);
 	hs_sql_put_text(&s->sql, hs_slice_str(t->name));
 	hs_buf_printf(
-	    &s->sql, ", '%s', %llu, %llu, %llu, '%016llx', %llu, %llu, strftime('%%Y-%%m-%%dT%%H:%%M:%%fZ', 'now'))",
-	    at->spool, (unsigned long long)at->number, (unsigned long long)at->offset, (unsigned long long)at->edit,
-	    (unsigned long long)at->before, (unsigned long long)at->records, (unsigned long long)at->rest);
+	    &s->sql,
+	    ", '%s', %llu, %llu, %llu, '%016llx', %llu, %llu, %llu, %llu, strftime('%%Y-%%m-%%dT%%H:%%M:%%fZ', 'now'))",
+	    at->spool, (ull)at->number, (ull)at->offset, (ull)at->edit, (ull)at->before, (ull)at->records,
+	    (ull)at->rest, (ull)at->gone, (ull)at->damaged);
 	return hs_buf_ok(&s->sql) ? hs_sqlite_run(s, hs_sql_string(&s->sql)) : hs_sqlite_out_of_memory(s);
 }
 

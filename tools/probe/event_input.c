@@ -9,7 +9,7 @@ enum { ARRAY_MAX = 128 << 20, CHUNK = 64 << 10 };
 
 static bool fail(const struct hs_event_input *o, const char *why)
 {
-	fprintf(stderr, "hookspool: --file %s: %s\n", o->path, why);
+	fprintf(stderr, "hookspool: %s: %s\n", o->path, why);
 	return false;
 }
 
@@ -74,8 +74,7 @@ static int next_of_array(struct hs_event_input *o, struct hs_slice *event)
 	enum hs_result r = hs_json_element(&o->json, &more);
 
 	if (r != HS_OK) {
-		fprintf(stderr, "hookspool: --file %s: %s, at byte %zu\n", o->path, hs_result_info(r)->message,
-		        o->json.pos);
+		fprintf(stderr, "hookspool: %s: %s, at byte %zu\n", o->path, hs_result_info(r)->message, o->json.pos);
 		return -1;
 	}
 	if (more)

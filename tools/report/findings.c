@@ -76,20 +76,22 @@ int hs_findings_nagios_exit(const struct hs_findings *r)
 	return r->count[HS_CHECK_FAIL] > 0 ? 2 : r->count[HS_CHECK_WARN] > 0 ? 1 : 0;
 }
 
-static void print_nagios(struct hs_findings *r)
+static void print_nagios(struct hs_findings *r, bool unknown)
 {
 	static const char *const word[] = { "OK", "WARNING", "CRITICAL" };
-	static const char FINE[] = "nothing is out of order";
-	int n = (int)r->text.n;
+	bool nothing = r->count[HS_CHECK_OK] + r->count[HS_CHECK_WARN] + r->count[HS_CHECK_FAIL] == 0;
+	const char *text = nothing   ? "nothing was checked"
+	                   : unknown ? "a check could not run"
+	                             : "nothing is out of order";
+	struct hs_slice said = r->text.n > 0 ? hs_buf_slice(&r->text) : hs_slice_str(text);
 
 	hs_findings_figure(r, "warnings", r->count[HS_CHECK_WARN], "");
 	hs_findings_figure(r, "failures", r->count[HS_CHECK_FAIL], "");
-	if (r->count[HS_CHECK_OK] + r->count[HS_CHECK_WARN] + r->count[HS_CHECK_FAIL] == 0)
-		puts("HOOKSPOOL UNKNOWN: nothing was checked");
-	else
-		hs_terminal_printf(stdout, "HOOKSPOOL %s: %.*s |%.*s\n", word[hs_findings_nagios_exit(r)],
-		                   n > 0 ? n : (int)sizeof FINE, n > 0 ? r->text.p : FINE, (int)r->figures.n,
-		                   r->figures.p);
+	hs_terminal_printf(stdout, "HOOKSPOOL %s: %.*s",
+	                   nothing || unknown ? "UNKNOWN" : word[hs_findings_nagios_exit(r)], (int)said.n, said.p);
+	if (!nothing)
+		hs_terminal_printf(stdout, " |%.*s", (int)r->figures.n, r->figures.p);
+	putchar('\n');
 }
 
 static void add(struct hs_findings *r, enum hs_verdict verdict, const char *what, const char *remedy,
@@ -138,10 +140,10 @@ void hs_findings_fail(struct hs_findings *r, const char *what, const char *remed
 	va_end(args);
 }
 
-void hs_findings_end(struct hs_findings *r)
+void hs_findings_end(struct hs_findings *r, bool unknown)
 {
 	if (r->nagios)
-		print_nagios(r);
+		print_nagios(r, unknown);
 	else if (r->json && r->text.n > 0)
 		hs_terminal_printf(stdout, "%.*s]\n", (int)r->text.n, r->text.p);
 	hs_buf_free(&r->text);

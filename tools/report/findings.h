@@ -36,7 +36,7 @@ void hs_findings_figure(struct hs_findings *r, const char *label, uint64_t value
 /* Nagios' exit code: 0 OK, 1 WARNING, 2 CRITICAL. */
 int hs_findings_nagios_exit(const struct hs_findings *r);
 
-/* Prints the rest and frees the memory. */
-void hs_findings_end(struct hs_findings *r);
+/* Prints the rest and frees the memory. unknown: a check could not run, which a monitor must not take for OK. */
+void hs_findings_end(struct hs_findings *r, bool unknown);
 
 #endif

@@ -279,7 +279,7 @@ static const struct hs_command hs_command_ship = {
 
 const struct hs_command *const hs_commands[] = { &hs_command_ship, NULL };
 
-int main(int argc, char **argv)
+static int run_program(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		puts("hookspool-ship " HS_VERSION);
@@ -289,4 +289,9 @@ int main(int argc, char **argv)
 		return hs_command_ship.run(argc - 1, argv + 1);
 	argv[0] = (char *)(uintptr_t) "ship";
 	return hs_command_ship.run(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	return hs_command_main(run_program, "ship", argc, argv);
 }

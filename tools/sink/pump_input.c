@@ -191,11 +191,21 @@ bool hs_pump_input_is_through(const struct hs_pump_input *in)
 	return !in->options->follow && (in->at_end || hs_reader_has_passed(in->source.reader, in->end));
 }
 
+static void note_gap(struct hs_pump_input *in)
+{
+	uint64_t first, last;
+
+	hs_reader_gap(in->source.reader, &first, &last);
+	in->gone += last - first + 1;
+}
+
 int hs_pump_input_no_line(struct hs_pump_input *in, enum hs_read what)
 {
 	in->at_end = what == HS_READ_END;
 	if (in->at_end)
 		return 0;
+	if (what == HS_READ_GAP)
+		note_gap(in);
 	if (what == HS_READ_SKIPPED) {
 		in->passed += hs_reader_skipped(in->source.reader);
 		in->read = hs_reader_position(in->source.reader);

@@ -169,8 +169,8 @@ enum hs_result hs_sealed_ids_open(struct hs_sealed_ids *s, const struct hs_spool
 {
 	struct hs_summary_reader summary = HS_SUMMARY_READER_NONE;
 	struct hs_sealed_ids old = *s;
-	struct hs_sealed *list = NULL;
-	size_t count = 0;
+	struct hs_sealed *list;
+	size_t count;
 	enum hs_result r = hs_sealed_list(dir->fd, "events", &list, &count);
 
 	*s = (struct hs_sealed_ids){ 0 };

@@ -45,7 +45,7 @@ void hs_sealed_print(const char *stream, const struct hs_sealed *sealed, char ou
 /*
  * Lists the segments that are to be read, by number; one that is being compressed may be listed
  * twice, the plain file first. Directories, links and the like are left out. The caller frees the
- * array; it is NULL if it is empty, and at an error. HS_OK, HS_E_IO or HS_E_MEMORY.
+ * array; it is NULL, and *count 0, if it is empty and at an error. HS_OK, HS_E_IO or HS_E_MEMORY.
  */
 enum hs_result hs_sealed_list(int dir, const char *stream, struct hs_sealed **list, size_t *count);
 

@@ -1,6 +1,9 @@
 #include "spool/shared/recent_ids.h"
 
-/* Keeps the compiler from moving stores: a process may be killed between any two instructions. */
+/*
+ * Keeps the compiler from moving a plain store before the atomic ones above it: a process may be killed between any
+ * two instructions. Atomic stores keep their own order, and plain ones above them.
+ */
 static void in_order(void)
 {
 	atomic_signal_fence(memory_order_seq_cst);
@@ -27,7 +30,6 @@ void hs_recent_ids_begin(struct hs_recent_ids *ring, uint64_t generation, uint64
 	ring->generation = generation;
 	atomic_store(&ring->first, atomic_load(&ring->next));
 	atomic_store(&ring->from, at);
-	in_order();
 	atomic_store(&ring->to, at);
 }
 
@@ -46,9 +48,7 @@ void hs_recent_ids_note(struct hs_recent_ids *ring, uint64_t noted, struct hs_un
 
 void hs_recent_ids_end(struct hs_recent_ids *ring, uint64_t noted, uint64_t end)
 {
-	in_order();
 	atomic_fetch_add(&ring->next, noted);
-	in_order();
 	atomic_store(&ring->to, end);
 }
 

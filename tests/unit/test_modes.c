@@ -1,0 +1,52 @@
+/* modes: which files have another mode than spool_mode says, and that they are mended. */
+#include "spool/shared/modes.h"
+#include "tests/lib/processes.h"
+#include "tests/lib/segment_view.h"
+
+#include <sys/stat.h>
+
+static struct hs_modes left;
+
+static void look(uint64_t count, const char *first)
+{
+	assert_result(hs_modes_look(&s.view.dir, &left), HS_OK);
+	assert_int_equal(left.count, count);
+	assert_string_equal(left.first, first);
+	assert_false(left.group);
+}
+
+static void set(const char *name, mode_t mode)
+{
+	assert_int_equal(chmod(spooldir_path(&s.d, name), mode), 0);
+}
+
+TEST(all_is_right)
+{
+	assert_result(put(&s.view, "a"), HS_OK);
+	memset(&left, 0xFF, sizeof left);
+	look(0, "");
+}
+
+TEST(what_others_may_read_is_found_and_mended)
+{
+	static const char *const names[] = { "events.jsonl", ".hookspool/run/state", ".hookspool/edits" };
+
+	assert_result(put(&s.view, "a"), HS_OK);
+	spooldir_write(&s.d, ".hookspool/edits", HS_SLICE(""));
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		set(names[i], 0644);
+		look(1, names[i]);
+		set(names[i], 0600);
+	}
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		set(names[i], 0640);
+	look(3, "events.jsonl");
+	assert_result(hs_modes_follow(&s.view.dir, true), HS_OK);
+	look(0, "");
+	set(".hookspool/run/state", 0640);
+	spooldir_write(&s.d, "notes.txt", HS_SLICE("")); /* not ours */
+	set("notes.txt", 0666);
+	look(1, ".hookspool/run/state");
+}
+
+TESTS("modes", begin, finish)

@@ -1,0 +1,63 @@
+/* sdk_settings: where Segment's libraries are told to send, and which keys are told nothing. */
+#include "tests/lib/stage.h"
+
+#define URL "public_url = https://events.example/hookspool\n"
+#define SOURCES \
+	"[sources]\napi = SERVER-KEY-1\nshop = BROWSER-KEY-1 browser origin=https://shop.example\n" \
+	"old = revoked:BROWSER-KEY-2 browser origin=https://shop.example\n"
+
+static const struct {
+	const char *conf, *key;
+	int status;
+	const char *host, *protocol; /* NULL: none is told */
+} cases[] = {
+	{ OPEN URL SOURCES, "BROWSER-KEY-1", 200, "events.example/hookspool/v1", "https" },
+	{ OPEN "public_url = http://10.0.0.1:8080\n" SOURCES, "BROWSER-KEY-1", 200, "10.0.0.1:8080/v1", "http" },
+	{ OPEN SOURCES, "BROWSER-KEY-1", 404, NULL, NULL },
+	{ OPEN URL SOURCES, "SERVER-KEY-1", 404, NULL, NULL },
+	{ OPEN URL SOURCES, "BROWSER-KEY-2", 404, NULL, NULL },
+	{ OPEN URL SOURCES, "UNKNOWN", 404, NULL, NULL },
+};
+
+/* Like serve, for a question, which is not counted. */
+static int status_of(struct stage *s)
+{
+	int status;
+
+	serve_and_read_log(s);
+	hs_buf_putc(&s->head, '\0');
+	assert_int_equal(sscanf(s->head.p, "Status: %d", &status), 1);
+	return status;
+}
+
+static void check_told(const struct stage *s, size_t i)
+{
+	char expected[200];
+
+	snprintf(expected, sizeof expected, "\"apiKey\":\"%s\",\"apiHost\":\"%s\",\"protocol\":\"%s\"", cases[i].key,
+	         cases[i].host, cases[i].protocol);
+	if (!contains(&s->answer, expected))
+		fail_msg("case %zu: %.*s", i, (int)s->answer.n, s->answer.p);
+}
+
+TEST(what_a_key_is_told)
+{
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct stage *s = new_stage(cases[i].conf, HS_SLICE(""));
+		char path[100];
+
+		snprintf(path, sizeof path, "/v1/projects/%s/settings", cases[i].key);
+		s->param_count = 0;
+		param(s, "REQUEST_METHOD", "GET");
+		param(s, "REMOTE_ADDR", "192.0.2.1");
+		param(s, "PATH_INFO", path);
+		assert_int_equal(status_of(s), cases[i].status);
+		if (cases[i].host != NULL)
+			check_told(s, i);
+		else
+			assert_false(contains(&s->answer, "apiHost"));
+		free_stage(s);
+	}
+}
+
+TESTS("sdk_settings", NULL, NULL)

@@ -1,0 +1,135 @@
+/* session: whose cookie opens the console, until when, and that checking it leaves nothing behind. */
+#include "cgi/http/console/session.h"
+#include "tests/lib/spooldir.h"
+#include "tests/lib/stage.h"
+
+#define PASSWORD(digit) "console_password = scrypt:15:8:1:" SALT ":" SALT SALT_BUT_ONE digit "\n"
+#define SALT "00112233445566778899aabbccddeeff"
+#define SALT_BUT_ONE "00112233445566778899aabbccddeef"
+
+static struct spooldir d;
+static char cookie[HS_SESSION_COOKIE], header[4000];
+
+/* A request of a browser that has this cookie; NULL: none. */
+static struct stage *request(const char *password, const char *mount, const char *value)
+{
+	char conf[PATH_MAX + 400];
+	struct stage *s;
+
+	snprintf(conf, sizeof conf, "spool_dir = %s\nauth = none\nconsole_http = yes\n%s", d.path, password);
+	s = new_stage(conf, HS_SLICE(""));
+	s->exchange->settings = s->settings;
+	s->exchange->scratch = s->scratch;
+	param(s, "SCRIPT_NAME", mount);
+	if (value != NULL) { /* may be longer than a parameter of the stage */
+		snprintf(header, sizeof header, "HTTP_COOKIE=%s", value);
+		s->params[s->param_count++] = header;
+		s->params[s->param_count] = NULL;
+	}
+	return s;
+}
+
+FIXTURE(setup)
+{
+	struct hs_session_file *file;
+	enum hs_result result;
+	struct stage *s;
+
+	spooldir_make(&d, "");
+	close(spooldir_open(&d));
+	spooldir_mkdir(&d, ".hookspool");
+	spooldir_mkdir(&d, ".hookspool/run");
+	s = request(PASSWORD("0"), "/m", NULL);
+	file = hs_session_file_open(d.path, &result);
+	assert_non_null(file);
+	assert_result(hs_session_begin(s->exchange, file, cookie), HS_OK);
+	hs_session_file_close(file);
+	free_stage(s);
+	*strchr(cookie, ';') = '\0';
+	return 0;
+}
+
+FIXTURE(teardown)
+{
+	spooldir_remove(&d);
+	return 0;
+}
+
+static enum hs_result check(const char *password, const char *mount, const char *value)
+{
+	struct stage *s = request(password, mount, value);
+	enum hs_result result = hs_session_check(s->exchange, NULL);
+
+	free_stage(s);
+	return result;
+}
+
+TEST(its_own_cookie_opens_it)
+{
+	assert_result(check(PASSWORD("0"), "/m", cookie), HS_OK);
+	assert_result(check(PASSWORD("0"), "/m", NULL), HS_E_CONSOLE_SESSION);
+	assert_result(check(PASSWORD("1"), "/m", cookie), HS_E_CONSOLE_SESSION);
+	assert_result(check(PASSWORD("0"), "/other", cookie), HS_E_CONSOLE_SESSION);
+}
+
+/* Another time, another session, another signature. */
+TEST(any_other_digit_is_another_cookie)
+{
+	size_t name = strcspn(cookie, "=") + 1;
+
+	for (size_t i = name; cookie[i] != '\0'; i++) {
+		char was = cookie[i];
+
+		cookie[i] = was == '0' ? '1' : '0';
+		assert_result(check(PASSWORD("0"), "/m", cookie), HS_E_CONSOLE_SESSION);
+		cookie[i] = was;
+	}
+	assert_result(check(PASSWORD("0"), "/m", cookie), HS_OK);
+}
+
+/* Each costs an HMAC, so a sender cannot ask for many; those of other programs cost nothing. */
+TEST(eight_cookies_are_tried)
+{
+	for (int before = 0; before < 12; before++) {
+		char all[3000] = "other=1; hookspool_console=; ";
+
+		for (int i = 0; i < before; i++) {
+			size_t n = strlen(all);
+
+			snprintf(all + n, sizeof all - n, "%s; a%d=b; ", cookie, i);
+			all[n + strlen("hookspool_console=")] ^= 1; /* of another time */
+		}
+		strcat(all, cookie);
+		assert_result(check(PASSWORD("0"), "/m", all), before < 8 ? HS_OK : HS_E_CONSOLE_SESSION);
+	}
+}
+
+TEST(it_ends_after_twelve_hours)
+{
+	int64_t was = wall_ms;
+
+	wall_ms = was + HS_SESSION_MS - 1;
+	assert_result(check(PASSWORD("0"), "/m", cookie), HS_OK);
+	wall_ms = was + HS_SESSION_MS;
+	assert_result(check(PASSWORD("0"), "/m", cookie), HS_E_CONSOLE_SESSION);
+	wall_ms = was - 1; /* a clock that was set back makes it no longer */
+	assert_result(check(PASSWORD("0"), "/m", cookie), HS_E_CONSOLE_SESSION);
+	wall_ms = was;
+}
+
+/* A page asks every few seconds, so a process would grow. */
+TEST(checking_leaves_nothing_in_memory)
+{
+	struct stage *s = request(PASSWORD("0"), "/m", cookie);
+	size_t heap;
+
+	for (int i = 0; i < 10; i++)
+		assert_result(hs_session_check(s->exchange, NULL), HS_OK);
+	heap = unit_heap();
+	for (int i = 0; i < 100; i++)
+		assert_result(hs_session_check(s->exchange, NULL), HS_OK);
+	assert_true(unit_heap() < heap + 100);
+	free_stage(s);
+}
+
+TESTS("session", setup, teardown)
