@@ -418,7 +418,7 @@ static void remove_plan(void *context, const char *name)
 	MUST(hs_erase_plan_remove(spool.dir.private_dir, name) == HS_OK);
 }
 
-/* Whoever a plan names is named by the plan that is written of it. */
+/* A plan that is written again names the same people. */
 static void write_plan_again(struct hs_rewrite_log *rewrites, struct hs_erase_plan *plan)
 {
 	struct hs_subjects people;
@@ -522,7 +522,7 @@ static struct hs_buf seal_schema(struct hs_slice rest)
 
 /* --- summaries: no part that its check sum refuses ------------------------------------------------------ */
 
-/* What does not open is made anew. */
+/* A summary that does not open is made anew. */
 static void make_summary(const struct stat *st)
 {
 	struct hs_summary_reader r = HS_SUMMARY_READER_NONE;
