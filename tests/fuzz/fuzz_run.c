@@ -281,13 +281,10 @@ static void put_state(char kind, struct hs_slice changes)
 	if (kind == 'b' || kind == 's') /* most of it is rings, which come last */
 		change((char *)s, changes.n % 2 == 0 ? offsetof(struct hs_shared_state, recent.id) : sizeof *s,
 		       changes);
-	if (kind == 'b') {
-		uint32_t version = ((const struct hs_shared_state *)(const void *)base.file[STATE].p)->version;
-
+	s->version = ((const struct hs_shared_state *)(const void *)base.file[STATE].p)
+	                 ->version; /* others are refused, as they must be */
+	if (kind == 'b')
 		memset(s->boot_id, '0', 36);
-		if (s->version > version) /* would be refused, as it must be */
-			s->version = version;
-	}
 	fuzz_folder_put(base.below[STATE], hs_slice((const char *)s, sizeof *s));
 	free(s);
 }
