@@ -22,7 +22,7 @@ postgresql_run() {
 	wait_for 30 pg 'SELECT 1'
 }
 
-# postgresql_start [SETTING]...: a new cluster with the database hookspool. False: it is not installed or does not start.
+# postgresql_start [SETTING]...: a new cluster with the database hookspool. False: it is not installed. One that does not start is a failure.
 postgresql_start() {
 	[ -x "$(postgresql_bin)/initdb" ] && command -v psql setpriv >/dev/null || return
 	export PGHOST=$T/pg PGUSER=owner PGDATABASE=hookspool
@@ -30,8 +30,10 @@ postgresql_start() {
 	mkdir "$PGHOST"
 	own "$PGHOST"
 	(cd / && as_server_user "$(postgresql_bin)/initdb" -D "$PGHOST/data" -U "$PGUSER" -A trust -E UTF8 --no-sync) \
-		>"$T/postgresql.log" 2>&1 || return
-	PGDATABASE=postgres postgresql_run "$@" && PGDATABASE=postgres pg 'CREATE DATABASE hookspool'
+		>"$T/postgresql.log" 2>&1 && PGDATABASE=postgres postgresql_run "$@" &&
+		PGDATABASE=postgres pg 'CREATE DATABASE hookspool' && return
+	not_ok 'PostgreSQL starts' "$(tail -n 20 "$T/postgresql.log")"
+	return 1
 }
 
 # postgresql_stop [SIGNAL]: QUIT is a crash.
@@ -81,23 +83,25 @@ MARIADB='' MARIADB_PID='' # the URL of its database `segment`, and its process
 # mariadb_run [OPTION]...: the server, on the data that are there. A commit is written to the file, so that a killed server
 # has kept it; with 0 it loses a second of them, and a loader that follows ends with 75 at its next batch.
 mariadb_run() {
-	(cd / && as_server_user mariadbd --no-defaults --datadir="$T/mariadb/data" --skip-networking \
+	(cd / && as_server_user mariadbd --no-defaults --datadir="$T/mariadb/data" --tmpdir="$T/mariadb/tmp" --skip-networking \
 		--socket="$T/mariadb/socket" --pid-file="$T/mariadb/pid" --innodb-buffer-pool-size=32M \
 		--innodb-flush-log-at-trx-commit=2 --innodb-flush-method=nosync --sync-frm=0 --max-allowed-packet=2M "$@") >>"$T/mariadb.log" 2>&1 &
 	MARIADB_PID=$!
 	wait_for 30 mariadb_client -e 'SELECT 1'
 }
 
-# mariadb_start: a new server. False: it is not installed, hookspool-load does not know it, or it does not start.
+# mariadb_start: a new server. False: it is not installed, or hookspool-load does not know it. One that does not start is a failure.
 mariadb_start() {
 	command -v mariadbd mariadb mariadb-install-db >/dev/null || return
 	! "$HS_BUILD/hookspool-load" --to mysql:// 2>&1 | grep -q 'no such database' || return
 	MARIADB="mysql://root@localhost/segment?socket=${T//\//%2F}%2Fmariadb%2Fsocket"
-	mkdir "$T/mariadb"
-	own "$T/mariadb"
-	(cd / && as_server_user mariadb-install-db --no-defaults --datadir="$T/mariadb/data" \
-		--auth-root-authentication-method=normal --skip-test-db --skip-name-resolve) >"$T/mariadb.log" 2>&1 || return
-	mariadb_run && mariadb_client -e 'CREATE DATABASE segment'
+	mkdir "$T/mariadb" "$T/mariadb/tmp" # a server that starts removes the temporary tables of all others in its folder
+	own "$T/mariadb" "$T/mariadb/tmp"
+	(cd / && as_server_user mariadb-install-db --no-defaults --datadir="$T/mariadb/data" --tmpdir="$T/mariadb/tmp" \
+		--auth-root-authentication-method=normal --skip-test-db --skip-name-resolve) >"$T/mariadb.log" 2>&1 &&
+		mariadb_run && mariadb_client -e 'CREATE DATABASE segment' && return
+	not_ok 'MariaDB starts' "$(tail -n 20 "$T/mariadb.log")"
+	return 1
 }
 
 # mariadb_end SIGNAL: KILL is a crash.
