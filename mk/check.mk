@@ -13,7 +13,7 @@ check-code:
 	$(Q)$(MAKE) --no-print-directory portable
 	$(Q)$(MAKE) $(PARALLEL) fuzzers
 	$(Q)bash tests/fuzz/run.sh replay $(B)/fuzz
-	$(Q)bash tests/fuzz/run.sh fuzz $(B)/fuzz 10
+	$(Q)SEED=1 bash tests/fuzz/run.sh fuzz $(B)/fuzz 10
 
 # What needs servers of its own, or minutes.
 check-suites:

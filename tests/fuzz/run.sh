@@ -1,11 +1,12 @@
 #!/bin/bash
 # run.sh replay BUILD            every seed of every target once
-# run.sh fuzz BUILD SECONDS      each target for so long, from its seeds; new inputs stay in BUILD
+# run.sh fuzz BUILD SECONDS      each target for so long, from its seeds; new inputs stay in BUILD. SEED=N: the same inputs
+#                                in the same order, for a check that must not fail by chance
 # TAP on standard output; a crash's input is named, see README.md.
 set -u
 mode=${1:-} build=${2:-} seconds=${3:-10}
 here=$(cd "$(dirname "$0")" && pwd)
-case $mode in replay | fuzz) ;; *) sed -n '2,4s/^# //p' "$0"; exit 2 ;; esac
+case $mode in replay | fuzz) ;; *) sed -n '2,5s/^# //p' "$0"; exit 2 ;; esac
 count=0 failed=0
 # A target that aborts leaves its spool behind.
 TMPDIR=$(mktemp -d /dev/shm/hookspool-fuzz.XXXXXX 2>/dev/null || mktemp -d "${TMPDIR:-/tmp}/hookspool-fuzz.XXXXXX") || exit 2
@@ -17,7 +18,7 @@ one() { # TARGET -> verdict and log
 	target=$1 log=$build/$1.log
 	seeds=$here/corpus/${target#fuzz_}
 	mkdir -p "$build/found/$target"
-	common="-timeout=20 -rss_limit_mb=1024 -max_len=65536 -artifact_prefix=$build/crash-$target- -dict=$here/${target#fuzz_}.dict"
+	common="-timeout=20 -rss_limit_mb=1024 -max_len=65536 -artifact_prefix=$build/crash-$target- -dict=$here/${target#fuzz_}.dict ${SEED:+-seed=$SEED}"
 	if [ "$mode" = replay ]; then
 		# shellcheck disable=SC2086
 		"$build/$target" $common -runs=0 "$seeds" > "$log" 2>&1

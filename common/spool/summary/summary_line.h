@@ -26,7 +26,7 @@ struct hs_summary_layout {
 
 /*
  * Returns the first '\n' of the text, or NULL. *sound is true if what is before it, or all of the text, has
- * only UTF-8 without control characters and an even number of quotes; false also if the text has fewer than 64 bytes.
+ * only UTF-8 without control characters and an even number of quotes; false also if that has fewer than 64 bytes.
  */
 const char *hs_summary_line_end(struct hs_slice text, bool *sound);
 
