@@ -57,6 +57,10 @@ fi
 (HOOKSPOOL_CONF=$S/hookspool.conf as_server_user "$S/bin/hookspool.fcgi" --listen "unix:$S/run/closed" 0<&- 1>&- 2>&-) &
 PROGRAM_PID=$!
 check 'it listens without streams' wait_for 10 test -S "$S/run/closed"
-is 'nothing else is where they were' "$(readlink /proc/$PROGRAM_PID/fd/[012] | xargs)" '/dev/null /dev/null /dev/null'
+if [ "$(id -u)" -eq 0 ]; then
+	is 'nothing else is where they were' "$(readlink /proc/$PROGRAM_PID/fd/[012] | xargs)" '/dev/null /dev/null /dev/null'
+else
+	ok 'nothing else is where they were # SKIP only root sees the descriptors of a process that may not be traced'
+fi
 server_stop
 done_testing
