@@ -78,6 +78,26 @@ TEST(any_pieces_give_the_same_bytes)
 	said_free(s);
 }
 
+/* A line too short for the quick way is read strictly even if more text follows it. */
+TEST(a_short_damaged_line_is_odd_wherever_it_stands)
+{
+	static const char damaged[] = "{\"settings_a\":0,\"spooled_at\":\"\",\"properties_\"a1}\n";
+	struct said *s = said_new(2);
+	struct hs_buf text = { 0 };
+	struct made whole, lines;
+
+	hs_buf_put(&text, damaged, sizeof damaged - 1);
+	hs_buf_put_slice(&text, hs_buf_slice(&s->text));
+	whole = made_of_text(hs_buf_slice(&text), false);
+	lines = made_of_lines(hs_buf_slice(&text), false);
+	assert_int_equal(whole.head.odd, 1);
+	assert_int_equal(lines.head.odd, 1);
+	hs_buf_free(&whole.file);
+	hs_buf_free(&lines.file);
+	hs_buf_free(&text);
+	said_free(s);
+}
+
 /* Whatever it had before: another stream, more lines, an end without a newline, damage, or a failure. */
 TEST(a_used_builder_makes_the_same)
 {
