@@ -136,7 +136,7 @@ static void fill_three_segments(void)
 	}
 }
 
-/* What LMDB had under way when it found the damage is abandoned (hs_index_store_abandon). */
+/* LMDB abandons its work when it finds the damage: see hs_index_store_abandon. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
