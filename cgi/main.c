@@ -165,8 +165,10 @@ int main(int argc, char **argv)
 		                                 { NULL, 0, NULL, 0 } };
 	int option;
 
-	if (hs_io_hold_standard() < 0)
+	if (hs_io_hold_standard() < 0) {
+		perror("hookspool.fcgi: /dev/null, in the place of a closed standard stream");
 		return EX_OSERR;
+	}
 	hs_io_keep_private();
 	if (getenv("GATEWAY_INTERFACE") != NULL)
 		argc = 1; /* a CGI server passes parts of the URL as arguments (RFC 3875, 4.4) */

@@ -96,16 +96,6 @@ static void unlink_below(const char *below)
 	unlink(path);
 }
 
-static struct stat stat_below(const char *below)
-{
-	char path[2 * PATH_MAX];
-	struct stat st;
-
-	fuzz_folder_path(path, below);
-	MUST(stat(path, &st) == 0);
-	return st;
-}
-
 /* --- cursors ---------------------------------------------------------------------------------- */
 
 static bool is_same_position(struct hs_position a, struct hs_position b)
@@ -240,7 +230,7 @@ static void read_edits(struct hs_slice text)
 /* Each @ is the inode of the segment's file. */
 static struct hs_buf seal_edits(struct hs_slice rest)
 {
-	struct stat st = stat_below(sealed_name);
+	struct stat st = fuzz_folder_stat(sealed_name);
 	struct hs_buf file = { 0 };
 
 	for (size_t i = 0; i < rest.n; i++)
@@ -555,7 +545,7 @@ static void ask_about_people(struct hs_summary_reader *r)
 static void read_summary(struct hs_slice text)
 {
 	struct hs_summary_reader r = HS_SUMMARY_READER_NONE;
-	struct stat st = stat_below(sealed_name);
+	struct stat st = fuzz_folder_stat(sealed_name);
 
 	if (hs_summary_open(&r, &spool.dir, false, 1, &st)) {
 		for (int kind = 0; kind < HS_SUMMARY_KINDS; kind++) {
@@ -580,7 +570,7 @@ static void read_summary(struct hs_slice text)
 /* A head of this spool and this segment, with what the input says of lines and parts. */
 static struct hs_buf seal_summary(struct hs_slice rest)
 {
-	struct stat st = stat_below(sealed_name);
+	struct stat st = fuzz_folder_stat(sealed_name);
 	struct hs_summary s = { 0 };
 	struct hs_buf file = { 0 };
 	struct hs_slice text;
@@ -769,7 +759,7 @@ static void put_metrics(const char *below, struct hs_slice rest)
 	fd = open(path, O_RDWR);
 	MUST(fd >= 0);
 	for (; rest.n >= PIECE; rest = hs_slice(rest.p + PIECE, rest.n - PIECE)) {
-		off_t size = stat_below(below).st_size;
+		off_t size = fuzz_folder_stat(below).st_size;
 		uint32_t at;
 
 		memcpy(&at, rest.p, sizeof at);

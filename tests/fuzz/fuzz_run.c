@@ -251,26 +251,16 @@ static void change_mark(struct hs_slice changes)
 	close_index(&l);
 }
 
-static struct stat stat_below(const char *below)
-{
-	char path[2 * PATH_MAX];
-	struct stat st;
-
-	fuzz_folder_path(path, below);
-	MUST(stat(path, &st) == 0);
-	return st;
-}
-
 /* Writes the state last: it knows the other files, and itself, by inode. */
 static void put_state(char kind, struct hs_slice changes)
 {
 	struct hs_shared_state *s = malloc(sizeof *s);
-	struct stat open = stat_below(base.below[EVENTS_OPEN]), index = stat_below(base.below[INDEX]), own;
+	struct stat open = fuzz_folder_stat(base.below[EVENTS_OPEN]), index = fuzz_folder_stat(base.below[INDEX]), own;
 
 	MUST(s != NULL);
 	memcpy(s, base.file[STATE].p, sizeof *s);
 	fuzz_folder_put(base.below[STATE], HS_SLICE(""));
-	own = stat_below(base.below[STATE]);
+	own = fuzz_folder_stat(base.below[STATE]);
 	s->inode = (uint64_t)own.st_ino;
 	s->stream[HS_EVENTS].inode = (uint64_t)open.st_ino;
 	s->index.inode = (uint64_t)index.st_ino;

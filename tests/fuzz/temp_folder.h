@@ -49,6 +49,16 @@ static void fuzz_folder_put(const char *below, struct hs_slice text)
 	close(fd);
 }
 
+static inline struct stat fuzz_folder_stat(const char *below)
+{
+	char path[2 * PATH_MAX];
+	struct stat st;
+
+	fuzz_folder_path(path, below);
+	MUST(stat(path, &st) == 0);
+	return st;
+}
+
 /* Makes a new empty spool, with its private folder and cursors/. The last one is removed at the end. */
 static void fuzz_folder_begin(void)
 {
