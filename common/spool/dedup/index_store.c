@@ -392,7 +392,7 @@ static bool has_page_size(const struct hs_index_store *s)
 	uint32_t size;
 	bool is_whole, good;
 
-	if (fd < 0) /* it is made */
+	if (fd < 0) /* there is none yet: LMDB makes one, or says why not */
 		return true;
 	is_whole = hs_io_read_at(fd, (char *)&head[0], sizeof *head, 0) == (ssize_t)sizeof *head;
 	size = is_whole ? head[0].page_size : 0;
@@ -442,7 +442,7 @@ static int open_records(struct hs_index_store *s, bool *foreign)
 	code = mdb_dbi_open(txn, NULL, HS_ID_LSM_FLAGS, &s->records);
 	if (code == 0)
 		code = mdb_dbi_flags(txn, s->records, &flags);
-	if (code == 0 && flags != HS_ID_LSM_FLAGS) { /* it is not looked into: they say how */
+	if (code == 0 && flags != HS_ID_LSM_FLAGS) { /* they say how records are searched: none is */
 		*foreign = true;
 		mdb_txn_abort(txn);
 		return 0;
