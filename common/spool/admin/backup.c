@@ -311,7 +311,6 @@ static enum hs_result glance(struct hs_segment *s, int *fd, uint64_t *size, uint
 static enum hs_result take_stream(struct backup *b, int stream)
 {
 	struct hs_segment *s = &b->segment[stream];
-	char name[HS_SEALED_NAME];
 	uint64_t size = 0, number = 0;
 	int fd = -1;
 	enum hs_result r = glance(s, &fd, &size, &number);
@@ -320,9 +319,8 @@ static enum hs_result take_stream(struct backup *b, int stream)
 		r = take_all_sealed(b, s->name, number);
 	if (r != HS_OK || b->done->stopped)
 		return r;
-	snprintf(name, sizeof name, "%s.jsonl", s->name);
 	b->done->bytes += size;
-	return copy_file(b, fd, size, b->dir, name);
+	return copy_file(b, fd, size, b->dir, s->file_name);
 }
 
 /* --- the files beside them ------------------------------------------------------- */

@@ -65,7 +65,7 @@ static void name_file(struct verify *x, size_t nth)
 	if (nth <= x->sealed_count)
 		hs_sealed_print(x->segment->name, &x->sealed[nth - 1], x->current.name);
 	else
-		snprintf(x->current.name, sizeof x->current.name, "%s.jsonl", x->segment->name);
+		snprintf(x->current.name, sizeof x->current.name, "%s", x->segment->file_name);
 }
 
 /* --- the live index ------------------------------------------------------------ */

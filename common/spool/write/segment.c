@@ -34,6 +34,7 @@ void hs_segment_init(struct hs_segment *s, const struct hs_spool_dir *dir, int s
 		.dir = dir,
 		.stream = &dir->state->state->stream[stream],
 		.name = stream == HS_EVENTS ? "events" : "rejected",
+		.file_name = stream == HS_EVENTS ? "events.jsonl" : "rejected.jsonl",
 		/* rejected segments are deleted one by one, so there must be several */
 		.rotate_size = stream == HS_REJECTED && most < size ? most : size,
 	};
@@ -85,7 +86,7 @@ static enum hs_result lose(struct hs_segment *s, int64_t deadline_ms)
 {
 	enum hs_result result = hs_segment_end_generation(s, deadline_ms);
 
-	hs_log(HS_LOG_WARN, "%s.jsonl was moved or replaced by somebody else: a new one is begun", s->name);
+	hs_log(HS_LOG_WARN, "%s was moved or replaced by somebody else: a new one is begun", s->file_name);
 	if (result == HS_OK) {
 		s->stream->known = 0;
 		s->stream->number++; /* the index has ids of it under the old number */
@@ -188,7 +189,7 @@ static enum hs_result mend(struct hs_segment *s, uint64_t n, int64_t deadline_ms
 	if (atomic_load(&stream->poisoned) != 0)
 		return set_aside(s, deadline_ms);
 	if (size < atomic_load(&stream->written)) {
-		hs_log(HS_LOG_ERROR, "%s.jsonl was cut by somebody else: it is set aside", s->name);
+		hs_log(HS_LOG_ERROR, "%s was cut by somebody else: it is set aside", s->file_name);
 		atomic_store(&stream->poisoned, 1); /* a sync of what is left proves nothing */
 		result = set_aside(s, deadline_ms);
 		stream->number += result == HS_OK; /* readers have read of it; perhaps nothing is left */
@@ -292,7 +293,7 @@ enum hs_result hs_segment_write(struct hs_segment *s, struct hs_slice lines, uin
 
 		/* at worst a fragment stays, and the next prepare finds it */
 		if (hs_io_truncate(s->file->fd, at) < 0)
-			hs_log_result(HS_E_IO, "roll back %s.jsonl: %s", s->name, strerror(errno));
+			hs_log_result(HS_E_IO, "roll back %s: %s", s->file_name, strerror(errno));
 		stream->reserved = 0;
 		return result;
 	}

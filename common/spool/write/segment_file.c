@@ -10,11 +10,6 @@ uint64_t hs_segment_most(const struct hs_segment *s)
 	return s->rotate_size + s->rotate_size / 2;
 }
 
-void hs_segment_file_name(const struct hs_segment *s, char out[static HS_SEALED_NAME])
-{
-	snprintf(out, HS_SEALED_NAME, "%s.jsonl", s->name);
-}
-
 /* --- descriptors ------------------------------------------------------------ */
 
 struct hs_file *hs_segment_file_use(const struct hs_segment *s)
@@ -67,11 +62,9 @@ static enum hs_result check_file(int fd, struct stat *st)
 
 enum hs_result hs_segment_file_open(const struct hs_segment *s, int *fd, struct stat *st)
 {
-	char name[HS_SEALED_NAME];
 	enum hs_result result;
 
-	hs_segment_file_name(s, name);
-	*fd = hs_io_open(s->dir->fd, name);
+	*fd = hs_io_open(s->dir->fd, s->file_name);
 	if (*fd < 0)
 		return errno == ENOENT ? HS_OK : open_failed(errno);
 	result = check_file(*fd, st);
@@ -84,29 +77,25 @@ enum hs_result hs_segment_file_open(const struct hs_segment *s, int *fd, struct 
 
 enum hs_result hs_segment_file_make(const struct hs_segment *s, int *fd, struct stat *st)
 {
-	char name[HS_SEALED_NAME];
 	enum hs_result result;
 
-	hs_segment_file_name(s, name);
-	*fd = hs_io_make(s->dir->fd, name, (mode_t)s->dir->settings->spool_mode);
+	*fd = hs_io_make(s->dir->fd, s->file_name, (mode_t)s->dir->settings->spool_mode);
 	if (*fd < 0)
 		return open_failed(errno);
 	if (hs_io_fstat(*fd, st) == 0 && hs_io_sync_dir(s->dir->fd) == 0)
 		return HS_OK;
 	result = hs_io_result(errno);
-	hs_io_unlink(s->dir->fd, name);
+	hs_io_unlink(s->dir->fd, s->file_name);
 	hs_io_close(*fd);
 	return result;
 }
 
 enum hs_result hs_segment_file_look_up(const struct hs_segment *s, bool *ours, uint64_t *size)
 {
-	char name[HS_SEALED_NAME];
 	struct stat st;
 
 	*ours = false;
-	hs_segment_file_name(s, name);
-	if (hs_io_stat(s->dir->fd, name, &st) < 0)
+	if (hs_io_stat(s->dir->fd, s->file_name, &st) < 0)
 		return errno == ENOENT ? HS_OK : hs_io_result(errno);
 	*ours = (uint64_t)st.st_ino == s->stream->inode;
 	*size = (uint64_t)st.st_size;

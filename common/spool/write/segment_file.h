@@ -25,6 +25,7 @@ struct hs_segment {
 	const struct hs_spool_dir *dir;
 	struct hs_stream *stream; /* in the shared state */
 	const char *name;         /* "events", "rejected" */
+	const char *file_name;    /* of the open segment */
 	struct hs_file *file;     /* under the stream's append lock; may be out of date */
 	uint64_t rotate_size;
 	bool sealed;           /* this process sealed a segment: the caller may have to limit the stream's sum */
@@ -36,9 +37,6 @@ struct hs_segment {
 
 /* The rejected stream's open segment grows to this many bytes between two rotations, unless one append is more. */
 uint64_t hs_segment_most(const struct hs_segment *s);
-
-/* Prints the open segment's name. */
-void hs_segment_file_name(const struct hs_segment *s, char out[static HS_SEALED_NAME]);
 
 /* Adds a user of s->file; each user drops it in the end. NULL is fine for drop. */
 struct hs_file *hs_segment_file_use(const struct hs_segment *s);

@@ -13,10 +13,8 @@
 static int64_t first_spooled(const struct hs_segment *s)
 {
 	int64_t now = hs_clock_now(s->dir), ms;
-	char name[HS_SEALED_NAME];
 
-	hs_segment_file_name(s, name);
-	ms = hs_clock_of_first(s->dir->fd, name, false);
+	ms = hs_clock_of_first(s->dir->fd, s->file_name, false);
 	return ms > 0 && ms < now ? ms : now; /* a time from the future would never be due */
 }
 
@@ -109,18 +107,17 @@ enum hs_result hs_segment_move_aside(struct hs_segment *s)
 {
 	struct hs_stream *stream = s->stream;
 	struct hs_aside aside = { stream->number, acknowledged(s), hs_segment_next_stamp(s), false };
-	char from[HS_SEALED_NAME], to[HS_SEALED_NAME];
+	char to[HS_SEALED_NAME];
 	uint64_t size;
 	bool ours;
 	enum hs_result result = hs_segment_file_look_up(s, &ours, &size);
 
 	if (result != HS_OK)
 		return result;
-	hs_segment_file_name(s, from);
 	hs_recovery_name(s->name, &aside, to);
 	if (!hs_stream_is_intact(stream))
 		return HS_E_SPOOL_STATE; /* the number of bytes to keep was read from it */
-	if (ours && hs_io_rename(s->dir->fd, from, s->dir->private_dir, to) < 0)
+	if (ours && hs_io_rename(s->dir->fd, s->file_name, s->dir->private_dir, to) < 0)
 		return hs_io_result(errno);
 	hs_metrics_add_one(s->dir->metrics, HS_METRIC_SEGMENTS_POISONED);
 	stream->known = 0;

@@ -68,7 +68,7 @@ static enum hs_result rename_sealed(struct hs_segment *s, bool looked)
 {
 	struct hs_stream *stream = s->stream;
 	struct hs_sealed sealed = { .number = stream->number };
-	char from[HS_SEALED_NAME], to[HS_SEALED_NAME];
+	char to[HS_SEALED_NAME];
 	uint64_t highest;
 	struct stat st;
 	enum hs_result result = looked ? HS_OK : hs_foreign_segments_take_in(s, true, &highest);
@@ -79,11 +79,10 @@ static enum hs_result rename_sealed(struct hs_segment *s, bool looked)
 		sealed.sealed_ms = hs_segment_next_stamp(s);
 		hs_sealed_print(s->name, &sealed, to);
 	} while (hs_io_stat(s->dir->fd, to, &st) == 0);
-	hs_segment_file_name(s, from);
 	if (!hs_stream_is_intact(stream))
 		return HS_E_SPOOL_STATE;
 	hs_foreign_segments_note(stream, sealed.number, sealed.sealed_ms);
-	return hs_io_rename(s->dir->fd, from, s->dir->fd, to) < 0 ? hs_io_result(errno) : HS_OK;
+	return hs_io_rename(s->dir->fd, s->file_name, s->dir->fd, to) < 0 ? hs_io_result(errno) : HS_OK;
 }
 
 /* Seals the file, and opens no successor. */
