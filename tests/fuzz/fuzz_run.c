@@ -13,8 +13,8 @@
  * Size and time of the index are noted in the state, as if the program had written it, except for 'i'.
  *
  * Then two processes, one after the other, append what is there and one event more, and seal the segment. In every
- * case all lines that were acknowledged are read back. Where the damage is known (b, i) an event is not stored twice,
- * either, and the append succeeds. A mark has no check sum: one that says too much lets an event in twice.
+ * case all lines that were acknowledged are read back. Where the damage is known (b, i, m) an event is not stored
+ * twice, either, and the append succeeds.
  */
 #include "base/io.h"
 #include "base/log.h"
@@ -335,7 +335,7 @@ static bool append_all(const struct hs_settings *settings, bool is_known, uint64
 static void check(char kind)
 {
 	struct hs_settings *settings = make_settings();
-	bool is_known = kind == 'b' || kind == 'i', done;
+	bool is_known = kind == 'b' || kind == 'i' || kind == 'm', done;
 	unsigned count[LINES];
 
 	done = append_all(settings, is_known, KEPT);

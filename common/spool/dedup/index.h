@@ -48,7 +48,7 @@
  *	                                      tombstones that were read; segments that are read out of
  *	                                      turn, and how far; the group of summaries that
  *	                                      are read together, and how far; for each level the number
- *	                                      of ids and the hand (see Move)
+ *	                                      of ids and the hand (see Move); a check sum
  *
  *	block of n ids, at most 204, so that it fills an LMDB page:
  *

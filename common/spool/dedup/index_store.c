@@ -1,6 +1,7 @@
 #include "spool/dedup/index_store.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "spool/file/gzip.h"
 #include "spool/shared/clock.h"
 
 #include <assert.h>
@@ -13,7 +14,7 @@ enum {
 	BATCH_IDS = 1 << 14,  /* ids sorted and put at a time */
 	MAP_FIRST = 16 << 20, /* bytes; four times as many when they are full */
 	AHEAD_S = 3600,       /* a clock that was further ahead made the index forget too much */
-	FORMAT = 6,
+	FORMAT = 7,
 };
 
 static const char INDEX[] = HS_INDEX_FILE;
@@ -21,7 +22,7 @@ static const char INDEX[] = HS_INDEX_FILE;
 /* The mark's key is the same in every byte order. */
 static const uint64_t mark_key = UINT64_MAX;
 
-static_assert(sizeof(struct hs_index_mark) == (6 + 2 * HS_INDEX_AHEAD) * sizeof(uint64_t) + sizeof(struct hs_id_lsm),
+static_assert(sizeof(struct hs_index_mark) == (7 + 2 * HS_INDEX_AHEAD) * sizeof(uint64_t) + sizeof(struct hs_id_lsm),
               "stored as it lies in memory, in this machine's byte order: no padding");
 
 /* --- the mark -------------------------------------------------------------- */
@@ -268,6 +269,11 @@ static MDB_val key_of_mark(void)
 	return (MDB_val){ sizeof mark_key, (void *)(uintptr_t)&mark_key };
 }
 
+static uint64_t check_of(const struct hs_index_mark *mark)
+{
+	return hs_crc32(0, hs_slice((const char *)mark, offsetof(struct hs_index_mark, check)));
+}
+
 /* *mark is all zero if there is none. */
 static int get_mark(struct hs_index_store *s, MDB_txn *txn, struct hs_index_mark *mark)
 {
@@ -275,9 +281,12 @@ static int get_mark(struct hs_index_store *s, MDB_txn *txn, struct hs_index_mark
 	int code = mdb_get(txn, s->records, &key, &value);
 
 	memset(mark, 0, sizeof *mark);
-	if (code == 0 && value.mv_size == sizeof *mark)
-		memcpy(mark, value.mv_data, sizeof *mark);
-	return code == MDB_NOTFOUND ? 0 : code;
+	if (code != 0)
+		return code == MDB_NOTFOUND ? 0 : code;
+	if (value.mv_size != sizeof *mark) /* of another format */
+		return 0;
+	memcpy(mark, value.mv_data, sizeof *mark);
+	return mark->check == check_of(mark) ? 0 : MDB_CORRUPTED;
 }
 
 int hs_index_store_mark(struct hs_index_store *s, struct hs_index_mark *mark)
@@ -353,6 +362,7 @@ int hs_index_write_end(struct hs_index_store *s, struct hs_index_write *w, int c
 
 	if (code == 0 && w->n > 0)
 		code = put_batch(w);
+	w->mark.check = check_of(&w->mark);
 	if (code == 0)
 		code = mdb_cursor_put(w->records, &key, &value, 0);
 	mdb_cursor_close(w->records);

@@ -28,6 +28,7 @@ struct hs_index_mark {
 	/* Ids of the summaries from `number` to below `until` were read up to this first half. */
 	uint64_t after, until;
 	struct hs_id_lsm levels;
+	uint64_t check; /* CRC-32 of all before it: a mark that says too much would let an event in twice */
 };
 
 struct hs_index_store {
@@ -123,7 +124,7 @@ bool hs_index_mark_is_ahead(const struct hs_index_mark *mark, uint64_t number);
 int hs_index_store_read(struct hs_index_store *s);
 void hs_index_store_rest(struct hs_index_store *s);
 
-/* The mark as the file has it now; all zero if there is none. */
+/* The mark as the file has it now; all zero if there is none, or it is of another format. MDB_CORRUPTED: its check sum is wrong. */
 int hs_index_store_mark(struct hs_index_store *s, struct hs_index_mark *mark);
 
 /* --- writing -------------------------------------------------------------------- */
