@@ -2,6 +2,7 @@
 
 	mutate.py choose N SEED FILE...    n of all mutations, one a line: FILE LINE FROM TO KIND TEXT, with tabs between
 	mutate.py apply FILE FROM TO TEXT  puts TEXT in the place of the bytes FROM to TO of the file
+	mutate.py lines FILE FROM TO TEXT  prints FILE, the line, and the line that apply would make of it, with tabs between
 
 Kinds: comparison (< for <=, == for !=, ...), constant (n + 1 for n, false for true), condition (its negation),
 call (a statement that is a call and nothing else is dropped).
@@ -107,6 +108,14 @@ def listed(name):
                 yield name, text.count(b"\n", 0, start) + 1, start, end, kind, new
 
 
+def lines(text, start, end, new):
+    """The line in which the mutation begins, and all its lines as they become, joined."""
+    first, last = text.rfind(b"\n", 0, start) + 1, text.find(b"\n", end)
+    old = text[first:text.find(b"\n", first)]
+    mutant = text[first:start] + new.encode() + text[end:last]
+    return old.decode().strip(), " ".join(mutant.decode().split())
+
+
 def main():
     if sys.argv[1] == "choose":
         number, seed, names = int(sys.argv[2]), sys.argv[3], sys.argv[4:]
@@ -118,6 +127,9 @@ def main():
     name, start, end, new = sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
     with open(name, "rb") as source:
         text = source.read()
+    if sys.argv[1] == "lines":
+        print(name, *lines(text, start, end, new), sep="\t")
+        return
     with open(name, "wb") as target:
         target.write(text[:start] + new.encode() + text[end:])
 
