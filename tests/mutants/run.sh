@@ -23,14 +23,21 @@ trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$work" "$memory"' EXIT
 trap 'exit 1' INT TERM
 chmod 755 "$work"
 survivors=$(realpath "$build")/survivors.$seed verdicts=$(realpath "$build")/verdicts.$seed
-baseline=$work/baseline # of each test that was asked: NAME SECONDS VERDICT, without a mutant
+baseline=$(realpath "$build")/baseline.$seed # of each test that was asked: NAME SECONDS VERDICT, without a mutant
 [ -z "${CHOSEN-}" ] || CHOSEN=$(realpath "$CHOSEN")
 plain=$work/plain # without a mutant
 mkdir -p "$plain/build" "$work/locks"
-find . -mindepth 1 -maxdepth 1 ! -name build ! -name .git -exec cp -a {} "$plain" \; # all of it: links.sh reads each page
-cp -a "$build"/{obj,unit,gen,hookspool,hookspool-load,hookspool.fcgi,hookspool.cgi,libhookspool.a,fcgi_raw,supervise,deny,faults_driver,faults_count,faults_replay,failmalloc.so} "$plain/build"
-cp -a "$build"/.curl-* "$plain/build"
-for kind in tsan asan; do
+# copy DIRECTORY TO NAME...: all that is in it but these. TO may be links: nothing is made in the plain one.
+copy() {
+	local from=$1 to=$2 leave=()
+	shift 2
+	for name; do leave+=(! -name "$name"); done
+	mkdir -p "$to"
+	find "$from" -mindepth 1 -maxdepth 1 "${leave[@]}" -exec cp -a ${LINKS:+-l} -t "$to" {} +
+}
+copy . "$plain" build .git # all of it: links.sh reads each page
+LINKS=yes copy "$build" "$plain/build" asan tsan 2>/dev/null || copy "$build" "$plain/build" asan tsan
+for kind in asan tsan; do
 	[ ! -d "$build/$kind" ] || { mkdir -p "$plain/build/$kind/reports" && cp -a "$build/$kind"/{obj,gen} "$plain/build/$kind"; }
 done
 rm -f "$plain"/build/unit/*.d
@@ -39,35 +46,45 @@ if [ -n "${CHOSEN-}" ]; then
 	cp "$CHOSEN" "$work/chosen" || exit 2
 else
 	# shellcheck disable=SC2046
-	"$python" tests/mutants/mutate.py choose "$n" "$seed" $(find common cgi -name '*.c' | grep "^${MUTANT_ONLY-}") >"$work/chosen" || exit 2
+	"$python" tests/mutants/mutate.py "$n" "$seed" $(find common cgi -name '*.c' | grep "^${MUTANT_ONLY-}") >"$work/chosen" || exit 2
 fi
 touch "$survivors" "$verdicts" "$baseline"
+# who includes what: FILE HEADER
+grep -ro '^#include "[^"]*' --include='*.[ch]' common cgi tests/unit | sort | sed 's/:#include "/ /' >"$work/includes"
+# the compiler is asked once for its defences, instead of by every make
+# shellcheck disable=SC2016
+hardening=$(make -s --eval 'hardening: ; @echo $(HARDENING)' CC="${CC:-cc}" CFLAGS='-O1 -g' hardening)
 echo "seed $seed"
-
-# users HEADER...: the sources, headers and units that include one of them.
-users() {
-	printf '#include "%s"\n' "$@" | grep -rlFf - --include='*.[ch]' common cgi tests/unit | sort
-}
 
 # near HEADER: the units that include it, and the own ones of the modules that do; then those of the headers and modules
 # that use these, and so on, three times: a module may be known by the header of another one alone.
 near() {
-	local level=("$1") file next
-	for _ in 1 2 3; do
-		next=()
-		while read -r file; do
-			case $file in
-			tests/unit/*) echo "$file" ;;
-			*.h) next+=("${file#common/}") ;;
-			*)
-				ls "tests/unit/test_$(basename "$file" .c).c" 2>/dev/null
-				[ ! -e "${file%.c}.h" ] || { file=${file%.c}.h && next+=("${file#common/}"); }
-				;;
-			esac
-		done < <(users "${level[@]}")
-		[ ${#next[@]} -gt 0 ] || return
-		level=("${next[@]}")
-	done
+	awk -v header="$1" '
+		function unit(file) { if (!seen[file]++) print file }
+		{ sub(/^\.\//, "", $1); users[$2] = users[$2] " " $1 }
+		END {
+			level = header
+			for (i = 0; i < 3 && level != ""; i++) {
+				next_level = ""
+				n = split(level, headers, " ")
+				for (h = 1; h <= n; h++) {
+					m = split(users[headers[h]], file, " ")
+					for (f = 1; f <= m; f++) {
+						name = file[f]
+						if (name ~ /^tests\/unit\//) { unit(name); continue }
+						if (name !~ /\.h$/) {
+							own = name
+							gsub(/.*\/|\.c$/, "", own)
+							unit("tests/unit/test_" own ".c")
+							sub(/\.c$/, ".h", name)
+						}
+						sub(/^common\//, "", name)
+						if (!asked[name]++) next_level = next_level " " name
+					}
+				}
+				level = next_level
+			}
+		}' "$work/includes"
 }
 
 # room FILE: units about the whole of which it is a part, where no header tells.
@@ -147,7 +164,7 @@ faults() {
 run() {
 	(ulimit -d 4000000
 		case $2 in *.sh) ;; *) export TMPDIR=$memory ;; esac
-		HS_BUILD=build exec timeout -k 5 "$1" bash tests/lib/run-tests.sh "$2" >log 2>&1)
+		HS_BUILD=build exec timeout -k 5 "$1" bash tests/lib/run-tests.sh "$2" >"$log" 2>&1)
 }
 
 # passes TEST: without a mutant; the first worker that asks for it sees, and how long it takes.
@@ -157,7 +174,7 @@ passes() {
 		grep -q "^$name " "$baseline" && exit
 		cd "$plain" || exit
 		run 600 "$1" 9>&- # what a test leaves behind must not hold the lock
-		sed -nE 's/^  ([^ ]+) .* \(([0-9]+) s, processor .*\)  (ok|FAILED)$/\1 \2 \3/p' log | grep . >>"$baseline" || echo "$name 600 FAILED" >>"$baseline"
+		sed -nE 's/^  ([^ ]+) .* \(([0-9]+) s, processor .*\)  (ok|FAILED)$/\1 \2 \3/p' "$log" | grep . >>"$baseline" || echo "$name 600 FAILED" >>"$baseline"
 		sed -n "s/^$name .* FAILED\$/fails without a mutant: $name/p" "$baseline"
 	) 9>"$work/locks/$name" >&2
 	grep -q "^$name .* ok\$" "$baseline"
@@ -184,14 +201,14 @@ sanitized() {
 	local unit most=20
 	[ -d build/asan ] || return 1
 	for unit; do
-		passes "$unit" && [ "$(seconds "$unit")" -le "$most" ] || { most=5 && continue; }
+		if ! passes "$unit" || [ "$(seconds "$unit")" -gt "$most" ]; then most=5 && continue; fi
 		most=5
 		MUTANT_CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' \
 			make_all B=build/asan "build/asan/unit/${unit##*/}" || return 1
 		# the address space of a sanitizer has no limit, but its memory has
 		TMPDIR=$memory ASAN_OPTIONS=hard_rss_limit_mb=4000 HS_BUILD=build/asan timeout -k 5 120 \
-			bash tests/lib/run-tests.sh "build/asan/unit/${unit##*/}" >log 2>&1 && continue
-		grep -qE 'ERROR: (Address|Leak)Sanitizer|runtime error' log || continue
+			bash tests/lib/run-tests.sh "build/asan/unit/${unit##*/}" >"$log" 2>&1 && continue
+		grep -qE 'ERROR: (Address|Leak)Sanitizer|runtime error' "$log" || continue
 		echo "killed by a unit under the sanitizers, ${unit##*/}"
 		return
 	done
@@ -211,33 +228,34 @@ raced() {
 		sed -n '/^TSAN_UNIT/,/)$/p' mk/tsan.mk | grep -qw "${unit#test_}" || continue
 		MUTANT_CFLAGS=$flags make_all B=build/tsan "build/tsan/unit/$unit" \
 			LDFLAGS='-Wl,--wrap=pthread_mutex_clocklock,--wrap=siglongjmp build/tsan/runtime.o' || return 1
-		TMPDIR=$memory HS_BUILD=build/tsan timeout -k 5 240 bash tests/lib/run-tests.sh "build/tsan/unit/$unit" >log 2>&1
-		grep -q 'exit status 66' log || continue
+		TMPDIR=$memory HS_BUILD=build/tsan timeout -k 5 240 bash tests/lib/run-tests.sh "build/tsan/unit/$unit" >"$log" 2>&1
+		grep -q 'exit status 66' "$log" || continue
 		echo "killed by a unit under the sanitizer of threads, $unit"
 		return
 	done
 	false
 }
 
-# noticed BY TEST...: says which test notices.
+# noticed BY TEST...: says which test notices. Those that take long come last.
 noticed() {
-	local by=$1 test
+	local by=$1 test slow=()
 	shift
 	for test; do
-		notices "$test" || continue
-		echo "killed by a $by, ${test##*/}$how"
-		return
+		passes "$test" || continue
+		if [ "$(seconds "$test")" -gt "$LONG" ]; then slow+=("$test") && continue; fi
+		! notices "$test" || { echo "killed by a $by, ${test##*/}$how" && return; }
+	done
+	for test in "${slow[@]}"; do
+		! notices "$test" || { echo "killed by a $by, ${test##*/}$how" && return; }
 	done
 	false
 }
+LONG=15 # seconds
 
-# is_judged FILE FROM TO TEXT: the list says why this mutant changes nothing.
-is_judged() {
-	"$python" tests/mutants/mutate.py lines "$@" >lines || return
-	awk -F '\t+' 'FILENAME == "lines" { sought = $0; next } $1 "\t" $2 "\t" $3 == sought { found = 1 } END { exit !found }' lines tests/mutants/judged.txt
-}
+# is_judged: the list says why the mutant of which apply.py has told changes nothing.
+is_judged() { awk -F '\t+' 'FILENAME == "applied" { sought = $0; next } $1 "\t" $2 "\t" $3 == sought { found = 1 } END { exit !found }' applied tests/mutants/judged.txt; }
 
-make_all() { timeout -k 5 900 make -s -j"${JOBS:-1}" CC="${CC:-cc}" CFLAGS="${MUTANT_CFLAGS--O1 -g}" "$@" >make.log 2>&1; }
+make_all() { timeout -k 5 900 make -s -j"${JOBS:-1}" HARDENING="$hardening" CC="${CC:-cc}" CFLAGS="${MUTANT_CFLAGS--O1 -g}" "$@" >make.log 2>&1; }
 
 # verdict FILE: of the mutant that is in place.
 verdict() {
@@ -271,18 +289,14 @@ next() {
 # worker N: judges one mutation after the other in a copy of its own.
 worker() {
 	local number file line from to kind text said started
-	cp -a "$plain" "$work/$1" && cd "$work/$1" || return
-	memory=$memory/$1
+	copy "$plain" "$work/$1" build && copy "$plain/build" "$work/$1/build" unit && cd "$work/$1" || return
+	memory=$memory/$1 log=$PWD/log
 	mkdir "$memory"
 	while IFS=$'\t' read -r number file line from to kind text < <(next) && [ -n "$number" ]; do
 		started=$SECONDS
-		if is_judged "$file" "$from" "$to" "$text"; then
-			said='changes nothing'
-		else
-			cp -p "$file" kept
-			"$python" tests/mutants/mutate.py apply "$file" "$from" "$to" "$text"
-			said=$(verdict "$file" </dev/null)
-		fi
+		cp -p "$file" kept
+		"$python" tests/mutants/apply.py "$file" "$from" "$to" "$text" >applied
+		if is_judged; then said='changes nothing'; else said=$(verdict "$file" </dev/null); fi
 		{
 			echo "$file:$line: $kind: $said ($((SECONDS - started)) s)"
 			[ "$said" != SURVIVED ] || diff -U 2 kept "$file" | sed '1,2d; s/^/    /'
@@ -293,7 +307,7 @@ worker() {
 			cat shown
 		) 9>"$work/locks/shown"
 		rm -rf "${memory:?}"/*
-		[ ! -e kept ] || { cp kept "$file" && rm kept; } # newer than its object
+		cp kept "$file" # newer than its object
 	done
 }
 for i in $(seq "${WORKERS:-$(nproc)}"); do worker "$i" & done
