@@ -23,7 +23,7 @@ trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$work" "$memory"' EXIT
 trap 'exit 1' INT TERM
 chmod 755 "$work"
 survivors=$(realpath "$build")/survivors.$seed verdicts=$(realpath "$build")/verdicts.$seed
-baseline=$(realpath "$build")/baseline.$seed # of each test that was asked: NAME SECONDS VERDICT, without a mutant
+baseline=$(realpath "$build")/baseline.$seed # of each test that was asked: NAME SECONDS PROCESSOR VERDICT, without a mutant
 [ -z "${CHOSEN-}" ] || CHOSEN=$(realpath "$CHOSEN")
 plain=$work/plain # without a mutant
 mkdir -p "$plain/build" "$work/locks"
@@ -174,14 +174,15 @@ passes() {
 		grep -q "^$name " "$baseline" && exit
 		cd "$plain" || exit
 		run 600 "$1" 9>&- # what a test leaves behind must not hold the lock
-		sed -nE 's/^  ([^ ]+) .* \(([0-9]+) s, processor .*\)  (ok|FAILED)$/\1 \2 \3/p' "$log" | grep . >>"$baseline" || echo "$name 600 FAILED" >>"$baseline"
+		sed -nE 's/^  ([^ ]+) .* \(([0-9]+) s, processor ([0-9]+).* s\)  (ok|FAILED)$/\1 \2 \3 \4/p' "$log" | grep . >>"$baseline" || echo "$name 600 600 FAILED" >>"$baseline"
 		sed -n "s/^$name .* FAILED\$/fails without a mutant: $name/p" "$baseline"
 	) 9>"$work/locks/$name" >&2
 	grep -q "^$name .* ok\$" "$baseline"
 }
 
-# seconds TEST: how long it takes.
+# seconds TEST: how long it takes; processor TEST: how many of these it computes.
 seconds() { awk -v name="${1##*/}" '$1 == name { print $2; exit }' "$baseline"; }
+processor() { awk -v name="${1##*/}" '$1 == name { print $3; exit }' "$baseline"; }
 
 # notices TEST: it fails, and fails again, because a busy machine also makes tests fail. A mutant that hangs is not
 # asked twice.
@@ -201,7 +202,7 @@ sanitized() {
 	local unit most=20
 	[ -d build/asan ] || return 1
 	for unit; do
-		if ! passes "$unit" || [ "$(seconds "$unit")" -gt "$most" ]; then most=5 && continue; fi
+		if ! passes "$unit" || [ "$(processor "$unit")" -gt "$most" ]; then most=5 && continue; fi
 		most=5
 		MUTANT_CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' \
 			make_all B=build/asan "build/asan/unit/${unit##*/}" || return 1
@@ -236,21 +237,29 @@ raced() {
 	false
 }
 
-# noticed BY TEST...: says which test notices. Those that take long come last.
+# may_know FILE TEST: a unit that computes for long is asked about the module alone of which the file is a part.
+may_know() {
+	local name=${1##*/}
+	name=${name%.c}
+	case $2 in
+	*.sh | */test_"${name%%_*}" | */test_"${name%%_*}"_*) ;;
+	*) passes "$2" && [ "$(processor "$2")" -le 10 ] ;;
+	esac
+}
+
+# noticed BY FILE TEST...: says which test notices. A unit is linked when it is asked.
 noticed() {
-	local by=$1 test slow=()
-	shift
+	local by=$1 file=$2 test
+	shift 2
 	for test; do
-		passes "$test" || continue
-		if [ "$(seconds "$test")" -gt "$LONG" ]; then slow+=("$test") && continue; fi
-		! notices "$test" || { echo "killed by a $by, ${test##*/}$how" && return; }
-	done
-	for test in "${slow[@]}"; do
-		! notices "$test" || { echo "killed by a $by, ${test##*/}$how" && return; }
+		may_know "$file" "$test" || continue
+		[ "$by" != unit ] || make_all "$test" || continue
+		notices "$test" || continue
+		echo "killed by a $by, ${test##*/}$how"
+		return
 	done
 	false
 }
-LONG=15 # seconds
 
 # is_judged: the list says why the mutant of which apply.py has told changes nothing.
 is_judged() { awk -F '\t+' 'FILENAME == "applied" { sought = $0; next } $1 "\t" $2 "\t" $3 == sought { found = 1 } END { exit !found }' applied tests/mutants/judged.txt; }
@@ -265,13 +274,11 @@ verdict() {
 	mapfile -t fault < <(faults "$1")
 	if [ ${#unit[@]} -gt 0 ]; then
 		make_all "${unit[0]}" || { echo 'is not C'; return; }
-		noticed unit "${unit[0]}" && return
-		make_all "${unit[@]}" || { echo 'is not C'; return; }
-		noticed unit "${unit[@]:1}" || sanitized "${unit[@]:0:3}" || raced "$1" "${unit[@]:0:3}" && return
+		noticed unit "$1" "${unit[@]}" || sanitized "${unit[@]:0:3}" || raced "$1" "${unit[@]:0:3}" && return
 	fi
 	[ -z "${UNITS_ONLY-}" ] || { echo SURVIVED; return; }
 	make_all "${programs[@]}" || { echo 'is not C'; return; }
-	noticed script "${script[@]}" || noticed fault "${fault[@]}" || echo SURVIVED
+	noticed script "$1" "${script[@]}" || noticed fault "$1" "${fault[@]}" || echo SURVIVED
 }
 programs=(build/hookspool{,-load,.fcgi,.cgi} build/fcgi_raw build/supervise build/deny build/faults_{driver,count,replay} build/failmalloc.so)
 
