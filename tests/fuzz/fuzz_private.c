@@ -19,6 +19,7 @@
 #include "spool/admin/import_checkpoint.h"
 #include "spool/admin/loss.h"
 #include "spool/admin/salt.h"
+#include "spool/admin/suppression_file.h"
 #include "spool/admin/suppression_list.h"
 #include "spool/dedup/id_block.h"
 #include "spool/dedup/tombstones.h"
@@ -305,6 +306,22 @@ static void read_tombstones(struct hs_slice text)
 	MUST(count == text.n / HS_TOMBSTONES_ENTRY && size == count * HS_TOMBSTONES_ENTRY && known == size);
 }
 
+/* Hashes in any order, with a check sum that fits. */
+static void use_hashes(struct hs_slice hashes)
+{
+	struct hs_suppression_list *list = hs_suppression_list_new(&spool.dir);
+	char salt[HS_SALT + 1];
+	bool active, found;
+
+	MUST(list != NULL && hs_salt_renew(spool.dir.private_dir) == HS_OK && hs_salt(&spool.dir, salt) == HS_OK);
+	hashes.n -= hashes.n % HS_SUPPRESSION_LIST_HASH;
+	MUST(hs_suppression_file_replace(spool.dir.private_dir, salt, hashes) == HS_OK);
+	MUST(hs_suppression_list_follow(list, &active) == HS_OK && active == (hashes.n > 0));
+	for (int i = 0; i < LINES && active; i++)
+		MUST(hs_suppression_list_find(list, hs_slice_str(lines[i]), &found) == HS_OK);
+	hs_suppression_list_free(list);
+}
+
 /* A list that is cut is not used: the people that it lacks would be kept again. */
 static void read_suppressed(struct hs_slice text)
 {
@@ -314,13 +331,15 @@ static void read_suppressed(struct hs_slice text)
 	MUST(list != NULL);
 	if (hs_suppression_list_follow(list, &active) == HS_OK) {
 		MUST(text.n >= HS_SUPPRESSION_LIST_EMPTY);
-		MUST(memcmp(text.p, "HSSUPP1\n", HS_SUPPRESSION_LIST_EMPTY) == 0);
+		MUST(memcmp(text.p, "HSSUPP2\n", 8) == 0);
 		MUST((text.n - HS_SUPPRESSION_LIST_EMPTY) % HS_SUPPRESSION_LIST_HASH == 0);
 		MUST(active == (text.n > HS_SUPPRESSION_LIST_EMPTY));
 		for (int i = 0; i < LINES && active; i++)
 			MUST(hs_suppression_list_find(list, hs_slice_str(lines[i]), &found) == HS_OK);
 	}
 	hs_suppression_list_free(list);
+	if (text.n > HS_SUPPRESSION_LIST_EMPTY)
+		use_hashes(hs_slice(text.p + HS_SUPPRESSION_LIST_EMPTY, text.n - HS_SUPPRESSION_LIST_EMPTY));
 }
 
 /* With a receipt of an erasure beside it, no other salt may take its place. */

@@ -160,6 +160,16 @@ void spooldir_cut(const struct spooldir *d, const char *name, off_t size)
 	assert_int_equal(truncate(path_of(d, name, path), size), 0);
 }
 
+void spooldir_flip(const struct spooldir *d, const char *name, size_t byte)
+{
+	struct hs_buf text = spooldir_read_raw(d, name);
+
+	assert_true(byte < text.n);
+	text.p[byte] ^= 1;
+	spooldir_write(d, name, hs_buf_slice(&text));
+	hs_buf_free(&text);
+}
+
 void spooldir_rename(const struct spooldir *d, const char *from, const char *to)
 {
 	char a[PATH_MAX], b[PATH_MAX];

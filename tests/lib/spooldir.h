@@ -43,6 +43,8 @@ struct hs_buf spooldir_read_raw(const struct spooldir *d, const char *name);
 void spooldir_write(const struct spooldir *d, const char *name, struct hs_slice text);
 void spooldir_add(const struct spooldir *d, const char *name, struct hs_slice text);
 void spooldir_cut(const struct spooldir *d, const char *name, off_t size);
+/* Changes the lowest bit of a byte, counted from 0. */
+void spooldir_flip(const struct spooldir *d, const char *name, size_t byte);
 void spooldir_rename(const struct spooldir *d, const char *from, const char *to);
 void spooldir_unlink(const struct spooldir *d, const char *name);
 bool spooldir_exists(const struct spooldir *d, const char *name);

@@ -199,7 +199,9 @@ static void with_anna(bool suppressed)
 	restart();
 }
 
-/* The list, or the salt without which nobody is found in it: gone, cut, or no text of ours. */
+enum { LIST_ANNA = HS_SUPPRESSION_LIST_EMPTY + HS_SUPPRESSION_LIST_HASH }; /* bytes of the list with her alone */
+
+/* The list, or the salt without which nobody is found in it: gone, cut, changed, or no text of ours. */
 TEST(a_list_that_is_lost_is_503)
 {
 	static const struct {
@@ -207,13 +209,18 @@ TEST(a_list_that_is_lost_is_503)
 		int cut; /* to so many bytes; -1: removed */
 		const char *text;
 		unsigned lost;
+		int flip; /* the byte of which a bit is changed; 0: of none */
 	} damage[] = {
-		{ ".hookspool/suppressed", -1, NULL, HS_LOSS_SUPPRESSED },
-		{ ".hookspool/suppressed", 0, NULL, HS_LOSS_SUPPRESSED },
-		{ ".hookspool/suppressed", 8 + 15, NULL, HS_LOSS_SUPPRESSED },
-		{ ".hookspool/salt", -1, NULL, HS_LOSS_SALT },
-		{ ".hookspool/salt", 31, NULL, HS_LOSS_SALT },
-		{ ".hookspool/salt", 0, "0123456789abcdef0123456789abcdeF", HS_LOSS_SALT },
+		{ ".hookspool/suppressed", -1, NULL, HS_LOSS_SUPPRESSED, 0 },
+		{ ".hookspool/suppressed", 0, NULL, HS_LOSS_SUPPRESSED, 0 },
+		{ ".hookspool/suppressed", LIST_ANNA - 1, NULL, HS_LOSS_SUPPRESSED, 0 },
+		{ ".hookspool/suppressed", LIST_ANNA, NULL, HS_LOSS_SUPPRESSED, 3 },             /* its format */
+		{ ".hookspool/suppressed", LIST_ANNA, NULL, HS_LOSS_SUPPRESSED, 15 },            /* its check sum */
+		{ ".hookspool/suppressed", LIST_ANNA, NULL, HS_LOSS_SUPPRESSED, LIST_ANNA - 1 }, /* her hash */
+		{ ".hookspool/salt", -1, NULL, HS_LOSS_SALT, 0 },
+		{ ".hookspool/salt", 31, NULL, HS_LOSS_SALT, 0 },
+		{ ".hookspool/salt", 0, "0123456789abcdef0123456789abcdeF", HS_LOSS_SALT, 0 },
+		{ ".hookspool/salt", 0, "0123456789abcdef0123456789abcdef", HS_LOSS_SUPPRESSED, 0 }, /* another's */
 	};
 
 	for (size_t i = 0; i < sizeof damage / sizeof *damage; i++) {
@@ -226,12 +233,14 @@ TEST(a_list_that_is_lost_is_503)
 			spooldir_cut(&s.d, file, damage[i].cut);
 		if (damage[i].text != NULL)
 			spooldir_write(&s.d, file, hs_slice_str(damage[i].text));
-		assert_int_equal(append("b"), HS_E_SUPPRESSED);
-		assert_int_equal(hs_spool_health(s.spool, NULL), HS_E_SUPPRESSED);
+		if (damage[i].flip > 0)
+			spooldir_flip(&s.d, file, (size_t)damage[i].flip);
+		assert_true(append("b") == (damage[i].flip == 3 ? HS_E_SPOOL_VERSION : HS_E_SUPPRESSED));
+		assert_true(hs_spool_health(s.spool, NULL) != HS_OK);
 		assert_int_equal(lost(), damage[i].lost);
 		assert_int_equal(spooldir_exists(&s.d, file), damage[i].cut >= 0); /* none is made in its place */
 		assert_true(adopt(HS_ADOPT_LEAVE, false).lost != 0);
-		assert_int_equal(append("b"), HS_E_SUPPRESSED);
+		assert_true(append("b") != HS_OK);
 		assert_true(adopt(HS_ADOPT_LEAVE, true).lost != 0);
 		put("b");
 		assert_int_equal(hs_spool_health(s.spool, NULL), HS_OK);

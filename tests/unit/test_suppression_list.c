@@ -126,7 +126,7 @@ TEST(a_file_that_is_no_list_suppresses_nobody_silently)
 	struct hs_suppression_list *s = hs_suppression_list_new(&spool_dir);
 	bool active;
 
-	spooldir_write(&temp.d, "suppressed", HS_SLICE("NOLIST1\n"));
+	spooldir_write(&temp.d, "suppressed", HS_SLICE("NOLIST1\n00000000"));
 	assert_int_equal(hs_suppression_list_follow(s, &active), HS_E_SPOOL_VERSION);
 	spooldir_unlink(&temp.d, "suppressed");
 	assert_int_equal(hs_suppression_list_clear(&spool_dir), HS_OK);

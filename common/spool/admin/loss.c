@@ -1,7 +1,7 @@
 #include "spool/admin/loss.h"
 #include "base/io.h"
+#include "spool/admin/suppression_file.h"
 #include "spool/file/line_reader.h"
-#include "spool/shared/private_files.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -95,43 +95,55 @@ enum hs_result hs_loss_needs_salt(const struct hs_spool_dir *dir, bool *needed)
 	return r;
 }
 
-static enum hs_result look_at_salt(const struct hs_spool_dir *dir, bool *damaged)
+static enum hs_result look_at_salt(const struct hs_spool_dir *dir, char salt[static HS_SALT], bool *damaged)
 {
 	int fd = hs_io_open_read(dir->private_dir, HS_SALT_FILE);
-	char salt[HS_SALT];
 	ssize_t got = 0;
 
 	if (fd < 0 && errno != ENOENT)
 		return HS_E_IO;
 	if (fd >= 0) {
-		got = hs_io_read_at(fd, salt, sizeof salt, 0);
+		got = hs_io_read_at(fd, salt, HS_SALT, 0);
 		hs_io_close(fd);
 	}
 	*damaged = hs_salt_is_damaged(salt, got);
 	return got < 0 ? HS_E_IO : HS_OK;
 }
 
+/* *lost: the list is not there and was `told` of, or it cannot be used. Damage is the salt's if there is none. */
+static enum hs_result look_at_list(const struct hs_spool_dir *dir, bool told, const char *salt, bool *lost)
+{
+	struct hs_buf file = { 0 };
+	bool there;
+	enum hs_result r = hs_suppression_file_read(dir->private_dir, &file, &there);
+
+	*lost = there ? r != HS_OK || (salt != NULL && !hs_suppression_file_is_intact(&file, salt)) : told;
+	hs_buf_free(&file);
+	return r == HS_E_SUPPRESSED || r == HS_E_SPOOL_VERSION ? HS_OK : r;
+}
+
 enum hs_result hs_loss_find(const struct hs_spool_dir *dir, unsigned *lost)
 {
 	struct told told;
+	char salt[HS_SALT];
 	bool needed = false, list = false, ids = false, damaged = false;
-	uint64_t list_size = 0, size;
+	uint64_t size;
 	enum hs_result r = read_receipts(dir, 0, &told);
 
 	*lost = 0;
 	if (r == HS_OK)
 		r = hs_loss_needs_salt(dir, &needed);
 	if (r == HS_OK)
-		r = look(dir->private_dir, HS_SUPPRESSION_LIST_FILE, &list, &list_size);
-	if (r == HS_OK)
 		r = look(dir->private_dir, HS_TOMBSTONES_FILE, &ids, &size);
 	if (r == HS_OK)
-		r = look_at_salt(dir, &damaged);
+		r = look_at_salt(dir, salt, &damaged);
+	if (r == HS_OK)
+		r = look_at_list(dir, told.suppressed, damaged ? NULL : salt, &list);
 	if (r != HS_OK)
 		return r;
 	if (needed && damaged)
 		*lost |= HS_LOSS_SALT;
-	if ((told.suppressed && !list) || (list && hs_suppression_list_is_cut(list_size)))
+	if (list)
 		*lost |= HS_LOSS_SUPPRESSED;
 	if (told.erased && !ids)
 		*lost |= HS_LOSS_ERASED;

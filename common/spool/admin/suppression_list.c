@@ -1,24 +1,18 @@
 #include "spool/admin/suppression_list.h"
 #include "base/digest.h"
-#include "base/file_replace.h"
 #include "spool/admin/erasure_log.h"
 #include "spool/admin/loss.h"
 #include "spool/admin/salt.h"
+#include "spool/admin/suppression_file.h"
 
-#include <errno.h>
 #include <stdlib.h>
-
-static const char NAME[] = HS_SUPPRESSION_LIST_FILE, NEW[] = "suppressed-new";
-static const char MAGIC[] = "HSSUPP1\n";
-enum { MAGIC_BYTES = sizeof MAGIC - 1 };
-_Static_assert((int)MAGIC_BYTES == (int)HS_SUPPRESSION_LIST_EMPTY, "an empty list is its magic");
 
 struct hs_suppression_list {
 	const struct hs_spool_dir *dir;
 	bool looked;    /* the list was read … */
 	uint64_t epoch; /* … when the shared state had this epoch */
-	char *list;     /* the whole file; NULL: no file, or an empty list */
-	size_t size;
+	struct hs_buf file;
+	struct hs_slice list; /* its hashes; none: no file, or an empty list */
 	char salt[HS_SALT + 1];
 	struct hs_digest *digest; /* NULL without a list */
 	struct hs_json json;
@@ -36,9 +30,8 @@ struct hs_suppression_list *hs_suppression_list_new(const struct hs_spool_dir *d
 
 static void forget(struct hs_suppression_list *s)
 {
-	free(s->list);
-	s->list = NULL;
-	s->size = 0;
+	hs_buf_free(&s->file);
+	s->list = HS_SLICE_NONE;
 }
 
 void hs_suppression_list_free(struct hs_suppression_list *s)
@@ -63,52 +56,24 @@ static enum hs_result without_list(const struct hs_suppression_list *s)
 	return r == HS_OK && lost ? HS_E_SUPPRESSED : r;
 }
 
-/* Reads the file to memory: access to a mapping fails if the file is cut. */
-static enum hs_result read_list(struct hs_suppression_list *s, int fd, size_t size)
-{
-	size_t at = 0;
-	ssize_t got = 1;
-
-	s->list = malloc(size);
-	if (s->list == NULL)
-		return HS_E_MEMORY;
-	s->size = size;
-	while (at < size && got > 0) {
-		got = hs_io_read_at(fd, s->list + at, size - at, at);
-		if (got > 0)
-			at += (size_t)got;
-	}
-	return at == size ? HS_OK : HS_E_IO;
-}
-
 static enum hs_result load_list(struct hs_suppression_list *s)
 {
-	int fd = hs_io_open(s->dir->private_dir, NAME);
-	enum hs_result r = HS_OK;
-	struct stat st;
+	bool there;
+	enum hs_result r = hs_suppression_file_read(s->dir->private_dir, &s->file, &there);
 
-	if (fd < 0)
-		return errno == ENOENT ? without_list(s) : HS_E_IO;
-	if (hs_io_fstat(fd, &st) < 0) {
-		r = HS_E_IO;
-	} else if (hs_suppression_list_is_cut((uint64_t)st.st_size)) {
-		r = HS_E_SUPPRESSED;
-	} else {
-		r = read_list(s, fd, (size_t)st.st_size);
-	}
-	hs_io_close(fd);
 	if (r != HS_OK)
 		return r;
-	if (memcmp(s->list, MAGIC, MAGIC_BYTES) != 0)
-		return HS_E_SPOOL_VERSION;
-	if (s->size == MAGIC_BYTES) {
-		forget(s);
-		return HS_OK;
+	if (!there)
+		return without_list(s);
+	s->list = hs_suppression_file_hashes(&s->file);
+	if (s->list.n > 0) {
+		if (s->digest == NULL)
+			s->digest = hs_digest_new();
+		r = s->digest == NULL ? HS_E_MEMORY : hs_salt(s->dir, s->salt);
 	}
-	if (s->digest == NULL)
-		s->digest = hs_digest_new();
-	r = s->digest == NULL ? HS_E_MEMORY : hs_salt(s->dir, s->salt);
-	return r == HS_E_SALT ? HS_E_SUPPRESSED : r;
+	if (r == HS_E_SALT || (r == HS_OK && !hs_suppression_file_is_intact(&s->file, s->salt)))
+		return HS_E_SUPPRESSED;
+	return r;
 }
 
 enum hs_result hs_suppression_list_follow(struct hs_suppression_list *s, bool *active)
@@ -124,7 +89,7 @@ enum hs_result hs_suppression_list_follow(struct hs_suppression_list *s, bool *a
 		s->looked = r == HS_OK;
 		s->epoch = epoch;
 	}
-	*active = s->list != NULL;
+	*active = s->list.n > 0;
 	return r;
 }
 
@@ -150,8 +115,8 @@ static int compare(const void *a, const void *b)
 
 static bool is_listed(const struct hs_suppression_list *s, const uint8_t hash[static HS_SUPPRESSION_LIST_HASH])
 {
-	return bsearch(hash, s->list + MAGIC_BYTES, (s->size - MAGIC_BYTES) / HS_SUPPRESSION_LIST_HASH,
-	               HS_SUPPRESSION_LIST_HASH, compare) != NULL;
+	return bsearch(hash, s->list.p, s->list.n / HS_SUPPRESSION_LIST_HASH, HS_SUPPRESSION_LIST_HASH, compare) !=
+	       NULL;
 }
 
 static enum hs_result find_token(struct hs_suppression_list *s, const struct hs_named *named, uint32_t token,
@@ -228,20 +193,9 @@ static void sort_and_thin(struct hs_buf *list)
 	list->n = kept * HS_SUPPRESSION_LIST_HASH;
 }
 
-static enum hs_result publish(int private_dir, struct hs_slice list)
-{
-	struct hs_file_replace f = { private_dir, NAME, private_dir, NEW, 0600, false, -1 };
-	enum hs_result r = hs_file_replace_begin(&f);
-
-	if (r == HS_OK && (hs_io_write_at(f.fd, MAGIC, MAGIC_BYTES, 0) < 0 ||
-	                   (list.n > 0 && hs_io_write_at(f.fd, list.p, list.n, MAGIC_BYTES) < 0)))
-		r = hs_io_result(errno);
-	return hs_file_replace_end(&f, r);
-}
-
 enum hs_result hs_suppression_list_clear(const struct hs_spool_dir *dir)
 {
-	enum hs_result r = publish(dir->private_dir, HS_SLICE_NONE);
+	enum hs_result r = hs_suppression_file_replace(dir->private_dir, NULL, HS_SLICE_NONE);
 
 	if (r == HS_OK)
 		atomic_fetch_add(&dir->state->state->suppress_epoch, 1);
@@ -259,12 +213,12 @@ enum hs_result hs_suppression_list_add(const struct hs_spool_dir *dir, const str
 	if (r == HS_OK)
 		r = hs_salt(dir, salt);
 	if (r == HS_OK && active)
-		hs_buf_put(&list, s->list + MAGIC_BYTES, s->size - MAGIC_BYTES);
+		hs_buf_put_slice(&list, s->list);
 	if (r == HS_OK)
 		r = put_hashes(&list, salt, subjects);
 	if (r == HS_OK) {
 		sort_and_thin(&list);
-		r = publish(dir->private_dir, hs_buf_slice(&list));
+		r = hs_suppression_file_replace(dir->private_dir, salt, hs_buf_slice(&list));
 	}
 	if (r == HS_OK)
 		atomic_fetch_add(&dir->state->state->suppress_epoch, 1);

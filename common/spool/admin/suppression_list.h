@@ -1,9 +1,8 @@
 /*
  * suppression_list: people whose events are no longer kept: .hookspool/suppressed.
  *
- * Eight bytes "HSSUPP1\n", then sorted hashes of HS_SUPPRESSION_LIST_HASH bytes: of the salt
- * (salt.h), the kind, the tenant ("*": all tenants) and the id. The file is only replaced as a whole
- * (temporary file, sync, rename). A process reads it once and searches it as it is, also a CGI
+ * The file (suppression_file.h) has a hash for each: of the salt (salt.h), the kind, the tenant ("*": all tenants)
+ * and the id, cut to HS_SUPPRESSION_LIST_HASH bytes. A process reads it once and searches it as it is, also a CGI
  * process that lives for one event.
  *
  * A record is suppressed if erase would remove it (data_subject.h): its user_id is a suppressed
@@ -25,8 +24,8 @@ void hs_suppression_list_free(struct hs_suppression_list *s);                   
 /*
  * Reads the list anew if hs_suppression_list_add of any process has replaced it; the shared state
  * tells, so it costs nothing otherwise. *active: the list is not empty. HS_OK, HS_E_IO, HS_E_MEMORY,
- * HS_E_SPOOL_VERSION (the file is not such a list), or HS_E_SUPPRESSED: the receipts say that there
- * was a list, and it or its salt is gone or cut; or as hs_salt.
+ * HS_E_SPOOL_VERSION (the file is not such a list), or HS_E_SUPPRESSED: it or its salt is gone, cut or
+ * damaged, as the receipts or its check sum say; or as hs_salt.
  */
 enum hs_result hs_suppression_list_follow(struct hs_suppression_list *s, bool *active);
 
