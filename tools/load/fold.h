@@ -54,7 +54,7 @@ void hs_fold_drop(struct hs_fold *fold, size_t column);
 /* How a row is made. */
 struct hs_fold_end {
 	struct hs_slice id;    /* of the row … */
-	struct hs_slice whole; /* … and what it was before it was hashed, for _rest; p == NULL: it was not */
+	struct hs_value whole; /* … and what it was before it was hashed, for _rest; text.p == NULL: it was not */
 	enum hs_number_range numbers;
 	const char *as_of; /* in place of the last key; NULL: that */
 	bool narrow;       /* only the columns that every such table has; all else in _rest */

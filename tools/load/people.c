@@ -169,7 +169,7 @@ static bool settle_id(struct hs_slice id, char hashed[static HASHED_ID], struct 
 	memcpy(hashed, "sha256-", 7);
 	hs_hex_encode(sha256, HS_SHA256_BYTES, hashed + 7);
 	how->id = hs_slice(hashed, HASHED_ID);
-	how->whole = id;
+	how->whole = (struct hs_value){ id, true, false };
 	return true;
 }
 

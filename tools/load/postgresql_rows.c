@@ -62,6 +62,14 @@ static bool send_value(struct hs_postgresql *s, struct hs_slice value)
 	return sent;
 }
 
+static bool send_piece(void *context, struct hs_slice piece)
+{
+	struct hs_postgresql *s = context;
+
+	put_copied(&s->data, piece);
+	return s->data.n < CHUNK ? hs_buf_ok(&s->data) : send_data(s);
+}
+
 /* Sends the rows as they are written, so that there is never a copy of them all. */
 static bool send_rows(struct hs_postgresql *s, const struct hs_target_rows *rows)
 {
@@ -69,7 +77,8 @@ static bool send_rows(struct hs_postgresql *s, const struct hs_target_rows *rows
 
 	hs_buf_reset(&s->data);
 	for (size_t i = 0; i < rows->rows * rows->columns && sent; i++) {
-		sent = send_value(s, rows->value[i]);
+		sent = hs_target_is_pieces(rows->value[i]) ? hs_pieces_each(rows->pieces, send_piece, s)
+		                                           : send_value(s, rows->value[i]);
 		hs_buf_putc(&s->data, (i + 1) % rows->columns == 0 ? '\n' : '\t');
 		if (sent && s->data.n >= CHUNK)
 			sent = send_data(s);
