@@ -6,7 +6,10 @@
 
 #include <stdlib.h>
 
-enum { PLACES_MAX = 1 << 16 };
+enum {
+	PLACES_MAX = 1 << 16,      /* that are kept … */
+	NAMES_BYTES = 4 << 20,     /* … with about so many bytes of names */
+};
 
 /* The field that each comes from, and the families that have it. */
 static const struct {
@@ -43,7 +46,7 @@ static void forget(struct hs_field_places *places)
 		places->cap = 0;
 		hs_buf_free(&places->text);
 	}
-	places->count = places->last = 0;
+	places->count = places->last = places->fields = 0;
 	places->is_over = false;
 	hs_buf_reset(&places->text);
 	if (places->slots > 0)
@@ -195,6 +198,7 @@ static struct hs_place *add_place(struct hs_field_places *places, enum hs_family
 	if (copy == NULL)
 		return NULL;
 	memcpy(copy, field->name.p, field->name.n);
+	places->fields += field->name.n;
 	n = &places->place[places->count++];
 	*n = (struct hs_place){
 		.family = (uint8_t)family, .field = copy, .field_n = (uint32_t)field->name.n, .is_kept = true
@@ -221,15 +225,17 @@ const struct hs_place *hs_field_place(struct hs_field_places *places, enum hs_fa
                                       const struct hs_record_field *field)
 {
 	size_t at, guess = places->count > 0 ? places->place[places->last].after : 0;
+	bool is_full;
 
 	if (places->count > 0 && is_of(&places->place[guess], family, field->name)) {
 		places->last = guess;
 		return &places->place[guess];
 	}
-	if (places->count < PLACES_MAX && 2 * places->count >= places->slots && !grow_slots(places))
+	is_full = places->count >= PLACES_MAX || places->text.n + places->fields >= NAMES_BYTES;
+	if (!is_full && 2 * places->count >= places->slots && !grow_slots(places))
 		return NULL;
 	at = slot_of(places, family, field->name);
-	if (places->slot[at] == 0 && places->count >= PLACES_MAX)
+	if (places->slot[at] == 0 && is_full)
 		return pass_place(places, family, field);
 	if (places->slot[at] == 0) {
 		if (add_place(places, family, field) == NULL)

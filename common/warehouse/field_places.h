@@ -65,6 +65,7 @@ struct hs_field_places {
 	struct hs_buf text;
 	struct hs_place *place;
 	size_t count, cap;
+	size_t fields; /* bytes of their `field` */
 	uint32_t *slot; /* 1 + index in `place`, by hash; 0: free; `slots` is a power of two */
 	size_t slots;
 	size_t last;  /* the place that was asked for last */

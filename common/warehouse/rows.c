@@ -208,7 +208,7 @@ static void reserve(struct hs_row_maker *m)
 
 	for (size_t i = 0; i < sizeof people / sizeof *people; i++)
 		n += most_of(&m->common[people[i]]);
-	hs_buf_reset(&m->made);
+	hs_buf_shrink(&m->made, KEPT_BYTES);
 	hs_buf_reserve(&m->made, n);
 }
 

@@ -98,6 +98,11 @@ ptrdiff_t hs_catalogue_find_column(struct hs_catalogue_table *t, struct hs_slice
 	return (ptrdiff_t)found - 1;
 }
 
+ptrdiff_t hs_catalogue_look_up(const struct hs_catalogue_table *t, struct hs_slice name)
+{
+	return t->slots == 0 ? -1 : (ptrdiff_t)t->slot[slot_of(t, name)] - 1;
+}
+
 ptrdiff_t hs_catalogue_column(struct hs_catalogue *c, struct hs_catalogue_table *t, struct hs_slice name, bool *full)
 {
 	ptrdiff_t at = hs_catalogue_find_column(t, name);

@@ -9,13 +9,22 @@
 enum {
 	KEPT_BYTES = 64 * 1024, /* of a buffer that a long value has made larger */
 	LONG_REST = 2 << 20,    /* bytes of a _rest that is made in pieces */
+	LONG_VALUE = 1 << 20,   /* bytes of a value that is not copied, if its row can be kept */
+};
+
+/* The memory of a row of the target, in which values have stayed. */
+struct kept_row {
+	size_t holders;
+	void *row;
+	void (*free_row)(void *row);
 };
 
 /* The latest value of a column of `from`. */
 struct latest {
 	struct hs_row_key *key; /* of its row; NULL: no row has given a value */
 	struct hs_slice value;
-	struct hs_buf copy; /* of the value, unless it is lent */
+	struct hs_buf copy;    /* of the value, unless it is lent … */
+	struct kept_row *kept; /* … or here; NULL: it is not */
 };
 
 struct hs_fold {
@@ -27,7 +36,10 @@ struct hs_fold {
 	struct hs_members seen; /* the latest value of each name in a _rest */
 	size_t rows;
 	struct hs_row_key *first, *last;
-	struct hs_row_key *row; /* while it is added */
+	struct hs_row_key *row;    /* while it is added … */
+	struct hs_target *target;  /* … from there; NULL: from elsewhere, … */
+	struct kept_row *kept;     /* … and has been kept; NULL: it has not */
+	bool has_rest;             /* a row had */
 	bool *is_own;           /* by index in `column`: a person's row does not have it, or has it otherwise */
 	ptrdiff_t timestamp, received_at, id, rest; /* indexes in `column` */
 
@@ -49,10 +61,20 @@ struct hs_fold *hs_fold_new(void)
 	return f;
 }
 
+static void drop_row(struct kept_row *kept)
+{
+	if (kept == NULL || --kept->holders > 0)
+		return;
+	kept->free_row(kept->row);
+	free(kept);
+}
+
 static void forget_latest(struct latest *latest)
 {
 	hs_row_key_drop(latest->key);
+	drop_row(latest->kept);
 	latest->key = NULL;
+	latest->kept = NULL;
 	hs_buf_shrink(&latest->copy, KEPT_BYTES);
 }
 
@@ -65,6 +87,7 @@ static void forget(struct hs_fold *f)
 	hs_row_key_drop(f->last);
 	f->first = f->last = NULL;
 	f->rows = 0;
+	f->has_rest = false;
 	hs_buf_shrink(&f->out, KEPT_BYTES);
 	hs_buf_shrink(&f->scratch, KEPT_BYTES);
 }
@@ -201,7 +224,7 @@ void hs_fold_drop(struct hs_fold *f, size_t column)
 
 bool hs_fold_has_rest(const struct hs_fold *f)
 {
-	return f->seen.count > 0;
+	return f->has_rest;
 }
 
 static struct hs_slice value_of(const struct hs_slice *value, ptrdiff_t at)
@@ -260,6 +283,7 @@ static bool see_member(struct hs_fold *f, struct hs_slice inner, struct hs_slice
 	there = hs_members_find(&f->seen, name);
 	if (there >= 0 && strcmp(f->row->text, hs_members_key(&f->seen, (size_t)there)->text) < 0)
 		return true;
+	f->has_rest = true;
 	return hs_members_set(&f->seen, name, value, f->row);
 }
 
@@ -303,6 +327,23 @@ static bool see_rest(struct hs_fold *f, struct hs_slice rest)
 	return true;
 }
 
+/* Keeps the row, if the target can. NULL: it cannot, or memory is out. */
+static struct kept_row *keep_row(struct hs_fold *f)
+{
+	const struct hs_target_ops *ops = f->target == NULL ? NULL : f->target->ops;
+
+	if (ops == NULL || ops->keep_row == NULL)
+		return NULL;
+	if (f->kept == NULL) {
+		f->kept = malloc(sizeof *f->kept);
+		if (f->kept == NULL)
+			return NULL;
+		*f->kept = (struct kept_row){ 1, ops->keep_row(f->target), ops->free_row };
+	}
+	f->kept->holders++;
+	return f->kept;
+}
+
 /* Notes the value of a row if it is the latest of its column. */
 static bool see_value(struct hs_fold *f, size_t column, struct hs_slice value, bool lent)
 {
@@ -310,12 +351,13 @@ static bool see_value(struct hs_fold *f, size_t column, struct hs_slice value, b
 
 	if (latest->key != NULL && strcmp(f->row->text, latest->key->text) < 0)
 		return true;
-	hs_row_key_drop(latest->key);
+	forget_latest(latest);
 	latest->key = hs_row_key_hold(f->row);
 	latest->value = value;
-	if (lent)
+	if (!lent && value.n >= LONG_VALUE)
+		latest->kept = keep_row(f);
+	if (lent || latest->kept != NULL)
 		return true;
-	hs_buf_reset(&latest->copy);
 	hs_buf_put_slice(&latest->copy, value);
 	hs_buf_reserve(&latest->copy, 1); /* a text without bytes is not NULL */
 	latest->value = hs_buf_slice(&latest->copy);
@@ -348,12 +390,24 @@ static bool add(struct hs_fold *f, const struct hs_slice *value, bool lent)
 			added = see_value(f, i, value[i], lent);
 	added = added && see_rest(f, value_of(value, f->rest));
 	hs_row_key_drop(f->row);
+	drop_row(f->kept);
+	f->kept = NULL;
 	return added;
 }
 
 bool hs_fold_add(void *fold, const struct hs_slice *value)
 {
 	return add(fold, value, false);
+}
+
+bool hs_fold_add_selected(struct hs_fold *f, const struct hs_slice *value, struct hs_target *target)
+{
+	bool added;
+
+	f->target = target;
+	added = add(f, value, false);
+	f->target = NULL;
+	return added;
 }
 
 bool hs_fold_lend(struct hs_fold *f, const struct hs_slice *value)
@@ -366,10 +420,9 @@ bool hs_fold_lend(struct hs_fold *f, const struct hs_slice *value)
 /* The index in `to` of a column of that name; -1: it has none. */
 static ptrdiff_t column_named(const struct hs_catalogue_table *to, struct hs_slice name)
 {
-	for (size_t i = 0; i < to->present; i++)
-		if (hs_slice_eq(hs_slice_str(to->table.column[i].name), name))
-			return (ptrdiff_t)i;
-	return -1;
+	ptrdiff_t column = hs_catalogue_look_up(to, name);
+
+	return column < (ptrdiff_t)to->present ? column : -1;
 }
 
 bool hs_fold_is_plain(const struct hs_fold *f)
@@ -470,7 +523,14 @@ static bool make_rest(struct hs_fold *f, struct hs_slice *value, const struct hs
 	*pieces = NULL;
 	if (!hs_pieces_count(&f->in_rest.pieces, &n))
 		return false;
-	if (n > LONG_REST) {
+	if (n > LONG_REST && f->how->consumes) {
+		hs_buf_reset(&f->out);
+		hs_buf_reserve(&f->out, n + 1); /* at once: a buffer that grows is twice in memory for a moment */
+		if (!hs_pieces_put(&f->in_rest.pieces, &f->out))
+			return false;
+		hs_members_forget(&f->seen);
+		*value = hs_buf_slice(&f->out);
+	} else if (n > LONG_REST) {
 		*value = hs_target_pieces(n);
 		*pieces = &f->in_rest.pieces;
 	} else if (n > 0) {

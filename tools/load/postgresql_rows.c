@@ -238,7 +238,20 @@ static void put_select(struct hs_postgresql *s, const struct hs_target_table *ta
 	hs_postgresql_put_table(s, table->name);
 }
 
-/* Runs the SELECT in s->sql, with these values for $1, $2 …; only one row is in memory. */
+void *hs_postgresql_keep_row(struct hs_target *t)
+{
+	PGresult *row = of(t)->row;
+
+	of(t)->row = NULL;
+	return row;
+}
+
+void hs_postgresql_free_row(void *row)
+{
+	PQclear(row);
+}
+
+/* Runs the SELECT in s->sql, with these values for $1, $2 …; only one row is in memory, and that is a result. */
 static enum hs_target_result fetch(struct hs_postgresql *s, const struct hs_target_table *table, const size_t *column,
                                    size_t columns, const struct hs_slice *value, size_t values,
                                    bool (*each)(void *context, const struct hs_slice *value), void *context)
@@ -255,8 +268,11 @@ static enum hs_target_result fetch(struct hs_postgresql *s, const struct hs_targ
 		for (int row = 0; result == HS_TARGET_OK && row < PQntuples(answer); row++) {
 			for (size_t i = 0; i < columns; i++)
 				found[i] = value_at(answer, row, (int)i, table->column[column[i]].type);
+			s->row = answer;
 			if (!each(context, found))
 				result = hs_postgresql_no_memory(s);
+			answer = s->row;
+			s->row = NULL;
 		}
 		PQclear(answer);
 	}

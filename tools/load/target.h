@@ -87,6 +87,7 @@ struct hs_target_ops {
 	const char *name; /* scheme of its URLs: "sqlite" */
 	enum hs_number_range numbers;
 	size_t columns_max;  /* of a table, at most */
+	bool whole_texts;    /* it takes no value in pieces without making a text of them */
 	bool ddl_rolls_back; /* make_table within a transaction is undone by rollback */
 	/* The statement that makes `id` unique, in two or three pieces, the table's name between them. */
 	const char *mend_id[3];
@@ -124,6 +125,12 @@ struct hs_target_ops {
 	enum hs_target_result (*select)(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
 	                                size_t columns, const struct hs_target_where *where,
 	                                bool (*each)(void *context, const struct hs_slice *value), void *context);
+	/*
+	 * During each() of select: takes over the memory of the row, in which its values stay until free_row. NULL:
+	 * the values are gone after each().
+	 */
+	void *(*keep_row)(struct hs_target *t);
+	void (*free_row)(void *row);
 	/*
 	 * Calls each() with the values of at most `rows` rows whose first column, a text, is greater than `after` (p ==
 	 * NULL: of the first ones), in its order. One column alone: each different value once. NULL is no such value.

@@ -537,6 +537,7 @@ static const struct hs_target_ops ops = {
 	.numbers = HS_NUMBER_SQLITE,
 	.ddl_rolls_back = true,
 	.columns_max = 2000,
+	.whole_texts = true,
 	.mend_id = { "CREATE UNIQUE INDEX \"", "_id\" ON \"", "\" (id)" },
 	.connect = connect_to,
 	.disconnect = disconnect,
