@@ -6,7 +6,10 @@
 
 #include <stdlib.h>
 
-enum { PLACES_MAX = 1 << 16 };
+enum {
+	PLACES_MAX = 1 << 16,      /* that are kept … */
+	NAMES_BYTES = 4 << 20,     /* … with about so many bytes of names */
+};
 
 /* The field that each comes from, and the families that have it. */
 static const struct {
@@ -36,15 +39,14 @@ static const struct {
 static void forget(struct hs_field_places *places)
 {
 	for (size_t i = 0; i < places->count; i++)
-		if (!places->place[i].is_lent)
-			free((char *)(uintptr_t)places->place[i].field);
+		free((char *)(uintptr_t)places->place[i].field);
 	if (places->is_over) {
 		free(places->place);
 		places->place = NULL;
 		places->cap = 0;
 		hs_buf_free(&places->text);
 	}
-	places->count = places->last = 0;
+	places->count = places->last = places->fields = 0;
 	places->is_over = false;
 	hs_buf_reset(&places->text);
 	if (places->slots > 0)
@@ -65,18 +67,6 @@ void hs_field_places_bound(struct hs_field_places *places)
 {
 	if (places->is_over)
 		forget(places);
-}
-
-void hs_field_places_shrink(struct hs_field_places *places)
-{
-	struct hs_place *kept;
-
-	if (places->count <= PLACES_MAX)
-		return;
-	kept = realloc(places->place, PLACES_MAX * sizeof *kept);
-	if (kept != NULL)
-		places->place = kept;
-	places->count = places->cap = PLACES_MAX;
 }
 
 struct hs_slice hs_common_column_name(enum hs_common_column column)
@@ -195,51 +185,65 @@ static bool grow_slots(struct hs_field_places *places)
 	return true;
 }
 
-/* Adds the place of a field; unless it is lent, it is found again. */
+/* Adds the place of a field. */
 static struct hs_place *add_place(struct hs_field_places *places, enum hs_family family,
-                                  const struct hs_record_field *field, bool lent)
+                                  const struct hs_record_field *field)
 {
 	struct hs_place *n;
-	char *copy = NULL;
+	char *copy;
 
 	if (!HS_ARRAY_ROOM(&places->place, places->count, &places->cap))
 		return NULL;
-	if (!lent) {
-		copy = malloc(field->name.n + 1);
-		if (copy == NULL)
-			return NULL;
-		memcpy(copy, field->name.p, field->name.n);
-	}
+	copy = malloc(field->name.n + 1);
+	if (copy == NULL)
+		return NULL;
+	memcpy(copy, field->name.p, field->name.n);
+	places->fields += field->name.n;
 	n = &places->place[places->count++];
-	places->is_over = places->is_over || lent;
-	*n = (struct hs_place){ .family = (uint8_t)family,
-		                .field = lent ? field->name.p : copy,
-		                .field_n = (uint32_t)field->name.n,
-		                .is_lent = lent };
+	*n = (struct hs_place){
+		.family = (uint8_t)family, .field = copy, .field_n = (uint32_t)field->name.n, .is_kept = true
+	};
 	return make_name(places, n, field->name_escaped) ? n : NULL;
 }
 
+/* Decides where a field goes, and keeps it until the next one. */
+static struct hs_place *pass_place(struct hs_field_places *places, enum hs_family family,
+                                   const struct hs_record_field *field)
+{
+	if (!places->is_over)
+		places->kept_text = places->text.n;
+	places->is_over = true;
+	places->text.n = places->kept_text;
+	places->passing = (struct hs_place){
+		.family = (uint8_t)family, .field = field->name.p, .field_n = (uint32_t)field->name.n
+	};
+	return make_name(places, &places->passing, field->name_escaped) ? &places->passing : NULL;
+}
+
 /* Records of a family mostly have their fields in the same order: so the first guess is the place that came next last time. */
-ptrdiff_t hs_field_place(struct hs_field_places *places, enum hs_family family, const struct hs_record_field *field)
+const struct hs_place *hs_field_place(struct hs_field_places *places, enum hs_family family,
+                                      const struct hs_record_field *field)
 {
 	size_t at, guess = places->count > 0 ? places->place[places->last].after : 0;
+	bool is_full;
 
 	if (places->count > 0 && is_of(&places->place[guess], family, field->name)) {
 		places->last = guess;
-		return (ptrdiff_t)guess;
+		return &places->place[guess];
 	}
-	if (places->count < PLACES_MAX && 2 * places->count >= places->slots && !grow_slots(places))
-		return -1;
+	is_full = places->count >= PLACES_MAX || places->text.n + places->fields >= NAMES_BYTES;
+	if (!is_full && 2 * places->count >= places->slots && !grow_slots(places))
+		return NULL;
 	at = slot_of(places, family, field->name);
-	if (places->slot[at] == 0 && places->count >= PLACES_MAX)
-		return add_place(places, family, field, true) != NULL ? (ptrdiff_t)places->count - 1 : -1;
+	if (places->slot[at] == 0 && is_full)
+		return pass_place(places, family, field);
 	if (places->slot[at] == 0) {
-		if (add_place(places, family, field, false) == NULL)
-			return -1;
+		if (add_place(places, family, field) == NULL)
+			return NULL;
 		places->slot[at] = (uint32_t)places->count;
 	}
 	at = places->slot[at] - 1;
 	places->place[places->last].after = (uint32_t)at;
 	places->last = at;
-	return (ptrdiff_t)at;
+	return &places->place[at];
 }

@@ -57,7 +57,7 @@ struct hs_place {
 	uint8_t family; /* enum hs_family */
 	uint8_t where;  /* enum hs_where */
 	int8_t common;  /* COMMON, and OWN with the name of one: an enum hs_common_column; -1: none */
-	bool is_lent;   /* `field` is the line's, for there are too many to keep */
+	bool is_kept;   /* else there are too many to keep: it is valid until the next call */
 };
 
 /* A zeroed struct is empty. */
@@ -65,25 +65,23 @@ struct hs_field_places {
 	struct hs_buf text;
 	struct hs_place *place;
 	size_t count, cap;
+	size_t fields; /* bytes of their `field` */
 	uint32_t *slot; /* 1 + index in `place`, by hash; 0: free; `slots` is a power of two */
 	size_t slots;
 	size_t last;  /* the place that was asked for last */
-	bool is_over; /* a record had more fields than are kept */
+	bool is_over; /* a record had more fields than are kept … */
+	struct hs_place passing; /* … this is the place of one of them … */
+	size_t kept_text;        /* … whose names come after those in `text` that are kept */
 	struct hs_buf scratch, decoded;
 };
 
 void hs_field_places_free(struct hs_field_places *places);
 
-/*
- * Before each record: forgets what was decided once that is more than a spool of sensible events needs. A record that
- * has more fields than that itself has places that are its own, and are not found again.
- */
+/* Before each record: forgets what was decided once that is more than a spool of sensible events needs. */
 void hs_field_places_bound(struct hs_field_places *places);
 
-/* Frees the places of a record that are its own; the names in `text` stay until the next record. */
-void hs_field_places_shrink(struct hs_field_places *places);
-
-/* The index in `place` of the field's; -1: out of memory. */
-ptrdiff_t hs_field_place(struct hs_field_places *places, enum hs_family family, const struct hs_record_field *field);
+/* The place of the field; NULL: out of memory. */
+const struct hs_place *hs_field_place(struct hs_field_places *places, enum hs_family family,
+                                      const struct hs_record_field *field);
 
 #endif

@@ -28,23 +28,31 @@ struct hs_row_maker {
 	struct hs_field_places places;
 
 	/* the record */
+	enum hs_family family;
 	struct hs_value common[HS_COMMONS]; /* text.p == NULL: absent or null */
 	struct draft *draft;
 	size_t drafts, drafts_cap;
 	struct hs_cell *cell;
 	size_t cells, cells_cap;
 	size_t shared, all; /* the first of them: those of every row; and those of its own table, too */
+	bool is_walked;     /* there are too many fields for drafts and cells of them */
 	struct hs_buf made; /* table and ids */
 	struct hs_buf scratch, slug;
+	struct hs_digest *digest;
 };
 
 struct hs_row_maker *hs_row_maker_new(const struct hs_row_options *options)
 {
 	struct hs_row_maker *m = calloc(1, sizeof *m);
 
-	if (m != NULL)
-		m->options = options;
-	return m;
+	if (m == NULL)
+		return NULL;
+	m->options = options;
+	m->digest = hs_digest_new();
+	if (m->digest != NULL)
+		return m;
+	free(m);
+	return NULL;
 }
 
 void hs_row_maker_free(struct hs_row_maker *m)
@@ -57,6 +65,7 @@ void hs_row_maker_free(struct hs_row_maker *m)
 	hs_buf_free(&m->made);
 	hs_buf_free(&m->scratch);
 	hs_buf_free(&m->slug);
+	hs_digest_free(m->digest);
 	free(m);
 }
 
@@ -89,32 +98,56 @@ static bool add_draft(struct hs_row_maker *m, size_t place, struct hs_value valu
 	return true;
 }
 
-/* Notes a field: the value of a common column, or a draft of a cell. */
-static bool add_field(struct hs_row_maker *m, enum hs_family family, const struct hs_record_field *field)
-{
-	struct hs_value value = { field->value, field->is_string, field->value_escaped };
-	ptrdiff_t at = hs_field_place(&m->places, family, field);
-	const struct hs_place *n;
+enum fate { FATE_NO_MEMORY, FATE_COMMON, FATE_DROPPED, FATE_CELL };
 
-	if (at < 0 || is_null(value))
-		return at >= 0;
-	n = &m->places.place[at];
-	if (n->where == HS_WHERE_COMMON && n->common >= 0) {
-		m->common[n->common] = value;
-		return true;
+/* What becomes of a field: the value of a common column, noted in `common`, a cell, or nothing. */
+static enum fate fate_of(struct hs_row_maker *m, enum hs_family family, const struct hs_record_field *field,
+                         struct hs_value *common, const struct hs_place **place)
+{
+	struct hs_value value = { field->value, field->is_string, field->value_escaped }, *same;
+	const struct hs_place *n = *place = hs_field_place(&m->places, family, field);
+
+	if (n == NULL)
+		return FATE_NO_MEMORY;
+	if (is_null(value))
+		return FATE_DROPPED;
+	same = n->common >= 0 ? &common[n->common] : NULL;
+	if (n->where == HS_WHERE_COMMON && same != NULL) {
+		*same = value;
+		return FATE_COMMON;
 	}
 	/* analytics.js repeats the name of a page among its properties */
-	if (n->where == HS_WHERE_OWN && n->common >= 0 && m->common[n->common].text.p != NULL &&
-	    m->common[n->common].is_string == value.is_string && same_text(m, m->common[n->common], value))
-		return true;
-	if (n->where == HS_WHERE_LEFT_OUT && m->options->include == NULL)
-		return true;
-	return add_draft(m, (size_t)at, value);
+	if (n->where == HS_WHERE_OWN && same != NULL && same->text.p != NULL && same->is_string == value.is_string &&
+	    same_text(m, *same, value))
+		return FATE_DROPPED;
+	return n->where == HS_WHERE_LEFT_OUT && m->options->include == NULL ? FATE_DROPPED : FATE_CELL;
+}
+
+/* Notes a field: the value of a common column, or a draft of a cell. */
+static bool add_field(struct hs_row_maker *m, const struct hs_record_field *field)
+{
+	const struct hs_place *n;
+	enum fate fate = fate_of(m, m->family, field, m->common, &n);
+
+	if (fate != FATE_CELL)
+		return fate != FATE_NO_MEMORY;
+	m->is_walked = m->is_walked || !n->is_kept;
+	return m->is_walked || add_draft(m, (size_t)(n - m->places.place),
+	                                 (struct hs_value){ field->value, field->is_string, field->value_escaped });
 }
 
 static struct hs_value text_of(struct hs_slice text)
 {
 	return (struct hs_value){ text, true, false };
+}
+
+/* True if the text is an id that a column takes: not too long, and without what no database can store. */
+static bool is_id(struct hs_row_maker *m, const struct hs_value *id)
+{
+	enum { ESCAPE = 6 /* bytes of the longest one, which may be that of one byte */ };
+
+	return id->text.n <= ESCAPE * HS_ROW_ID_MAX &&
+	       hs_value_fits(id, HS_COLUMN_TEXT, HS_NUMBER_EXACT, &m->scratch) && m->scratch.n <= HS_ROW_ID_MAX;
 }
 
 /*
@@ -123,24 +156,16 @@ static struct hs_value text_of(struct hs_slice text)
  */
 static bool settle_id(struct hs_row_maker *m, struct hs_slice line)
 {
-	struct hs_value *id = &m->common[HS_COMMON_ID];
+	struct hs_value *id = &m->common[HS_COMMON_ID], whole = text_of(line);
 	bool absent = id->text.p == NULL;
-	struct hs_slice prefix = absent ? HS_SLICE("hookspool-") : HS_SLICE("sha256-"), text;
+	struct hs_slice prefix = absent ? HS_SLICE("hookspool-") : HS_SLICE("sha256-");
 	uint8_t sha256[HS_SHA256_BYTES];
 	size_t start = m->made.n, bytes = absent ? HS_SHA256_BYTES / 2 : HS_SHA256_BYTES;
 	char hex[2 * HS_SHA256_BYTES];
 
-	if (!absent) {
-		if (hs_value_fits(id, HS_COLUMN_TEXT, HS_NUMBER_EXACT, &m->scratch) && m->scratch.n <= HS_ROW_ID_MAX)
-			return false;
-		hs_buf_reset(&m->scratch);
-		if (id->escaped)
-			hs_json_unescape(id->text, &m->scratch);
-		else
-			hs_buf_put_slice(&m->scratch, id->text);
-	}
-	text = absent ? line : hs_buf_slice(&m->scratch);
-	if (!hs_buf_ok(&m->scratch) || !hs_sha256(text, sha256)) {
+	if (!absent && is_id(m, id))
+		return false;
+	if (!hs_value_hash(absent ? &whole : id, m->digest, &m->scratch, sha256)) {
 		m->made.failed = true;
 		return false;
 	}
@@ -183,7 +208,7 @@ static void reserve(struct hs_row_maker *m)
 
 	for (size_t i = 0; i < sizeof people / sizeof *people; i++)
 		n += most_of(&m->common[people[i]]);
-	hs_buf_reset(&m->made);
+	hs_buf_shrink(&m->made, KEPT_BYTES);
 	hs_buf_reserve(&m->made, n);
 }
 
@@ -236,6 +261,18 @@ static bool add_drafts(struct hs_row_maker *m, enum hs_where where)
 			return false;
 	}
 	return true;
+}
+
+/* The cell of a field that is walked over. */
+static struct hs_cell passing_cell(const struct hs_row_maker *m, const struct hs_record_field *field,
+                                   const struct hs_place *n)
+{
+	const char *names = m->places.text.p;
+
+	return (struct hs_cell){ .column = hs_slice(names + n->column, n->column_n),
+		                 .path = hs_slice(names + n->column + n->column_n, n->path_n),
+		                 .value = { field->value, field->is_string, field->value_escaped },
+		                 .left_out = n->where == HS_WHERE_LEFT_OUT };
 }
 
 static bool matches(const char *const *globs, struct hs_slice table, struct hs_slice column)
@@ -292,19 +329,27 @@ static bool choose_cells(struct hs_row_maker *m, struct hs_slice table, size_t n
 	return true;
 }
 
+static bool is_picky(const struct hs_row_maker *m)
+{
+	return m->options->include != NULL || m->options->exclude != NULL;
+}
+
 /* A row of the first `n` cells; `from` is where its own copy of them begins, for lists of GLOBs. */
 static bool add_row_to(struct hs_row_maker *m, struct hs_rows *rows, enum hs_table_kind kind, struct hs_slice table,
                        size_t n)
 {
-	bool picky = m->options->include != NULL || m->options->exclude != NULL;
+	bool picky = is_picky(m), has_own = n == m->all && kind != HS_TABLE_TRACKS;
 	size_t from = picky ? m->cells : 0;
 
 	if (!is_table_wanted(m->options, table))
 		return true;
 	if (picky && !choose_cells(m, table, n))
 		return false;
-	rows->row[rows->count++] =
-	    (struct hs_row){ .kind = kind, .table = table, .from = from, .cells = picky ? m->cells - from : n };
+	rows->row[rows->count++] = (struct hs_row){ .kind = kind,
+		                                    .table = table,
+		                                    .from = from,
+		                                    .cells = picky ? m->cells - from : n,
+		                                    .walk = { table, m->family, m->is_walked, has_own, false } };
 	return true;
 }
 
@@ -358,14 +403,23 @@ bool hs_row_is_delete(struct hs_slice line)
 	return type_of(line, &type) < 0 && hs_slice_eq(type, HS_SLICE("delete"));
 }
 
-static bool read_fields(struct hs_row_maker *m, enum hs_family family, struct hs_slice line, bool *whole)
+static void free_drafts(struct hs_row_maker *m)
+{
+	free(m->draft);
+	m->draft = NULL;
+	m->drafts = m->drafts_cap = 0;
+}
+
+static bool read_fields(struct hs_row_maker *m, struct hs_slice line, bool *whole)
 {
 	struct hs_record_fields walk = hs_record_fields_of(line);
 	struct hs_record_field field;
 
 	while (hs_record_field_next(&walk, &field))
-		if (!add_field(m, family, &field))
+		if (!add_field(m, &field))
 			return false;
+	if (m->is_walked)
+		free_drafts(m);
 	*whole = m->common[HS_COMMON_UUID_TS].text.p != NULL;
 	return true;
 }
@@ -420,17 +474,6 @@ static struct hs_slice settle_event(struct hs_row_maker *m)
 	return table;
 }
 
-/* The cells are made: very many drafts, and their places, go before anything else is made. */
-static void shrink_drafts(struct hs_row_maker *m)
-{
-	hs_field_places_shrink(&m->places);
-	if (m->drafts_cap <= KEPT_FIELDS)
-		return;
-	free(m->draft);
-	m->draft = NULL;
-	m->drafts = m->drafts_cap = 0;
-}
-
 static bool make_rows(struct hs_row_maker *m, int type, struct hs_slice table, struct hs_rows *rows)
 {
 	bool has_event = types[type].family == HS_FAMILY_TRACK && table.n > 0 && !hs_slice_eq(table, HS_SLICE("_"));
@@ -439,7 +482,8 @@ static bool make_rows(struct hs_row_maker *m, int type, struct hs_slice table, s
 	if (!add_drafts(m, HS_WHERE_OWN))
 		return false;
 	m->all = m->cells;
-	shrink_drafts(m);
+	if (m->drafts_cap > KEPT_FIELDS)
+		free_drafts(m); /* before anything else is made */
 	if (types[type].family != HS_FAMILY_TRACK)
 		return add_row(m, rows, types[type].kind, m->all);
 	if (!add_row(m, rows, HS_TABLE_TRACKS, m->shared))
@@ -462,8 +506,10 @@ enum hs_result hs_row_maker_make(struct hs_row_maker *m, struct hs_slice line, s
 		return rows->type.p == NULL ? HS_E_JSON_SYNTAX : HS_OK;
 	hs_field_places_bound(&m->places);
 	memset(m->common, 0, sizeof m->common);
+	m->family = types[type].family;
 	m->drafts = m->cells = 0;
-	if (!read_fields(m, types[type].family, line, &whole))
+	m->is_walked = false;
+	if (!read_fields(m, line, &whole))
 		return HS_E_MEMORY;
 	if (!whole)
 		return HS_E_JSON_SYNTAX;
@@ -476,6 +522,7 @@ enum hs_result hs_row_maker_make(struct hs_row_maker *m, struct hs_slice line, s
 	if (!hs_buf_ok(&m->made) || !add_commons(m, sent_id, hashed) || !add_drafts(m, HS_WHERE_COMMON) ||
 	    !make_rows(m, type, table, rows))
 		return HS_E_MEMORY;
+	hs_buf_shrink(&m->scratch, KEPT_BYTES);
 	for (size_t i = 0; i < rows->count; i++)
 		rows->row[i].cell = m->cell + rows->row[i].from;
 	return HS_OK;
@@ -492,8 +539,46 @@ enum hs_result hs_row_maker_without_event(struct hs_row_maker *m, struct hs_rows
 		m->cell[i].rest = true;
 	if (!add_row(m, rows, HS_TABLE_TRACKS, m->all))
 		return HS_E_MEMORY;
-	rows->row[0].cell = m->cell + rows->row[0].from;
+	if (rows->count > 0) {
+		rows->row[0].cell = m->cell + rows->row[0].from;
+		rows->row[0].walk.has_own = rows->row[0].walk.own_is_rest = true;
+	}
 	return HS_OK;
+}
+
+/* The fields that go to every row of the record, or those that go to its own table. */
+static enum hs_result walk_over(struct hs_row_maker *m, struct hs_slice line, const struct hs_row_walk *row, bool own,
+                                bool (*take)(void *context, const struct hs_cell *cell), void *context)
+{
+	struct hs_record_fields walk = hs_record_fields_of(line);
+	struct hs_value common[HS_COMMONS] = { 0 };
+	struct hs_record_field field;
+
+	while (hs_record_field_next(&walk, &field)) {
+		const struct hs_place *n;
+		enum fate fate = fate_of(m, row->family, &field, common, &n);
+		struct hs_cell cell;
+
+		if (fate == FATE_NO_MEMORY)
+			return HS_E_MEMORY;
+		if (fate != FATE_CELL || (n->where == HS_WHERE_OWN) != own)
+			continue;
+		cell = passing_cell(m, &field, n);
+		cell.rest = own && row->own_is_rest;
+		if (is_picky(m) && !is_cell_wanted(m->options, row->table, &cell))
+			continue;
+		if (!take(context, &cell))
+			return HS_E_MEMORY;
+	}
+	return HS_OK;
+}
+
+enum hs_result hs_row_maker_walk(struct hs_row_maker *m, struct hs_slice line, const struct hs_row_walk *row,
+                                 bool (*take)(void *context, const struct hs_cell *cell), void *context)
+{
+	enum hs_result result = walk_over(m, line, row, false, take, context);
+
+	return result == HS_OK && row->has_own ? walk_over(m, line, row, true, take, context) : result;
 }
 
 void hs_row_maker_shrink(struct hs_row_maker *m)

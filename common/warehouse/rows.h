@@ -18,6 +18,7 @@
 
 #include "base/result.h"
 #include "warehouse/column_names.h"
+#include "warehouse/field_places.h"
 #include "warehouse/tables.h"
 #include "warehouse/value.h"
 
@@ -36,12 +37,21 @@ struct hs_cell {
 	bool left_out; /* the maker's: only --include wants it */
 };
 
+/* A row of a record with so many fields that their cells are not kept: hs_row_maker_walk makes them, one by one. */
+struct hs_row_walk {
+	struct hs_slice table;
+	enum hs_family family;
+	bool is_needed;
+	bool has_own, own_is_rest; /* the properties or traits are cells of the row; for _rest */
+};
+
 /* The slices of a row are those of the line or of the maker, and valid until its next call. */
 struct hs_row {
 	enum hs_table_kind kind;
 	struct hs_slice table; /* without a prefix */
 	struct hs_cell *cell;  /* `cells` of them: id, received_at, uuid_ts and timestamp first; no null */
 	size_t cells, from;    /* from: the maker's */
+	struct hs_row_walk walk; /* the cells after those, if it is needed */
 };
 
 struct hs_rows {
@@ -75,6 +85,13 @@ enum hs_result hs_row_maker_make(struct hs_row_maker *maker, struct hs_slice lin
  * Call it after hs_row_maker_make. HS_OK or HS_E_MEMORY.
  */
 enum hs_result hs_row_maker_without_event(struct hs_row_maker *maker, struct hs_rows *rows);
+
+/*
+ * Calls take() with each cell of a row's walk; a cell is valid during the call, but for what is of the line. HS_OK;
+ * HS_E_MEMORY: or take() was false.
+ */
+enum hs_result hs_row_maker_walk(struct hs_row_maker *maker, struct hs_slice line, const struct hs_row_walk *walk,
+                                 bool (*take)(void *context, const struct hs_cell *cell), void *context);
 
 /* Frees the cells of a record with very many fields. The slices in them stay valid until the next record. */
 void hs_row_maker_shrink(struct hs_row_maker *maker);

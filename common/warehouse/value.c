@@ -11,6 +11,7 @@
 
 enum {
 	NUMBER_DIGITS = 16000,  /* PostgreSQL's numeric takes 131072 before the point and 16383 after it */
+	NUMBER_TEXT_MAX = 6 * NUMBER_DIGITS, /* bytes of a number or boolean, were each digit an escape */
 	DOUBLE_TEXT_MAX = 1024, /* bytes of a literal; a longer one is not exact in a double */
 };
 
@@ -366,6 +367,8 @@ bool hs_value_text(const struct hs_value *v, enum hs_column_type type, enum hs_n
 	if (type != HS_COLUMN_TEXT && type != HS_COLUMN_BOOLEAN && type != HS_COLUMN_NUMBER)
 		return false;
 	*text = v->text;
+	if (type != HS_COLUMN_TEXT && v->text.n > NUMBER_TEXT_MAX)
+		return false;
 	if (v->escaped) {
 		hs_json_unescape(v->text, out);
 		if (!hs_buf_ok(out))
@@ -389,20 +392,97 @@ bool hs_value_fits(const struct hs_value *v, enum hs_column_type type, enum hs_n
 	return hs_buf_ok(out);
 }
 
-void hs_value_put_rest(const struct hs_value *v, struct hs_buf *out)
+void hs_value_put_quoted(struct hs_slice text, struct hs_buf *out)
 {
 	size_t from = 0;
 
-	hs_buf_putc(out, '"');
-	if (v->is_string)
-		hs_buf_put_slice(out, HS_SLICE("\\\""));
-	for (size_t i = 0; i < v->text.n; i++) {
-		if (v->text.p[i] != '\\' && v->text.p[i] != '"')
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] != '\\' && text.p[i] != '"')
 			continue;
-		hs_buf_put(out, v->text.p + from, i - from);
+		hs_buf_put(out, text.p + from, i - from);
 		hs_buf_putc(out, '\\');
 		from = i;
 	}
-	hs_buf_put(out, v->text.p + from, v->text.n - from);
-	hs_buf_put_slice(out, v->is_string ? HS_SLICE("\\\"\"") : HS_SLICE("\""));
+	hs_buf_put(out, text.p + from, text.n - from);
+}
+
+static struct hs_slice rest_start(const struct hs_value *v)
+{
+	return v->is_string ? HS_SLICE("\"\\\"") : HS_SLICE("\"");
+}
+
+static struct hs_slice rest_end(const struct hs_value *v)
+{
+	return v->is_string ? HS_SLICE("\\\"\"") : HS_SLICE("\"");
+}
+
+void hs_value_put_rest(const struct hs_value *v, struct hs_buf *out)
+{
+	hs_buf_put_slice(out, rest_start(v));
+	hs_value_put_quoted(v->text, out);
+	hs_buf_put_slice(out, rest_end(v));
+}
+
+bool hs_value_put_rest_pieces(const struct hs_value *v, struct hs_piece_out *out)
+{
+	hs_buf_put_slice(&out->buf, rest_start(v));
+	for (size_t at = 0, n; at < v->text.n; at += n) {
+		n = v->text.n - at < HS_PIECE_BYTES ? v->text.n - at : HS_PIECE_BYTES;
+		hs_value_put_quoted(hs_slice(v->text.p + at, n), &out->buf);
+		if (!hs_piece_out_pass(out))
+			return false;
+	}
+	hs_buf_put_slice(&out->buf, rest_end(v));
+	return hs_piece_out_pass(out);
+}
+
+/* Bytes of the escape at p: those of both halves, for a surrogate pair. */
+static size_t escape_bytes(const char *p, size_t n)
+{
+	bool is_high = n >= 8 && p[1] == 'u' && (p[2] | 0x20) == 'd' && strchr("89abAB", p[3]) != NULL;
+
+	if (n < 2 || p[1] != 'u')
+		return 2;
+	return is_high && n >= 12 && p[6] == '\\' && p[7] == 'u' ? 12 : 6;
+}
+
+size_t hs_value_part(const struct hs_value *v, size_t at)
+{
+	size_t end = at;
+
+	if (v->text.n - at <= HS_PIECE_BYTES)
+		return v->text.n;
+	if (!v->escaped)
+		end = at + HS_PIECE_BYTES;
+	while (v->escaped && end < at + HS_PIECE_BYTES)
+		end += v->text.p[end] == '\\' ? escape_bytes(v->text.p + end, v->text.n - end) : 1;
+	while (end < v->text.n && ((unsigned char)v->text.p[end] & 0xC0) == 0x80)
+		end++;
+	return end < v->text.n ? end : v->text.n;
+}
+
+struct hs_slice hs_value_decode(const struct hs_value *v, size_t at, size_t end, struct hs_buf *scratch)
+{
+	struct hs_slice part = hs_slice(v->text.p + at, end - at);
+
+	hs_buf_reset(scratch);
+	if (!v->escaped)
+		return part;
+	hs_json_unescape(part, scratch);
+	return hs_buf_slice(scratch);
+}
+
+bool hs_value_hash(const struct hs_value *v, struct hs_digest *digest, struct hs_buf *scratch,
+                   uint8_t sha256[static HS_SHA256_BYTES])
+{
+	bool done = hs_digest_start(digest);
+
+	for (size_t at = 0, end; at < v->text.n && done; at = end) {
+		struct hs_slice part;
+
+		end = hs_value_part(v, at);
+		part = hs_value_decode(v, at, end, scratch);
+		done = hs_buf_ok(scratch) && hs_digest_add(digest, part);
+	}
+	return done && hs_digest_end(digest, sha256);
 }

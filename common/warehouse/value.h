@@ -8,7 +8,9 @@
 #ifndef HS_VALUE_H
 #define HS_VALUE_H
 
+#include "base/digest.h"
 #include "event/record_fields.h"
+#include "warehouse/pieces.h"
 
 enum hs_column_type {
 	HS_COLUMN_NONE, /* no value so far but null */
@@ -58,11 +60,27 @@ bool hs_value_text(const struct hs_value *value, enum hs_column_type type, enum 
 bool hs_value_fits(const struct hs_value *value, enum hs_column_type type, enum hs_number_range numbers,
                    struct hs_buf *out);
 
+/* The SHA-256 of the text, decoded a part at a time into `scratch`. False: out of memory. */
+bool hs_value_hash(const struct hs_value *value, struct hs_digest *digest, struct hs_buf *scratch,
+                   uint8_t sha256[static HS_SHA256_BYTES]);
+
 /* Writes the shortest text that reads back as this double, which is finite. */
 enum { HS_DOUBLE_TEXT = 32 };
 void hs_value_double_text(double number, char text[static HS_DOUBLE_TEXT]);
 
 /* Appends the value as a member of _rest: a JSON string with the JSON text that was sent ("\"free\""). */
 void hs_value_put_rest(const struct hs_value *value, struct hs_buf *out);
+
+/* Appends JSON text, which has no control characters, within a string of JSON. */
+void hs_value_put_quoted(struct hs_slice json, struct hs_buf *out);
+
+/* As hs_value_put_rest, in pieces. False: take() was, or out of memory. */
+bool hs_value_put_rest_pieces(const struct hs_value *value, struct hs_piece_out *out);
+
+/* The end of a part of the text from `at` on that is about a piece and splits neither an escape nor a character. */
+size_t hs_value_part(const struct hs_value *value, size_t at);
+
+/* Such a part, decoded: in `scratch`, which is reset, if it has escapes. Check hs_buf_ok(scratch). */
+struct hs_slice hs_value_decode(const struct hs_value *value, size_t at, size_t end, struct hs_buf *scratch);
 
 #endif

@@ -19,8 +19,8 @@ static struct hs_slice name_of(unsigned i, char text[static 16])
 	return hs_slice_str(text);
 }
 
-/* All names, `turn` being their value, in an order of its own; each other one is lent. */
-static void set_all(struct hs_members *m, struct random_source *random, const char *turn)
+/* All names, `turn` being their value, in an order of its own; each other one has the key. */
+static void set_all(struct hs_members *m, struct random_source *random, const char *turn, struct hs_row_key *key)
 {
 	unsigned order[NAMES];
 	char text[16];
@@ -34,37 +34,32 @@ static void set_all(struct hs_members *m, struct random_source *random, const ch
 	for (unsigned i = 0; i < NAMES; i++) {
 		struct hs_slice name = name_of(order[i], text);
 
-		assert_true(i % 2 == 0 ? hs_members_set(m, name, hs_slice_str(turn), NULL)
-		                       : hs_members_lend(m, name, hs_slice_str(turn)));
+		assert_true(hs_members_set(m, name, hs_slice_str(turn), order[i] % 2 == 0 ? key : NULL));
 	}
 	assert_int_equal(m->count, NAMES);
 }
 
-static void expect(struct hs_members *m, const char *turn)
+static void expect(struct hs_members *m, const char *turn, const struct hs_row_key *key)
 {
 	static char sorted[NAMES][16];
-	struct hs_buf out = { 0 }, expected = { 0 };
 	char text[16];
 
 	for (unsigned i = 0; i < NAMES; i++)
 		name_of(i, sorted[i]);
 	qsort(sorted, NAMES, sizeof *sorted, as_bytes);
+	hs_members_sort(m);
 	for (unsigned i = 0; i < NAMES; i++)
-		hs_buf_printf(&expected, "%c\"%s\":%s", i == 0 ? '{' : ',', sorted[i], turn);
-	hs_buf_putc(&expected, '}');
-	hs_members_put(m, &out);
-	assert_slice_equal(hs_buf_slice(&out), hs_buf_slice(&expected));
+		assert_slice_equal(hs_members_name(m, hs_members_sorted(m, i)), hs_slice_str(sorted[i]));
 	for (unsigned i = 0; i < NAMES; i++) {
 		struct hs_slice name = name_of(i, text);
-		const struct hs_member *found = hs_members_find(m, name);
+		ptrdiff_t found = hs_members_find(m, name);
 
-		assert_non_null(found);
-		assert_slice_equal(found->name, name);
-		assert_slice_equal(found->value, hs_slice_str(turn));
+		assert_true(found >= 0);
+		assert_slice_equal(hs_members_name(m, (size_t)found), name);
+		assert_slice_equal(hs_members_value(m, (size_t)found), hs_slice_str(turn));
+		assert_ptr_equal(hs_members_key(m, (size_t)found), i % 2 == 0 ? key : NULL);
 	}
-	assert_null(hs_members_find(m, HS_SLICE("a")));
-	hs_buf_free(&out);
-	hs_buf_free(&expected);
+	assert_int_equal(hs_members_find(m, HS_SLICE("a")), -1);
 }
 
 TEST(names_in_any_order_are_found_and_written_sorted)
@@ -72,16 +67,79 @@ TEST(names_in_any_order_are_found_and_written_sorted)
 	struct hs_members m = { 0 };
 	struct random_source random = random_new(random_seed());
 
-	assert_null(hs_members_find(&m, HS_SLICE("a")));
-	set_all(&m, &random, "1");
-	expect(&m, "1");
-	set_all(&m, &random, "22");
-	expect(&m, "22");
+	struct hs_row_key *first = hs_row_key_new(HS_SLICE("first")), *second = hs_row_key_new(HS_SLICE("second"));
+
+	assert_non_null(first);
+	assert_non_null(second);
+	assert_int_equal(hs_members_find(&m, HS_SLICE("a")), -1);
+	set_all(&m, &random, "1", first);
+	expect(&m, "1", first);
+	set_all(&m, &random, "22", second);
+	expect(&m, "22", second);
+	assert_int_equal(first->holders, 1); /* ours: no member has it any more */
 	hs_members_forget(&m);
-	assert_null(hs_members_find(&m, HS_SLICE("1")));
-	set_all(&m, &random, "3");
-	expect(&m, "3");
+	assert_int_equal(second->holders, 1);
+	assert_int_equal(hs_members_find(&m, HS_SLICE("1")), -1);
+	set_all(&m, &random, "3", first);
+	expect(&m, "3", first);
 	hs_members_free(&m);
+	hs_row_key_drop(first);
+	hs_row_key_drop(second);
+}
+
+/* A value that is overwritten for ever takes no more room than a few of it. */
+TEST(values_that_were_overwritten_are_not_kept)
+{
+	static char value[10000];
+	struct hs_members m = { 0 };
+
+	memset(value, 'v', sizeof value);
+	for (int i = 0; i < 1000; i++) {
+		struct hs_row_key *key = hs_row_key_new(HS_SLICE("key"));
+
+		assert_non_null(key);
+		assert_true(hs_members_set(&m, HS_SLICE("one"), HS_SLICE("\"1\""), NULL));
+		assert_true(hs_members_set(&m, HS_SLICE("long"), hs_slice(value, sizeof value), key));
+		hs_row_key_drop(key);
+	}
+	assert_in_range(m.text.n, sizeof value, 200000);
+	assert_int_equal(m.keys, 2);
+	assert_slice_equal(hs_members_value(&m, (size_t)hs_members_find(&m, HS_SLICE("one"))), HS_SLICE("\"1\""));
+	assert_slice_equal(hs_members_value(&m, (size_t)hs_members_find(&m, HS_SLICE("long"))),
+	                   hs_slice(value, sizeof value));
+	hs_members_free(&m);
+}
+
+/* Reads all members, as "name=value;", and how it ends. */
+static void expect_read(const char *text, const char *expected)
+{
+	struct hs_rest_reader reader = { text, text + strlen(text), false };
+	struct hs_slice name, value;
+	struct hs_buf said = { 0 };
+	enum hs_rest_read read;
+
+	while ((read = hs_rest_read(&reader, &name, &value)) == HS_REST_MEMBER)
+		hs_buf_printf(&said, "%.*s=%.*s;", (int)name.n, name.p, (int)value.n, value.p);
+	hs_buf_put_slice(&said, read == HS_REST_END ? HS_SLICE("end") : HS_SLICE("strange"));
+	assert_slice_equal(hs_buf_slice(&said), hs_slice_str(expected));
+	hs_buf_free(&said);
+}
+
+TEST(a_rest_is_read_in_the_forms_that_databases_give_it)
+{
+	expect_read("{}", "end");
+	expect_read("{\"a\":\"1\"}", "a=\"1\";end");
+	expect_read(" { \"a\" : \"1\" , \"b\\\"\": \"\\\"x\\\"\" } ", "a=\"1\";b\\\"=\"\\\"x\\\"\";end");
+	expect_read("", "strange");
+	expect_read("[]", "strange");
+	expect_read("{\"a\":1}", "strange");
+	expect_read("{\"a\":\"1\",}", "a=\"1\";strange");
+	expect_read("{\"a\":\"1\"\"b\":\"2\"}", "a=\"1\";strange");
+	expect_read("{\"a\":\"1\"} x", "a=\"1\";strange");
+	expect_read("{\"a\":\"\\u00\"}", "strange");
+	expect_read("{\"a\":\"\n\"}", "strange");
+	expect_read("{\"a\":\"1\\", "strange");
+	expect_read("{\"a\":\"1", "strange");
 }
 
 TESTS("members", NULL, NULL)

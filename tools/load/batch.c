@@ -10,8 +10,16 @@ enum { MADE_BYTES = 2048 /* room for ids and names that a record's rows have mad
 
 bool hs_batch_init(struct hs_batch *b, size_t bytes)
 {
-	*b = (struct hs_batch){ .text = malloc(bytes), .made = malloc(bytes), .cap = bytes, .made_cap = bytes };
+	*b = (struct hs_batch){ .text = malloc(bytes), .made = malloc(bytes), .cap = bytes, .made_cap = bytes, .bytes = bytes };
 	return b->text != NULL && b->made != NULL;
+}
+
+static void free_texts(struct hs_batch *b)
+{
+	free(b->text);
+	free(b->made);
+	b->text = b->made = NULL;
+	b->cap = b->made_cap = 0;
 }
 
 void hs_batch_forget_refusals(struct hs_batch *b)
@@ -27,8 +35,7 @@ void hs_batch_forget_refusals(struct hs_batch *b)
 void hs_batch_free(struct hs_batch *b)
 {
 	hs_batch_forget_refusals(b);
-	free(b->text);
-	free(b->made);
+	free_texts(b);
 	free(b->record);
 	free(b->row);
 	free(b->cell);
@@ -74,7 +81,8 @@ bool hs_batch_has_room(struct hs_batch *b, size_t n)
 	if (n > HS_BATCH_LONG || b->is_lent)
 		return b->records == 0;
 	if (b->records == 0)
-		return grow(&b->text, &b->cap, n) && grow(&b->made, &b->made_cap, made_for(n));
+		return grow(&b->text, &b->cap, n > b->bytes ? n : b->bytes) &&
+		       grow(&b->made, &b->made_cap, made_for(n) > b->bytes ? made_for(n) : b->bytes);
 	return b->cells < HS_BATCH_CELLS && b->cap - b->n >= n && b->made_cap - b->made_n >= made_for(n);
 }
 
@@ -91,19 +99,25 @@ static struct hs_slice kept(struct hs_batch *b, struct hs_slice text)
 	return hs_slice(to, text.n);
 }
 
-static bool add_cell(struct hs_batch *b, struct hs_catalogue *c, struct hs_catalogue_table *t,
-                     const struct hs_cell *cell)
+/* Adds a cell to the last row. */
+static bool add_cell(struct hs_batch *b, struct hs_catalogue *c, const struct hs_cell *cell, bool is_walked)
 {
+	struct hs_batch_row *row = &b->row[b->rows];
+	struct hs_catalogue_table *t = row->table;
 	struct hs_batch_cell *to;
 	ptrdiff_t column = -1;
 	bool full = true;
 
 	if (!cell->rest)
 		column = hs_catalogue_column(c, t, cell->column, &full);
+	if (column < 0 && full && is_walked) {
+		row->has_more = true;
+		return true;
+	}
 	if ((column < 0 && !full) || !HS_ARRAY_ROOM(&b->cell, b->cells, &b->cells_cap))
 		return false;
 	to = &b->cell[b->cells++];
-	*to = (struct hs_batch_cell){ .column = HS_BATCH_NO_COLUMN, .rest = column < 0, .value = cell->value };
+	*to = (struct hs_batch_cell){ .column = HS_BATCH_NO_COLUMN, .value = cell->value };
 	to->value.text = kept(b, cell->value.text);
 	if (column < 0) {
 		to->name = kept(b, cell->column);
@@ -116,17 +130,69 @@ static bool add_cell(struct hs_batch *b, struct hs_catalogue *c, struct hs_catal
 	return hs_catalogue_note_path(t, (size_t)column, cell->path);
 }
 
+/* The batch and the catalogue, for a walk over the last row. */
+struct adding {
+	struct hs_batch *batch;
+	struct hs_catalogue *catalogue;
+};
+
+static bool add_walked(void *context, const struct hs_cell *cell)
+{
+	const struct adding *a = context;
+
+	return add_cell(a->batch, a->catalogue, cell, true);
+}
+
+static bool add_walk(struct hs_batch *b, struct hs_catalogue *c, const struct hs_row_walk *walk)
+{
+	struct hs_batch_row *to = &b->row[b->rows];
+	struct adding adding = { b, c };
+
+	to->walk = *walk;
+	if (!walk->is_needed)
+		return true;
+	to->walk.table = kept(b, walk->table);
+	to->walked = b->cells;
+	if (hs_row_maker_walk(b->maker, b->record[to->record].line, walk, add_walked, &adding) != HS_OK)
+		return false;
+	to->walked = b->cells - to->walked;
+	return true;
+}
+
 static bool add_row(struct hs_batch *b, struct hs_catalogue *c, struct hs_catalogue_table *t, const struct hs_row *row)
 {
 	if (!HS_ARRAY_ROOM(&b->row, b->rows, &b->rows_cap))
 		return false;
 	b->row[b->rows] = (struct hs_batch_row){ .table = t, .cell = b->cells, .record = b->records - 1 };
 	for (size_t i = 0; i < row->cells; i++)
-		if (!add_cell(b, c, t, &row->cell[i]))
+		if (!add_cell(b, c, &row->cell[i], false))
 			return false;
+	if (!add_walk(b, c, &row->walk))
+		return false;
 	b->row[b->rows].cells = b->cells - b->row[b->rows].cell;
 	b->rows++;
 	return true;
+}
+
+struct walking {
+	struct hs_catalogue_table *table;
+	bool (*take)(void *context, const struct hs_cell *cell, ptrdiff_t column);
+	void *context;
+};
+
+static bool pass_cell(void *context, const struct hs_cell *cell)
+{
+	const struct walking *w = context;
+
+	return w->take(w->context, cell, cell->rest ? -1 : hs_catalogue_find_column(w->table, cell->column));
+}
+
+bool hs_batch_walk(const struct hs_batch *b, const struct hs_batch_row *row,
+                   bool (*take)(void *context, const struct hs_cell *cell, ptrdiff_t column), void *context)
+{
+	struct walking walking = { row->table, take, context };
+
+	return hs_row_maker_walk(b->maker, b->record[row->record].line, &row->walk, pass_cell, &walking) == HS_OK;
 }
 
 /* Makes the rows of the last record. */
@@ -139,6 +205,7 @@ static enum hs_result make_rows(struct hs_batch *b, struct hs_row_maker *maker, 
 
 	if (result != HS_OK)
 		return result;
+	b->maker = maker;
 	b->erases = hs_slice_eq(rows.type, HS_SLICE("delete"));
 	for (size_t i = 0; i < rows.count; i++) {
 		table[i] = hs_catalogue_table(c, rows.row[i].table, &full);
@@ -166,7 +233,9 @@ enum hs_result hs_batch_add(struct hs_batch *b, struct hs_row_maker *maker, stru
 	if (!HS_ARRAY_ROOM(&b->record, b->records, &b->records_cap))
 		return HS_E_MEMORY;
 	b->is_lent = line.n > HS_BATCH_LONG;
-	if (!b->is_lent) {
+	if (b->is_lent) {
+		free_texts(b); /* of others before, while this one is in memory */
+	} else {
 		memcpy(copy, line.p, line.n);
 		b->n += line.n;
 		line.p = copy;

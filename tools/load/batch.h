@@ -15,7 +15,6 @@ struct hs_batch_cell {
 	struct hs_value value;
 	struct hs_slice name;
 	uint32_t column; /* index in the table; HS_BATCH_NO_COLUMN: only in _rest, under `name` */
-	bool rest;
 };
 
 enum {
@@ -30,6 +29,9 @@ struct hs_batch_row {
 	size_t record;      /* index of its record */
 	bool narrow;        /* only the common columns; all else in _rest */
 	bool refused;
+	struct hs_row_walk walk; /* if it is needed: cells without a column are not kept, but made again … */
+	bool has_more;           /* … and there are some */
+	size_t walked;           /* of the cells that were kept, the last ones: the walk makes them, too */
 };
 
 struct hs_batch_record {
@@ -43,6 +45,7 @@ struct hs_batch {
 	char *text; /* of lines … */
 	char *made; /* … and of what their rows have made; neither moves while there are records */
 	size_t n, cap, made_n, made_cap;
+	size_t bytes; /* that `text` and `made` have room for, at least */
 	struct hs_batch_record *record;
 	size_t records, records_cap;
 	struct hs_batch_row *row;
@@ -52,6 +55,7 @@ struct hs_batch {
 	uint64_t gone, damaged; /* segments that were missing before its records; lines of it that are no records */
 	bool erases;            /* its only record is a delete */
 	bool is_lent;           /* its only line is the caller's, and what its rows have made the maker's */
+	struct hs_row_maker *maker; /* of the rows */
 };
 
 bool hs_batch_init(struct hs_batch *batch, size_t bytes); /* false: out of memory */
@@ -75,6 +79,12 @@ enum hs_result hs_batch_add(struct hs_batch *batch, struct hs_row_maker *maker, 
 
 /* Makes rows and cells of all records anew, for a catalogue that was read again. HS_OK or HS_E_MEMORY. */
 enum hs_result hs_batch_remake(struct hs_batch *batch, struct hs_row_maker *maker, struct hs_catalogue *catalogue);
+
+/*
+ * Calls take() with each cell of a row that was not kept, or, with its column, was. False: take() was, or out of memory.
+ */
+bool hs_batch_walk(const struct hs_batch *batch, const struct hs_batch_row *row,
+                   bool (*take)(void *context, const struct hs_cell *cell, ptrdiff_t column), void *context);
 
 /*
  * Sorts the indexes of the rows by table, in order: row[i] for each row, and end[i], zero before, for each of the

@@ -79,7 +79,7 @@ static bool is_named(const struct hs_catalogue_table *t, size_t column, struct h
 }
 
 /* The index of a column; -1: there is none. Rows mostly ask for their columns in the same order. */
-static ptrdiff_t find_column(struct hs_catalogue_table *t, struct hs_slice name)
+ptrdiff_t hs_catalogue_find_column(struct hs_catalogue_table *t, struct hs_slice name)
 {
 	size_t guess, found;
 
@@ -98,9 +98,14 @@ static ptrdiff_t find_column(struct hs_catalogue_table *t, struct hs_slice name)
 	return (ptrdiff_t)found - 1;
 }
 
+ptrdiff_t hs_catalogue_look_up(const struct hs_catalogue_table *t, struct hs_slice name)
+{
+	return t->slots == 0 ? -1 : (ptrdiff_t)t->slot[slot_of(t, name)] - 1;
+}
+
 ptrdiff_t hs_catalogue_column(struct hs_catalogue *c, struct hs_catalogue_table *t, struct hs_slice name, bool *full)
 {
-	ptrdiff_t at = find_column(t, name);
+	ptrdiff_t at = hs_catalogue_find_column(t, name);
 
 	*full = true;
 	if (at >= 0)
@@ -241,11 +246,11 @@ static bool complete(struct hs_catalogue *c, struct hs_catalogue_table *t)
 	n = hs_required_columns(t->kind, c->options->tenant, required);
 
 	for (size_t i = 0; i < n; i++)
-		if (find_column(t, hs_slice_str(required[i].name)) < 0 &&
+		if (hs_catalogue_find_column(t, hs_slice_str(required[i].name)) < 0 &&
 		    !add_column(t, hs_slice_str(required[i].name), required[i].type))
 			return false;
-	t->id = (size_t)find_column(t, HS_SLICE("id"));
-	t->rest = (size_t)find_column(t, HS_SLICE("_rest"));
+	t->id = (size_t)hs_catalogue_find_column(t, HS_SLICE("id"));
+	t->rest = (size_t)hs_catalogue_find_column(t, HS_SLICE("_rest"));
 	t->complete = true;
 	return true;
 }

@@ -60,6 +60,10 @@ struct hs_catalogue_table *hs_catalogue_table(struct hs_catalogue *catalogue, st
 ptrdiff_t hs_catalogue_column(struct hs_catalogue *catalogue, struct hs_catalogue_table *table, struct hs_slice name,
                               bool *full);
 
+/* Finds a column. -1: there is none. The second one does not learn in which order columns are asked for. */
+ptrdiff_t hs_catalogue_find_column(struct hs_catalogue_table *table, struct hs_slice name);
+ptrdiff_t hs_catalogue_look_up(const struct hs_catalogue_table *table, struct hs_slice name);
+
 /* Notes a value of a new column: its type is that of its values, unless --type names one. */
 void hs_catalogue_note(struct hs_catalogue *catalogue, struct hs_catalogue_table *table, size_t column,
                        enum hs_column_type type);

@@ -1,17 +1,30 @@
 #include "tools/load/fold.h"
 #include "base/array.h"
 #include "event/json.h"
+#include "tools/load/fold_rest.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEPT_BYTES = 64 * 1024 /* of a buffer that a long value has made larger */ };
+enum {
+	KEPT_BYTES = 64 * 1024, /* of a buffer that a long value has made larger */
+	LONG_REST = 2 << 20,    /* bytes of a _rest that is made in pieces */
+	LONG_VALUE = 1 << 20,   /* bytes of a value that is not copied, if its row can be kept */
+};
+
+/* The memory of a row of the target, in which values have stayed. */
+struct kept_row {
+	size_t holders;
+	void *row;
+	void (*free_row)(void *row);
+};
 
 /* The latest value of a column of `from`. */
 struct latest {
 	struct hs_row_key *key; /* of its row; NULL: no row has given a value */
 	struct hs_slice value;
-	struct hs_buf copy; /* of the value, unless it is lent */
+	struct hs_buf copy;    /* of the value, unless it is lent … */
+	struct kept_row *kept; /* … or here; NULL: it is not */
 };
 
 struct hs_fold {
@@ -23,17 +36,20 @@ struct hs_fold {
 	struct hs_members seen; /* the latest value of each name in a _rest */
 	size_t rows;
 	struct hs_row_key *first, *last;
-	struct hs_row_key *row; /* while it is added */
+	struct hs_row_key *row;    /* while it is added … */
+	struct hs_target *target;  /* … from there; NULL: from elsewhere, … */
+	struct kept_row *kept;     /* … and has been kept; NULL: it has not */
+	bool has_rest;             /* a row had */
 	bool *is_own;           /* by index in `column`: a person's row does not have it, or has it otherwise */
 	ptrdiff_t timestamp, received_at, id, rest; /* indexes in `column` */
 
 	struct hs_json json;
-	struct hs_buf rest_text, scratch, out, key;
+	struct hs_buf scratch, out, key;
 	const struct hs_fold_end *how;
 	size_t *to_column;
 	struct hs_slice *value;
 	size_t out_cap;
-	struct hs_members in_rest; /* so far */
+	struct hs_fold_rest in_rest; /* so far */
 };
 
 struct hs_fold *hs_fold_new(void)
@@ -45,10 +61,20 @@ struct hs_fold *hs_fold_new(void)
 	return f;
 }
 
+static void drop_row(struct kept_row *kept)
+{
+	if (kept == NULL || --kept->holders > 0)
+		return;
+	kept->free_row(kept->row);
+	free(kept);
+}
+
 static void forget_latest(struct latest *latest)
 {
 	hs_row_key_drop(latest->key);
+	drop_row(latest->kept);
 	latest->key = NULL;
+	latest->kept = NULL;
 	hs_buf_shrink(&latest->copy, KEPT_BYTES);
 }
 
@@ -56,15 +82,14 @@ static void forget(struct hs_fold *f)
 {
 	for (size_t i = 0; i < f->columns; i++)
 		forget_latest(&f->latest[i]);
-	hs_members_forget(&f->in_rest);
 	hs_members_forget(&f->seen);
 	hs_row_key_drop(f->first);
 	hs_row_key_drop(f->last);
 	f->first = f->last = NULL;
 	f->rows = 0;
+	f->has_rest = false;
 	hs_buf_shrink(&f->out, KEPT_BYTES);
 	hs_buf_shrink(&f->scratch, KEPT_BYTES);
-	hs_buf_shrink(&f->rest_text, KEPT_BYTES);
 }
 
 void hs_fold_free(struct hs_fold *f)
@@ -75,7 +100,6 @@ void hs_fold_free(struct hs_fold *f)
 	for (size_t i = 0; i < f->latest_cap; i++)
 		hs_buf_free(&f->latest[i].copy);
 	hs_json_free(&f->json);
-	hs_buf_free(&f->rest_text);
 	hs_buf_free(&f->scratch);
 	hs_buf_free(&f->out);
 	hs_buf_free(&f->key);
@@ -85,7 +109,7 @@ void hs_fold_free(struct hs_fold *f)
 	free(f->to_column);
 	free(f->value);
 	hs_members_free(&f->seen);
-	hs_members_free(&f->in_rest);
+	hs_fold_rest_free(&f->in_rest);
 	free(f);
 }
 
@@ -200,7 +224,7 @@ void hs_fold_drop(struct hs_fold *f, size_t column)
 
 bool hs_fold_has_rest(const struct hs_fold *f)
 {
-	return f->seen.count > 0;
+	return f->has_rest;
 }
 
 static struct hs_slice value_of(const struct hs_slice *value, ptrdiff_t at)
@@ -243,33 +267,81 @@ static struct hs_row_key *make_key(struct hs_fold *f, const struct hs_slice *val
 	return hs_buf_ok(&f->key) ? hs_row_key_new(hs_buf_slice(&f->key)) : NULL;
 }
 
-/* Calls `take` with each member of a row's _rest that is of the person, and not of the message. */
-static bool each_member(struct hs_fold *f, struct hs_slice rest,
-                        bool (*take)(struct hs_fold *f, struct hs_slice name, struct hs_slice value))
+/* Notes a member of a row's _rest, if it is of the person, and not of the message, and the latest of its name. */
+static bool see_member(struct hs_fold *f, struct hs_slice inner, struct hs_slice value)
+{
+	struct hs_slice name;
+	ptrdiff_t there;
+
+	hs_buf_reset(&f->scratch);
+	hs_json_unescape(inner, &f->scratch);
+	if (!hs_buf_ok(&f->scratch))
+		return false;
+	name = hs_buf_slice(&f->scratch);
+	if (is_own(name))
+		return true;
+	there = hs_members_find(&f->seen, name);
+	if (there >= 0 && strcmp(f->row->text, hs_members_key(&f->seen, (size_t)there)->text) < 0)
+		return true;
+	f->has_rest = true;
+	return hs_members_set(&f->seen, name, value, f->row);
+}
+
+/* Whether all of it is as a loader writes it. */
+static bool is_usual_rest(struct hs_slice rest)
+{
+	struct hs_rest_reader reader = { rest.p, rest.p + rest.n, false };
+	struct hs_slice name, value;
+	enum hs_rest_read read;
+
+	while ((read = hs_rest_read(&reader, &name, &value)) == HS_REST_MEMBER)
+		;
+	return read == HS_REST_END;
+}
+
+/* One that somebody else has written. */
+static bool see_strange_rest(struct hs_fold *f, struct hs_slice rest)
 {
 	struct hs_json *j = &f->json;
 
-	if (rest.p == NULL || hs_json_document(j, rest) != HS_OK || j->tok[0].kind != HS_JSON_OBJECT)
+	if (hs_json_document(j, rest) != HS_OK || j->tok[0].kind != HS_JSON_OBJECT)
 		return true;
-	for (uint32_t key = 1; key < j->tok[0].next; key = j->tok[key + 1].next) {
-		struct hs_slice name;
-
-		hs_buf_reset(&f->scratch);
-		hs_json_unescape(hs_json_inner(j, key), &f->scratch);
-		name = hs_buf_slice(&f->scratch);
-		if (!hs_buf_ok(&f->scratch) || (!is_own(name) && !take(f, name, hs_json_raw(j, key + 1))))
+	for (uint32_t key = 1; key < j->tok[0].next; key = j->tok[key + 1].next)
+		if (!see_member(f, hs_json_inner(j, key), hs_json_raw(j, key + 1)))
 			return false;
-	}
 	return true;
 }
 
-static bool see_member(struct hs_fold *f, struct hs_slice name, struct hs_slice value)
+static bool see_rest(struct hs_fold *f, struct hs_slice rest)
 {
-	const struct hs_member *there = hs_members_find(&f->seen, name);
+	struct hs_rest_reader reader = { rest.p, rest.p + rest.n, false };
+	struct hs_slice name, value;
 
-	if (there != NULL && strcmp(f->row->text, there->key->text) < 0)
+	if (rest.p == NULL)
 		return true;
-	return hs_members_set(&f->seen, name, value, f->row);
+	if (!is_usual_rest(rest))
+		return see_strange_rest(f, rest);
+	while (hs_rest_read(&reader, &name, &value) == HS_REST_MEMBER)
+		if (!see_member(f, name, value))
+			return false;
+	return true;
+}
+
+/* Keeps the row, if the target can. NULL: it cannot, or memory is out. */
+static struct kept_row *keep_row(struct hs_fold *f)
+{
+	const struct hs_target_ops *ops = f->target == NULL ? NULL : f->target->ops;
+
+	if (ops == NULL || ops->keep_row == NULL)
+		return NULL;
+	if (f->kept == NULL) {
+		f->kept = malloc(sizeof *f->kept);
+		if (f->kept == NULL)
+			return NULL;
+		*f->kept = (struct kept_row){ 1, ops->keep_row(f->target), ops->free_row };
+	}
+	f->kept->holders++;
+	return f->kept;
 }
 
 /* Notes the value of a row if it is the latest of its column. */
@@ -279,12 +351,13 @@ static bool see_value(struct hs_fold *f, size_t column, struct hs_slice value, b
 
 	if (latest->key != NULL && strcmp(f->row->text, latest->key->text) < 0)
 		return true;
-	hs_row_key_drop(latest->key);
+	forget_latest(latest);
 	latest->key = hs_row_key_hold(f->row);
 	latest->value = value;
-	if (lent)
+	if (!lent && value.n >= LONG_VALUE)
+		latest->kept = keep_row(f);
+	if (lent || latest->kept != NULL)
 		return true;
-	hs_buf_reset(&latest->copy);
 	hs_buf_put_slice(&latest->copy, value);
 	hs_buf_reserve(&latest->copy, 1); /* a text without bytes is not NULL */
 	latest->value = hs_buf_slice(&latest->copy);
@@ -315,14 +388,26 @@ static bool add(struct hs_fold *f, const struct hs_slice *value, bool lent)
 	for (size_t i = 0; i < f->columns && added; i++)
 		if (value[i].p != NULL && (ptrdiff_t)i != f->rest && !f->is_own[i])
 			added = see_value(f, i, value[i], lent);
-	added = added && each_member(f, value_of(value, f->rest), see_member);
+	added = added && see_rest(f, value_of(value, f->rest));
 	hs_row_key_drop(f->row);
+	drop_row(f->kept);
+	f->kept = NULL;
 	return added;
 }
 
 bool hs_fold_add(void *fold, const struct hs_slice *value)
 {
 	return add(fold, value, false);
+}
+
+bool hs_fold_add_selected(struct hs_fold *f, const struct hs_slice *value, struct hs_target *target)
+{
+	bool added;
+
+	f->target = target;
+	added = add(f, value, false);
+	f->target = NULL;
+	return added;
 }
 
 bool hs_fold_lend(struct hs_fold *f, const struct hs_slice *value)
@@ -335,10 +420,9 @@ bool hs_fold_lend(struct hs_fold *f, const struct hs_slice *value)
 /* The index in `to` of a column of that name; -1: it has none. */
 static ptrdiff_t column_named(const struct hs_catalogue_table *to, struct hs_slice name)
 {
-	for (size_t i = 0; i < to->present; i++)
-		if (hs_slice_eq(hs_slice_str(to->table.column[i].name), name))
-			return (ptrdiff_t)i;
-	return -1;
+	ptrdiff_t column = hs_catalogue_look_up(to, name);
+
+	return column < (ptrdiff_t)to->present ? column : -1;
 }
 
 bool hs_fold_is_plain(const struct hs_fold *f)
@@ -357,22 +441,6 @@ bool hs_fold_is_plain(const struct hs_fold *f)
 			return false;
 	}
 	return true;
-}
-
-/* A value that the column of the other table does not take goes to _rest, as JSON. */
-static bool move_to_rest(struct hs_fold *f, struct hs_slice name, struct hs_slice text, bool is_string)
-{
-	struct hs_slice value;
-
-	hs_buf_reset(&f->scratch);
-	hs_buf_reset(&f->rest_text);
-	if (is_string)
-		hs_buf_put_json(&f->scratch, text);
-	else
-		hs_buf_put_slice(&f->scratch, text);
-	hs_buf_put_json(&f->rest_text, hs_buf_slice(&f->scratch));
-	value = hs_buf_slice(&f->rest_text);
-	return hs_buf_ok(&f->rest_text) && hs_members_set(&f->in_rest, name, value, NULL);
 }
 
 /* Whether the column takes the value as it is. */
@@ -397,7 +465,7 @@ static bool set_value(struct hs_fold *f, size_t from, struct hs_slice text)
 	ptrdiff_t column = column_named(f->to, hs_slice_str(source->name));
 
 	if (column < 0 /* the table is full */ || !takes(f, (size_t)column, &value, source))
-		return move_to_rest(f, hs_slice_str(source->name), text, is_string);
+		return hs_fold_rest_move(&f->in_rest, hs_slice_str(source->name), value);
 	f->value[column] = text;
 	return true;
 }
@@ -405,30 +473,19 @@ static bool set_value(struct hs_fold *f, size_t from, struct hs_slice text)
 /* The latest value of each name counts: that of a column, or one in a _rest, which comes after the columns of its row. */
 static bool fold_values(struct hs_fold *f)
 {
-	for (size_t i = 0; i < f->seen.count; i++)
-		f->seen.member[i].is_overruled = false;
 	for (size_t i = 0; i < f->columns; i++) {
 		const struct latest *latest = &f->latest[i];
-		struct hs_member *member;
+		ptrdiff_t member;
+		bool is_overruled;
 
 		if (latest->key == NULL)
 			continue;
 		member = hs_members_find(&f->seen, hs_slice_str(f->from->table.column[f->column[i]].name));
-		if (member != NULL)
-			member->is_overruled = strcmp(member->key->text, latest->key->text) < 0;
-		if ((member == NULL || member->is_overruled) && !set_value(f, f->column[i], latest->value))
-			return false;
-	}
-	return true;
-}
-
-/* After fold_values, which finds out which members a later column overrules. */
-static bool fold_members(struct hs_fold *f)
-{
-	for (size_t i = 0; i < f->seen.count; i++) {
-		const struct hs_member *member = &f->seen.member[i];
-
-		if (!member->is_overruled && !hs_members_lend(&f->in_rest, member->name, member->value))
+		is_overruled =
+		    member >= 0 && strcmp(hs_members_key(&f->seen, (size_t)member)->text, latest->key->text) < 0;
+		if (member >= 0)
+			f->seen.member[member].is_overruled = is_overruled;
+		if ((member < 0 || is_overruled) && !set_value(f, f->column[i], latest->value))
 			return false;
 	}
 	return true;
@@ -456,19 +513,33 @@ static bool make_room(struct hs_fold *f)
 	return true;
 }
 
-/* Notes the id that was too long for an index: the last value, so that it needs no copy of its own. */
-static bool put_whole(struct hs_fold *f, struct hs_slice whole)
+/* Sets *value to the _rest, of n bytes; *pieces, if it is long, to what makes it. */
+static bool make_rest(struct hs_fold *f, struct hs_slice *value, const struct hs_pieces **pieces)
 {
-	if (whole.p == NULL)
-		return true;
-	hs_buf_reset(&f->scratch);
-	hs_buf_reset(&f->rest_text);
-	hs_buf_put_json(&f->scratch, whole);
-	if (!hs_buf_ok(&f->scratch))
+	size_t n;
+
+	hs_fold_rest_end(&f->in_rest);
+	*value = HS_SLICE_NONE;
+	*pieces = NULL;
+	if (!hs_pieces_count(&f->in_rest.pieces, &n))
 		return false;
-	hs_buf_put_json(&f->rest_text, hs_buf_slice(&f->scratch));
-	hs_buf_shrink(&f->scratch, KEPT_BYTES);
-	return hs_buf_ok(&f->rest_text) && hs_members_lend(&f->in_rest, HS_SLICE("id"), hs_buf_slice(&f->rest_text));
+	if (n > LONG_REST && f->how->consumes) {
+		hs_buf_reset(&f->out);
+		hs_buf_reserve(&f->out, n + 1); /* at once: a buffer that grows is twice in memory for a moment */
+		if (!hs_pieces_put(&f->in_rest.pieces, &f->out))
+			return false;
+		hs_members_forget(&f->seen);
+		*value = hs_buf_slice(&f->out);
+	} else if (n > LONG_REST) {
+		*value = hs_target_pieces(n);
+		*pieces = &f->in_rest.pieces;
+	} else if (n > 0) {
+		hs_buf_reset(&f->out);
+		if (!hs_pieces_put(&f->in_rest.pieces, &f->out))
+			return false;
+		*value = hs_buf_slice(&f->out);
+	}
+	return true;
 }
 
 /* Drops the columns without a value, so that others' columns get their defaults; returns how many are left. */
@@ -488,23 +559,22 @@ static size_t keep_given(struct hs_fold *f)
 bool hs_fold_end(struct hs_fold *f, const struct hs_fold_end *how, struct hs_target_rows *row)
 {
 	ptrdiff_t as_of = column_named(f->to, HS_SLICE("_as_of"));
+	const struct hs_pieces *pieces;
 
 	f->how = how;
-	hs_members_forget(&f->in_rest);
-	if (!make_room(f) || !fold_values(f) || !fold_members(f) || !put_whole(f, how->whole))
-		return false;
-	hs_buf_reset(&f->out);
-	hs_members_put(&f->in_rest, &f->out);
-	hs_members_forget(&f->in_rest);
-	hs_buf_shrink(&f->rest_text, KEPT_BYTES);
-	if (!hs_buf_ok(&f->out))
+	hs_fold_rest_begin(&f->in_rest, &f->seen);
+	if (!make_room(f) || !fold_values(f) ||
+	    (how->whole.text.p != NULL && !hs_fold_rest_move(&f->in_rest, HS_SLICE("id"), how->whole)) ||
+	    !make_rest(f, &f->value[f->to->rest], &pieces))
 		return false;
 	f->value[f->to->id] = how->id;
-	f->value[f->to->rest] = f->out.n > 0 ? hs_buf_slice(&f->out) : HS_SLICE_NONE;
 	if (as_of >= 0)
 		f->value[as_of] = hs_slice_str(how->as_of != NULL ? how->as_of : hs_fold_last_key(f));
-	*row = (struct hs_target_rows){
-		.table = &f->to->table, .column = f->to_column, .columns = keep_given(f), .rows = 1, .value = f->value
-	};
+	*row = (struct hs_target_rows){ .table = &f->to->table,
+		                        .column = f->to_column,
+		                        .columns = keep_given(f),
+		                        .rows = 1,
+		                        .value = f->value,
+		                        .pieces = pieces };
 	return true;
 }

@@ -29,6 +29,9 @@ size_t hs_fold_column_count(const struct hs_fold *fold);
 /* Adds a row: the values of these columns. `fold` is a struct hs_fold. False: out of memory. */
 bool hs_fold_add(void *fold, const struct hs_slice *value);
 
+/* Adds a row during each() of the target's select, whose memory it may keep. */
+bool hs_fold_add_selected(struct hs_fold *fold, const struct hs_slice *value, struct hs_target *target);
+
 /* Adds a row without copies of its values: they must stay as they are until the next hs_fold_begin or hs_fold_again. */
 bool hs_fold_lend(struct hs_fold *fold, const struct hs_slice *value);
 
@@ -54,9 +57,10 @@ void hs_fold_drop(struct hs_fold *fold, size_t column);
 /* How a row is made. */
 struct hs_fold_end {
 	struct hs_slice id;    /* of the row … */
-	struct hs_slice whole; /* … and what it was before it was hashed, for _rest; p == NULL: it was not */
+	struct hs_value whole; /* … and what it was before it was hashed, for _rest; text.p == NULL: it was not */
 	enum hs_number_range numbers;
 	const char *as_of; /* in place of the last key; NULL: that */
+	bool consumes;     /* a long _rest is a text as a whole, and what it is made of is freed: the fold ends once */
 	bool narrow;       /* only the columns that every such table has; all else in _rest */
 };
 

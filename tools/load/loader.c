@@ -222,12 +222,24 @@ bool hs_loader_add(struct hs_loader *l, struct hs_slice line, struct hs_position
 
 static enum hs_target_result put_range(struct hs_loader *l, struct hs_catalogue_table *table, size_t *row, size_t n);
 
+/* Notes why a row is refused, once for its record. False: out of memory. */
+static bool refuse(struct hs_loader *l, struct hs_batch_row *row, const char *why)
+{
+	struct hs_batch_record *record = &l->batch.record[row->record];
+
+	row->refused = true;
+	if (record->why != NULL)
+		return true;
+	l->tried.refused++;
+	record->why = strdup(why);
+	return record->why != NULL;
+}
+
 /* A row by itself is refused: first without its own columns, then for good. */
 static enum hs_target_result put_alone(struct hs_loader *l, struct hs_catalogue_table *table, size_t *row,
                                        enum hs_target_result why)
 {
 	struct hs_batch_row *r = &l->batch.row[*row];
-	struct hs_batch_record *record = &l->batch.record[r->record];
 
 	if (why == HS_TARGET_WIDE && !r->narrow) {
 		r->narrow = true;
@@ -235,12 +247,7 @@ static enum hs_target_result put_alone(struct hs_loader *l, struct hs_catalogue_
 	}
 	if (++l->refused_in_a_row > HS_LOADER_REFUSED)
 		return HS_TARGET_ROW;
-	r->refused = true;
-	if (record->why != NULL)
-		return HS_TARGET_OK;
-	l->tried.refused++;
-	record->why = strdup(l->target->message);
-	return record->why != NULL ? HS_TARGET_OK : HS_TARGET_FULL;
+	return refuse(l, r, l->target->message) ? HS_TARGET_OK : HS_TARGET_FULL;
 }
 
 /* Inserts the rows with these indexes, all of one table; finds one that is refused by halving. */
@@ -268,6 +275,28 @@ static enum hs_target_result put_range(struct hs_loader *l, struct hs_catalogue_
 	return result == HS_TARGET_OK ? put_range(l, table, row + n / 2, n - n / 2) : result;
 }
 
+/* Drops the rows whose person has an id that is too long to look them up by. False: out of memory. */
+static bool refuse_people(struct hs_loader *l, const struct hs_catalogue_table *table, size_t *row, size_t *rows)
+{
+	const char *key = hs_people_key_of(table->kind);
+	char why[128];
+	size_t n = 0;
+
+	for (size_t i = 0; i < *rows && key != NULL; i++) {
+		if (l->batch.record[l->batch.row[row[i]].record].line.n <= HS_PEOPLE_ID_MAX ||
+		    !hs_people_is_too_long(l->people, &l->batch, &l->batch.row[row[i]], key)) {
+			row[n++] = row[i];
+			continue;
+		}
+		snprintf(why, sizeof why, "%s is longer than %d bytes, the most by which people are looked up", key,
+		         HS_PEOPLE_ID_MAX);
+		if (!refuse(l, &l->batch.row[row[i]], why))
+			return false;
+	}
+	*rows = key != NULL ? n : *rows;
+	return true;
+}
+
 /* The rows with these indexes, all of one table, in calls of a bounded size. */
 static enum hs_target_result put_table(struct hs_loader *l, struct hs_catalogue_table *table, size_t *row, size_t rows)
 {
@@ -275,6 +304,8 @@ static enum hs_target_result put_table(struct hs_loader *l, struct hs_catalogue_
 	size_t n = 0, bytes = 0;
 
 	table->repeated = false;
+	if (!refuse_people(l, table, row, &rows))
+		return HS_TARGET_FULL;
 	for (size_t i = 0; i < rows && result == HS_TARGET_OK; i++) {
 		n++;
 		bytes += l->batch.record[l->batch.row[row[i]].record].line.n;

@@ -351,13 +351,14 @@ static enum hs_target_result put_all_or_none(struct hs_target *t, const struct h
 
 	if (result != HS_TARGET_OK)
 		return result;
+	m->pieces = rows->pieces;
 	hs_mysql_say(m, "SAVEPOINT hookspool_rows");
 	result = hs_mysql_run(m);
 	if (result != HS_TARGET_OK)
 		return result;
 	if (overwrite || rows->table->other_unique || rows->table->triggers || !m->bulk)
 		result = put_asked(m, rows, overwrite);
-	else if (rows->rows == 1 && bytes > LONG_ROW)
+	else if (rows->rows == 1 && (bytes > LONG_ROW || rows->pieces != NULL))
 		result = put_long(m, rows);
 	else
 		result = put_arrays(m, rows);

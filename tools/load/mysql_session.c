@@ -295,7 +295,7 @@ enum hs_target_result hs_mysql_run(struct hs_mysql *m)
 
 bool hs_mysql_put_value(struct hs_mysql *m, struct hs_slice text)
 {
-	if (text.n < LONG_BYTES) {
+	if (text.n < LONG_BYTES && !hs_target_is_pieces(text)) {
 		hs_mysql_put_text(m, text);
 		return true;
 	}
@@ -306,11 +306,29 @@ bool hs_mysql_put_value(struct hs_mysql *m, struct hs_slice text)
 	return true;
 }
 
-static bool send_long(MYSQL_STMT *statement, unsigned parameter, struct hs_slice value)
+/* The parameter that is sent in pieces. */
+struct sending {
+	MYSQL_STMT *statement;
+	unsigned parameter;
+};
+
+static bool send_piece(void *context, struct hs_slice piece)
 {
+	const struct sending *to = context;
+
+	return mysql_stmt_send_long_data(to->statement, to->parameter, piece.p, piece.n) == 0;
+}
+
+/* False: the statement tells why, or memory is out. */
+static bool send_long(const struct hs_mysql *m, MYSQL_STMT *statement, unsigned parameter, struct hs_slice value)
+{
+	struct sending to = { statement, parameter };
+
+	if (hs_target_is_pieces(value))
+		return hs_pieces_each(m->pieces, send_piece, &to);
 	for (size_t n; value.n > 0; value.p += n, value.n -= n) {
 		n = value.n < PIECE_BYTES ? value.n : PIECE_BYTES;
-		if (mysql_stmt_send_long_data(statement, parameter, value.p, n) != 0)
+		if (!send_piece(&to, hs_slice(value.p, n)))
 			return false;
 	}
 	return true;
@@ -324,7 +342,7 @@ static bool run_prepared(struct hs_mysql *m, MYSQL_STMT *statement, MYSQL_BIND *
 	if (mysql_stmt_prepare(statement, m->sql.p, m->sql.n) != 0 || mysql_stmt_bind_param(statement, bind) != 0)
 		return false;
 	for (size_t i = 0; i < m->long_count; i++)
-		if (!send_long(statement, (unsigned)i, m->longs[i]))
+		if (!send_long(m, statement, (unsigned)i, m->longs[i]))
 			return false;
 	return mysql_stmt_execute(statement) == 0;
 }
@@ -335,9 +353,10 @@ static enum hs_target_result run_with_longs(struct hs_mysql *m, uint64_t *rows)
 	MYSQL_BIND *bind = calloc(m->long_count, sizeof *bind);
 	enum hs_target_result result = HS_TARGET_OK;
 
-	if (statement == NULL || bind == NULL || !hs_buf_ok(&m->sql))
+	if (statement == NULL || bind == NULL || !hs_buf_ok(&m->sql) ||
+	    (!run_prepared(m, statement, bind) && mysql_stmt_errno(statement) == 0))
 		result = hs_mysql_no_memory(m);
-	else if (!run_prepared(m, statement, bind))
+	else if (mysql_stmt_errno(statement) != 0)
 		result = hs_mysql_error(m, mysql_stmt_errno(statement), mysql_stmt_error(statement));
 	else
 		*rows = mysql_stmt_affected_rows(statement);

@@ -169,27 +169,34 @@ static bool settle_id(struct hs_slice id, char hashed[static HASHED_ID], struct 
 	memcpy(hashed, "sha256-", 7);
 	hs_hex_encode(sha256, HS_SHA256_BYTES, hashed + 7);
 	how->id = hs_slice(hashed, HASHED_ID);
-	how->whole = id;
+	how->whole = (struct hs_value){ id, true, false };
 	return true;
 }
 
-/* A row that is refused is tried without its own columns, and then is left out: its identifies are there. */
-static enum hs_target_result put_person(struct hs_people *p, const struct hs_catalogue_table *to,
-                                        struct hs_fold_end *how)
+static bool add_row(void *context, const struct hs_slice *value)
 {
-	enum hs_target_result result = HS_TARGET_WIDE;
+	struct hs_people *p = context;
+
+	return hs_fold_add_selected(p->fold, value, p->target);
+}
+
+/* Folds the rows of one id. */
+static enum hs_target_result fold_person(struct hs_people *p, const struct hs_catalogue_table *from,
+                                         const struct hs_catalogue_table *to, const char *key, struct hs_slice id)
+{
+	if (!hs_fold_begin(p->fold, from, to))
+		return HS_TARGET_FULL;
+	return p->target->ops->select(p->target, &from->table, hs_fold_columns(p->fold),
+	                              hs_fold_column_count(p->fold), &(struct hs_target_where){ key, &id, 1 }, add_row,
+	                              p);
+}
+
+static enum hs_target_result put_person(struct hs_people *p, struct hs_fold_end *how, bool narrow)
+{
 	struct hs_target_rows row;
 
-	for (int try = 0; try < 2 && (result == HS_TARGET_WIDE || result == HS_TARGET_ROW); try++) {
-		how->narrow = try > 0;
-		if (!hs_fold_end(p->fold, how, &row))
-			return HS_TARGET_FULL;
-		result = p->target->ops->insert(p->target, &row);
-	}
-	if (result != HS_TARGET_WIDE && result != HS_TARGET_ROW)
-		return result;
-	fprintf(stderr, "hookspool load: %s: a row was refused: %s\n", to->table.name, p->target->message);
-	return HS_TARGET_OK;
+	how->narrow = narrow;
+	return hs_fold_end(p->fold, how, &row) ? p->target->ops->insert(p->target, &row) : HS_TARGET_FULL;
 }
 
 /* Makes the row of one id anew; removes it if no row is left to make it from. */
@@ -197,23 +204,32 @@ static enum hs_target_result remake(struct hs_people *p, const struct kind *kind
 {
 	const struct hs_catalogue_table *from = known(p, kind->from), *to = known(p, kind->to);
 	static const struct hs_target_limits all = { .person = false };
-	struct hs_fold_end how = { .numbers = p->target->ops->numbers };
+	const struct hs_target_ops *ops = p->target->ops;
+	struct hs_fold_end how = { .numbers = ops->numbers, .consumes = ops->whole_texts };
 	char hashed[HASHED_ID];
 	enum hs_target_result result;
 	uint64_t gone = 0;
 
 	if (from == NULL || to == NULL || !from->exists || !to->exists)
 		return HS_TARGET_OK;
-	if (!settle_id(id, hashed, &how) || !hs_fold_begin(p->fold, from, to))
+	if (!settle_id(id, hashed, &how))
 		return HS_TARGET_FULL;
-	result =
-	    p->target->ops->select(p->target, &from->table, hs_fold_columns(p->fold), hs_fold_column_count(p->fold),
-	                           &(struct hs_target_where){ kind->key, &id, 1 }, hs_fold_add, p->fold);
+	result = fold_person(p, from, to, kind->key, id);
 	if (result == HS_TARGET_OK)
-		result = p->target->ops->erase(p->target, &to->table, "id", how.id, &all, &gone);
+		result = ops->erase(p->target, &to->table, "id", how.id, &all, &gone);
 	if (result != HS_TARGET_OK || hs_fold_rows(p->fold) == 0)
 		return result;
-	result = put_person(p, to, &how);
+	result = put_person(p, &how, false);
+	/* one that is refused is tried without its own columns, and then is left out: its identifies are there */
+	if (result == HS_TARGET_WIDE || result == HS_TARGET_ROW) {
+		result = fold_person(p, from, to, kind->key, id);
+		if (result == HS_TARGET_OK)
+			result = put_person(p, &how, true);
+	}
+	if (result == HS_TARGET_WIDE || result == HS_TARGET_ROW) {
+		fprintf(stderr, "hookspool load: %s: a row was refused: %s\n", to->table.name, p->target->message);
+		result = HS_TARGET_OK;
+	}
 	if (result == HS_TARGET_OK)
 		hs_quick_people_note(p->quick, from, id);
 	return result;
@@ -239,19 +255,52 @@ static enum hs_target_result remake_all(struct hs_people *p, int kind)
 	return result;
 }
 
+/* The cell of the column from the row's cell `c` on; NULL: there is none. */
+static const struct hs_batch_cell *next_cell(const struct hs_batch *batch, const struct hs_batch_row *row, size_t c,
+                                             const char *column)
+{
+	for (; c < row->cells; c++) {
+		const struct hs_batch_cell *cell = &batch->cell[row->cell + c];
+
+		if (cell->column != HS_BATCH_NO_COLUMN &&
+		    strcmp(row->table->table.column[cell->column].name, column) == 0)
+			return cell;
+	}
+	return NULL;
+}
+
 /* The text of a row's key column, as the database has it; p == NULL: none. */
 static struct hs_slice key_of(struct hs_people *p, const struct hs_batch *batch, const struct hs_batch_row *row,
                               const char *key)
 {
-	for (size_t c = row->cell; c < row->cell + row->cells; c++) {
-		const struct hs_batch_cell *cell = &batch->cell[c];
+	const struct hs_batch_cell *first = &batch->cell[row->cell], *cell = next_cell(batch, row, 0, key);
 
-		if (cell->column == HS_BATCH_NO_COLUMN || strcmp(row->table->table.column[cell->column].name, key) != 0)
-			continue;
+	for (; cell != NULL; cell = next_cell(batch, row, (size_t)(cell - first) + 1, key))
 		if (hs_value_fits(&cell->value, HS_COLUMN_TEXT, p->target->ops->numbers, &p->scratch))
 			return hs_buf_slice(&p->scratch);
-	}
 	return HS_SLICE_NONE;
+}
+
+bool hs_people_is_too_long(struct hs_people *p, const struct hs_batch *batch, const struct hs_batch_row *row,
+                           const char *key)
+{
+	const struct hs_batch_cell *first = &batch->cell[row->cell], *cell = next_cell(batch, row, 0, key);
+	bool is_long = false;
+
+	for (; cell != NULL && !is_long; cell = next_cell(batch, row, (size_t)(cell - first) + 1, key)) {
+		struct hs_slice text = cell->value.text;
+
+		if (text.n <= HS_PEOPLE_ID_MAX)
+			continue;
+		if (cell->value.escaped) {
+			hs_buf_reset(&p->scratch);
+			hs_json_unescape(text, &p->scratch);
+			text = hs_buf_slice(&p->scratch);
+		}
+		is_long = text.n > HS_PEOPLE_ID_MAX;
+	}
+	hs_buf_shrink(&p->scratch, KEPT_BYTES);
+	return is_long;
 }
 
 static bool add_left(void *context, struct hs_slice id)
@@ -406,6 +455,14 @@ enum hs_target_result hs_people_delete(struct hs_people *p, const struct hs_batc
 	hs_buf_free(&user);
 	hs_buf_free(&until);
 	return result;
+}
+
+const char *hs_people_key_of(enum hs_table_kind kind)
+{
+	for (int k = 0; k < KINDS; k++)
+		if (kinds[k].from == kind)
+			return kinds[k].key;
+	return NULL;
 }
 
 /* --- all of them ----------------------------------------------------------------------------------- */

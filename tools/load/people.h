@@ -15,6 +15,19 @@
 
 struct hs_people;
 
+/*
+ * Bytes of the id of a person: one that is longer is looked up by no index, and would be in memory several times. Its
+ * rows of identifies or groups are refused.
+ */
+enum { HS_PEOPLE_ID_MAX = 64 * 1024 };
+
+/* The column of the ids of people in a table of this kind; NULL: nobody's row is made of it. */
+const char *hs_people_key_of(enum hs_table_kind kind);
+
+/* True if the row has a longer id in the column `key`. */
+bool hs_people_is_too_long(struct hs_people *people, const struct hs_batch *batch, const struct hs_batch_row *row,
+                           const char *key);
+
 /* Both must outlive it. NULL: out of memory. */
 struct hs_people *hs_people_new(struct hs_catalogue *catalogue, struct hs_target *target);
 void hs_people_free(struct hs_people *people); /* NULL is fine */

@@ -62,6 +62,14 @@ static bool send_value(struct hs_postgresql *s, struct hs_slice value)
 	return sent;
 }
 
+static bool send_piece(void *context, struct hs_slice piece)
+{
+	struct hs_postgresql *s = context;
+
+	put_copied(&s->data, piece);
+	return s->data.n < CHUNK ? hs_buf_ok(&s->data) : send_data(s);
+}
+
 /* Sends the rows as they are written, so that there is never a copy of them all. */
 static bool send_rows(struct hs_postgresql *s, const struct hs_target_rows *rows)
 {
@@ -69,7 +77,8 @@ static bool send_rows(struct hs_postgresql *s, const struct hs_target_rows *rows
 
 	hs_buf_reset(&s->data);
 	for (size_t i = 0; i < rows->rows * rows->columns && sent; i++) {
-		sent = send_value(s, rows->value[i]);
+		sent = hs_target_is_pieces(rows->value[i]) ? hs_pieces_each(rows->pieces, send_piece, s)
+		                                           : send_value(s, rows->value[i]);
 		hs_buf_putc(&s->data, (i + 1) % rows->columns == 0 ? '\n' : '\t');
 		if (sent && s->data.n >= CHUNK)
 			sent = send_data(s);
@@ -229,7 +238,20 @@ static void put_select(struct hs_postgresql *s, const struct hs_target_table *ta
 	hs_postgresql_put_table(s, table->name);
 }
 
-/* Runs the SELECT in s->sql, with these values for $1, $2 …; only one row is in memory. */
+void *hs_postgresql_keep_row(struct hs_target *t)
+{
+	PGresult *row = of(t)->row;
+
+	of(t)->row = NULL;
+	return row;
+}
+
+void hs_postgresql_free_row(void *row)
+{
+	PQclear(row);
+}
+
+/* Runs the SELECT in s->sql, with these values for $1, $2 …; only one row is in memory, and that is a result. */
 static enum hs_target_result fetch(struct hs_postgresql *s, const struct hs_target_table *table, const size_t *column,
                                    size_t columns, const struct hs_slice *value, size_t values,
                                    bool (*each)(void *context, const struct hs_slice *value), void *context)
@@ -246,8 +268,11 @@ static enum hs_target_result fetch(struct hs_postgresql *s, const struct hs_targ
 		for (int row = 0; result == HS_TARGET_OK && row < PQntuples(answer); row++) {
 			for (size_t i = 0; i < columns; i++)
 				found[i] = value_at(answer, row, (int)i, table->column[column[i]].type);
+			s->row = answer;
 			if (!each(context, found))
 				result = hs_postgresql_no_memory(s);
+			answer = s->row;
+			s->row = NULL;
 		}
 		PQclear(answer);
 	}

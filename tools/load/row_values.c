@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+enum { LONG_REST = 2 << 20 /* bytes of a _rest that is made in pieces */ };
+
 void hs_row_values_free(struct hs_row_values *v)
 {
 	hs_buf_free(&v->text);
@@ -66,12 +68,14 @@ static void choose_columns(struct hs_row_values *v, const struct hs_batch *b, co
 	choose(v, t->rest);
 }
 
+static struct hs_slice name_of(const struct hs_catalogue_table *t, const struct hs_batch_cell *cell)
+{
+	return cell->column == HS_BATCH_NO_COLUMN ? cell->name : hs_slice_str(t->table.column[cell->column].name);
+}
+
 static void put_rest(struct hs_row_values *v, const struct hs_catalogue_table *t, const struct hs_batch_cell *cell)
 {
-	struct hs_slice name =
-	    cell->column == HS_BATCH_NO_COLUMN ? cell->name : hs_slice_str(t->table.column[cell->column].name);
-
-	hs_buf_put_json(&v->text, name);
+	hs_buf_put_json(&v->text, name_of(t, cell));
 	hs_buf_putc(&v->text, ':');
 	hs_value_put_rest(&cell->value, &v->text);
 	v->rest++;
@@ -143,8 +147,96 @@ static bool fill_cell(struct hs_row_values *v, const struct hs_batch *b, const s
 	return !made || note_made(v, start, value);
 }
 
+/* --- a long _rest ------------------------------------------------------------------- */
+
+struct rest_walk {
+	const struct hs_rest_pieces *rest;
+	struct hs_piece_out *out;
+	size_t cell, misfit; /* how many of those that were kept it has come by */
+	uint64_t members;
+};
+
+static bool put_member(struct rest_walk *w, struct hs_slice name, const struct hs_value *value)
+{
+	hs_buf_putc(&w->out->buf, w->members++ == 0 ? '{' : ',');
+	hs_buf_put_json(&w->out->buf, name);
+	hs_buf_putc(&w->out->buf, ':');
+	return hs_value_put_rest_pieces(value, w->out);
+}
+
+/* Puts the next of the cells that were kept, if it is a misfit. */
+static bool put_kept(struct rest_walk *w)
+{
+	const struct hs_rest_pieces *rest = w->rest;
+	const struct hs_row_values *v = rest->values;
+	const struct hs_batch_cell *cell = &rest->batch->cell[rest->row->cell + w->cell];
+
+	w->cell++;
+	if (w->misfit == v->misfit_count || v->misfit[w->misfit] != w->cell - 1)
+		return true;
+	w->misfit++;
+	return put_member(w, name_of(rest->row->table, cell), &cell->value);
+}
+
+static bool put_walked(void *context, const struct hs_cell *cell, ptrdiff_t column)
+{
+	struct rest_walk *w = context;
+
+	return column >= 0 ? put_kept(w) : put_member(w, cell->column, &cell->value);
+}
+
+/* The cells that the walk does not make come first. */
+static bool put_members(struct rest_walk *w)
+{
+	const struct hs_batch_row *row = w->rest->row;
+
+	while (w->cell < row->cells - row->walked)
+		if (!put_kept(w))
+			return false;
+	if (row->walk.is_needed && !hs_batch_walk(w->rest->batch, row, put_walked, w))
+		return false;
+	hs_buf_putc(&w->out->buf, '}');
+	return hs_piece_out_pass(w->out);
+}
+
+static bool put_long_rest(const struct hs_pieces *pieces, struct hs_piece_out *out)
+{
+	return put_members(&(struct rest_walk){ .rest = (const struct hs_rest_pieces *)pieces, .out = out });
+}
+
+/* Where the members are counted, instead of being put: the first time. */
+static bool count_long_rest(const struct hs_pieces *pieces, struct hs_piece_out *out)
+{
+	const struct hs_rest_pieces *rest = (const struct hs_rest_pieces *)pieces;
+	struct rest_walk walk = { .rest = rest, .out = out };
+	bool done = put_members(&walk);
+
+	*rest->members = walk.members;
+	return done;
+}
+
+/* The _rest of a row of a long record; `is_alone`: there is no other row. */
+static bool fill_long_rest(struct hs_row_values *v, const struct hs_batch *b, const struct hs_batch_row *r,
+                           bool is_alone, struct hs_slice *value)
+{
+	size_t start = v->text.n, n;
+	uint64_t members;
+
+	v->long_rest = (struct hs_rest_pieces){ { count_long_rest }, v, b, r, &members };
+	if (!hs_pieces_count(&v->long_rest.pieces, &n))
+		return false;
+	v->rest += members;
+	v->long_rest = (struct hs_rest_pieces){ { put_long_rest }, v, b, r, NULL };
+	v->has_long_rest = is_alone && n > LONG_REST;
+	if (v->has_long_rest) {
+		*value = hs_target_pieces(n);
+		return true;
+	}
+	return hs_pieces_put(&v->long_rest.pieces, &v->text) && note_made(v, start, value);
+}
+
 static bool fill_row(struct hs_row_values *v, const struct hs_batch *b, const struct hs_batch_row *r,
-                     enum hs_number_range numbers, struct hs_slice *value)
+                     enum hs_number_range numbers, bool is_alone, struct hs_slice *value)
 {
 	size_t start;
 
@@ -154,8 +246,10 @@ static bool fill_row(struct hs_row_values *v, const struct hs_batch *b, const st
 	for (size_t i = 0; i < r->cells; i++)
 		if (!fill_cell(v, b, r, i, numbers, value))
 			return false;
-	if (v->misfit_count == 0)
+	if (v->misfit_count == 0 && !r->has_more)
 		return true;
+	if (r->has_more || b->is_lent)
+		return fill_long_rest(v, b, r, is_alone, &value[v->place[r->table->rest] - 1]);
 	start = v->text.n;
 	for (size_t i = 0; i < v->misfit_count; i++) {
 		hs_buf_putc(&v->text, i == 0 ? '{' : ',');
@@ -174,15 +268,19 @@ bool hs_row_values_make(struct hs_row_values *v, const struct hs_batch *b, struc
 	hs_buf_reset(&v->text);
 	v->rest = 0;
 	v->mades = 0;
+	v->has_long_rest = false;
 	hs_misfits_forget_noted(&v->misfits);
 	for (size_t i = 0; i < n; i++)
-		if (!fill_row(v, b, &b->row[row[i]], numbers, v->value + i * v->columns))
+		if (!fill_row(v, b, &b->row[row[i]], numbers, n == 1, v->value + i * v->columns))
 			return false;
 	if (!hs_buf_ok(&v->text))
 		return false;
 	set_made(v);
-	*rows = (struct hs_target_rows){
-		.table = &t->table, .column = v->column, .columns = v->columns, .rows = n, .value = v->value
-	};
+	*rows = (struct hs_target_rows){ .table = &t->table,
+		                         .column = v->column,
+		                         .columns = v->columns,
+		                         .rows = n,
+		                         .value = v->value,
+		                         .pieces = v->has_long_rest ? &v->long_rest.pieces : NULL };
 	return true;
 }

@@ -15,6 +15,17 @@ struct hs_made_value {
 	size_t start; /* in the text */
 };
 
+struct hs_row_values;
+
+/* The text of a row's _rest, in pieces. */
+struct hs_rest_pieces {
+	struct hs_pieces pieces; /* first: both have one address */
+	const struct hs_row_values *values;
+	const struct hs_batch *batch;
+	const struct hs_batch_row *row;
+	uint64_t *members; /* where they are counted, when the bytes are */
+};
+
 /* Working memory; a zeroed struct is empty. */
 struct hs_row_values {
 	struct hs_buf text; /* of the values whose text differs from that in the batch's lines … */
@@ -27,6 +38,8 @@ struct hs_row_values {
 	size_t columns, columns_cap;
 	struct hs_slice *value;
 	size_t values_cap;
+	struct hs_rest_pieces long_rest;
+	bool has_long_rest; /* it is that of the one row */
 	uint64_t rest; /* values that went to _rest */
 	struct hs_misfits misfits;
 	size_t prefix; /* bytes of it before the names of tables */

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+enum { KEPT_BYTES = 64 * 1024 /* of a line that a long record has made longer */ };
+
 struct load_sink {
 	struct hs_sink sink; /* first: both have one address */
 	struct hs_sink_load_options options;
@@ -54,6 +56,7 @@ static enum hs_result refuse(void *context, struct hs_slice record, const char *
 	result = hs_buf_ok(&s->line)
 	             ? hs_dead_letters_append(dir, hs_buf_slice(&s->line), (uint64_t)dir->settings->failed_max)
 	             : HS_E_MEMORY;
+	hs_buf_shrink(&s->line, KEPT_BYTES);
 	if (result != HS_OK)
 		fprintf(stderr, "hookspool %s: failed.jsonl: %s\n", s->options.loader.command,
 		        hs_result_info(result)->remedy);

@@ -4,6 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char in_pieces[1];
+
+struct hs_slice hs_target_pieces(size_t n)
+{
+	return hs_slice(in_pieces, n);
+}
+
+bool hs_target_is_pieces(struct hs_slice value)
+{
+	return value.p == in_pieces;
+}
+
 bool hs_target_add_column(struct hs_target_table *table, struct hs_slice name, enum hs_column_type type)
 {
 	char *copy;

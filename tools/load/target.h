@@ -60,7 +60,12 @@ struct hs_target_rows {
 	const size_t *column; /* indexes in the table, of each of `columns` values */
 	size_t columns, rows;
 	const struct hs_slice *value;
+	const struct hs_pieces *pieces; /* of the value that hs_target_is_pieces(): there is one row then; NULL: no value is */
 };
+
+/* In place of the text of a value: it is so long that it is made in pieces, of `n` bytes together. */
+struct hs_slice hs_target_pieces(size_t n);
+bool hs_target_is_pieces(struct hs_slice value);
 
 /* Which rows of a person are deleted; zeroed: all. */
 struct hs_target_limits {
@@ -82,6 +87,7 @@ struct hs_target_ops {
 	const char *name; /* scheme of its URLs: "sqlite" */
 	enum hs_number_range numbers;
 	size_t columns_max;  /* of a table, at most */
+	bool whole_texts;    /* it takes no value in pieces without making a text of them */
 	bool ddl_rolls_back; /* make_table within a transaction is undone by rollback */
 	/* The statement that makes `id` unique, in two or three pieces, the table's name between them. */
 	const char *mend_id[3];
@@ -119,6 +125,12 @@ struct hs_target_ops {
 	enum hs_target_result (*select)(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
 	                                size_t columns, const struct hs_target_where *where,
 	                                bool (*each)(void *context, const struct hs_slice *value), void *context);
+	/*
+	 * During each() of select: takes over the memory of the row, in which its values stay until free_row. NULL:
+	 * the values are gone after each().
+	 */
+	void *(*keep_row)(struct hs_target *t);
+	void (*free_row)(void *row);
 	/*
 	 * Calls each() with the values of at most `rows` rows whose first column, a text, is greater than `after` (p ==
 	 * NULL: of the first ones), in its order. One column alone: each different value once. NULL is no such value.

@@ -326,6 +326,32 @@ static enum hs_target_result put_rows(struct hs_sqlite *s, const struct hs_targe
 	return result;
 }
 
+/* SQLite takes a text as a whole, and copies it into its record. */
+static enum hs_target_result put_whole(struct hs_sqlite *s, const struct hs_target_rows *row, bool update)
+{
+	struct hs_slice *value = malloc(row->columns * sizeof *value);
+	struct hs_target_rows whole = *row;
+	struct hs_buf text = { 0 };
+	enum hs_target_result result;
+	size_t n = 0;
+
+	for (size_t i = 0; i < row->columns; i++)
+		n += hs_target_is_pieces(row->value[i]) ? row->value[i].n : 0;
+	hs_buf_reserve(&text, n + 1); /* at once: a buffer that grows is twice in memory for a moment */
+	if (value == NULL || !hs_pieces_put(row->pieces, &text)) {
+		result = hs_sqlite_out_of_memory(s);
+	} else {
+		for (size_t i = 0; i < row->columns; i++)
+			value[i] = hs_target_is_pieces(row->value[i]) ? hs_buf_slice(&text) : row->value[i];
+		whole.value = value;
+		whole.pieces = NULL;
+		result = put_rows(s, &whole, update);
+	}
+	hs_buf_free(&text);
+	free(value);
+	return result;
+}
+
 /* The pages of a long row are written once, in order; the cache would only hold another copy of it. */
 static void fit_cache(struct hs_sqlite *s, const struct hs_target_rows *rows)
 {
@@ -350,7 +376,7 @@ static enum hs_target_result put_all_or_none(struct hs_target *t, const struct h
 
 	if (result != HS_TARGET_OK)
 		return result;
-	result = put_rows(s, rows, update);
+	result = rows->pieces != NULL ? put_whole(s, rows, update) : put_rows(s, rows, update);
 	if (result != HS_TARGET_OK)
 		sqlite3_exec(s->db, "ROLLBACK TO rows", NULL, NULL, NULL);
 	sqlite3_exec(s->db, "RELEASE rows", NULL, NULL, NULL);
@@ -511,6 +537,7 @@ static const struct hs_target_ops ops = {
 	.numbers = HS_NUMBER_SQLITE,
 	.ddl_rolls_back = true,
 	.columns_max = 2000,
+	.whole_texts = true,
 	.mend_id = { "CREATE UNIQUE INDEX \"", "_id\" ON \"", "\" (id)" },
 	.connect = connect_to,
 	.disconnect = disconnect,
