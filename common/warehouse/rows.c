@@ -133,6 +133,7 @@ static bool settle_id(struct hs_row_maker *m, struct hs_slice line)
 	if (!absent) {
 		if (hs_value_fits(id, HS_COLUMN_TEXT, HS_NUMBER_EXACT, &m->scratch) && m->scratch.n <= HS_ROW_ID_MAX)
 			return false;
+		m->made.failed |= !hs_buf_ok(&m->scratch); /* then it is not known whether it fits */
 		hs_buf_reset(&m->scratch);
 		if (id->escaped)
 			hs_json_unescape(id->text, &m->scratch);

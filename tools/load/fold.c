@@ -372,7 +372,7 @@ static bool move_to_rest(struct hs_fold *f, struct hs_slice name, struct hs_slic
 		hs_buf_put_slice(&f->scratch, text);
 	hs_buf_put_json(&f->rest_text, hs_buf_slice(&f->scratch));
 	value = hs_buf_slice(&f->rest_text);
-	return hs_buf_ok(&f->rest_text) && hs_members_set(&f->in_rest, name, value, NULL);
+	return hs_buf_ok(&f->scratch) && hs_buf_ok(&f->rest_text) && hs_members_set(&f->in_rest, name, value, NULL);
 }
 
 /* Whether the column takes the value as it is. */
@@ -396,8 +396,9 @@ static bool set_value(struct hs_fold *f, size_t from, struct hs_slice text)
 	struct hs_value value = { text, is_string, false };
 	ptrdiff_t column = column_named(f->to, hs_slice_str(source->name));
 
+	hs_buf_reset(&f->scratch);
 	if (column < 0 /* the table is full */ || !takes(f, (size_t)column, &value, source))
-		return move_to_rest(f, hs_slice_str(source->name), text, is_string);
+		return hs_buf_ok(&f->scratch) && move_to_rest(f, hs_slice_str(source->name), text, is_string);
 	f->value[column] = text;
 	return true;
 }
