@@ -218,7 +218,7 @@ static void say(struct hs_exchange *exchange, const struct hs_outcome *o)
 static void end(struct hs_exchange *exchange)
 {
 	exchange->transport->finish(exchange->transport);
-	if (exchange->page_text.p != NULL)
+	if (exchange->page_text.p != NULL || !hs_buf_ok(&exchange->page_text))
 		hs_buf_free(&exchange->page_text);
 	exchange->ended(exchange->context);
 }

@@ -36,15 +36,6 @@ static const struct row {
 	{ "oversize", STOP_ASIDE, offsetof(struct hs_ship, aside), 0, "", "", "stop or aside" },
 };
 
-static bool set_text(void *member, const char *value)
-{
-	char **text = member;
-
-	free(*text);
-	*text = strdup(value);
-	return *text != NULL;
-}
-
 static bool set_word(void *member, const char *value, const char *no, const char *yes)
 {
 	*(bool *)member = strcmp(value, yes) == 0;
@@ -57,28 +48,45 @@ static bool is_servers(const char *value)
 	       strpbrk(value, " \t") == NULL && strstr(value, "//")[2] != '\0';
 }
 
-static bool set(struct hs_ship *ship, const struct row *row, const char *value)
+/* Reads a value. *text: what is to be copied for the member; NULL: the member is set. */
+static bool read_value(void *member, const struct row *row, const char *value, const char **text)
 {
-	void *member = (char *)ship + row->offset;
 	const struct hs_setting number = { .kind = row->number, .lowest = row->lowest, .highest = row->highest };
 
+	*text = value + (row->kind == AT_FILE);
 	switch (row->kind) {
-	case TEXT: return value[0] != '\0' && strpbrk(value, " \t") == NULL && set_text(member, value);
-	case SERVERS: return is_servers(value) && set_text(member, value);
-	case FILE_PATH: return value[0] == '/' && set_text(member, value);
-	case AT_FILE: return value[0] == '@' && value[1] == '/' && set_text(member, value + 1);
-	case NUMBER: return hs_setting_read_number(&number, value, member);
-	case YES_NO: return set_word(member, value, "no", "yes");
-	case STOP_ASIDE: return set_word(member, value, "stop", "aside");
+	case TEXT: return value[0] != '\0' && strpbrk(value, " \t") == NULL;
+	case SERVERS: return is_servers(value);
+	case FILE_PATH: return value[0] == '/';
+	case AT_FILE: return value[0] == '@' && value[1] == '/';
+	default: *text = NULL;
 	}
-	return false;
+	if (row->kind == NUMBER)
+		return hs_setting_read_number(&number, value, member);
+	return row->kind == YES_NO ? set_word(member, value, "no", "yes") : set_word(member, value, "stop", "aside");
+}
+
+/* Returns NULL, or what was expected. */
+static const char *set(struct hs_ship *ship, const struct row *row, const char *value)
+{
+	void *member = (char *)ship + row->offset;
+	char **copy = member;
+	const char *text;
+
+	if (!read_value(member, row, value, &text))
+		return row->expected;
+	if (text == NULL)
+		return NULL;
+	free(*copy);
+	*copy = strdup(text);
+	return *copy != NULL ? NULL : "memory";
 }
 
 const char *hs_ship_set(struct hs_ship *ship, const char *name, const char *value)
 {
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (strcmp(rows[i].name, name) == 0)
-			return set(ship, &rows[i], value) ? NULL : rows[i].expected;
+			return set(ship, &rows[i], value);
 	return "one of to, stream, subject, ca, cert, key, creds, nkey, user, password, plain, in_flight, ack_wait, "
 	       "ship_hold and oversize";
 }

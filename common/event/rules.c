@@ -212,7 +212,7 @@ enum hs_decision hs_rules_decide(const struct hs_rules *r, const struct hs_facts
 	unsigned matched[HS_RULES_LINES_MAX] = { 0 };
 
 	for (unsigned i = 0; i < r->conditions; i++)
-		matched[r->condition[i].event_rule] += facts->matched[i / 64] >> i % 64 & 1;
+		matched[r->condition[i].event_rule] += (unsigned)(facts->matched[i / 64] >> i % 64 & 1);
 	for (*line = 0; *line < r->events; ++*line) {
 		const struct hs_event_rule *rule = &r->event[*line];
 

@@ -165,7 +165,8 @@ static bool settle_id(struct hs_row_maker *m, struct hs_slice line)
 
 	if (!absent && is_id(m, id))
 		return false;
-	if (!hs_value_hash(absent ? &whole : id, m->digest, &m->scratch, sha256)) {
+	/* without memory it is not known whether it is one */
+	if (!hs_buf_ok(&m->scratch) || !hs_value_hash(absent ? &whole : id, m->digest, &m->scratch, sha256)) {
 		m->made.failed = true;
 		return false;
 	}

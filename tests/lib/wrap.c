@@ -46,6 +46,7 @@ WEAK void *REAL(mmap)(void *p, size_t n, int protection, int flags, int fd, off_
 WEAK int __real_mkdirat(int at, const char *path, mode_t mode);
 WEAK int __real_linkat(int from_dir, const char *from, int to_dir, const char *to, int flags);
 WEAK char *__real_strdup(const char *text);
+WEAK char *__real_strndup(const char *text, size_t n);
 WEAK void *__real_calloc(size_t count, size_t n);
 WEAK void *__real_realloc(void *p, size_t n);
 WEAK int __real_clock_gettime(clockid_t clock, struct timespec *t);
@@ -70,6 +71,7 @@ void *WRAP(mmap)(void *p, size_t n, int protection, int flags, int fd, off_t off
 int __wrap_mkdirat(int at, const char *path, mode_t mode);
 int __wrap_linkat(int from_dir, const char *from, int to_dir, const char *to, int flags);
 char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t n);
 void *__wrap_calloc(size_t count, size_t n);
 void *__wrap_realloc(void *p, size_t n);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *t);
@@ -344,6 +346,11 @@ void *__wrap_malloc(size_t n)
 char *__wrap_strdup(const char *text)
 {
 	return may(WRAP_MALLOC) ? __real_strdup(text) : NULL;
+}
+
+char *__wrap_strndup(const char *text, size_t n)
+{
+	return may(WRAP_MALLOC) ? __real_strndup(text, n) : NULL;
 }
 
 void *__wrap_calloc(size_t count, size_t n)

@@ -27,7 +27,7 @@ enum wrap_call {
 	WRAP_CALLOC = WRAP_CALLS_OF_FILES,
 	WRAP_REALLOC,
 	WRAP_FDOPENDIR,
-	WRAP_MALLOC, /* and strdup */
+	WRAP_MALLOC, /* and strdup, strndup */
 	WRAP_MMAP,
 	WRAP_FSTAT,
 	WRAP_FSTATAT,

@@ -462,6 +462,24 @@ TEST(failing_calls_stop_nothing)
 	assert_int_equal(value(HS_METRIC_ACCEPTED), 0);
 }
 
+/* It is no damaged one: a monitor's counters do not go back because a disk failed for a moment. */
+TEST(a_file_that_cannot_be_read_stays)
+{
+	static const enum wrap_call calls[] = { WRAP_PREAD, WRAP_FSTAT };
+
+	assert_true(follow());
+	add(s.m, HS_METRIC_ACCEPTED, 3);
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+		hs_metrics_free(s.m);
+		s.m = hs_metrics_new(HS_METRICS_BYTES);
+		wrap_fail(calls[i], 1, WRAP_FOREVER, EIO);
+		assert_false(follow());
+		wrap_reset();
+		assert_true(follow());
+		assert_int_equal(value(HS_METRIC_ACCEPTED), 3);
+	}
+}
+
 /* --- minutes ---------------------------------------------------------------------- */
 
 static void add_in(int64_t minute, uint64_t accepted, uint64_t rejected)

@@ -205,4 +205,25 @@ TEST(a_file_that_is_not_a_table_becomes_an_empty_one)
 	}
 }
 
+/* It is no damaged one: nobody's day begins anew because a disk failed for a moment. */
+TEST(a_file_that_cannot_be_read_stays)
+{
+	static const enum wrap_call calls[] = { WRAP_PREAD, WRAP_FSTAT };
+	struct hs_rate web = source_of("web", 0, 1000);
+	struct hs_rates *rates = opened();
+	enum hs_result result;
+
+	hs_rates_charge(rates, &web, 1, 1000, NOON);
+	hs_rates_close(rates);
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+		wrap_fail(calls[i], 1, WRAP_FOREVER, EIO);
+		assert_null(hs_rates_open(temp.fd, 0600, &result));
+		assert_result(result, HS_E_IO);
+		wrap_reset();
+		rates = opened();
+		assert_true(hs_rates_wait(rates, &web, NOON) > 0);
+		hs_rates_close(rates);
+	}
+}
+
 TESTS("rates", temp_dir_begin, temp_dir_end)

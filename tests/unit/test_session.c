@@ -2,6 +2,9 @@
 #include "cgi/http/console/session.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/stage.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
 
 #define PASSWORD(digit) "console_password = scrypt:15:8:1:" SALT ":" SALT SALT_BUT_ONE digit "\n"
 #define SALT "00112233445566778899aabbccddeeff"
@@ -70,6 +73,15 @@ TEST(its_own_cookie_opens_it)
 	assert_result(check(PASSWORD("0"), "/m", NULL), HS_E_CONSOLE_SESSION);
 	assert_result(check(PASSWORD("1"), "/m", cookie), HS_E_CONSOLE_SESSION);
 	assert_result(check(PASSWORD("0"), "/other", cookie), HS_E_CONSOLE_SESSION);
+}
+
+/* It is no damaged one: nobody is logged out because a disk failed for a moment. */
+TEST(a_file_that_cannot_be_read_ends_no_session)
+{
+	wrap_fail(WRAP_PREAD, 1, 1, EIO);
+	assert_result(check(PASSWORD("0"), "/m", cookie), HS_E_IO);
+	wrap_reset();
+	assert_result(check(PASSWORD("0"), "/m", cookie), HS_OK);
 }
 
 /* Another time, another session, another signature. */

@@ -464,8 +464,9 @@ static bool set_value(struct hs_fold *f, size_t from, struct hs_slice text)
 	struct hs_value value = { text, is_string, false };
 	ptrdiff_t column = column_named(f->to, hs_slice_str(source->name));
 
+	hs_buf_reset(&f->scratch);
 	if (column < 0 /* the table is full */ || !takes(f, (size_t)column, &value, source))
-		return hs_fold_rest_move(&f->in_rest, hs_slice_str(source->name), value);
+		return hs_buf_ok(&f->scratch) && hs_fold_rest_move(&f->in_rest, hs_slice_str(source->name), value);
 	f->value[column] = text;
 	return true;
 }

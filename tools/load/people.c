@@ -327,7 +327,7 @@ static enum hs_target_result put_kind(struct hs_people *p, const struct hs_batch
 		if (batch->row[i].table != task.from || batch->row[i].refused)
 			continue;
 		id = key_of(p, batch, &batch->row[i], kind->key);
-		if (id.n > 0 && !hs_quick_people_add(p->quick, id, i))
+		if (!hs_buf_ok(&p->scratch) || (id.n > 0 && !hs_quick_people_add(p->quick, id, i)))
 			return HS_TARGET_FULL;
 	}
 	hs_buf_shrink(&p->scratch, KEPT_BYTES);
@@ -452,6 +452,8 @@ enum hs_target_result hs_people_delete(struct hs_people *p, const struct hs_batc
 	if (read_delete(p, batch->record[0].line, &user, &until))
 		result = hs_people_erase(
 		    p, &(struct hs_person){ HS_SUBJECT_USER, hs_buf_slice(&user), hs_buf_slice(&until), false }, gone);
+	else if (!hs_buf_ok(&user) || !hs_buf_ok(&until))
+		result = HS_TARGET_FULL; /* the delete is to be tried again */
 	hs_buf_free(&user);
 	hs_buf_free(&until);
 	return result;

@@ -59,19 +59,30 @@ static enum hs_result make_key(struct hs_session_file *file)
 	return hs_sha256(key_of(c), c->check) ? write_all(file) : HS_E_MEMORY;
 }
 
-static bool is_whole(struct hs_session_file *file)
+/* Reads the file. Only what is read and damaged is not whole: a new key ends all sessions, and forgets all tries. */
+static enum hs_result read_all(struct hs_session_file *file, bool *whole)
 {
 	struct content *c = &file->content;
+	ssize_t n = hs_io_read_at(file->fd, (char *)c, sizeof *c, 0);
 	uint8_t check[HS_SHA256_BYTES];
 
-	return hs_io_read_at(file->fd, (char *)c, sizeof *c, 0) == (ssize_t)sizeof *c && c->magic == MAGIC &&
-	       hs_sha256(key_of(c), check) && memcmp(check, c->check, sizeof check) == 0;
+	if (n < 0)
+		return hs_io_result(errno);
+	*whole = n == (ssize_t)sizeof *c && c->magic == MAGIC;
+	if (!*whole)
+		return HS_OK;
+	if (!hs_sha256(key_of(c), check))
+		return HS_E_MEMORY;
+	*whole = memcmp(check, c->check, sizeof check) == 0;
+	return HS_OK;
 }
 
 static enum hs_result open_file(struct hs_session_file *file, const char *spool_dir)
 {
 	int dir = hs_spool_dir_open_run(spool_dir);
+	enum hs_result result;
 	struct stat st;
+	bool whole;
 
 	if (dir < 0)
 		return HS_E_SPOOL_DIR;
@@ -83,8 +94,9 @@ static enum hs_result open_file(struct hs_session_file *file, const char *spool_
 		return HS_E_SPOOL_FILE;
 	if (hs_io_lock_within(file->fd, LOCK_EX, LOCK_MS) != 0)
 		return HS_E_LOCKED;
-	if (is_whole(file))
-		return HS_OK;
+	result = read_all(file, &whole);
+	if (result != HS_OK || whole)
+		return result;
 	memset(&file->content, 0, sizeof file->content);
 	return make_key(file);
 }

@@ -299,7 +299,7 @@ enum hs_result hs_dead_letters_expire(const struct hs_spool_dir *dir, int64_t be
 	enum hs_result r;
 
 	*gone = 0;
-	if (hs_io_stat(dir->fd, NAME, &st) < 0 && hs_io_stat(dir->fd, COPY, &st) < 0)
+	if (hs_io_stat(dir->fd, NAME, &st) < 0 && (errno != ENOENT || hs_io_stat(dir->fd, COPY, &st) < 0))
 		return errno == ENOENT ? HS_OK : hs_io_result(errno);
 	r = hs_dead_letters_lock(dir, &lock);
 	if (r != HS_OK)

@@ -23,7 +23,8 @@ struct listing {
 	int folder;
 	struct hs_erase_request *list; /* of requests; NULL with `markers` */
 	size_t count, cap;
-	bool markers, failed;
+	bool markers;
+	enum hs_result result;
 };
 
 /* Divides a request's name. False: it is none. */
@@ -47,14 +48,19 @@ static bool note(void *context, const char *name)
 
 	if (l->markers && hs_cursor_is_name(name))
 		snprintf(request.database, sizeof request.database, "%s", name);
-	else if (l->markers || !read_name(name, &request) || hs_io_stat(l->folder, name, &st) < 0)
+	else if (l->markers || !read_name(name, &request))
+		return true;
+	else if (hs_io_stat(l->folder, name, &st) == 0)
+		request.since_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+	else if (errno == ENOENT) /* carried out just now */
 		return true;
 	else
-		request.since_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
-	l->failed = !HS_ARRAY_ROOM(&l->list, l->count, &l->cap);
-	if (!l->failed)
+		l->result = HS_E_IO;
+	if (l->result == HS_OK && !HS_ARRAY_ROOM(&l->list, l->count, &l->cap))
+		l->result = HS_E_MEMORY;
+	if (l->result == HS_OK)
 		l->list[l->count++] = request;
-	return !l->failed;
+	return l->result == HS_OK;
 }
 
 static int by_name(const void *a, const void *b)
@@ -68,20 +74,17 @@ static int by_name(const void *a, const void *b)
 static enum hs_result list(int private_dir, bool markers, struct hs_erase_request **found, size_t *count)
 {
 	struct listing l = { .folder = open_folder(private_dir), .markers = markers };
-	enum hs_result r = HS_OK;
 
 	*found = NULL;
 	*count = 0;
 	if (l.folder < 0)
 		return errno == ENOENT ? HS_OK : HS_E_IO;
 	if (hs_io_list(l.folder, note, &l) < 0)
-		r = HS_E_IO;
-	else if (l.failed)
-		r = HS_E_MEMORY;
+		l.result = HS_E_IO;
 	hs_io_close(l.folder);
-	if (r != HS_OK) {
+	if (l.result != HS_OK) {
 		free(l.list);
-		return r;
+		return l.result;
 	}
 	if (l.count > 0)
 		qsort(l.list, l.count, sizeof *l.list, by_name);

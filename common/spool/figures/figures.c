@@ -99,6 +99,7 @@ static void add_space(struct collection *c)
 struct listing {
 	struct hs_figures *figures;
 	size_t room;
+	bool no_memory;
 };
 
 static bool add_cursor(void *context, const struct hs_cursor_info *info)
@@ -107,7 +108,10 @@ static bool add_cursor(void *context, const struct hs_cursor_info *info)
 	struct hs_figures *f = l->figures;
 	struct hs_cursor_lag c = { .usable = !info->damaged, .at = info->position };
 
-	if (f->cursors == HS_FIGURES_CURSORS || !HS_ARRAY_ROOM(&f->cursor, f->cursors, &l->room))
+	if (f->cursors == HS_FIGURES_CURSORS)
+		return false;
+	l->no_memory = !HS_ARRAY_ROOM(&f->cursor, f->cursors, &l->room);
+	if (l->no_memory)
 		return false;
 	snprintf(c.name, sizeof c.name, "%s", info->name);
 	f->cursor[f->cursors++] = c;
@@ -139,6 +143,8 @@ static enum hs_result add_cursors(struct collection *c)
 	struct listing l = { .figures = f };
 	enum hs_result result = hs_cursor_list(c->dir->private_dir, add_cursor, &l);
 
+	if (result == HS_OK && l.no_memory)
+		result = HS_E_MEMORY;
 	if (result == HS_OK && f->cursors > 0)
 		result = translate(c);
 	if (result == HS_OK && f->cursors > 0)

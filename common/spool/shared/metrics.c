@@ -68,15 +68,19 @@ static bool is_usable(const struct stat *st)
 static int open_or_replace(int run_dir, mode_t mode)
 {
 	int fd = hs_io_open(run_dir, NAME);
-	bool missing = fd < 0 && errno == ENOENT;
+	bool missing = fd < 0 && errno == ENOENT, known;
 	struct stat st;
 
-	if (fd >= 0 && hs_io_fstat(fd, &st) == 0 && is_usable(&st))
-		return fd;
-	if (fd >= 0)
-		hs_io_close(fd);
-	else if (!missing && errno != EACCES && errno != ELOOP && errno != ENXIO)
+	if (fd < 0 && !missing && errno != EACCES && errno != ELOOP && errno != ENXIO)
 		return -1;
+	if (fd >= 0) {
+		known = hs_io_fstat(fd, &st) == 0;
+		if (known && is_usable(&st))
+			return fd;
+		hs_io_close(fd);
+		if (!known)
+			return -1;
+	}
 	if (!missing)                        /* another process may just have made it */
 		hs_io_unlink(run_dir, NAME); /* if that fails, so does making it */
 	return hs_io_open_or_make(run_dir, NAME, mode);
@@ -102,9 +106,10 @@ enum condition hs_metrics_check_head(const struct head *head, const struct stat 
 enum condition hs_metrics_check_file(int fd, size_t bytes, struct stat *st)
 {
 	struct head head = { 0 };
+	ssize_t n = hs_io_fstat(fd, st) < 0 ? -1 : hs_io_read_at(fd, (char *)&head, sizeof head, 0);
 
-	if (hs_io_fstat(fd, st) < 0 || hs_io_read_at(fd, (char *)&head, sizeof head, 0) < (ssize_t)sizeof head)
-		return USELESS;
+	if (n < (ssize_t)sizeof head)
+		return n < 0 ? UNREAD : USELESS;
 	return hs_metrics_check_head(&head, st, bytes);
 }
 
@@ -154,7 +159,7 @@ static bool mend(int fd, int run_dir, size_t bytes, struct stat *st)
 	if (hs_io_lock_within(fd, LOCK_EX, LOCK_MS) < 0)
 		return false;
 	found = hs_metrics_check_file(fd, bytes, st); /* perhaps another process has mended it */
-	if (found == NEWER || !has_name(run_dir, st))
+	if (found == NEWER || found == UNREAD || !has_name(run_dir, st))
 		return false;
 	if (found == OLDER)
 		hs_io_unlink(run_dir, NAME); /* processes of that version go on in the file they have */

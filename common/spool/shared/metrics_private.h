@@ -65,7 +65,7 @@ struct hs_metrics {
 	bool told; /* that it failed */
 };
 
-enum condition { WHOLE, SHORT, OLDER, NEWER, USELESS };
+enum condition { WHOLE, SHORT, OLDER, NEWER, USELESS, UNREAD /* it cannot be read now, and may be whole */ };
 
 /* Compares the head with the file and this boot. SHORT: good, but an older build made it. */
 enum condition hs_metrics_check_head(const struct head *head, const struct stat *st, size_t bytes);

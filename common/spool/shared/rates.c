@@ -40,13 +40,16 @@ struct hs_rates {
 
 /* --- the file ---------------------------------------------------------------- */
 
-static bool is_ours(int fd)
+/* A file that cannot be read is not taken for a damaged one: an empty one would let all senders in anew. */
+static enum hs_result look(int fd, bool *ours)
 {
-	uint64_t magic;
+	uint64_t magic = 0;
 	struct stat st;
 
-	return hs_io_fstat(fd, &st) == 0 && st.st_size == (off_t)sizeof(struct table) &&
-	       hs_io_read_at(fd, (char *)&magic, sizeof magic, 0) == (ssize_t)sizeof magic && magic == MAGIC;
+	if (hs_io_fstat(fd, &st) < 0 || hs_io_read_at(fd, (char *)&magic, sizeof magic, 0) < 0)
+		return hs_io_result(errno);
+	*ours = st.st_size == (off_t)sizeof(struct table) && magic == MAGIC;
+	return HS_OK;
 }
 
 /* Never cut below the table's size, because other processes may have it mapped. */
@@ -65,20 +68,31 @@ static enum hs_result make_empty(int fd)
 	return made ? HS_OK : hs_io_result(errno);
 }
 
+static enum hs_result replace(int fd)
+{
+	enum hs_result result;
+	bool ours;
+
+	if (hs_io_lock_within(fd, LOCK_EX, LOCK_MS) != 0)
+		return HS_E_LOCKED;
+	result = look(fd, &ours);
+	if (result == HS_OK && !ours) /* another process may have been faster */
+		result = make_empty(fd);
+	hs_io_lock(fd, LOCK_UN);
+	return result;
+}
+
 static enum hs_result open_file(struct hs_rates *rates, int private_dir, mode_t mode)
 {
-	enum hs_result result = HS_OK;
+	enum hs_result result;
+	bool ours;
 
 	rates->fd = hs_io_open_or_make(private_dir, HS_RATES_FILE, mode);
 	if (rates->fd < 0)
 		return hs_io_result(errno);
-	if (!is_ours(rates->fd)) {
-		if (hs_io_lock_within(rates->fd, LOCK_EX, LOCK_MS) != 0)
-			return HS_E_LOCKED;
-		if (!is_ours(rates->fd)) /* another process may have been faster */
-			result = make_empty(rates->fd);
-		hs_io_lock(rates->fd, LOCK_UN);
-	}
+	result = look(rates->fd, &ours);
+	if (result == HS_OK && !ours)
+		result = replace(rates->fd);
 	if (result != HS_OK)
 		return result;
 	rates->table = hs_io_map(rates->fd, sizeof *rates->table);
