@@ -8,9 +8,10 @@ MUTANTS = $(B)/mutants
 mutants:
 	$(Q)$(DEPS) --missing build test mutants >/dev/null || $(DEPS) build test mutants
 	$(Q)$(MAKE) $(PARALLEL) B=$(MUTANTS) CFLAGS='-O1 -g' all faults-built $(addprefix $(MUTANTS)/,$(TEST_PROGRAMS)) $(UNIT:tests/unit/%.c=$(MUTANTS)/unit/%)
-	$(Q)$(MAKE) $(PARALLEL) B=$(MUTANTS)/asan CFLAGS='-O1 -g $(SANITIZE)' units
-	$(Q)mkdir -p $(MUTANTS)/tsan
-	$(Q)$(CC) $(CPPFLAGS) -std=c11 $(TSAN_FLAGS) -DTSAN_REPORTS='"$(TSAN_REPORTS)"' -c tests/tsan/runtime.c -o $(MUTANTS)/tsan/runtime.o
-	$(Q)$(MAKE) $(PARALLEL) B=$(MUTANTS)/tsan CFLAGS='$(TSAN_FLAGS)' \
-	    LDFLAGS='-Wl,--wrap=pthread_mutex_clocklock,--wrap=siglongjmp $(MUTANTS)/tsan/runtime.o' $(addprefix $(MUTANTS)/tsan/unit/,$(TSAN_UNIT))
+	$(Q)$(MAKE) $(PARALLEL) B=$(MUTANTS)/asan CFLAGS='-O1 -g $(SANITIZE)' unit-objects
+	$(Q)$(MAKE) $(PARALLEL) B=$(MUTANTS)/tsan CFLAGS='$(TSAN_FLAGS)' unit-objects
 	$(Q)CC='$(CC)' bash tests/mutants/run.sh $(MUTANTS) $(N) $(SEED)
+
+# All that the units have in common: few of them are asked under the sanitizers.
+.PHONY: unit-objects
+unit-objects: $(call obj,$(CGI_TESTED) $(CGI_PURE) $(TOOLS_PURE) $(TESTLIB) $(COMMON)) $(WEB_OBJ)

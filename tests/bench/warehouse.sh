@@ -1,6 +1,7 @@
 #!/bin/bash
-# Processor time of hookspool load, of both sides, beside the recipes that import lines: warehouse.sh [EVENTS] [ROUNDS].
-# Each recipe comes twice: as docs/recipes.md has it, five columns of one table, and with the rows that load writes.
+# Processor time of hookspool load, of both sides, beside the recipes that import lines and beside programs as people write
+# them: warehouse.sh [EVENTS] [ROUNDS]. The targets are for the rows that load writes; each recipe comes once more as
+# docs/recipes.md has it, five columns of one table.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/databases.sh"
 EVENTS=${1:-100000}
@@ -60,7 +61,7 @@ compare() {
 medians() {
 	sort -t $'\t' -k 1,1 -k 3,3g "$T/ratios" | awk -F '\t' '
 		function tell(median) { median = (ratio[int((n + 1) / 2)] + ratio[int(n / 2) + 1]) / 2
-			if (n > 0) printf "%-34s %6.2f (%.2f-%.2f), target %s: %s\n", what, median, ratio[1], ratio[n], target, median >= target ? "reached" : "missed" }
+			if (n > 0) printf "%-40s %6.2f (%.2f-%.2f), target %s: %s\n", what, median, ratio[1], ratio[n], target, median >= target ? "reached" : "missed" }
 		$1 != what { tell(); n = 0 }
 		{ what = $1; target = $2; ratio[++n] = $3 }
 		END { tell() }'
@@ -109,46 +110,82 @@ mariadb_rows() {
 	"$HOOKSPOOL" cat --event 'Order Completed' --fields "$FIELDS" >"$T/lines"
 	python3 "$ROWS" mariadb "$T/lines" | mariadb --no-defaults --local-infile=1 --socket="$T/mariadb/socket" --user=root recipes
 }
-export -f recipe postgresql_recipe mariadb_recipe sqlite_rows postgresql_rows mariadb_rows
-export HOOKSPOOL=$S/bin/hookspool T ROWS FIELDS
+
+# python WAY TARGET: a program of a few lines, with Debian's libraries, which its own python3 finds.
+python() { "$HOOKSPOOL" cat --event 'Order Completed' | /usr/bin/python3 "$ROOT/tests/bench/warehouse_python.py" "$@"; }
+mariadb_statements() { mariadb --no-defaults --socket="$T/mariadb/socket" --user=root recipes <"$T/statements"; }
+export -f recipe postgresql_recipe mariadb_recipe sqlite_rows postgresql_rows mariadb_rows mariadb_statements python
+export HOOKSPOOL=$S/bin/hookspool T ROWS FIELDS ROOT
+
+# ours DATABASE TARGET NAME: hookspool load in batches of 5000, 1000 and 100; COST is that of the first.
+ours() {
+	local size whole
+	for size in 5000 1000 100; do
+		"fresh_$1"
+		cost "$1, batches of $size" "${OWNER[@]}" "$S/bin/hookspool-load" --once --batch $size --to "$2" --name "$3$size"
+		case $size in
+		5000) whole=$COST ;;
+		1000) compare "$1: speed in batches of 1000" "$COST" "$whole" 0.6 ;;
+		100) compare "$1: speed in batches of 100" "$COST" "$whole" 0.35 ;;
+		esac
+	done
+	COST=$whole
+}
+fresh_SQLite() { rm -f ./*.db*; }
+fresh_PostgreSQL() { pg 'DROP SCHEMA IF EXISTS segment CASCADE'; }
+fresh_MariaDB() { sql 'CREATE OR REPLACE DATABASE segment'; }
+# has ROWS: the two tables together have the rows of all events.
+has() { [ "$1" = $((2 * EVENTS)) ] || lacks; }
+BOTH='SELECT (SELECT count(*) FROM tracks) + count(products) FROM order_completed'
 
 sqlite_round() {
 	SERVER=
-	rm -f ./*.db*
-	cost 'SQLite, batches of 5000' "${OWNER[@]}" "$S/bin/hookspool-load" --once --to "sqlite:$S/run/a.db" --name "a$1"
+	ours SQLite "sqlite:$S/run/a.db" "a$1"
 	local ours=$COST
-	cost 'SQLite, batches of 1000' "${OWNER[@]}" "$S/bin/hookspool-load" --once --batch 1000 --to "sqlite:$S/run/b.db" --name "b$1"
-	cost 'SQLite, batches of 100' "${OWNER[@]}" "$S/bin/hookspool-load" --once --batch 100 --to "sqlite:$S/run/c.db" --name "c$1"
 	cost 'SQLite, the recipe, 5 columns' bash -c "recipe $S/run/d.db"
-	compare 'SQLite: the recipe to load' "$ours" "$COST" 1.7
 	cost 'SQLite, .import, the same rows' bash -c "sqlite_rows $S/run/e.db"
-	[ "$(sqlite3 e.db 'SELECT (SELECT count(*) FROM tracks) + count(products) FROM order_completed')" = $((2 * EVENTS)) ] || lacks
-	compare 'SQLite: the same rows to load' "$ours" "$COST" 1.7
+	has "$(sqlite3 e.db "$BOTH")"
+	compare 'SQLite: the recipe to load' "$ours" "$COST" 1.7
+	cost 'SQLite, Python' bash -c "python sqlite $S/run/f.db"
+	has "$(sqlite3 f.db "$BOTH")"
+	compare 'SQLite: Python to load' "$ours" "$COST" 2
 }
 postgresql_round() {
 	SERVER=$POSTGRESQL
-	pg 'DROP SCHEMA IF EXISTS segment CASCADE'
-	cost 'PostgreSQL, batches of 5000' "${OWNER[@]}" "$S/bin/hookspool-load" --once --to "$PG" --name "p$1"
-	local ours=$COST
+	ours PostgreSQL "$PG" "p$1"
+	local ours=$COST way
 	cost 'PostgreSQL, \copy, 5 columns' bash -c postgresql_recipe
 	[ "$(pg 'SELECT count(*) FROM order_completed')" = "$EVENTS" ] || lacks
-	compare 'PostgreSQL: copy to load' "$ours" "$COST" 1.2
 	cost 'PostgreSQL, \copy, the same rows' bash -c postgresql_rows
-	[ "$(pg 'SELECT (SELECT count(*) FROM tracks) + count(products) FROM order_completed')" = $((2 * EVENTS)) ] || lacks
-	compare 'PostgreSQL: the same rows to load' "$ours" "$COST" 1.2
+	has "$(pg "$BOTH")"
+	compare 'PostgreSQL: \copy to load' "$ours" "$COST" 1.2
+	/usr/bin/python3 -c 'import psycopg2' 2>/dev/null || return 0
+	for way in 'copy 2' 'execute_values 4'; do
+		cost "PostgreSQL, Python, ${way% *}" bash -c "python ${way% *} ''"
+		has "$(pg "$BOTH")"
+		compare "PostgreSQL: Python, ${way% *} to load" "$ours" "$COST" "${way#* }"
+	done
 }
 mariadb_round() {
 	SERVER=$MARIADB_PID
-	sql 'CREATE OR REPLACE DATABASE segment'
-	cost 'MariaDB, batches of 5000' "${OWNER[@]}" "$S/bin/hookspool-load" --once --to "$MARIADB" --name "m$1"
+	ours MariaDB "$MARIADB" "m$1"
 	local ours=$COST
 	cost 'MariaDB, LOAD DATA, 5 columns' bash -c mariadb_recipe
 	[ "$(sql 'SELECT count(*) FROM recipe')" = "$EVENTS" ] || lacks
-	compare 'MariaDB: LOAD DATA to load' "$ours" "$COST" 1.1
 	sql 'CREATE OR REPLACE DATABASE recipes'
 	cost 'MariaDB, LOAD DATA, the same rows' bash -c mariadb_rows
-	[ "$(sql 'SELECT (SELECT count(*) FROM recipes.tracks) + count(products) FROM recipes.order_completed')" = $((2 * EVENTS)) ] || lacks
-	compare 'MariaDB: the same rows to load' "$ours" "$COST" 1.1
+	has "$(sql "USE recipes; $BOTH")"
+	compare 'MariaDB: LOAD DATA to load' "$ours" "$COST" 1.1
+	python statements - >"$T/statements"
+	sql 'CREATE OR REPLACE DATABASE recipes'
+	cost 'MariaDB, INSERT of many rows' bash -c mariadb_statements
+	has "$(sql "USE recipes; $BOTH")"
+	compare 'MariaDB: INSERT of many rows to load' "$ours" "$COST" 1.7
+	/usr/bin/python3 -c 'import pymysql' 2>/dev/null || return 0
+	sql 'CREATE OR REPLACE DATABASE recipes'
+	cost 'MariaDB, Python, executemany' bash -c "python executemany $T/mariadb/socket"
+	has "$(sql "USE recipes; $BOTH")"
+	compare 'MariaDB: Python, executemany to load' "$ours" "$COST" 4
 }
 
 KINDS=(sqlite_round)

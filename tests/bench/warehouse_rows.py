@@ -45,7 +45,9 @@ def mariadb(lines):
         print(f"LOAD DATA LOCAL INFILE '{lines}' IGNORE INTO TABLE {table} ({', '.join(given + rest)}) SET {', '.join(times)};")
 
 
-if sys.argv[1] == "fields":
+def fields(_):
     print(",".join(field for field, _, _ in TABLES["order_completed"]))
-else:
-    {"sqlite": sqlite, "postgresql": postgresql, "mariadb": mariadb}[sys.argv[1]](sys.argv[2])
+
+
+if __name__ == "__main__":
+    {"sqlite": sqlite, "postgresql": postgresql, "mariadb": mariadb, "fields": fields}[sys.argv[1]](sys.argv[-1])

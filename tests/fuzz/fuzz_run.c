@@ -8,6 +8,7 @@
  *	'i'  the index is these bytes
  *	'h'  LMDB's two headers, the same way
  *	'm'  the mark, the same way
+ *	'M'  the mark, with a check sum that holds
  *	'k'  further records in the index: key, length, value
  *
  * Size and time of the index are noted in the state, as if the program had written it, except for 'i'.
@@ -21,6 +22,7 @@
 #include "base/timestamp.h"
 #include "event/dedup_key.h"
 #include "spool/dedup/index_store.h"
+#include "spool/file/gzip.h"
 #include "spool/read/reader.h"
 #include "spool/spool.h"
 #include "tests/fuzz/temp_folder.h"
@@ -236,7 +238,7 @@ static void put_records(struct hs_slice records)
 	close_index(&l);
 }
 
-static void change_mark(struct hs_slice changes)
+static void change_mark(struct hs_slice changes, bool sum_holds)
 {
 	uint64_t key = UINT64_MAX; /* index.h */
 	struct hs_index_mark mark;
@@ -246,6 +248,8 @@ static void change_mark(struct hs_slice changes)
 	MUST(mdb_get(l.txn, l.records, &k, &value) == 0 && value.mv_size == sizeof mark);
 	memcpy(&mark, value.mv_data, sizeof mark);
 	change((char *)&mark, sizeof mark, changes);
+	if (sum_holds)
+		mark.check = hs_crc32(0, hs_slice((const char *)&mark, offsetof(struct hs_index_mark, check)));
 	value = (MDB_val){ sizeof mark, &mark };
 	MUST(mdb_put(l.txn, l.records, &k, &value, 0) == 0);
 	close_index(&l);
@@ -292,8 +296,8 @@ static void put_files(char kind, struct hs_slice changes)
 		change_header((char *)(uintptr_t)damaged.p, changes);
 	fuzz_folder_put(base.below[INDEX], kind == 'i' ? changes : damaged);
 	free((char *)(uintptr_t)damaged.p);
-	if (kind == 'm')
-		change_mark(changes);
+	if (kind == 'm' || kind == 'M')
+		change_mark(changes, kind == 'M');
 	if (kind == 'k')
 		put_records(changes);
 	put_state(kind, changes);
@@ -355,7 +359,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	hs_log_level((enum hs_level) - 1);
 	make_base();
-	if (size == 0 || memchr("bsihmk", data[0], 6) == NULL)
+	if (size == 0 || memchr("bsihmMk", data[0], 7) == NULL)
 		return -1;
 	if (__lsan_disable != NULL)
 		__lsan_disable(); /* what LMDB had under way is abandoned */

@@ -63,6 +63,8 @@ faults   procps                 finds the processes to stop
 bench,check nodejs             a peer: events received in Node; an example of docs/examples
 bench    php-fpm                a peer: events received in PHP
 bench    php-cli                says its version
+bench    python3-psycopg2       a program that loads PostgreSQL, beside hookspool load
+bench    python3-pymysql        and MariaDB
 bench    procps                 finds the processes whose time and memory is read
 sdk      chromium               a browser for Segment'"'"'s library
 npm      nodejs                 runs Segment'"'"'s library for servers, and drives the browser

@@ -1,7 +1,6 @@
-"""Chooses mutations of C files by clang's syntax tree, and writes one as a patched file.
+"""Chooses mutations of C files by clang's syntax tree; apply.py makes one.
 
-	mutate.py choose N SEED FILE...    n of all mutations, one a line: FILE LINE FROM TO KIND TEXT, with tabs between
-	mutate.py apply FILE FROM TO TEXT  puts TEXT in the place of the bytes FROM to TO of the file
+	mutate.py N SEED FILE...    n of all mutations, one a line: FILE LINE FROM TO KIND TEXT, with tabs between
 
 Kinds: comparison (< for <=, == for !=, ...), constant (n + 1 for n, false for true), condition (its negation),
 call (a statement that is a call and nothing else is dropped).
@@ -108,18 +107,11 @@ def listed(name):
 
 
 def main():
-    if sys.argv[1] == "choose":
-        number, seed, names = int(sys.argv[2]), sys.argv[3], sys.argv[4:]
-        every = [m for name in sorted(names) for m in listed(name)]
-        for mutation in random.Random(seed).sample(every, min(number, len(every))):
-            print(*mutation, sep="\t")
-        print("%d mutations are possible" % len(every), file=sys.stderr)
-        return
-    name, start, end, new = sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
-    with open(name, "rb") as source:
-        text = source.read()
-    with open(name, "wb") as target:
-        target.write(text[:start] + new.encode() + text[end:])
+    number, seed, names = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
+    every = [m for name in sorted(names) for m in listed(name)]
+    for mutation in random.Random(seed).sample(every, min(number, len(every))):
+        print(*mutation, sep="\t")
+    print("%d mutations are possible" % len(every), file=sys.stderr)
 
 
 main()

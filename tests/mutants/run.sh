@@ -1,67 +1,90 @@
 #!/bin/bash
-# run.sh BUILD N SEED: n random mutants of common/ and cgi/, one after the other, in a copy of the sources that
-# begins with the objects of BUILD. Each must make a test fail, twice: the module's unit, then the other units that
-# know it, then, if there is BUILD/asan, those units under the sanitizers, then, if there is BUILD/tsan and the module has
-# locks or atomics, the units of make tsan under that of threads, then the scripts that touch it, then, if it
-# is of the spool, the short faults. The first that fails ends it. A test may take five times as long as without a mutant, and 20 seconds. Tests that fail without a mutant are
-# left out. Prints the survivors, each with its diff, and at the end the share that was killed and the interval of
-# 95 % by Wilson's formula. judged.txt lists mutants that change nothing, with the reason.
-# From the environment: CC; MUTANT_ONLY, a prefix of paths; BASELINE, a file that an earlier run has left in BUILD,
-# in place of a run without a mutant; CHOSEN, a file of mutations in the form of mutate.py, in place of random ones.
-# BUILD/survivors.SEED is such a file, so that new tests can be tried on them; UNITS_ONLY, to leave the scripts and
-# faults for those that the units do not notice.
+# run.sh BUILD N SEED: n random mutants of common/ and cgi/, one after the other in each of as many copies of the
+# sources as there are processors, which begin with the objects of BUILD. Each must make a test fail, twice: the module's
+# unit, then the other units that know it, then, if there is BUILD/asan, those units under the sanitizers, then, if there
+# is BUILD/tsan and the module has locks or atomics, the units of make tsan under that of threads, then the scripts that
+# touch it, then, if it is of the spool, the short faults. The first that fails ends it. A test may take five times as
+# long as without a mutant, and 20 seconds; before it is asked for the first time, it runs without one, and if it fails
+# then, it is left out. Prints the survivors, each with its diff, and at the end the share that was killed and the
+# interval of 95 % by Wilson's formula. judged.txt lists mutants that change nothing, with the reason.
+# From the environment: CC; MINUTES, after which no mutant is begun (the order is random, so those before are a sample);
+# WORKERS, instead of a copy for each processor; MUTANT_ONLY, a prefix of paths; CHOSEN, a file of mutations in the form
+# of mutate.py, in place of random ones: BUILD/survivors.SEED is such a file, so that new tests can be tried on them;
+# UNITS_ONLY, to leave the scripts and faults for those that the units do not notice.
+# BUILD/verdicts.SEED has the verdicts so far: a run with the same seed that was interrupted goes on after them.
 set -u
 build=$1 n=$2 seed=$3
 python=$(for p in /usr/bin/python3 python3; do "$p" -c 'import clang.cindex' 2>/dev/null && echo "$p" && break; done)
 [ -n "$python" ] || { echo 'mutants: python3-clang is missing: sh tests/lib/deps.sh mutants' >&2; exit 2; }
 work=$(mktemp -d "${TMPDIR:-/tmp}/hookspool-mutants.XXXXXX") || exit 2
 memory=$(mktemp -d /dev/shm/hookspool-mutants.XXXXXX 2>/dev/null || mktemp -d) || exit 2 # for the units' files
-trap 'rm -rf "$work" "$memory"' EXIT
+# shellcheck disable=SC2046
+trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$work" "$memory"' EXIT
+trap 'exit 1' INT TERM
 chmod 755 "$work"
-survivors=$(realpath "$build")/survivors.$seed baseline=$(realpath "$build")/baseline
+survivors=$(realpath "$build")/survivors.$seed verdicts=$(realpath "$build")/verdicts.$seed
+baseline=$(realpath "$build")/baseline.$seed # of each test that was asked: NAME SECONDS PROCESSOR VERDICT, without a mutant
 [ -z "${CHOSEN-}" ] || CHOSEN=$(realpath "$CHOSEN")
-[ -z "${BASELINE-}" ] || BASELINE=$(realpath "$BASELINE")
-find . -mindepth 1 -maxdepth 1 ! -name build ! -name .git -exec cp -a {} "$work" \; # all of it: links.sh reads each page
-mkdir "$work/build"
-cp -a "$build"/{obj,unit,gen,hookspool,hookspool-load,hookspool.fcgi,hookspool.cgi,libhookspool.a,fcgi_raw,supervise,deny,faults_driver,faults_count,faults_replay,failmalloc.so} "$work/build"
-cp -a "$build"/.curl-* "$work/build"
-[ ! -d "$build/tsan" ] || { mkdir -p "$work/build/tsan/reports" && cp -a "$build"/tsan/{obj,gen} "$work/build/tsan"; }
-[ ! -d "$build/asan" ] || { mkdir "$work/build/asan" && cp -a "$build"/asan/{obj,gen} "$work/build/asan"; }
-rm -f "$work"/build/unit/*.d
-cd "$work" || exit 2
+plain=$work/plain # without a mutant
+mkdir -p "$plain/build" "$work/locks"
+# copy DIRECTORY TO NAME...: all that is in it but these. TO may be links: nothing is made in the plain one.
+copy() {
+	local from=$1 to=$2 leave=()
+	shift 2
+	for name; do leave+=(! -name "$name"); done
+	mkdir -p "$to"
+	find "$from" -mindepth 1 -maxdepth 1 "${leave[@]}" -exec cp -a ${LINKS:+-l} -t "$to" {} +
+}
+copy . "$plain" build .git # all of it: links.sh reads each page
+LINKS=yes copy "$build" "$plain/build" asan tsan 2>/dev/null || copy "$build" "$plain/build" asan tsan
+for kind in asan tsan; do
+	[ ! -d "$build/$kind" ] || { mkdir -p "$plain/build/$kind/reports" && cp -a "$build/$kind"/{obj,gen} "$plain/build/$kind"; }
+done
+rm -f "$plain"/build/unit/*.d
+cd "$plain" || exit 2
 if [ -n "${CHOSEN-}" ]; then
-	cp "$CHOSEN" chosen || exit 2
+	cp "$CHOSEN" "$work/chosen" || exit 2
 else
 	# shellcheck disable=SC2046
-	"$python" tests/mutants/mutate.py choose "$n" "$seed" $(find common cgi -name '*.c' | grep "^${MUTANT_ONLY-}") >chosen || exit 2
+	"$python" tests/mutants/mutate.py "$n" "$seed" $(find common cgi -name '*.c' | grep "^${MUTANT_ONLY-}") >"$work/chosen" || exit 2
 fi
-: >"$survivors"
+touch "$survivors" "$verdicts" "$baseline"
+# who includes what: FILE HEADER
+grep -ro '^#include "[^"]*' --include='*.[ch]' common cgi tests/unit | sort | sed 's/:#include "/ /' >"$work/includes"
+# the compiler is asked once for its defences, instead of by every make
+# shellcheck disable=SC2016
+hardening=$(make -s --eval 'hardening: ; @echo $(HARDENING)' CC="${CC:-cc}" CFLAGS='-O1 -g' hardening)
 echo "seed $seed"
-
-# users HEADER...: the sources, headers and units that include one of them.
-users() {
-	printf '#include "%s"\n' "$@" | grep -rlFf - --include='*.[ch]' common cgi tests/unit | sort
-}
 
 # near HEADER: the units that include it, and the own ones of the modules that do; then those of the headers and modules
 # that use these, and so on, three times: a module may be known by the header of another one alone.
 near() {
-	local level=("$1") file next
-	for _ in 1 2 3; do
-		next=()
-		while read -r file; do
-			case $file in
-			tests/unit/*) echo "$file" ;;
-			*.h) next+=("${file#common/}") ;;
-			*)
-				ls "tests/unit/test_$(basename "$file" .c).c" 2>/dev/null
-				[ ! -e "${file%.c}.h" ] || { file=${file%.c}.h && next+=("${file#common/}"); }
-				;;
-			esac
-		done < <(users "${level[@]}")
-		[ ${#next[@]} -gt 0 ] || return
-		level=("${next[@]}")
-	done
+	awk -v header="$1" '
+		function unit(file) { if (!seen[file]++) print file }
+		{ sub(/^\.\//, "", $1); users[$2] = users[$2] " " $1 }
+		END {
+			level = header
+			for (i = 0; i < 3 && level != ""; i++) {
+				next_level = ""
+				n = split(level, headers, " ")
+				for (h = 1; h <= n; h++) {
+					m = split(users[headers[h]], file, " ")
+					for (f = 1; f <= m; f++) {
+						name = file[f]
+						if (name ~ /^tests\/unit\//) { unit(name); continue }
+						if (name !~ /\.h$/) {
+							own = name
+							gsub(/.*\/|\.c$/, "", own)
+							unit("tests/unit/test_" own ".c")
+							sub(/\.c$/, ".h", name)
+						}
+						sub(/^common\//, "", name)
+						if (!asked[name]++) next_level = next_level " " name
+					}
+				}
+				level = next_level
+			}
+		}' "$work/includes"
 }
 
 # room FILE: units about the whole of which it is a part, where no header tells.
@@ -137,28 +160,71 @@ faults() {
 	esac
 }
 
-# steady: of the tests that are read, those that pass without a mutant, in the order given.
-steady() { awk 'FILENAME == "baseline" { if ($3 == "ok") good[$1]; next } { name = $0; sub(/.*\//, "", name) } name in good && !seen[$0]++' baseline -; }
-
-# quickest: the same tests, the quickest first.
-quickest() { awk 'FILENAME == "baseline" { seconds[$1] = $2; next } { name = $0; sub(/.*\//, "", name); print seconds[name] "\t" $0 }' baseline - | sort -n | cut -f 2; }
-
-# run SECONDS TEST...: a mutant may allocate without end, so a process gets 4 GB.
+# run SECONDS TEST: a mutant may allocate without end, so a process gets 4 GB. Returns 124 if the time was not enough.
 run() {
-	local limit=$1
-	shift
 	(ulimit -d 4000000
-		case $1 in *.sh) ;; *) export TMPDIR=$memory ;; esac
-		HS_BUILD=build exec timeout -k 5 "$limit" bash tests/lib/run-tests.sh "$@" >log 2>&1)
+		case $2 in
+		*.sh) HS_BUILD=build exec timeout -k 5 "$1" bash tests/lib/run-tests.sh "$2" >"$log" 2>&1 ;;
+		*) run_unit "$@" ;;
+		esac)
 }
+
+# run_unit SECONDS UNIT: it ends at the first test that fails, which it says at once.
+run_unit() {
+	local line passed=0 planned=-1 failed=false program status
+	exec 8< <(TMPDIR=$memory CMOCKA_MESSAGE_OUTPUT=TAP exec timeout -k 5 "$1" stdbuf -oL env --default-signal "$2" 2>&1 </dev/null)
+	program=$!
+	while read -r -t $(($1 + 10)) line; do
+		case $line in
+		'not ok '*'# SKIP'* | 'ok '*) passed=$((passed + 1)) ;;
+		'not ok '*) failed=true && break ;;
+		1..*) planned=${line#1..} ;;
+		esac
+	done <&8
+	! $failed || kill "$program"
+	wait "$program"
+	status=$?
+	exec 8<&-
+	[ $status -ne 124 ] || return 124
+	! $failed && [ $status -eq 0 ] && [ "$passed" = "$planned" ]
+}
+
+# compute: sets `computed` to the seconds of processor time that this shell's children have taken.
+compute() {
+	times >"$log.times"
+	computed=$(awk -F '[ms ]+' 'NR == 2 { print int(60 * $1 + $2 + 60 * $3 + $4) }' "$log.times")
+}
+
+# passes TEST: without a mutant; the first worker that asks for it sees, and how long it takes.
+passes() {
+	local name=${1##*/}
+	(flock 9
+		grep -q "^$name " "$baseline" && exit
+		cd "$plain" || exit
+		started=$SECONDS
+		compute && before=$computed
+		run 600 "$1" 9>&- && verdict=ok || verdict=FAILED # what a test leaves behind must not hold the lock
+		compute
+		echo "$name $((SECONDS - started)) $((computed - before)) $verdict" >>"$baseline"
+		sed -n "s/^$name .* FAILED\$/fails without a mutant: $name/p" "$baseline"
+	) 9>"$work/locks/$name" >&2
+	grep -q "^$name .* ok\$" "$baseline"
+}
+
+# seconds TEST: how long it takes; processor TEST: how many of these it computes.
+seconds() { awk -v name="${1##*/}" '$1 == name { print $2; exit }' "$baseline"; }
+processor() { awk -v name="${1##*/}" '$1 == name { print $3; exit }' "$baseline"; }
 
 # notices TEST: it fails, and fails again, because a busy machine also makes tests fail. A mutant that hangs is not
 # asked twice.
 notices() {
 	local limit
-	limit=$(awk -v name="${1##*/}" '$1 == name { print 20 + 5 * $2 }' baseline)
+	passes "$1" || return
+	limit=$((20 + 5 * $(seconds "$1")))
+	how=
 	run "$limit" "$1" && return 1
-	[ $? -eq 124 ] || ! run "$limit" "$1"
+	[ $? -ne 124 ] || { how=', which hangs' && return; }
+	! run "$limit" "$1"
 }
 
 # sanitized UNIT...: the verdict of the sanitizers, which find a leak or a byte too many where the program goes on;
@@ -167,14 +233,14 @@ sanitized() {
 	local unit most=20
 	[ -d build/asan ] || return 1
 	for unit; do
-		awk -v name="${unit##*/}" -v most="$most" '$1 == name && $2 <= most { found = 1 } END { exit !found }' baseline || { most=5 && continue; }
+		if ! passes "$unit" || [ "$(processor "$unit")" -gt "$most" ]; then most=5 && continue; fi
 		most=5
 		MUTANT_CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' \
 			make_all B=build/asan "build/asan/unit/${unit##*/}" || return 1
 		# the address space of a sanitizer has no limit, but its memory has
 		TMPDIR=$memory ASAN_OPTIONS=hard_rss_limit_mb=4000 HS_BUILD=build/asan timeout -k 5 120 \
-			bash tests/lib/run-tests.sh "build/asan/unit/${unit##*/}" >log 2>&1 && continue
-		grep -qE 'ERROR: (Address|Leak)Sanitizer|runtime error' log || continue
+			bash tests/lib/run-tests.sh "build/asan/unit/${unit##*/}" >"$log" 2>&1 && continue
+		grep -qE 'ERROR: (Address|Leak)Sanitizer|runtime error' "$log" || continue
 		echo "killed by a unit under the sanitizers, ${unit##*/}"
 		return
 	done
@@ -186,7 +252,7 @@ raced() {
 	local unit flags='-O1 -g -fsanitize=thread -fno-omit-frame-pointer'
 	[ -d build/tsan ] && grep -qE 'pthread_|atomic_|hs_semaphore_' "$1" || return 1
 	# shellcheck disable=SC2086
-	[ -e build/tsan/runtime.o ] || ${CC:-cc} -D_GNU_SOURCE -std=c11 $flags "-DTSAN_REPORTS=\"$work/build/tsan/reports\"" \
+	[ -e build/tsan/runtime.o ] || ${CC:-cc} -D_GNU_SOURCE -std=c11 $flags "-DTSAN_REPORTS=\"$PWD/build/tsan/reports\"" \
 		-c tests/tsan/runtime.c -o build/tsan/runtime.o || return 1
 	shift
 	for unit; do
@@ -194,81 +260,99 @@ raced() {
 		sed -n '/^TSAN_UNIT/,/)$/p' mk/tsan.mk | grep -qw "${unit#test_}" || continue
 		MUTANT_CFLAGS=$flags make_all B=build/tsan "build/tsan/unit/$unit" \
 			LDFLAGS='-Wl,--wrap=pthread_mutex_clocklock,--wrap=siglongjmp build/tsan/runtime.o' || return 1
-		TMPDIR=$memory HS_BUILD=build/tsan timeout -k 5 240 bash tests/lib/run-tests.sh "build/tsan/unit/$unit" >log 2>&1
-		grep -q 'exit status 66' log || continue
+		TMPDIR=$memory HS_BUILD=build/tsan timeout -k 5 240 bash tests/lib/run-tests.sh "build/tsan/unit/$unit" >"$log" 2>&1
+		grep -q 'exit status 66' "$log" || continue
 		echo "killed by a unit under the sanitizer of threads, $unit"
 		return
 	done
 	false
 }
 
-# noticed BY TEST...: says which test notices.
+# may_know FILE TEST: a unit that computes for long is asked about the module alone of which the file is a part.
+may_know() {
+	local name=${1##*/}
+	name=${name%.c}
+	case $2 in
+	*.sh | */test_"${name%%_*}" | */test_"${name%%_*}"_*) ;;
+	*) passes "$2" && [ "$(processor "$2")" -le 10 ] ;;
+	esac
+}
+
+# noticed BY FILE TEST...: says which test notices. A unit is linked when it is asked.
 noticed() {
-	local by=$1 test
-	shift
+	local by=$1 file=$2 test
+	shift 2
 	for test; do
+		may_know "$file" "$test" || continue
+		[ "$by" != unit ] || make_all "$test" || continue
 		notices "$test" || continue
-		echo "killed by a $by, ${test##*/}"
+		echo "killed by a $by, ${test##*/}$how"
 		return
 	done
 	false
 }
 
-# is_judged FILE LINE KIND TEXT: the list says why this mutant changes nothing.
-is_judged() {
-	awk -F '\t+' -v file="$1" -v line="$(sed "$2!d; s/^[ \t]*//" "$1" | sed 's/\\/\\\\/g')" -v kind="$3" -v text="$(printf %s "$4" | sed 's/\\/\\\\/g')" '
-		$1 == file && $2 == line && $3 == kind && $4 == text { found = 1 } END { exit !found }' tests/mutants/judged.txt
-}
+# is_judged: the list says why the mutant of which apply.py has told changes nothing.
+is_judged() { awk -F '\t+' 'FILENAME == "applied" { sought = $0; next } $1 "\t" $2 "\t" $3 == sought { found = 1 } END { exit !found }' applied tests/mutants/judged.txt; }
 
-make_all() { timeout -k 5 900 make -s -j"${JOBS:-2}" CC="${CC:-cc}" CFLAGS="${MUTANT_CFLAGS--O1 -g}" "$@" >make.log 2>&1; }
+make_all() { timeout -k 5 900 make -s -j"${JOBS:-1}" HARDENING="$hardening" CC="${CC:-cc}" CFLAGS="${MUTANT_CFLAGS--O1 -g}" "$@" >make.log 2>&1; }
 
 # verdict FILE: of the mutant that is in place.
 verdict() {
 	local unit script fault
-	mapfile -t unit < <(units "$1" | steady)
-	mapfile -t script < <(scripts "$1" | steady | quickest)
-	mapfile -t fault < <(faults "$1" | steady)
+	mapfile -t unit < <(units "$1")
+	mapfile -t script < <(scripts "$1" | awk '!seen[$0]++')
+	mapfile -t fault < <(faults "$1")
 	if [ ${#unit[@]} -gt 0 ]; then
 		make_all "${unit[0]}" || { echo 'is not C'; return; }
-		noticed unit "${unit[0]}" && return
-		make_all "${unit[@]}" || { echo 'is not C'; return; }
-		noticed unit "${unit[@]:1}" || sanitized "${unit[@]:0:3}" || raced "$1" "${unit[@]:0:3}" && return
+		noticed unit "$1" "${unit[@]}" || sanitized "${unit[@]:0:3}" || raced "$1" "${unit[@]:0:3}" && return
 	fi
 	[ -z "${UNITS_ONLY-}" ] || { echo SURVIVED; return; }
 	make_all "${programs[@]}" || { echo 'is not C'; return; }
-	noticed script "${script[@]}" || noticed fault "${fault[@]}" || echo SURVIVED
+	noticed script "$1" "${script[@]}" || noticed fault "$1" "${fault[@]}" || echo SURVIVED
 }
 programs=(build/hookspool{,-load,.fcgi,.cgi} build/fcgi_raw build/supervise build/deny build/faults_{driver,count,replay} build/failmalloc.so)
 
-# all tests that will be asked, without a mutant: NAME SECONDS VERDICT
-if [ -n "${BASELINE-}" ]; then
-	cp "$BASELINE" baseline || exit 2
-else
-	make_all "${programs[@]}" || { cat make.log; exit 2; }
-	every() { cut -f 1 chosen | sort -u | while read -r file; do "$1" "$file"; done | sort -u; }
-	for kind in units scripts faults; do
-		mapfile -t all < <(every $kind)
-		[ ${#all[@]} -eq 0 ] || run 3000 "${all[@]}"
-		sed -nE 's/^  ([^ ]+) .* \(([0-9]+) s, processor .*\)  (ok|FAILED)$/\1 \2 \3/p' log >>baseline
-		rm -f log
-	done
-	cp baseline "$baseline"
-fi
-sed -n 's/ .* FAILED$//p' baseline | sed 's/^/fails without a mutant: /'
+# next: the first mutation that nobody has begun.
+next() {
+	(flock 9
+		[ -z "${MINUTES-}" ] || [ $SECONDS -lt $((60 * MINUTES)) ] || exit
+		begun=$(($(cat "$work/begun" 2>/dev/null || echo 0) + 1))
+		while grep -q "^$begun	" "$verdicts"; do begun=$((begun + 1)); done
+		echo "$begun" >"$work/begun"
+		sed -n "${begun}s/^/$begun	/p" "$work/chosen"
+	) 9>"$work/locks/next"
+}
 
-while IFS=$'\t' read -r file line from to kind text; do
-	is_judged "$file" "$line" "$kind" "$text" && { echo 'changes nothing' >>verdicts; echo "$file:$line: $kind: changes nothing"; continue; }
-	cp -p "$file" kept
-	"$python" tests/mutants/mutate.py apply "$file" "$from" "$to" "$text"
-	said=$(verdict "$file" </dev/null)
-	echo "$said" >>verdicts
-	echo "$file:$line: $kind: $said"
-	rm -rf "${memory:?}"/*
-	[ "$said" != SURVIVED ] || printf '%s\t' "$file" "$line" "$from" "$to" "$kind" "$text" | sed 's/\t$/\n/' >>"$survivors"
-	[ "$said" != SURVIVED ] || diff -U 2 kept "$file" | sed '1,2d; s/^/    /'
-	cp kept "$file" # newer than its object
-done <chosen
-count() { grep -c "$@" verdicts; }
+# worker N: judges one mutation after the other in a copy of its own.
+worker() {
+	local number file line from to kind text said started before
+	copy "$plain" "$work/$1" build && copy "$plain/build" "$work/$1/build" unit && cd "$work/$1" || return
+	memory=$memory/$1 log=$PWD/log
+	mkdir "$memory"
+	while IFS=$'\t' read -r number file line from to kind text < <(next) && [ -n "$number" ]; do
+		started=$SECONDS
+		compute && before=$computed
+		cp -p "$file" kept
+		"$python" tests/mutants/apply.py "$file" "$from" "$to" "$text" >applied
+		if is_judged; then said='changes nothing'; else said=$(verdict "$file" </dev/null); fi
+		compute
+		{
+			echo "$file:$line: $kind: $said ($((SECONDS - started)) s, processor $((computed - before)) s)"
+			[ "$said" != SURVIVED ] || diff -U 2 kept "$file" | sed '1,2d; s/^/    /'
+		} >shown
+		(flock 9
+			[ "$said" != SURVIVED ] || printf '%s\t' "$file" "$line" "$from" "$to" "$kind" "$text" | sed 's/\t$/\n/' >>"$survivors"
+			printf '%s\t%s\t%s\n' "$number" "$said" "$file:$line" >>"$verdicts"
+			cat shown
+		) 9>"$work/locks/shown"
+		rm -rf "${memory:?}"/*
+		cp kept "$file" # newer than its object
+	done
+}
+for i in $(seq "${WORKERS:-$(nproc)}"); do worker "$i" & done
+wait
+count() { cut -f 2 "$verdicts" | grep -c "$@"; }
 killed=$(count killed) tried=$(count -e killed -e SURVIVED)
 awk -v k="$killed" -v n="$tried" -v no_c="$(count 'is not C')" -v same="$(count 'changes nothing')" 'BEGIN {
 	z = 1.96; p = n ? k / n : 0; m = n ? n : 1

@@ -36,7 +36,7 @@ TEST(a_long_name_is_cut_at_a_character)
 			size_t size = strlen(characters[c]);
 			struct hs_slice got;
 
-			strcat(name, "ab" + 2 - before);
+			strcat(name, &"ab"[2 - before]);
 			while (strlen(name) <= HS_WAREHOUSE_NAME)
 				strcat(name, characters[c]);
 			got = bounded(name);

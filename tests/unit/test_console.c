@@ -106,7 +106,7 @@ TEST(what_is_no_hash)
 		                             "scrypt:15:8:5:" TAIL,
 		                             "scrypt: 15:8:1:" TAIL,
 		                             "scrypt:+15:8:1:" TAIL,
-		                             "scrypt:15:8:1:" SCRYPT_HASH };
+		                             ("scrypt:15:8:1:" SCRYPT_HASH) };
 
 	assert_true(hs_password_is_hash("scrypt:15:8:1:" TAIL));
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)

@@ -75,7 +75,7 @@ TEST(zlib_reads_it)
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
 		for (int form = HS_FILE_WRITER_GZIP; form <= HS_FILE_WRITER_GZIP_SHARED; form++) {
 			struct hs_slice part = hs_slice(text.p, sizes[i]);
-			int fd = write_gzip(part, 70000, form);
+			int fd = write_gzip(part, 70000, (enum hs_file_writer_form)form);
 
 			expect_zlib_reads(fd, part);
 			close(fd);

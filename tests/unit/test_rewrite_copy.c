@@ -174,7 +174,7 @@ TEST_WITH(a_copy_has_what_a_filter_keeps, open_dir, close_dir)
 		make_original(&random, form == HS_FILE_WRITER_GZIP_BACKGROUND ? 900 : SIZE_MAX);
 		for (size_t m = 0; m <= MEMBERS; m++)
 			choose(&random, m << 20, (m + 1) << 20, chances[random_below(&random, 4)]);
-		assert_result(make_copy(&copy, form), HS_OK);
+		assert_result(make_copy(&copy, (enum hs_file_writer_form)form), HS_OK);
 		expect_kept_lines(&copy);
 		hs_rewrite_copy_drop(&copy);
 	}

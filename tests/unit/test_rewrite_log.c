@@ -324,7 +324,7 @@ TEST(the_other_form_goes_first)
 /* No position points into the rejected segments. */
 TEST(other_streams_are_not_journaled)
 {
-	struct hs_rewrite edit = { .stream = "rejected", .copy = "c", .sealed = { 7, 1000, false } };
+	struct hs_rewrite edit = { .stream = "rejected", .copy = "c", .sealed = { .number = 7, .sealed_ms = 1000 } };
 	char name[HS_SEALED_NAME];
 	struct hs_buf text;
 

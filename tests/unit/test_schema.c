@@ -146,8 +146,8 @@ TEST(names_are_bounded)
 TEST(memory_is_bounded)
 {
 	static const char *const formats[] = {
-		"{\"type\":\"track\",\"event\":\"%d\",\"a%1$d\":%1$d,\"b%1$d\":%1$d,\"c%1$d\":%1$d,\"d%1$d\":%1$d,"
-		"\"e%1$d\":%1$d,\"f%1$d\":%1$d,\"g%1$d\":%1$d,\"h%1$d\":%1$d,\"i%1$d\":%1$d,\"j%1$d\":%1$d}",
+		("{\"type\":\"track\",\"event\":\"%d\",\"a%1$d\":%1$d,\"b%1$d\":%1$d,\"c%1$d\":%1$d,\"d%1$d\":%1$d,"
+		 "\"e%1$d\":%1$d,\"f%1$d\":%1$d,\"g%1$d\":%1$d,\"h%1$d\":%1$d,\"i%1$d\":%1$d,\"j%1$d\":%1$d}"),
 		"{\"type\":\"track\",\"event\":\"%d\",\"a%1$2000d\":%1$d}",
 		"{\"type\":\"track\",\"event\":\"%d\",\"a\":\"%1$090d\"}",
 	};
