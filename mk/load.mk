@@ -56,9 +56,10 @@ PROGRAMS += $(B)/hookspool-load
 $(B)/hookspool-load: $(call obj,$(LOAD_SRC)) $(B)/libhookspool.a
 $(B)/hookspool-load: LIBS = $(foreach database,$(LOAD),$(LOAD_LIBS_$(database))) $(LDLIBS_COMMON)
 
-## make bench-load processor time a record of both sides, beside the recipes that import lines and programs in Python
+## make bench-load processor time a record of both sides, beside the recipes that import lines and programs in Python; how late a loader is that follows
 .PHONY: bench-load
 bench-load:
 	$(Q)$(DEPS) --missing build test load bench >/dev/null || $(DEPS) build test load bench
-	$(Q)$(MAKE) $(PARALLEL) -s $(B)/hookspool.fcgi $(B)/hookspool $(B)/hookspool-load
+	$(Q)$(MAKE) $(PARALLEL) -s $(B)/hookspool.fcgi $(B)/hookspool $(B)/hookspool-load $(B)/bench/load
 	$(Q)HS_BUILD=$(B) bash tests/bench/warehouse.sh
+	$(Q)HS_BUILD=$(B) bash tests/bench/warehouse_lag.sh
