@@ -82,7 +82,7 @@ static enum hs_result open_file(struct hs_session_file *file, const char *spool_
 	int dir = hs_spool_dir_open_run(spool_dir);
 	enum hs_result result;
 	struct stat st;
-	bool whole;
+	bool whole = false;
 
 	if (dir < 0)
 		return HS_E_SPOOL_DIR;
