@@ -253,17 +253,15 @@ static bool is_before(struct hs_slice a, struct hs_slice b)
 	return strcmp(text[0], text[1]) < 0;
 }
 
-/* The key of a row: the lesser of its times, a blank, its id. NULL: out of memory. */
-static struct hs_row_key *make_key(struct hs_fold *f, const struct hs_slice *value)
+struct hs_row_key *hs_fold_row_key(struct hs_fold *f, struct hs_slice at, struct hs_slice received,
+                                   struct hs_slice id)
 {
-	struct hs_slice at = value_of(value, f->timestamp), received = value_of(value, f->received_at);
-
 	if (at.p == NULL || (received.p != NULL && is_before(received, at)))
 		at = received;
 	hs_buf_reset(&f->key);
 	put_time(&f->key, at);
 	hs_buf_putc(&f->key, ' ');
-	hs_buf_put_slice(&f->key, value_of(value, f->id));
+	hs_buf_put_slice(&f->key, id);
 	return hs_buf_ok(&f->key) ? hs_row_key_new(hs_buf_slice(&f->key)) : NULL;
 }
 
@@ -380,7 +378,8 @@ static bool add(struct hs_fold *f, const struct hs_slice *value, bool lent)
 {
 	bool added = true;
 
-	f->row = make_key(f, value);
+	f->row = hs_fold_row_key(f, value_of(value, f->timestamp), value_of(value, f->received_at),
+	                         value_of(value, f->id));
 	if (f->row == NULL)
 		return false;
 	f->rows++;

@@ -38,6 +38,10 @@ bool hs_fold_lend(struct hs_fold *fold, const struct hs_slice *value);
 /* True if each column of `from` has a like one in `to`, so that all values go over as they are. */
 bool hs_fold_is_plain(const struct hs_fold *fold);
 
+/* The key of a row: the lesser of its times, a blank, its id. NULL: out of memory. */
+struct hs_row_key *hs_fold_row_key(struct hs_fold *fold, struct hs_slice timestamp, struct hs_slice received_at,
+                                   struct hs_slice id);
+
 /* How many rows were added. */
 size_t hs_fold_rows(const struct hs_fold *fold);
 

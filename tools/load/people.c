@@ -5,7 +5,7 @@
 #include "event/id_text.h"
 #include "event/json.h"
 #include "event/record_fields.h"
-#include "tools/load/fold.h"
+#include "tools/load/fold_select.h"
 #include "tools/load/quick_people.h"
 
 #include <stdio.h>
@@ -37,6 +37,7 @@ struct hs_people {
 		size_t count, cap;
 	} changed[KINDS];
 	struct hs_quick_people *quick;
+	bool is_sparing; /* a long line is in memory */
 	struct hs_buf scratch;
 };
 
@@ -173,22 +174,14 @@ static bool settle_id(struct hs_slice id, char hashed[static HASHED_ID], struct 
 	return true;
 }
 
-static bool add_row(void *context, const struct hs_slice *value)
-{
-	struct hs_people *p = context;
-
-	return hs_fold_add_selected(p->fold, value, p->target);
-}
-
 /* Folds the rows of one id. */
 static enum hs_target_result fold_person(struct hs_people *p, const struct hs_catalogue_table *from,
                                          const struct hs_catalogue_table *to, const char *key, struct hs_slice id)
 {
-	if (!hs_fold_begin(p->fold, from, to))
-		return HS_TARGET_FULL;
-	return p->target->ops->select(p->target, &from->table, hs_fold_columns(p->fold),
-	                              hs_fold_column_count(p->fold), &(struct hs_target_where){ key, &id, 1 }, add_row,
-	                              p);
+	const struct hs_target_where where = { key, &id, 1 };
+
+	return p->is_sparing ? hs_fold_select_sparingly(p->fold, p->target, from, to, &where)
+	                     : hs_fold_select(p->fold, p->target, from, to, &where);
 }
 
 static enum hs_target_result put_person(struct hs_people *p, struct hs_fold_end *how, bool narrow)
@@ -342,8 +335,10 @@ enum hs_target_result hs_people_put(struct hs_people *p, const struct hs_batch *
 {
 	enum hs_target_result result = HS_TARGET_OK;
 
+	p->is_sparing = batch->is_lent;
 	for (int k = 0; k < KINDS && result == HS_TARGET_OK; k++)
 		result = put_kind(p, batch, k);
+	p->is_sparing = false;
 	return result;
 }
 
