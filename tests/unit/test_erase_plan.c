@@ -137,7 +137,7 @@ TEST(a_byte_that_has_changed)
 	hs_buf_free(&text);
 }
 
-/* Whoever takes a plan for damaged passes over it, and a database would not hear of the erase. */
+/* A loader passes over a damaged plan, and its database would not hear of the erase. */
 TEST(without_memory_a_plan_is_not_damaged)
 {
 	static const enum wrap_call calls[] = { WRAP_MALLOC, WRAP_CALLOC, WRAP_REALLOC };
