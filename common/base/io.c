@@ -487,11 +487,6 @@ bool hs_io_boot_id(char id[static 37])
 	return got == 36;
 }
 
-bool hs_io_may_pass(int error)
-{
-	return error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO;
-}
-
 uint64_t hs_io_random(void)
 {
 	uint64_t v;

@@ -177,10 +177,8 @@ int64_t hs_io_now_us(void);
 /* For root: becomes this user, in this group alone, for good. */
 int hs_io_become(uid_t user, gid_t group);
 
-/* Identifies this boot of the machine; false if that fails, as without /proc. */
+/* Identifies this boot of the machine; false if that fails. */
 bool hs_io_boot_id(char id[static 37]);
-/* True for an error that may be gone the next time: no descriptor, no memory, a fault of a device. */
-bool hs_io_may_pass(int error);
 
 /* A random number from the kernel. */
 uint64_t hs_io_random(void);

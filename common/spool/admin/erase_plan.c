@@ -348,7 +348,7 @@ static enum hs_result read_person(struct reading *x)
 	    !get_number(&x->json, HS_SLICE("offset"), &before.offset) ||
 	    !get_number(&x->json, HS_SLICE("edit"), &before.edit) ||
 	    !get_number(&x->json, HS_SLICE("until_ms"), &until))
-		return HS_E_IO;
+		return hs_buf_ok(&x->id) ? HS_E_IO : HS_E_MEMORY; /* a plan that is damaged is given up */
 	r = x->rewrites == NULL ? HS_OK : hs_rewrite_log_translate(x->rewrites, &before);
 	if (r != HS_OK)
 		return r;
@@ -397,6 +397,8 @@ static enum hs_result read_lines(struct reading *x, struct hs_line_reader *lines
 		r = read_line(x, line);
 	if (r != HS_OK)
 		return r;
+	if (more < 0 && errno == ENOMEM)
+		return HS_E_MEMORY;
 	return more == 0 && x->has_head && x->is_whole && x->read == x->people ? HS_OK : HS_E_IO;
 }
 

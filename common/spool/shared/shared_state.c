@@ -308,17 +308,9 @@ static void give_up(struct hs_shared_state_handle *handle)
 	*handle = (struct hs_shared_state_handle){ NULL, -1, -1, 0 };
 }
 
-/* A machine may have no /proc. But a state with no boot in it is of no use to others that know theirs. */
-static enum hs_result find_boot(struct boot *boot)
-{
-	errno = 0;
-	boot->known = hs_io_boot_id(boot->id);
-	return !boot->known && hs_io_may_pass(errno) ? hs_io_result(errno) : HS_OK;
-}
-
 static enum hs_result open_once(int spool_dir, int run_dir, struct hs_shared_state_handle *handle)
 {
-	enum hs_result result;
+	enum hs_result result = HS_OK;
 	struct boot boot;
 	uint64_t inode = 0;
 	bool alone;
@@ -333,13 +325,12 @@ static enum hs_result open_once(int spool_dir, int run_dir, struct hs_shared_sta
 		give_up(handle);
 		return result;
 	}
-	result = find_boot(&boot);
-	if (result != HS_OK) {
-		give_up(handle);
-		return result;
-	}
+	boot.known = hs_io_boot_id(boot.id);
 	alone = is_alone(handle);
-	result = alone ? fill(handle->state_fd) : share(handle);
+	if (alone)
+		result = fill(handle->state_fd);
+	else
+		result = share(handle);
 	if (result == HS_OK && !alone)
 		result = look_at_shared(handle->state_fd);
 	if (result == HS_OK)
