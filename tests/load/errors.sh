@@ -109,22 +109,26 @@ password() {
 	is "$KIND: with its right again" "$CODE $(whole)" "0 $(all)"
 }
 
-# mended NAME BREAK WORDS MEND: a loader that follows tells what is refused, waits a minute, and goes on by itself after it
-# was mended: MEND gets the statement of the message, if that has one.
+# mended NAME BREAK WORDS MEND: --once ends at once, for a wait would have a second line. A loader that follows tells what is
+# refused, waits a minute, and goes on by itself after it was mended: MEND gets the statement of the message, if that has one.
 mended() {
-	[ ${#HURRY[@]} -gt 0 ] || { ok "$KIND: $1 is mended # SKIP faketime is not installed"; return; }
 	"$2"
 	parcels 3
+	load --to "$TO"
+	is "$KIND: $1: --once ends at once" "$CODE $(grep -c "permission denied.*$3" "$T/load.err")" '77 1'
+	[ ${#HURRY[@]} -gt 0 ] || { "$4" "$(statement "$T/load.err")"; ok "$KIND: $1 is mended # SKIP faketime is not installed"; return; }
 	follows "${HURRY[@]}"
 	check "$KIND: $1: it tells" wait_for 30 says "permission denied.*$3"
 	check "$KIND: $1: and again a minute later" wait_for 30 eval '[ "$(grep -c "permission denied" "$T/behind.err")" -ge 2 ]'
 	is "$KIND: $1: nothing is half done" "$(alive "$LOADER" && echo waits)" waits
-	"$4" "$(sed -n '/permission/{s/.*\(GRANT [^;]*\).*/\1/p;q}' "$T/behind.err")"
+	"$4" "$(statement "$T/behind.err")"
 	check "$KIND: $1: it is mended: the loader goes on" wait_for 60 is_loaded
 	check "$KIND: $1: and tells of that, after minutes" wait_for 10 says 'takes records again, after [0-9][0-9][0-9]*\.'
 	end_process "$LOADER"
 	is "$KIND: $1: every row is there once" "$(whole)" "$(all)"
 }
+# statement FILE: what mends it, as the first message of the file has it.
+statement() { sed -n '/permission/{s/.*\(GRANT [^;]*\|CREATE DATABASE [^;]*\).*/\1/p;q}' "$1"; }
 # minutes END RUN: commands. While the server is away the log has a line a minute: no less, and no flood.
 minutes() {
 	local lines seconds
@@ -262,6 +266,8 @@ upgraded() {
 chmod 755 "$T"
 mkdir "$T/w" && own "$T/w"
 export HOME=$T # libpq and libmariadb look for files there
+certificates
+chmod 600 "$T/tls/key.pem" && own "$T/tls/key.pem"
 
 ### PostgreSQL ##########################################################
 KIND=PostgreSQL
@@ -289,6 +295,20 @@ unowned_PostgreSQL() {
 owned_PostgreSQL() { pg "$1"; }
 lose_PostgreSQL() { PGDATABASE=postgres pg 'ALTER DATABASE hookspool RENAME TO elsewhere'; }
 find_PostgreSQL() { PGDATABASE=postgres pg 'ALTER DATABASE elsewhere RENAME TO hookspool'; }
+wrong_PostgreSQL() {
+	echo '*:*:*:loader:wrong' >"$T/.pgpass"
+	chmod 600 "$T/.pgpass" && own "$T/.pgpass"
+	locked_PostgreSQL
+}
+right_PostgreSQL() { pg "ALTER ROLE loader PASSWORD 'wrong'"; }
+# without_tls: a server on TCP, since libpq asks for no TLS on a socket.
+without_tls_PostgreSQL() {
+	printf '%s\n' 'local all all trust' 'host all all 127.0.0.1/32 trust' >"$PGHOST/data/pg_hba.conf"
+	export PGPORT
+	PGPORT=$(port_random)
+	postgresql_run -c listen_addresses=127.0.0.1 -c "port=$PGPORT" -c "ssl_cert_file=$T/tls/cert.pem" -c "ssl_key_file=$T/tls/key.pem"
+}
+tls_PostgreSQL() { pg 'ALTER SYSTEM SET ssl = on' && pg 'SELECT pg_reload_conf()' >/dev/null; }
 if postgresql_start; then
 	pg "CREATE ROLE loader LOGIN PASSWORD 'p'" && pg 'GRANT CREATE ON DATABASE hookspool TO loader'
 	pg "CREATE SEQUENCE hits"
@@ -311,10 +331,24 @@ if postgresql_start; then
 	password locked_PostgreSQL open_PostgreSQL
 	repeated
 	mended 'a password that it lacks' locked_PostgreSQL password open_PostgreSQL
+	mended 'a wrong password' wrong_PostgreSQL 'password authentication failed' right_PostgreSQL
+	rm "$T/.pgpass"
+	open_PostgreSQL
 	mended 'a right that it lacks' revoke_PostgreSQL 'GRANT .*INSERT' grant_PostgreSQL
 	mended 'a database that is not there' lose_PostgreSQL 'does not exist' find_PostgreSQL
 	minutes postgresql_stop postgresql_run
 	postgresql_stop
+	if without_tls_PostgreSQL; then
+		TO="postgresql://loader@localhost:$PGPORT/hookspool?hostaddr=127.0.0.1&sslmode=require"
+		load --to "$TO"
+		is "$KIND: sslmode=require, and a server without TLS" "$CODE $(grep -c 'permission denied.*SSL' "$T/load.err")" '77 1'
+		TO="${TO/require/verify-full}&sslrootcert=$T/tls/ca.pem"
+		mended 'TLS that the server lacks' true 'SSL' tls_PostgreSQL
+	else
+		not_ok "$KIND: the server starts with TCP" "$(tail -n 5 "$T/postgresql.log")"
+	fi
+	postgresql_stop
+	unset PGPORT
 else
 	ok 'PostgreSQL # SKIP it is not installed'
 fi
@@ -344,6 +378,17 @@ unowned_MariaDB() { sql 'REVOKE ALTER ON segment.* FROM loader@localhost'; }
 owned_MariaDB() { sql "$1"; }
 tls_MariaDB() { sql 'ALTER USER loader@localhost REQUIRE SSL'; }
 plain_MariaDB() { sql 'ALTER USER loader@localhost REQUIRE NONE'; }
+wrong_MariaDB() {
+	printf '[client]\npassword=wrong\n' >"$T/.my.cnf"
+	locked_MariaDB
+}
+right_MariaDB() { sql "ALTER USER loader@localhost IDENTIFIED BY 'wrong'"; }
+lose_MariaDB() { sql 'DROP DATABASE segment'; }
+find_MariaDB() { mariadb_client -e "$1"; }
+encrypt_MariaDB() {
+	mariadb_stop
+	mariadb_run "--ssl-cert=$T/tls/cert.pem" "--ssl-key=$T/tls/key.pem"
+}
 # slow_reader: the loader stops for three seconds while it reads the identifies of a user whose row is made anew.
 # Two calls are slow, since every other one may find nothing yet.
 slow_reader() {
@@ -381,10 +426,23 @@ if mariadb_start; then
 	password locked_MariaDB open_MariaDB
 	repeated
 	mended 'a password that it lacks' locked_MariaDB password open_MariaDB
+	mended 'a wrong password' wrong_MariaDB 'Access denied.*my\.cnf' right_MariaDB
+	rm "$T/.my.cnf"
+	open_MariaDB
 	mended 'a right that it lacks' revoke_MariaDB 'GRANT .*INSERT' grant_MariaDB
 	mended 'a connection without TLS' tls_MariaDB 'Access denied' plain_MariaDB
 	minutes mariadb_stop mariadb_run
+	spool_make # what is read anew has no row that was refused
+	mended 'a database that is not there' lose_MariaDB 'CREATE DATABASE' find_MariaDB
 	mariadb_stop
+	if mariadb_run --skip-ssl; then
+		TO="$TO&tls=require"
+		mended 'TLS that the server lacks' true 'tls=require' encrypt_MariaDB
+		mariadb_stop
+	else
+		not_ok "$KIND: the server starts without TLS" "$(tail -n 5 "$T/mariadb.log")"
+	fi
+	TO=${TO%&tls=require}
 	if command -v strace >/dev/null && mariadb_run --net-write-timeout=1; then
 		slow_reader
 		mariadb_stop
@@ -398,8 +456,17 @@ fi
 ### SQLite: writing fails ###############################################
 KIND=SQLite
 unowned_SQLite() { chmod a-w "${TO#sqlite:}" && chown 0:0 "${TO#sqlite:}"; }
+fail_SQLite() {
+	query_SQLite "DROP TRIGGER IF EXISTS fails; CREATE TRIGGER fails BEFORE INSERT ON parcel BEGIN SELECT RAISE($1, 'made up'); END"
+}
+hold_SQLite() {
+	sqlite3 "${TO#sqlite:}" 'BEGIN IMMEDIATE' ".shell touch $T/w/held; while test -e $T/w/held; do sleep 0.05; done"
+}
+nowhere_SQLite() { TO=sqlite:$T/w/later/w.db; }
+somewhere_SQLite() { mkdir "$T/w/later" && own "$T/w/later"; }
+writable_SQLite() { own "${TO#sqlite:}"* && chmod u+w "${TO#sqlite:}"*; }
 owned_SQLite() { own "${TO#sqlite:}" && chmod u+w "${TO#sqlite:}" && rm -f "${TO#sqlite:}"-*; } # those are as read-only as the file was
-query_SQLite() { sqlite3 "${TO#sqlite:}" "$1"; }
+query_SQLite() { [ ! -e "${TO#sqlite:}" ] || sqlite3 "${TO#sqlite:}" "$1"; } # which would make the file
 spool_make
 TO=sqlite:$T/w/w.db
 parcels 3
@@ -417,8 +484,14 @@ else
 	ok 'SQLite: a write fails # SKIP strace is not installed'
 fi
 
+held hold_SQLite
+refused ABORT
+query_SQLite 'DROP TRIGGER fails'
 repeated
-
+mended 'a file that it may not write' unowned_SQLite readonly writable_SQLite
+spool_make
+mended 'a folder that is not there' nowhere_SQLite 'unable to open' somewhere_SQLite
+TO=sqlite:$T/w/w.db
 lost
 upgraded 1 40 pwrite64 'readonly'
 done_testing
