@@ -296,7 +296,7 @@ static bool is_usual_rest(struct hs_slice rest)
 	return read == HS_REST_END;
 }
 
-/* One that somebody else has written. */
+/* A _rest that somebody else has written. */
 static bool see_strange_rest(struct hs_fold *f, struct hs_slice rest)
 {
 	struct hs_json *j = &f->json;
