@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 enum {
-	PLACES_MAX = 1 << 16,      /* that are kept … */
-	NAMES_BYTES = 4 << 20,     /* … with about so many bytes of names */
+	PLACES_MAX = 1 << 16,  /* that are kept … */
+	NAMES_BYTES = 4 << 20, /* … with about so many bytes of names */
 };
 
 /* The field that each comes from, and the families that have it. */
@@ -213,9 +213,8 @@ static struct hs_place *pass_place(struct hs_field_places *places, enum hs_famil
 		places->kept_text = places->text.n;
 	places->is_over = true;
 	places->text.n = places->kept_text;
-	places->passing = (struct hs_place){
-		.family = (uint8_t)family, .field = field->name.p, .field_n = (uint32_t)field->name.n
-	};
+	places->passing =
+	    (struct hs_place){ .family = (uint8_t)family, .field = field->name.p, .field_n = (uint32_t)field->name.n };
 	return make_name(places, &places->passing, field->name_escaped) ? &places->passing : NULL;
 }
 

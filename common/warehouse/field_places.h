@@ -65,11 +65,11 @@ struct hs_field_places {
 	struct hs_buf text;
 	struct hs_place *place;
 	size_t count, cap;
-	size_t fields; /* bytes of their `field` */
+	size_t fields;  /* bytes of their `field` */
 	uint32_t *slot; /* 1 + index in `place`, by hash; 0: free; `slots` is a power of two */
 	size_t slots;
-	size_t last;  /* the place that was asked for last */
-	bool is_over; /* a record had more fields than are kept … */
+	size_t last;             /* the place that was asked for last */
+	bool is_over;            /* a record had more fields than are kept … */
 	struct hs_place passing; /* … this is the place of one of them … */
 	size_t kept_text;        /* … whose names come after those in `text` that are kept */
 	struct hs_buf scratch, decoded;

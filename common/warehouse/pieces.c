@@ -14,6 +14,18 @@ bool hs_piece_out_pass(struct hs_piece_out *out)
 	return out->buf.n < HS_PIECE_BYTES ? hs_buf_ok(&out->buf) : flush(out);
 }
 
+bool hs_piece_out_put(struct hs_piece_out *out, struct hs_slice text)
+{
+	bool taken = true;
+
+	for (size_t n; text.n > 0 && taken; text = hs_slice(text.p + n, text.n - n)) {
+		n = text.n < HS_PIECE_BYTES ? text.n : HS_PIECE_BYTES;
+		hs_buf_put(&out->buf, text.p, n);
+		taken = hs_piece_out_pass(out);
+	}
+	return taken;
+}
+
 static bool each(const struct hs_pieces *pieces, struct hs_piece_out *out)
 {
 	bool done = pieces->put(pieces, out) && flush(out);

@@ -9,7 +9,8 @@
 /* Where the text is written: its maker appends to `buf`, and calls hs_piece_out_pass() after at most about a piece. */
 struct hs_piece_out {
 	struct hs_buf buf;
-	bool (*take)(void *context, struct hs_slice piece); /* of a piece, which is valid during the call; false: enough */
+	bool (*take)(void *context,
+	             struct hs_slice piece); /* of a piece, which is valid during the call; false: enough */
 	void *context;
 	size_t n; /* bytes that were taken */
 };
@@ -24,6 +25,9 @@ enum { HS_PIECE_BYTES = 64 * 1024 };
 
 /* Hands what is in `buf` to take(), if it is a piece. False: take() was, or out of memory. */
 bool hs_piece_out_pass(struct hs_piece_out *out);
+
+/* Appends a text that may be long. False: take() was, or out of memory. */
+bool hs_piece_out_put(struct hs_piece_out *out, struct hs_slice text);
 
 /* Writes the text to take(). False: take() was, or out of memory. */
 bool hs_pieces_each(const struct hs_pieces *pieces, bool (*take)(void *context, struct hs_slice piece), void *context);

@@ -100,7 +100,7 @@ static bool add_draft(struct hs_row_maker *m, size_t place, struct hs_value valu
 
 enum fate { FATE_NO_MEMORY, FATE_COMMON, FATE_DROPPED, FATE_CELL };
 
-/* What becomes of a field: the value of a common column, noted in `common`, a cell, or nothing. */
+/* The fate of a field: the value of a common column, noted in `common`, a cell, or nothing. */
 static enum fate fate_of(struct hs_row_maker *m, enum hs_family family, const struct hs_record_field *field,
                          struct hs_value *common, const struct hs_place **place)
 {

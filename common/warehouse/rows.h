@@ -48,9 +48,9 @@ struct hs_row_walk {
 /* The slices of a row are those of the line or of the maker, and valid until its next call. */
 struct hs_row {
 	enum hs_table_kind kind;
-	struct hs_slice table; /* without a prefix */
-	struct hs_cell *cell;  /* `cells` of them: id, received_at, uuid_ts and timestamp first; no null */
-	size_t cells, from;    /* from: the maker's */
+	struct hs_slice table;   /* without a prefix */
+	struct hs_cell *cell;    /* `cells` of them: id, received_at, uuid_ts and timestamp first; no null */
+	size_t cells, from;      /* from: the maker's */
 	struct hs_row_walk walk; /* the cells after those, if it is needed */
 };
 

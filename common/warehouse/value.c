@@ -10,9 +10,9 @@
 #include <stdlib.h>
 
 enum {
-	NUMBER_DIGITS = 16000,  /* PostgreSQL's numeric takes 131072 before the point and 16383 after it */
+	NUMBER_DIGITS = 16000,               /* PostgreSQL's numeric takes 131072 before the point and 16383 after it */
 	NUMBER_TEXT_MAX = 6 * NUMBER_DIGITS, /* bytes of a number or boolean, were each digit an escape */
-	DOUBLE_TEXT_MAX = 1024, /* bytes of a literal; a longer one is not exact in a double */
+	DOUBLE_TEXT_MAX = 1024,              /* bytes of a literal; a longer one is not exact in a double */
 };
 
 static bool is_null(const struct hs_value *v)

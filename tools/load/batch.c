@@ -10,7 +10,9 @@ enum { MADE_BYTES = 2048 /* room for ids and names that a record's rows have mad
 
 bool hs_batch_init(struct hs_batch *b, size_t bytes)
 {
-	*b = (struct hs_batch){ .text = malloc(bytes), .made = malloc(bytes), .cap = bytes, .made_cap = bytes, .bytes = bytes };
+	*b = (struct hs_batch){
+		.text = malloc(bytes), .made = malloc(bytes), .cap = bytes, .made_cap = bytes, .bytes = bytes
+	};
 	return b->text != NULL && b->made != NULL;
 }
 

@@ -52,9 +52,9 @@ struct hs_batch {
 	size_t rows, rows_cap;
 	struct hs_batch_cell *cell;
 	size_t cells, cells_cap;
-	uint64_t gone, damaged; /* segments that were missing before its records; lines of it that are no records */
-	bool erases;            /* its only record is a delete */
-	bool is_lent;           /* its only line is the caller's, and what its rows have made the maker's */
+	uint64_t gone, damaged;     /* segments that were missing before its records; lines of it that are no records */
+	bool erases;                /* its only record is a delete */
+	bool is_lent;               /* its only line is the caller's, and what its rows have made the maker's */
 	struct hs_row_maker *maker; /* of the rows */
 };
 

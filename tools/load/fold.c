@@ -36,11 +36,11 @@ struct hs_fold {
 	struct hs_members seen; /* the latest value of each name in a _rest */
 	size_t rows;
 	struct hs_row_key *first, *last;
-	struct hs_row_key *row;    /* while it is added … */
-	struct hs_target *target;  /* … from there; NULL: from elsewhere, … */
-	struct kept_row *kept;     /* … and has been kept; NULL: it has not */
-	bool has_rest;             /* a row had */
-	bool *is_own;           /* by index in `column`: a person's row does not have it, or has it otherwise */
+	struct hs_row_key *row;   /* while it is added … */
+	struct hs_target *target; /* … from there; NULL: from elsewhere, … */
+	struct kept_row *kept;    /* … and has been kept; NULL: it has not */
+	bool has_rest;            /* a row had */
+	bool *is_own;             /* by index in `column`: a person's row does not have it, or has it otherwise */
 	ptrdiff_t timestamp, received_at, id, rest; /* indexes in `column` */
 
 	struct hs_json json;
@@ -253,8 +253,7 @@ static bool is_before(struct hs_slice a, struct hs_slice b)
 	return strcmp(text[0], text[1]) < 0;
 }
 
-struct hs_row_key *hs_fold_row_key(struct hs_fold *f, struct hs_slice at, struct hs_slice received,
-                                   struct hs_slice id)
+struct hs_row_key *hs_fold_row_key(struct hs_fold *f, struct hs_slice at, struct hs_slice received, struct hs_slice id)
 {
 	if (at.p == NULL || (received.p != NULL && is_before(received, at)))
 		at = received;
@@ -297,7 +296,7 @@ static bool is_usual_rest(struct hs_slice rest)
 	return read == HS_REST_END;
 }
 
-/* One that somebody else has written. */
+/* A _rest that somebody else has written. */
 static bool see_strange_rest(struct hs_fold *f, struct hs_slice rest)
 {
 	struct hs_json *j = &f->json;
@@ -378,8 +377,8 @@ static bool add(struct hs_fold *f, const struct hs_slice *value, bool lent)
 {
 	bool added = true;
 
-	f->row = hs_fold_row_key(f, value_of(value, f->timestamp), value_of(value, f->received_at),
-	                         value_of(value, f->id));
+	f->row =
+	    hs_fold_row_key(f, value_of(value, f->timestamp), value_of(value, f->received_at), value_of(value, f->id));
 	if (f->row == NULL)
 		return false;
 	f->rows++;

@@ -80,8 +80,7 @@ static bool put_member(const struct hs_members *m, size_t member, struct hs_piec
 	if (m->member[member].is_overruled)
 		return true;
 	put_name(out, hs_members_name(m, member), any);
-	hs_buf_put_slice(&out->buf, hs_members_value(m, member));
-	return hs_piece_out_pass(out);
+	return hs_piece_out_put(out, hs_members_value(m, member));
 }
 
 static bool put_moved(const struct hs_moved_value *moved, struct hs_piece_out *out, bool *any)

@@ -153,8 +153,7 @@ static void free_listing(struct listing *l)
 
 enum hs_target_result hs_fold_select_sparingly(struct hs_fold *fold, struct hs_target *target,
                                                const struct hs_catalogue_table *from,
-                                               const struct hs_catalogue_table *to,
-                                               const struct hs_target_where *where)
+                                               const struct hs_catalogue_table *to, const struct hs_target_where *where)
 {
 	struct listing l = { .fold = fold, .target = target, .from = from };
 	enum hs_target_result result = HS_TARGET_FULL;

@@ -226,7 +226,7 @@ int hs_names_compare(struct hs_slice a, struct hs_slice b)
 static int by_name(const void *a, const void *b, void *members)
 {
 	struct hs_slice x = hs_members_name(members, *(const uint32_t *)a),
-	                y = hs_members_name(members, *(const uint32_t *)b);
+			y = hs_members_name(members, *(const uint32_t *)b);
 
 	return hs_names_compare(x, y);
 }

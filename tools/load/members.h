@@ -37,7 +37,7 @@ struct hs_members { /* all zero: none; stays where it is while it has members */
 	} * key;
 	size_t keys, keys_cap;
 	uint32_t last_key, free_key; /* 1 + the index of the key that was set last, and of a free one; 0: none */
-	uint32_t *slot; /* 1 + index of a member, by hash; 0: free; `slots` is a power of two */
+	uint32_t *slot;              /* 1 + index of a member, by hash; 0: free; `slots` is a power of two */
 	size_t slots;
 	bool is_sorted; /* the first `count` slots are the members in the order of their names */
 };

@@ -19,7 +19,7 @@ struct hs_mysql {
 	struct hs_target target; /* first: both have one address */
 	MYSQL *my;
 	struct hs_buf sql;
-	struct hs_slice *longs; /* the values of the ? in `sql` … */
+	struct hs_slice *longs;         /* the values of the ? in `sql` … */
 	const struct hs_pieces *pieces; /* … and of that which is in pieces */
 	size_t long_count, longs_cap;
 	char *text; /* of the URL, in pieces: */

@@ -40,7 +40,7 @@ struct hs_row_values {
 	size_t values_cap;
 	struct hs_rest_pieces long_rest;
 	bool has_long_rest; /* it is that of the one row */
-	uint64_t rest; /* values that went to _rest */
+	uint64_t rest;      /* values that went to _rest */
 	struct hs_misfits misfits;
 	size_t prefix; /* bytes of it before the names of tables */
 };

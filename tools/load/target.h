@@ -60,7 +60,8 @@ struct hs_target_rows {
 	const size_t *column; /* indexes in the table, of each of `columns` values */
 	size_t columns, rows;
 	const struct hs_slice *value;
-	const struct hs_pieces *pieces; /* of the value that hs_target_is_pieces(): there is one row then; NULL: no value is */
+	const struct hs_pieces
+	    *pieces; /* of the value that hs_target_is_pieces(): there is one row then; NULL: no value is */
 };
 
 /* In place of the text of a value: it is so long that it is made in pieces, of `n` bytes together. */
