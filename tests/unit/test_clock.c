@@ -134,6 +134,20 @@ TEST(a_board_without_a_battery)
 	}
 }
 
+TEST(a_week_proves_a_clock_and_a_millisecond_less_does_not)
+{
+	for (int64_t less = 0; less < 2; less++) {
+		int64_t ms = HS_CLOCK_STEADY_S * INT64_C(1000) - less;
+		struct hs_clock c = begun();
+
+		set(&c, -YEAR); /* the week begins */
+		hs_clock_move(&c, c.wall_ms + ms, c.boot_ms + ms);
+		set(&c, -YEAR);
+		set(&c, YEAR);
+		assert_int_equal(c.lag_ms, less == 0 ? 0 : YEAR);
+	}
+}
+
 /* Set back for a while, within a boot: the return is believed if the clock was proved right before. */
 TEST(a_clock_set_back_for_a_while)
 {
@@ -204,6 +218,22 @@ TEST(a_jump_deletes_nothing)
 	seal("g");
 	show(40 * YEAR, 7 * DAY); /* … or a wrong one: the time that passes is real */
 	assert_int_equal(deleted(), 1);
+}
+
+TEST(a_clock_that_is_right_is_read_as_it_is)
+{
+	struct hs_shared_state_handle handle;
+	struct hs_spool_dir dir = { .state = &handle, .fd = -1 };
+
+	make("");
+	put("a");
+	handle = (struct hs_shared_state_handle){ .state = spooldir_state(&s.d) };
+	for (int i = 0; i < 1000; i++) { /* most of them within a millisecond */
+		int64_t before = hs_io_now(), now = hs_clock_now(&dir);
+
+		assert_in_range(now, before, hs_io_now());
+	}
+	spooldir_state_done(handle.state);
 }
 
 TEST(a_wrong_clock_may_be_the_first_one_seen)

@@ -7,6 +7,7 @@
 #include "spool/dedup/index_store.h"
 #include "spool/shared/shared_state.h"
 #include "tests/lib/random.h"
+#include "tests/lib/said.h"
 #include "tests/lib/temp_spool.h"
 
 #include <fcntl.h>
@@ -141,6 +142,17 @@ const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
 	return "leak:liblmdb\nleak:hs_index_write_begin\n";
+}
+
+TEST(a_damaged_header_is_told)
+{
+	put("a");
+	stop();
+	lose_page_size();
+	said_begin(HS_LOG_ERROR);
+	restart();
+	put_known("a", 1);
+	assert_non_null(strstr(said_end(), "index: its header is damaged: it is made anew"));
 }
 
 TEST(an_index_damaged_while_it_is_closed)

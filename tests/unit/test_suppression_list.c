@@ -143,11 +143,14 @@ TEST(erasure_log_entries)
 	struct hs_json json = { 0 };
 	struct hs_buf text;
 	char salt[HS_SALT + 1], again[HS_SALT + 1];
+	struct stat st;
 	int lines = 0;
 
 	assert_int_equal(hs_salt(&spool_dir, salt), HS_OK);
 	assert_int_equal(hs_salt(&spool_dir, again), HS_OK);
 	assert_string_equal(salt, again);
+	assert_int_equal(fstatat(temp.fd, "salt", &st, 0), 0);
+	assert_int_equal(st.st_mode & 0777, 0600); /* whoever has it can try ids */
 	add(HS_SUBJECT_USER, "a\"b", "acme", false);
 	add(HS_SUBJECT_ANONYMOUS, "dev", NULL, false);
 	assert_int_equal(hs_erasure_log_put(&spool_dir, &people, &receipt), HS_OK);
