@@ -11,7 +11,7 @@
 # WORKERS, instead of a copy for each processor; MUTANT_ONLY, a prefix of paths; CHOSEN, a file of mutations in the form
 # of mutate.py, in place of random ones: BUILD/survivors.SEED is such a file, so that new tests can be tried on them;
 # UNITS_ONLY, to leave the scripts and faults for those that the units do not notice.
-# BUILD/verdicts.SEED has the verdicts so far: a run with the same seed that was interrupted goes on after them.
+# BUILD/verdicts.SEED has the verdicts so far: a run with the same seed goes on after them, if it has the same mutations.
 set -u
 build=$1 n=$2 seed=$3
 python=$(for p in /usr/bin/python3 python3; do "$p" -c 'import clang.cindex' 2>/dev/null && echo "$p" && break; done)
@@ -22,7 +22,9 @@ memory=$(mktemp -d /dev/shm/hookspool-mutants.XXXXXX 2>/dev/null || mktemp -d) |
 trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$work" "$memory"' EXIT
 trap 'exit 1' INT TERM
 chmod 755 "$work"
+export CCACHE_NOHASHDIR=1 # the copies share what they compile
 survivors=$(realpath "$build")/survivors.$seed verdicts=$(realpath "$build")/verdicts.$seed
+chosen=$(realpath "$build")/chosen.$seed
 baseline=$(realpath "$build")/baseline.$seed # of each test that was asked: NAME SECONDS PROCESSOR VERDICT, without a mutant
 [ -z "${CHOSEN-}" ] || CHOSEN=$(realpath "$CHOSEN")
 plain=$work/plain # without a mutant
@@ -47,6 +49,10 @@ if [ -n "${CHOSEN-}" ]; then
 else
 	# shellcheck disable=SC2046
 	"$python" tests/mutants/mutate.py "$n" "$seed" $(find common cgi -name '*.c' | grep "^${MUTANT_ONLY-}") >"$work/chosen" || exit 2
+fi
+if ! cmp -s "$work/chosen" "$chosen"; then
+	rm -f "$survivors" "$verdicts" "$baseline"
+	cp "$work/chosen" "$chosen" || exit 2
 fi
 touch "$survivors" "$verdicts" "$baseline"
 # who includes what: FILE HEADER
@@ -203,7 +209,7 @@ passes() {
 		cd "$plain" || exit
 		started=$SECONDS
 		compute && before=$computed
-		run 600 "$1" 9>&- && verdict=ok || verdict=FAILED # what a test leaves behind must not hold the lock
+		run 1800 "$1" 9>&- && verdict=ok || verdict=FAILED # what a test leaves behind must not hold the lock
 		compute
 		echo "$name $((SECONDS - started)) $((computed - before)) $verdict" >>"$baseline"
 		sed -n "s/^$name .* FAILED\$/fails without a mutant: $name/p" "$baseline"
@@ -353,6 +359,7 @@ worker() {
 for i in $(seq "${WORKERS:-$(nproc)}"); do worker "$i" & done
 wait
 count() { cut -f 2 "$verdicts" | grep -c "$@"; }
+[ "$(wc -l <"$verdicts")" -eq "$(wc -l <"$work/chosen")" ] || echo "the first $(wc -l <"$verdicts") of $(wc -l <"$work/chosen"), in random order:"
 killed=$(count killed) tried=$(count -e killed -e SURVIVED)
 awk -v k="$killed" -v n="$tried" -v no_c="$(count 'is not C')" -v same="$(count 'changes nothing')" 'BEGIN {
 	z = 1.96; p = n ? k / n : 0; m = n ? n : 1
