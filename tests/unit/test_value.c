@@ -201,6 +201,8 @@ TEST(a_double_reads_back_from_its_text)
 
 	hs_value_double_text(0.1, text);
 	assert_string_equal(text, "0.1");
+	hs_value_double_text(9.95, text); /* 9.949999999999999 to 16 digits */
+	assert_string_equal(text, "9.95");
 	hs_value_double_text(0.27339475080101683, text);
 	assert_string_equal(text, "0.27339475080101683");
 }
