@@ -1,6 +1,6 @@
 # Whether the tests notice a wrong program: random mutants, see tests/mutants.
 
-## make mutants    N (200) random mutants of common/ and cgi/ must each make a test fail; SEED repeats a run
+## make mutants    N (200) random mutants of common/ and cgi/ must each make a test fail; SEED repeats a run or goes on with it, MINUTES ends it
 N ?= 200
 SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 MUTANTS = $(B)/mutants
