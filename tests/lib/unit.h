@@ -86,4 +86,7 @@ char *unit_exact_copy(struct hs_slice s);
 /* Bytes in use on the heap. */
 size_t unit_heap(void);
 
+/* Descriptors that are open. */
+size_t unit_descriptors(void);
+
 #endif

@@ -78,15 +78,6 @@ TEST(a_backup_holds_all_and_becomes_a_spool)
 	assert_true(done.refused); /* it is a spool now */
 }
 
-static size_t descriptors(void)
-{
-	size_t n = 0;
-
-	for (int fd = 0; fd < 1024; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
-}
-
 TEST(a_backup_leaves_no_descriptor_open)
 {
 	size_t before;
@@ -95,9 +86,9 @@ TEST(a_backup_leaves_no_descriptor_open)
 	make_both();
 	seal("a");
 	put("b");
-	before = descriptors();
+	before = unit_descriptors();
 	assert_int_equal(back_up(&done), HS_OK);
-	assert_int_equal(descriptors(), before);
+	assert_int_equal(unit_descriptors(), before);
 }
 
 TEST(the_next_backup_adds_what_is_new)

@@ -156,6 +156,23 @@ TEST(a_folder_that_has_just_changed)
 	assert_true(soon_again);
 }
 
+/* It looks at the folder each time that has changed. */
+TEST(waiting_at_the_end_leaves_no_descriptor_open)
+{
+	size_t before;
+
+	make("");
+	put("a");
+	assert_read("a");
+	before = unit_descriptors();
+	for (int i = 0; i < 5; i++) {
+		spooldir_write(&s.d, "other", HS_SLICE("x"));
+		spooldir_unlink(&s.d, "other");
+		assert_read("");
+	}
+	assert_int_equal(unit_descriptors(), before);
+}
+
 TEST(written_lines_without_durability)
 {
 	make("durability = none\n");
