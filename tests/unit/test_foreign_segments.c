@@ -241,6 +241,22 @@ TEST(a_segment_that_is_being_copied)
 	events_free(e);
 }
 
+TEST(one_that_cannot_be_looked_at_leaves_no_descriptor_open)
+{
+	size_t before;
+
+	put("a");
+	before = unit_descriptors();
+	for (unsigned nth = 1; nth < 10; nth++) {
+		bring(1 + nth, "b");
+		wrap_fail(WRAP_FSTAT, nth, 1, EIO);
+		append("c");
+		wrap_reset();
+		append("d");
+		assert_int_equal(unit_descriptors(), before);
+	}
+}
+
 /* Nothing is moved while the move cannot be recorded. */
 TEST(a_move_that_cannot_be_recorded)
 {
