@@ -441,6 +441,35 @@ TEST(too_many)
 		close(fd[i]);
 }
 
+/* Without sources no browser can send, so what browsers may send is no reason to hold more. */
+TEST(the_largest_body_that_can_come_sets_the_room)
+{
+	static const char part[64000];
+	struct hs_settings_error error;
+	struct hs_buf record = { 0 };
+	struct hs_partial_request *a;
+	int fd[8]; /* there is room for six */
+
+	hs_settings_free(s.service.settings);
+	s.service.settings = hs_settings_new(
+	    "test.conf", HS_SLICE("spool_dir = /nowhere\nauth = none\nmax_body = 1M\nmax_sdk_body = 10M\n"), NULL,
+	    &error);
+	assert_non_null(s.service.settings);
+	put_record(&record, 5, hs_slice(part, sizeof part));
+	for (int i = 0; i < 8; i++) {
+		fd[i] = connected(&a, "1048576", NULL);
+		assert_null(a);
+		for (int j = 0; j < 16; j++)
+			say(fd[i], hs_buf_slice(&record));
+	}
+	hs_buf_free(&record);
+	a = next_ready();
+	assert_int_equal(a->transport.verdict, HS_E_CROWDED);
+	answer(a);
+	for (int i = 0; i < 8; i++)
+		close(fd[i]);
+}
+
 /* Without a head there can be no answer, so the log says why the connection was closed; others get an answer. */
 TEST(too_many_without_a_head)
 {
