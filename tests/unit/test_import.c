@@ -268,6 +268,46 @@ TEST(killed_before_every_call)
 	make(false);
 }
 
+/* True if a whole commit is in the open segment. */
+static bool commit_has_landed(void)
+{
+	struct hs_buf text = { 0 };
+	size_t lines = 0;
+
+	if (!spooldir_exists(&s.d, "events.jsonl"))
+		return false;
+	text = spooldir_read(&s.d, "events.jsonl");
+	for (size_t i = 0; i < text.n; i++)
+		lines += text.p[i] == '\n';
+	hs_buf_free(&text);
+	return lines == 4000;
+}
+
+/* A restore has put the lines of the commit that was interrupted into the spool once more. */
+TEST(lines_that_are_there_twice_are_known)
+{
+	struct hs_imported done;
+	struct hs_buf text;
+	int status = -1;
+
+	for (unsigned nth = 20; status == -1 && !commit_has_landed(); nth++) {
+		finish(state);
+		make(false);
+		hs_buf_reset(&s.archive);
+		for (int n = 0; n < EVENTS; n++)
+			put_event(&s.archive, n);
+		status = child_killed(nth, false, run_import, NULL);
+	}
+	assert_int_equal(status, -1);
+	text = spooldir_read(&s.d, "events.jsonl");
+	spooldir_unlink(&s.d, ".hookspool/run/state"); /* it knows where the last line ends */
+	spooldir_add(&s.d, "events.jsonl", hs_buf_slice(&text));
+	hs_buf_free(&text);
+	assert_int_equal(import(false, &done), HS_OK);
+	assert_int_equal(done.error, 0);
+	assert_int_equal(spooldir_lines(&s.d), 4000 + EVENTS); /* no third time */
+}
+
 static void prepare_import(void)
 {
 	finish(NULL);
