@@ -46,7 +46,6 @@ static void forget(struct hs_field_places *places)
 	}
 	places->count = places->last = 0;
 	places->is_over = false;
-	hs_buf_reset(&places->text);
 	if (places->slots > 0)
 		memset(places->slot, 0, places->slots * sizeof *places->slot);
 }
