@@ -302,7 +302,18 @@ wrong_PostgreSQL() {
 }
 right_PostgreSQL() { pg "ALTER ROLE loader PASSWORD 'wrong'"; }
 # without_tls: a server on TCP, since libpq asks for no TLS on a socket.
-without_tls_PostgreSQL() {
+without_# A server that ends between its answer that it has TLS and the handshake.
+HANGS_UP='
+import socket, sys
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    session, _ = server.accept()
+    session.recv(8)
+    session.sendall(b"S")
+    session.recv(10000)
+    session.close()
+'
+tls_PostgreSQL() {
 	printf '%s\n' 'local all all trust' 'host all all 127.0.0.1/32 trust' >"$PGHOST/data/pg_hba.conf"
 	export PGPORT
 	PGPORT=$(port_random)
@@ -348,6 +359,14 @@ if postgresql_start; then
 		not_ok "$KIND: the server starts with TCP" "$(tail -n 5 "$T/postgresql.log")"
 	fi
 	postgresql_stop
+	python3 -c "$HANGS_UP" "$PGPORT" &
+	HANGING=$!
+	TO="postgresql://loader@127.0.0.1:$PGPORT/hookspool?sslmode=require"
+	follows
+	check "$KIND: a server that hangs up during the handshake of TLS is away" wait_for 30 says 'the database is away.*SSL SYSCALL'
+	is "$KIND: and refuses nothing" "$(grep -c 'permission denied' "$T/behind.err")" 0
+	end_process "$LOADER"
+	kill "$HANGING"
 	unset PGPORT
 else
 	ok 'PostgreSQL # SKIP it is not installed'

@@ -194,6 +194,15 @@ static PGconn *start(const struct hs_postgresql *s, bool require_tls)
 	return PQconnectStartParams(keyword, value, 1);
 }
 
+/* By libpq's own words. A server that hangs up during the handshake refuses nothing: it stops or restarts. */
+static bool is_refused(const char *text)
+{
+	if (strstr(text, "SSL SYSCALL error") != NULL)
+		return false;
+	return strstr(text, "SSL") != NULL || strstr(text, "certificate") != NULL || strstr(text, "password") != NULL ||
+	       strstr(text, "invalid") != NULL;
+}
+
 /* The SQLSTATE in a verbose message, "FATAL:  28P01: password …"; else one of our own choice. */
 static void find_state(struct hs_postgresql *s)
 {
@@ -206,11 +215,7 @@ static void find_state(struct hs_postgresql *s)
 			s->target.state[5] = '\0';
 			return;
 		}
-	snprintf(s->target.state, sizeof s->target.state, "%s",
-	         strstr(text, "SSL") != NULL || strstr(text, "certificate") != NULL ||
-	                 strstr(text, "password") != NULL || strstr(text, "invalid") != NULL
-	             ? tls
-	             : away);
+	snprintf(s->target.state, sizeof s->target.state, "%s", is_refused(text) ? tls : away);
 }
 
 /* Says why there is no connection. */
