@@ -11,6 +11,7 @@
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 
 static struct spooldir copy; /* for the backup */
