@@ -230,7 +230,8 @@ static inline int64_t monotonic(void)
 static inline void param(struct stage *s, const char *name, const char *value)
 {
 	assert_in_range(s->param_count, 0, PARAMS_MAX - 1);
-	snprintf(s->param[s->param_count], sizeof s->param[0], "%s=%s", name, value);
+	assert_in_range(snprintf(s->param[s->param_count], sizeof s->param[0], "%s=%s", name, value), 0,
+	                sizeof s->param[0] - 1);
 	s->params[s->param_count] = s->param[s->param_count];
 	s->params[++s->param_count] = NULL;
 }
