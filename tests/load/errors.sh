@@ -301,8 +301,7 @@ wrong_PostgreSQL() {
 	locked_PostgreSQL
 }
 right_PostgreSQL() { pg "ALTER ROLE loader PASSWORD 'wrong'"; }
-# without_tls: a server on TCP, since libpq asks for no TLS on a socket.
-without_# A server that ends between its answer that it has TLS and the handshake.
+# A server that ends between its answer that it has TLS and the handshake.
 HANGS_UP='
 import socket, sys
 server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
@@ -313,7 +312,8 @@ while True:
     session.recv(10000)
     session.close()
 '
-tls_PostgreSQL() {
+# without_tls: a server on TCP, since libpq asks for no TLS on a socket.
+without_tls_PostgreSQL() {
 	printf '%s\n' 'local all all trust' 'host all all 127.0.0.1/32 trust' >"$PGHOST/data/pg_hba.conf"
 	export PGPORT
 	PGPORT=$(port_random)
