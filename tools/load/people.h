@@ -21,7 +21,7 @@ struct hs_people;
  */
 enum { HS_PEOPLE_ID_MAX = 64 * 1024 };
 
-/* The column of the ids of people in a table of this kind; NULL: nobody's row is made of it. */
+/* The column of the ids of people in a table of this kind; NULL: no person's row is made of it. */
 const char *hs_people_key_of(enum hs_table_kind kind);
 
 /* True if the row has a longer id in the column `key`. */
