@@ -5,6 +5,7 @@
 #include "tests/lib/unit.h"
 #include "tools/load/batch.h"
 #include "tools/load/loader.h"
+#include "tools/load/people.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -370,6 +371,32 @@ TEST_WITH(refused_row_is_told_once_and_counted_although_the_batch_is_tried_again
 	assert_int_equal(f->letters, 1);
 	assert_int_equal(hs_loader_counts(f->loader).refused, 1);
 	assert_int_equal(memory_target_rows(f->m, "bought"), 1);
+}
+
+/* Escaped or not; the row of identifies, and the person's, are not there. */
+TEST_WITH(person_whose_id_is_too_long_is_a_dead_letter, make, end)
+{
+	struct fixture *f = *state;
+	struct hs_buf more = { 0 };
+
+	assert_int_equal(start(f), 0);
+	for (unsigned i = 0; i < 4; i++) { /* two of the longest, and two of a byte more */
+		const char *letter = i % 2 == 0 ? "x" : "\\u0078";
+
+		hs_buf_reset(&more);
+		hs_buf_put_slice(&more, HS_SLICE("\"user_id\":\""));
+		for (size_t n = 0; n < HS_PEOPLE_ID_MAX + i / 2; n++)
+			hs_buf_put_slice(&more, hs_slice_str(n == i ? letter : "x"));
+		hs_buf_put(&more, "\"", 2);
+		assert_true(hs_buf_ok(&more));
+		assert_int_equal(add(f, record(f, "identify", i + 1, more.p)), 0);
+		assert_int_equal(hs_loader_flush(f->loader), 0);
+		assert_int_equal(f->letters, i < 2 ? 0 : i - 1);
+	}
+	assert_memory_equal(f->why, "user_id is longer than 65536 bytes", 34);
+	assert_int_equal(memory_target_rows(f->m, "identifies"), 2);
+	assert_int_equal(hs_loader_counts(f->loader).refused, 2);
+	hs_buf_free(&more);
 }
 
 TEST_WITH(row_that_is_accepted_at_the_second_try_is_no_dead_letter, make, end)

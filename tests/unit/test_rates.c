@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -224,6 +225,22 @@ TEST(a_file_that_cannot_be_read_stays)
 		assert_true(hs_rates_wait(rates, &web, NOON) > 0);
 		hs_rates_close(rates);
 	}
+}
+
+/* Another process may be making it right now. */
+TEST(a_damaged_file_is_replaced_under_its_lock_alone)
+{
+	enum hs_result result;
+	struct stat st;
+	int fd = hs_io_open_or_make(temp.fd, HS_RATES_FILE, 0600);
+
+	assert_int_equal(hs_io_lock(fd, LOCK_EX), 0);
+	assert_null(hs_rates_open(temp.fd, 0600, &result));
+	assert_result(result, HS_E_LOCKED);
+	assert_int_equal(hs_io_fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, 0);
+	hs_io_close(fd);
+	hs_rates_close(opened());
 }
 
 TESTS("rates", temp_dir_begin, temp_dir_end)

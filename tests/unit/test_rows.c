@@ -133,6 +133,40 @@ static void expect_walk(struct hs_row_maker *maker, struct hs_slice line, const 
 	assert_string_equal(own.text, "69999");
 }
 
+/* The id of the first row of a record whose message id has n bytes. */
+static void id_of(size_t n, struct hs_buf *id)
+{
+	static const struct hs_row_options none;
+	struct hs_row_maker *maker = hs_row_maker_new(&none);
+	struct hs_buf line = { 0 };
+	struct hs_rows rows;
+
+	assert_non_null(maker);
+	hs_buf_put_slice(&line, HS_SLICE("{\"type\":\"track\",\"event\":\"E\",\"message_id\":\""));
+	for (size_t i = 0; i < n; i++)
+		hs_buf_putc(&line, 'x');
+	hs_buf_put_slice(&line, HS_SLICE("\",\"spooled_at\":\"2026-01-02T00:00:00.000Z\"}"));
+	assert_int_equal(hs_row_maker_make(maker, hs_buf_slice(&line), &rows), HS_OK);
+	hs_buf_reset(id);
+	hs_buf_put_slice(id, rows.row[0].cell[0].value.text);
+	hs_buf_free(&line);
+	hs_row_maker_free(maker);
+}
+
+TEST(an_id_is_itself_up_to_its_limit_and_then_a_hash)
+{
+	struct hs_buf id = { 0 };
+
+	id_of(HS_ROW_ID_MAX, &id);
+	assert_int_equal(id.n, HS_ROW_ID_MAX);
+	for (size_t n = HS_ROW_ID_MAX + 1; n < 100 * HS_ROW_ID_MAX; n *= 10) {
+		id_of(n, &id);
+		assert_int_equal(id.n, 7 + 64);
+		assert_memory_equal(id.p, "sha256-", 7);
+	}
+	hs_buf_free(&id);
+}
+
 /* More fields than their places are kept of, in one record: nothing of it is mistaken for the next one's. */
 TEST(records_with_very_many_fields_do_not_disturb_the_next_ones)
 {
