@@ -9,8 +9,8 @@
 /* Where the text is written: its maker appends to `buf`, and calls hs_piece_out_pass() after at most about a piece. */
 struct hs_piece_out {
 	struct hs_buf buf;
-	bool (*take)(void *context,
-	             struct hs_slice piece); /* of a piece, which is valid during the call; false: enough */
+	/* Takes a piece, which is valid during the call; false: enough. */
+	bool (*take)(void *context, struct hs_slice piece);
 	void *context;
 	size_t n; /* bytes that were taken */
 };

@@ -296,7 +296,7 @@ static enum hs_result match_people(void)
 TEST(people)
 {
 	fail_each(&(struct job){ nothing, match_people, is_right, UINT_MAX });
-	assert_int_equal(right.p[right.n - 1], '3'); /* anna, dev, old1; a shared id is nobody's */
+	assert_int_equal(right.p[right.n - 1], '3'); /* anna, dev, old1; a shared id is no one person's */
 }
 
 /* --- counts by name ------------------------------------------------------------------------------------- */

@@ -206,7 +206,7 @@ TEST(a_file_that_is_not_a_table_becomes_an_empty_one)
 	}
 }
 
-/* It is no damaged one: nobody's day begins anew because a disk failed for a moment. */
+/* It is no damaged one: no sender's day begins anew because a disk failed for a moment. */
 TEST(a_file_that_cannot_be_read_stays)
 {
 	static const enum wrap_call calls[] = { WRAP_PREAD, WRAP_FSTAT };

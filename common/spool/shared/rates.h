@@ -35,7 +35,10 @@ struct hs_rate {
 	int64_t daily; /* bytes in a day of UTC; 0: no limit */
 };
 
-/* Opens or makes the file in the folder `private`. NULL, and *result tells why. */
+/*
+ * Opens or makes the file in the folder `private`, and replaces one that is damaged. NULL: *result is HS_E_LOCKED,
+ * HS_E_MEMORY or as hs_io_result. A file that cannot be read stays.
+ */
 struct hs_rates *hs_rates_open(int private_dir, mode_t mode, enum hs_result *result);
 void hs_rates_close(struct hs_rates *rates); /* NULL is fine */
 
