@@ -332,10 +332,16 @@ static struct kept_row *keep_row(struct hs_fold *f)
 	if (ops == NULL || ops->keep_row == NULL)
 		return NULL;
 	if (f->kept == NULL) {
-		f->kept = malloc(sizeof *f->kept);
-		if (f->kept == NULL)
+		struct kept_row *kept = malloc(sizeof *kept);
+
+		if (kept == NULL)
 			return NULL;
-		*f->kept = (struct kept_row){ 1, ops->keep_row(f->target), ops->free_row };
+		*kept = (struct kept_row){ 1, ops->keep_row(f->target), ops->free_row };
+		if (kept->row == NULL) {
+			free(kept);
+			return NULL;
+		}
+		f->kept = kept;
 	}
 	f->kept->holders++;
 	return f->kept;
