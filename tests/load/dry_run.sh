@@ -41,7 +41,9 @@ if postgresql_start; then
 	(PGUSER=poor try_settings "poor = postgresql:///hookspool")
 	check 'PostgreSQL: a missing right, with the GRANT' grep -q '^fail|poor: .*|GRANT .* ON ALL TABLES IN SCHEMA "segment"' "$T/out"
 	try_settings "gone = postgresql:///nothing?host=$T/pg"
-	check 'PostgreSQL: a database that is not there' grep -q '^fail|gone: connecting: ' "$T/out"
+	check 'PostgreSQL: a database that is not there, with what makes it' grep -q '^fail|gone: connecting: .*; run: CREATE DATABASE "nothing"|$' "$T/out"
+	try_settings "invalid = postgresql:///hookspool?host=$T/invalid"
+	check 'PostgreSQL: the name of a host is no reason' grep -q '^fail|invalid: connecting: the database is away: .*|start the server' "$T/out"
 	postgresql_stop
 else
 	ok 'PostgreSQL # SKIP it is not installed'

@@ -342,11 +342,11 @@ if postgresql_start; then
 	password locked_PostgreSQL open_PostgreSQL
 	repeated
 	mended 'a password that it lacks' locked_PostgreSQL password open_PostgreSQL
-	mended 'a wrong password' wrong_PostgreSQL 'password authentication failed' right_PostgreSQL
+	mended 'a wrong password' wrong_PostgreSQL 'password authentication failed.*; the password belongs in ~/.pgpass' right_PostgreSQL
 	rm "$T/.pgpass"
 	open_PostgreSQL
 	mended 'a right that it lacks' revoke_PostgreSQL 'GRANT .*INSERT' grant_PostgreSQL
-	mended 'a database that is not there' lose_PostgreSQL 'does not exist' find_PostgreSQL
+	mended 'a database that is not there' lose_PostgreSQL 'does not exist; run: CREATE DATABASE' find_PostgreSQL
 	minutes postgresql_stop postgresql_run
 	postgresql_stop
 	if without_tls_PostgreSQL; then

@@ -206,7 +206,7 @@ pg "$(sed -n 's/.*run: //p' "$T/load.err")"
 load --to "$PG" --name kills
 is 'and mended' "$CODE $(pg "SELECT fresh FROM segment.types WHERE id = 'p-2'")" '0 1'
 load --to postgresql://loader@/nowhere
-is 'no such database' "$CODE $(grep -c 'database "nowhere" does not exist' "$T/load.err")" '77 1'
+is 'no such database' "$CODE $(grep -c 'database "nowhere" does not exist; run: CREATE DATABASE "nowhere"' "$T/load.err")" '77 1'
 load --to postgresql://nobody@/hookspool
 is 'no such role' "$CODE $(grep -c 'role "nobody" does not exist' "$T/load.err")" '77 1'
 load --to 'postgresql://loader@/hookspool?password=secret'

@@ -1,6 +1,6 @@
 #!/bin/bash
-# hookspool load and servers of PostgreSQL and MariaDB: kills in --retype, no room, a right that is lost and a stop while it
-# follows, and TLS. SQLite has a disk that is full here.
+# hookspool load and servers of PostgreSQL and MariaDB: kills in --retype, no room, a right or a position that is lost and a stop
+# while it follows, and TLS. SQLite has a disk that is full here.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/databases.sh"
 
@@ -89,6 +89,23 @@ lost_right() { # REVOKE GRANT: commands
 	is "$KIND: after the statement of the message all is there once" "$CODE $(whole)" "0 $EVENTS $EVENTS"
 }
 
+### The database is made anew ##########################################
+# lost_position REMOVE: a command that removes the loader's position and all rows.
+lost_position() {
+	local code
+	follows
+	parcels kept 10
+	check "$KIND: it follows" wait_for 30 is_loaded
+	"$1"
+	parcels lost 10
+	check "$KIND: the position is gone: it ends" wait_for 30 gone "$LOADER"
+	wait "$LOADER"
+	code=$?
+	is "$KIND: with the reason, and what to do" "$code $(grep -c 'the position has gone from the database, .*: start this loader again' "$T/behind.err")" '75 1'
+	loads
+	is "$KIND: started again it loads every row once" "$CODE $(whole)" "0 $EVENTS $EVENTS"
+}
+
 ### A stop while the database is away #################################
 # stopped NAME: SIGTERM ends the loader with 0: what it has not written waits in the spool.
 stopped() {
@@ -154,6 +171,7 @@ full_postgresql() {
 }
 room_postgresql() { pg 'DROP TRIGGER fails ON segment.parcel'; }
 revoke_postgresql() { pg 'REVOKE INSERT ON segment.parcel FROM loader'; }
+empty_postgresql() { pg 'TRUNCATE segment.hookspool_load, segment.parcel, segment.tracks'; }
 if postgresql_start; then
 	pg 'CREATE ROLE loader LOGIN' && pg 'GRANT CREATE ON DATABASE hookspool TO loader'
 	spool_make
@@ -162,6 +180,7 @@ if postgresql_start; then
 	kills_of_retype postgresql_dump
 	no_room full_postgresql room_postgresql
 	lost_right revoke_postgresql pg
+	lost_position empty_postgresql
 	stops postgresql_stop postgresql_run
 	postgresql_stop
 	printf '%s\n' 'local all all trust' 'hostssl all all 127.0.0.1/32 trust' >"$PGHOST/data/pg_hba.conf"
@@ -190,6 +209,7 @@ rows_mariadb() { sql "SELECT count(*) FROM $1 WHERE ${2-true}"; }
 full_mariadb() { sql "CREATE TRIGGER fails BEFORE INSERT ON parcel FOR EACH ROW SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1114, MESSAGE_TEXT = 'The table is full'"; }
 room_mariadb() { sql 'DROP TRIGGER fails'; }
 revoke_mariadb() { sql "REVOKE INSERT ON segment.* FROM loader@localhost; KILL USER loader"; } # it counts for new connections
+empty_mariadb() { sql 'DELETE FROM parcel; DELETE FROM tracks; DELETE FROM hookspool_load'; }
 if mariadb_start; then
 	sql "CREATE USER loader@localhost; GRANT ALL ON segment.* TO loader@localhost"
 	spool_make
@@ -198,6 +218,7 @@ if mariadb_start; then
 	kills_of_retype mariadb_dump
 	no_room full_mariadb room_mariadb
 	lost_right revoke_mariadb sql
+	lost_position empty_mariadb
 	stops mariadb_stop mariadb_run
 	sql "GRANT ALL ON segment.* TO loader@localhost; ALTER USER loader@localhost REQUIRE SSL"
 	mariadb_stop

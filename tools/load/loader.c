@@ -418,16 +418,24 @@ static enum hs_target_result begin(struct hs_loader *l, const struct hs_batch *b
 	return result == HS_TARGET_OK ? l->target->ops->begin(l->target, at) : result;
 }
 
-/* Whether another loader moved the position that `begin` has read. */
-static bool is_foreign(const struct hs_loader *l, const struct hs_target_position *at)
+/* The position in the database, compared with where this loader left it. */
+enum position_state {
+	POSITION_KEPT,
+	POSITION_MOVED, /* by another loader */
+	POSITION_GONE,  /* with the database, or its row was removed */
+};
+
+static enum position_state state_of(const struct hs_loader *l, const struct hs_target_position *at)
 {
 	struct hs_position before = position_of(&l->at);
 
-	return at->found != l->at.found || (at->found && !is_at(at, &before));
+	if (!at->found)
+		return l->at.found ? POSITION_GONE : POSITION_KEPT;
+	return l->at.found && is_at(at, &before) ? POSITION_KEPT : POSITION_MOVED;
 }
 
-/* Tries the batch once. *foreign: another loader moved the position. */
-static enum hs_target_result try_batch(struct hs_loader *l, bool *foreign)
+/* Tries the batch once, if the position is as this loader left it. */
+static enum hs_target_result try_batch(struct hs_loader *l, enum position_state *state)
 {
 	struct hs_target_position at;
 	enum hs_target_result result = begin(l, &l->batch, &at);
@@ -439,9 +447,9 @@ static enum hs_target_result try_batch(struct hs_loader *l, bool *foreign)
 		return HS_TARGET_OK;
 	}
 	l->tried = (struct hs_loader_counts){ .records = l->batch.records };
-	*foreign = is_foreign(l, &at);
-	result = *foreign ? HS_TARGET_OK : put_batch(l);
-	if (result != HS_TARGET_OK || *foreign)
+	*state = state_of(l, &at);
+	result = *state == POSITION_KEPT ? put_batch(l) : HS_TARGET_OK;
+	if (result != HS_TARGET_OK || *state != POSITION_KEPT)
 		l->target->ops->rollback(l->target);
 	return result;
 }
@@ -502,26 +510,30 @@ static int after_failure(struct hs_loader *l, enum hs_target_result result, stru
 	return code;
 }
 
-static int end_for_foreign(const struct hs_loader *l)
+static int end_without_position(const struct hs_loader *l, enum position_state state)
 {
-	fprintf(stderr, "hookspool %s: another loader has this --name: stop one of them\n", l->options->command);
+	fprintf(stderr, "hookspool %s: %s\n", l->options->command,
+	        state == POSITION_MOVED
+	            ? "another loader has this --name: stop one of them"
+	            : "the position has gone from the database, as if that had been made anew: start this loader again, "
+	              "and it loads the spool from its beginning");
 	return EX_TEMPFAIL;
 }
 
 int hs_loader_flush(struct hs_loader *l)
 {
 	struct hs_patience patience = patience_of(l);
-	bool foreign = false;
+	enum position_state state = POSITION_KEPT;
 	int code = 0;
 
 	l->tried = (struct hs_loader_counts){ .records = l->batch.records };
 	if (!hs_batch_hash_last(&l->batch, l->digest))
 		return EX_OSERR;
 	while (l->batch.records > 0 && code == 0) {
-		enum hs_target_result result = try_batch(l, &foreign);
+		enum hs_target_result result = try_batch(l, &state);
 
-		if (foreign)
-			return end_for_foreign(l);
+		if (state != POSITION_KEPT)
+			return end_without_position(l, state);
 		if (result == HS_TARGET_OK) {
 			hs_patience_end(&patience);
 			done(l);
@@ -535,7 +547,8 @@ int hs_loader_flush(struct hs_loader *l)
 /* --- a person -------------------------------------------------------------------------------------- */
 
 /* Tries it once: a transaction that leaves the position as it is. */
-static enum hs_target_result try_erase(struct hs_loader *l, const struct hs_person *person, bool *foreign)
+static enum hs_target_result try_erase(struct hs_loader *l, const struct hs_person *person,
+                                       enum position_state *state)
 {
 	struct hs_target_position at;
 	uint64_t gone = 0;
@@ -543,10 +556,10 @@ static enum hs_target_result try_erase(struct hs_loader *l, const struct hs_pers
 
 	if (result != HS_TARGET_OK)
 		return result;
-	*foreign = is_foreign(l, &at);
-	if (!*foreign)
+	*state = state_of(l, &at);
+	if (*state == POSITION_KEPT)
 		result = hs_people_erase(l->people, person, &gone);
-	if (result == HS_TARGET_OK && !*foreign)
+	if (result == HS_TARGET_OK && *state == POSITION_KEPT)
 		result = l->target->ops->commit(l->target);
 	else
 		l->target->ops->rollback(l->target);
@@ -559,13 +572,13 @@ int hs_loader_erase(struct hs_loader *l, const struct hs_person *person)
 {
 	struct hs_patience patience = patience_of(l);
 	enum hs_target_result result;
-	bool foreign = false;
+	enum position_state state = POSITION_KEPT;
 	int code;
 
 	do {
-		result = try_erase(l, person, &foreign);
-		if (foreign)
-			return end_for_foreign(l);
+		result = try_erase(l, person, &state);
+		if (state != POSITION_KEPT)
+			return end_without_position(l, state);
 		code = result == HS_TARGET_OK ? 0 : after_failure(l, result, &patience);
 	} while (result != HS_TARGET_OK && code == 0);
 	if (result == HS_TARGET_OK)

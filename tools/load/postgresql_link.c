@@ -194,13 +194,25 @@ static PGconn *start(const struct hs_postgresql *s, bool require_tls)
 	return PQconnectStartParams(keyword, value, 1);
 }
 
+/* Whether libpq says the word itself: in quotes are names, of a host or a role, say. */
+static bool says(const char *text, const char *word)
+{
+	bool quoted = false;
+
+	for (; *text != '\0'; text++) {
+		quoted = quoted != (*text == '"');
+		if (!quoted && strncmp(text, word, strlen(word)) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* By libpq's own words. A server that hangs up during the handshake refuses nothing: it stops or restarts. */
 static bool is_refused(const char *text)
 {
-	if (strstr(text, "SSL SYSCALL error") != NULL)
+	if (says(text, "SSL SYSCALL error"))
 		return false;
-	return strstr(text, "SSL") != NULL || strstr(text, "certificate") != NULL || strstr(text, "password") != NULL ||
-	       strstr(text, "invalid") != NULL;
+	return says(text, "SSL") || says(text, "certificate") || says(text, "password") || says(text, "invalid");
 }
 
 /* The SQLSTATE in a verbose message, "FATAL:  28P01: password …"; else one of our own choice. */
@@ -218,6 +230,18 @@ static void find_state(struct hs_postgresql *s)
 	snprintf(s->target.state, sizeof s->target.state, "%s", is_refused(text) ? tls : away);
 }
 
+/* Appends what a person can do about it. */
+static void add_remedy(struct hs_postgresql *s)
+{
+	char *message = s->target.message;
+	size_t n = strlen(message), room = sizeof s->target.message - n;
+
+	if (strcmp(s->target.state, "3D000") == 0)
+		snprintf(message + n, room, "; run: CREATE DATABASE \"%s\"", PQdb(s->db));
+	else if (strcmp(s->target.state, "28P01") == 0)
+		snprintf(message + n, room, "; the password belongs in ~/.pgpass, or under [load] in the settings");
+}
+
 /* Says why there is no connection. */
 static enum hs_target_result failed(struct hs_postgresql *s, const char *message)
 {
@@ -228,6 +252,7 @@ static enum hs_target_result failed(struct hs_postgresql *s, const char *message
 	location = strstr(s->target.message, " LOCATION: ");
 	if (location != NULL)
 		*location = '\0';
+	add_remedy(s);
 	return meaning(s->target.state);
 }
 

@@ -44,7 +44,7 @@ static void user_of(const char *url, char *user, size_t n)
 		snprintf(user, n, "USER");
 }
 
-/* The statement that gives the right which a step needs. */
+/* The statement that gives the right which a step needs; "": what the target says of connecting has its own remedy. */
 static void put_grant(const struct hs_target *target, const char *rights, char *remedy, size_t n)
 {
 	char user[64];
@@ -53,13 +53,11 @@ static void put_grant(const struct hs_target *target, const char *rights, char *
 	if (strcmp(target->ops->name, "sqlite") == 0)
 		snprintf(remedy, n,
 		         "chown the file and its folder to the user who runs this: SQLite makes files beside its own");
+	else if (rights[0] == '\0')
+		return;
 	else if (strncmp(target->ops->name, "postgres", 8) != 0)
 		snprintf(remedy, n, "GRANT CREATE, ALTER, INDEX, SELECT, INSERT, UPDATE, DELETE ON DATABASE.* TO '%s'",
 		         user);
-	else if (rights[0] == '\0')
-		snprintf(remedy, n,
-		         "GRANT CREATE ON DATABASE … TO \"%s\"; or CREATE SCHEMA \"%s\" AUTHORIZATION \"%s\"", user,
-		         target->schema, user);
 	else
 		snprintf(remedy, n, "GRANT %s \"%s\" TO \"%s\"", rights, target->schema, user);
 }
