@@ -1,9 +1,10 @@
 # Everything that must hold before a change is ready; other compilers and C libraries; fuzzers.
 
-.PHONY: check check-code check-suites lint
+.PHONY: check check-code check-faults check-suites lint
 check:
 	$(Q)$(MAKE) --no-print-directory check-code
 	$(Q)$(MAKE) --no-print-directory test
+	$(Q)$(MAKE) --no-print-directory check-faults
 	$(Q)$(MAKE) --no-print-directory check-suites
 
 check-code:
@@ -15,11 +16,17 @@ check-code:
 	$(Q)bash tests/fuzz/run.sh replay $(B)/fuzz
 	$(Q)SEED=1 bash tests/fuzz/run.sh fuzz $(B)/fuzz 10
 
-# What needs servers of its own, or minutes.
-check-suites:
-	$(Q)$(DEPS) --missing build test faults load >/dev/null || $(DEPS) build test faults load
+# The short forms of `make faults`.
+check-faults:
+	$(Q)$(DEPS) --missing build test faults >/dev/null || $(DEPS) build test faults
 	$(Q)$(MAKE) $(PARALLEL) tests-built faults-built faults-malloc
-	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(FAULTS) $(wildcard tests/model/run.sh) $(wildcard tests/load/*.sh tests/monitor/*.sh)
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(FAULTS) $(wildcard tests/model/run.sh)
+
+# What needs servers of others, a browser, or most of an hour.
+check-suites:
+	$(Q)$(DEPS) --missing build test check load >/dev/null || $(DEPS) build test check load
+	$(Q)$(MAKE) $(PARALLEL) tests-built
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(wildcard tests/load/*.sh tests/monitor/*.sh)
 	$(Q)$(MAKE) --no-print-directory test-ship
 	$(Q)$(MAKE) --no-print-directory test-sdk
 	$(Q)$(MAKE) --no-print-directory test-console

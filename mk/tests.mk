@@ -13,7 +13,7 @@ TEST_BIN := $(addprefix $(B)/,$(TEST_PROGRAMS))
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(filter-out $(if $(filter no,$(NATS)),%/fuzz_ship.c) $(if $(filter no,$(CURL)),%/fuzz_http.c), \
     $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_HTTP_SRC = tools/probe/http.c tools/report/terminal.c $(addprefix tools/sink/,ack_tracker.c http_posts.c segment_shape.c sink_http.c)
-.PHONY: test units run-tests tests-built asan
+.PHONY: test units run-units run-tests tests-built asan asan-units
 
 test:
 	$(Q)$(DEPS) --missing build test >/dev/null || $(DEPS) build test
@@ -22,6 +22,9 @@ test:
 tests-built: all $(UNIT_BIN) $(TEST_BIN) $(if $(findstring -fsanitize,$(CFLAGS)),,bundle)
 
 units: $(UNIT_BIN)
+
+run-units: units
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(UNIT_BIN)
 
 run-tests: tests-built
 	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(UNIT_BIN) $(filter-out $(LOAD_UNIT),$(sort $(wildcard tests/integration/*.sh))) \
@@ -57,6 +60,11 @@ $(TEST_BIN): $(B)/%: $(B)/obj/tests/lib/%.o
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 asan:
 	$(Q)$(MAKE) --no-print-directory B=$(B)/asan CFLAGS='-O1 -g $(SANITIZE)' test replay
+
+# Of these, those that need no server: minutes instead of the better part of an hour on a slow machine.
+asan-units:
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) B=$(B)/asan CFLAGS='-O1 -g $(SANITIZE)' run-units
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) B=$(B)/asan CFLAGS='-O1 -g $(SANITIZE)' replay
 
 # Runs the fuzzers' seeds without libFuzzer, with any compiler.
 REPLAY := $(addprefix $(B)/replay/,$(FUZZ))
