@@ -121,20 +121,25 @@ static void put_big_endian(uint8_t *to, uint32_t n)
 }
 
 /*
- * Ends a text of whole blocks, `before` bytes, with n more, at most HS_SHA256_SHORT, and the padding of
- * FIPS 180-4, 5.1.1: without the bookkeeping of SHA256_Update and SHA256_Final.
+ * Ends a text of whole blocks, `before` bytes, with the first n bytes of a block, at most HS_SHA256_SHORT, and the
+ * padding of FIPS 180-4, 5.1.1: without the bookkeeping of SHA256_Update and SHA256_Final. The block's others are zero.
  */
-static void end_with_block(SHA256_CTX *sha, const void *bytes, size_t n, size_t before, uint8_t *out)
+static void end_in_block(SHA256_CTX *sha, uint8_t block[static HS_SHA256_BLOCK], size_t n, size_t before, uint8_t *out)
 {
-	uint8_t block[SHA256_CBLOCK] = { 0 };
-
-	if (n > 0)
-		memcpy(block, bytes, n);
 	block[n] = 0x80;
-	put_big_endian(block + sizeof block - 4, (uint32_t)(8 * (before + n)));
+	put_big_endian(block + HS_SHA256_BLOCK - 4, (uint32_t)(8 * (before + n)));
 	SHA256_Transform(sha, block);
 	for (int i = 0; i < 8; i++)
 		put_big_endian(out + 4 * i, (uint32_t)sha->h[i]);
+}
+
+static void end_with(SHA256_CTX *sha, const void *bytes, size_t n, size_t before, uint8_t *out)
+{
+	uint8_t block[HS_SHA256_BLOCK] = { 0 };
+
+	if (n > 0)
+		memcpy(block, bytes, n);
+	end_in_block(sha, block, n, before, out);
 }
 
 bool hs_hmac256(const struct hs_hmac256 *h, struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES])
@@ -144,23 +149,32 @@ bool hs_hmac256(const struct hs_hmac256 *h, struct hs_slice bytes, uint8_t out[s
 	bool ok = true;
 
 	if (bytes.n <= HS_SHA256_SHORT)
-		end_with_block(&sha, bytes.p, bytes.n, SHA256_CBLOCK, digest);
+		end_with(&sha, bytes.p, bytes.n, SHA256_CBLOCK, digest);
 	else
 		ok = SHA256_Update(&sha, bytes.p, bytes.n) == 1 && SHA256_Final(digest, &sha) == 1;
 	sha = h->outer;
-	end_with_block(&sha, digest, sizeof digest, SHA256_CBLOCK, out);
+	end_with(&sha, digest, sizeof digest, SHA256_CBLOCK, out);
 	OPENSSL_cleanse(&sha, sizeof sha);
 	return ok;
 }
 
-static bool sha256_short(struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES])
+bool hs_sha256_in_block(uint8_t block[static HS_SHA256_BLOCK], size_t n, uint8_t out[static HS_SHA256_BYTES])
 {
 	SHA256_CTX sha;
 
 	if (SHA256_Init(&sha) != 1)
 		return false;
-	end_with_block(&sha, bytes.p, bytes.n, 0, out);
+	end_in_block(&sha, block, n, 0, out);
 	return true;
+}
+
+static bool sha256_short(struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES])
+{
+	uint8_t block[HS_SHA256_BLOCK] = { 0 };
+
+	if (bytes.n > 0)
+		memcpy(block, bytes.p, bytes.n);
+	return hs_sha256_in_block(block, bytes.n, out);
 }
 
 bool hs_sha256(struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES])

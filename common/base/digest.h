@@ -26,10 +26,16 @@ struct hs_hmac256 *hs_hmac256_new(struct hs_slice key);
 void hs_hmac256_free(struct hs_hmac256 *h);
 bool hs_hmac256(const struct hs_hmac256 *h, struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES]);
 
-enum { HS_SHA256_SHORT = 55 /* bytes that fit into one block, with their padding */ };
+enum {
+	HS_SHA256_BLOCK = 64,
+	HS_SHA256_SHORT = 55 /* bytes that fit into one block, with their padding */
+};
 
 /* False: out of memory. At most HS_SHA256_SHORT bytes cost least. */
 bool hs_sha256(struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES]);
+
+/* Likewise for the first n bytes of a block, at most HS_SHA256_SHORT; the others are zero, and are overwritten. */
+bool hs_sha256_in_block(uint8_t block[static HS_SHA256_BLOCK], size_t n, uint8_t out[static HS_SHA256_BYTES]);
 
 /*
  * SHA-256 of a text that comes in pieces: start, add …, end, and start again for the next text. For

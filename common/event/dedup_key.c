@@ -21,7 +21,7 @@ void hs_dedup_key_maker_free(struct hs_dedup_key_maker *maker)
 	memset(maker, 0, sizeof *maker);
 }
 
-static char *append(char *to, struct hs_slice text)
+static uint8_t *append(uint8_t *to, struct hs_slice text)
 {
 	if (text.n > 0)
 		memcpy(to, text.p, text.n);
@@ -40,11 +40,11 @@ static enum hs_result digest(struct hs_dedup_key_maker *maker, struct hs_slice a
                              uint8_t out[static HS_DEDUP_KEY_BYTES])
 {
 	uint8_t whole[HS_SHA256_BYTES];
-	char text[HS_SHA256_SHORT];
+	uint8_t block[HS_SHA256_BLOCK] = { 0 };
 	bool ok;
 
-	if (a.n + b.n + c.n <= sizeof text)
-		ok = hs_sha256(hs_slice(text, (size_t)(append(append(append(text, a), b), c) - text)), whole);
+	if (a.n + b.n + c.n <= HS_SHA256_SHORT)
+		ok = hs_sha256_in_block(block, (size_t)(append(append(append(block, a), b), c) - block), whole);
 	else
 		ok = digest_long(maker->digest, a, b, c, whole);
 	if (!ok)
