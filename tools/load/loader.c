@@ -512,11 +512,12 @@ static int after_failure(struct hs_loader *l, enum hs_target_result result, stru
 
 static int end_without_position(const struct hs_loader *l, enum position_state state)
 {
-	fprintf(stderr, "hookspool %s: %s\n", l->options->command,
-	        state == POSITION_MOVED
-	            ? "another loader has this --name: stop one of them"
-	            : "the position has gone from the database, as if that had been made anew: start this loader again, "
-	              "and it loads the spool from its beginning");
+	fprintf(
+	    stderr, "hookspool %s: %s\n", l->options->command,
+	    state == POSITION_MOVED
+		? "another loader has this --name: stop one of them"
+		: "the position has gone from the database, as if that had been made anew: start this loader again, "
+		  "and it loads the spool from its beginning");
 	return EX_TEMPFAIL;
 }
 
@@ -547,8 +548,7 @@ int hs_loader_flush(struct hs_loader *l)
 /* --- a person -------------------------------------------------------------------------------------- */
 
 /* Tries it once: a transaction that leaves the position as it is. */
-static enum hs_target_result try_erase(struct hs_loader *l, const struct hs_person *person,
-                                       enum position_state *state)
+static enum hs_target_result try_erase(struct hs_loader *l, const struct hs_person *person, enum position_state *state)
 {
 	struct hs_target_position at;
 	uint64_t gone = 0;
