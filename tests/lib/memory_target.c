@@ -317,6 +317,7 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
 {
 	struct memory_target *m = of(t);
 	struct hs_slice *found = calloc(columns + 1, sizeof *found);
+	char(*length)[24] = calloc(columns + 1, sizeof *length);
 	enum hs_target_result result = HS_TARGET_OK;
 
 	if (fails_first(m, MEMORY_SELECT))
@@ -331,11 +332,16 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
 			const char *text = value_of(row, table->column[column[i]].name);
 
 			found[i] = text == NULL ? HS_SLICE_NONE : hs_slice_str(text);
+			if (text == NULL || !hs_target_is_length(table, column[i], i, where->lengths_from))
+				continue;
+			snprintf(length[i], sizeof length[i], "%zu", strlen(text));
+			found[i] = hs_slice_str(length[i]);
 		}
 		if (!each(context, found))
 			result = HS_TARGET_FULL;
 	}
 	free(found);
+	free(length);
 	return result;
 }
 

@@ -448,7 +448,7 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
 	struct hs_sqlite *s = hs_sqlite_of(t);
 
 	hs_buf_reset(&s->sql);
-	hs_sql_put_select(&s->sql, table, column, columns, '"');
+	hs_sql_put_select(&s->sql, table, column, columns, where->lengths_from, '"');
 	hs_sql_put_where(&s->sql, where->key, '"');
 	for (size_t i = 0; i < where->values; i++)
 		hs_buf_put_slice(&s->sql, i == 0 ? HS_SLICE("?") : HS_SLICE(", ?"));
