@@ -332,10 +332,11 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
 			const char *text = value_of(row, table->column[column[i]].name);
 
 			found[i] = text == NULL ? HS_SLICE_NONE : hs_slice_str(text);
-			if (text == NULL || !hs_target_is_length(table, column[i], i, where->lengths_from))
-				continue;
-			snprintf(length[i], sizeof length[i], "%zu", strlen(text));
-			found[i] = hs_slice_str(length[i]);
+			if (text != NULL && hs_target_is_length(table, column[i], i, where->lengths_from)) {
+				snprintf(length[i], sizeof length[i], "%zu", strlen(text));
+				found[i] = hs_slice_str(length[i]);
+			}
+			m->bytes += found[i].n;
 		}
 		if (!each(context, found))
 			result = HS_TARGET_FULL;

@@ -2,6 +2,7 @@
 #include "base/array.h"
 #include "event/json.h"
 #include "tools/load/fold_rest.h"
+#include "tools/load/kept_row.h"
 #include "tools/load/limits.h"
 
 #include <stdlib.h>
@@ -15,19 +16,12 @@ enum {
 	MEMBER_BYTES = 4,       /* of a _rest, around name and value */
 };
 
-/* The memory of a row of the target, in which values have stayed. */
-struct kept_row {
-	size_t holders;
-	void *row;
-	void (*free_row)(void *row);
-};
-
 /* The latest value of a column of `from`. */
 struct latest {
 	struct hs_row_key *key; /* of its row; NULL: no row has given a value */
 	struct hs_slice value;
 	struct hs_buf copy;    /* of the value, unless it is lent … */
-	struct kept_row *kept; /* … or here; NULL: it is not */
+	struct hs_kept_row *kept; /* … or here; NULL: it is not */
 };
 
 struct hs_fold {
@@ -43,7 +37,7 @@ struct hs_fold {
 	struct hs_row_key *first, *last;
 	struct hs_row_key *row;   /* while it is added … */
 	struct hs_target *target; /* … from there; NULL: from elsewhere, … */
-	struct kept_row *kept;    /* … and has been kept; NULL: it has not */
+	struct hs_kept_row *kept;    /* … and has been kept; NULL: it has not */
 	bool has_rest;            /* a row had */
 	bool *is_own;             /* by index in `column`: a person's row does not have it, or has it otherwise */
 	ptrdiff_t timestamp, received_at, id, rest; /* indexes in `column` */
@@ -66,20 +60,12 @@ struct hs_fold *hs_fold_new(void)
 	return f;
 }
 
-static void drop_row(struct kept_row *kept)
-{
-	if (kept == NULL || --kept->holders > 0)
-		return;
-	kept->free_row(kept->row);
-	free(kept);
-}
-
 static void forget_latest(struct hs_fold *f, struct latest *latest)
 {
 	if (latest->key != NULL)
 		f->bytes -= latest->value.n;
 	hs_row_key_drop(latest->key);
-	drop_row(latest->kept);
+	hs_kept_row_drop(latest->kept);
 	latest->key = NULL;
 	latest->kept = NULL;
 	hs_buf_shrink(&latest->copy, KEPT_BYTES);
@@ -262,36 +248,9 @@ static struct hs_slice value_of(const struct hs_slice *value, ptrdiff_t at)
 	return at < 0 ? HS_SLICE_NONE : value[at];
 }
 
-/* A time with six digits, so that texts compare as times: 2026-11-23T10:15:00.123Z has three. */
-static void put_time(struct hs_buf *key, struct hs_slice time)
-{
-	if (time.n == 24) {
-		hs_buf_put(key, time.p, 23);
-		hs_buf_put_slice(key, HS_SLICE("000Z"));
-	} else {
-		hs_buf_put_slice(key, time);
-	}
-}
-
-static bool is_before(struct hs_slice a, struct hs_slice b)
-{
-	char text[2][64] = { "", "" };
-	struct hs_buf x = { .p = text[0], .cap = 63, .max = 63 }, y = { .p = text[1], .cap = 63, .max = 63 };
-
-	put_time(&x, a);
-	put_time(&y, b);
-	return strcmp(text[0], text[1]) < 0;
-}
-
 struct hs_row_key *hs_fold_row_key(struct hs_fold *f, struct hs_slice at, struct hs_slice received, struct hs_slice id)
 {
-	if (at.p == NULL || (received.p != NULL && is_before(received, at)))
-		at = received;
-	hs_buf_reset(&f->key);
-	put_time(&f->key, at);
-	hs_buf_putc(&f->key, ' ');
-	hs_buf_put_slice(&f->key, id);
-	return hs_buf_ok(&f->key) ? hs_row_key_new(hs_buf_slice(&f->key)) : NULL;
+	return hs_row_key_make(at, received, id, &f->key);
 }
 
 /* Whether the column of this name has a value of a later row. */
@@ -383,26 +342,11 @@ static bool see_rest(struct hs_fold *f, struct hs_slice rest)
 }
 
 /* Keeps the row, if the target can. NULL: it cannot, or memory is out. */
-static struct kept_row *keep_row(struct hs_fold *f)
+static struct hs_kept_row *keep_row(struct hs_fold *f)
 {
-	const struct hs_target_ops *ops = f->target == NULL ? NULL : f->target->ops;
-
-	if (ops == NULL || ops->keep_row == NULL)
-		return NULL;
-	if (f->kept == NULL) {
-		struct kept_row *kept = malloc(sizeof *kept);
-
-		if (kept == NULL)
-			return NULL;
-		*kept = (struct kept_row){ 1, ops->keep_row(f->target), ops->free_row };
-		if (kept->row == NULL) {
-			free(kept);
-			return NULL;
-		}
-		f->kept = kept;
-	}
-	f->kept->holders++;
-	return f->kept;
+	if (f->kept == NULL && f->target != NULL)
+		f->kept = hs_kept_row_new(f->target);
+	return f->kept == NULL ? NULL : hs_kept_row_hold(f->kept);
 }
 
 /* Notes the value of a row if it is the latest of its column. */
@@ -457,7 +401,7 @@ static bool add(struct hs_fold *f, const struct hs_slice *value, bool lent)
 			added = see_value(f, i, value[i], lent);
 	added = added && (f->is_too_long || see_rest(f, value_of(value, f->rest)));
 	hs_row_key_drop(f->row);
-	drop_row(f->kept);
+	hs_kept_row_drop(f->kept);
 	f->kept = NULL;
 	return added;
 }

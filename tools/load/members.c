@@ -12,24 +12,6 @@ enum {
 	KEPT_BYTES = 64 * 1024, /* of their texts, likewise */
 };
 
-struct hs_row_key *hs_row_key_new(struct hs_slice text)
-{
-	struct hs_row_key *key = malloc(sizeof *key + text.n + 1);
-
-	if (key == NULL)
-		return NULL;
-	key->holders = 1;
-	memcpy(key->text, text.p, text.n);
-	key->text[text.n] = '\0';
-	return key;
-}
-
-void hs_row_key_drop(struct hs_row_key *key)
-{
-	if (key != NULL && --key->holders == 0)
-		free(key);
-}
-
 static void free_room(struct hs_members *m)
 {
 	free(m->member);
