@@ -16,7 +16,7 @@ import json, sys
 M = (16 << 20) - 1000
 
 def put(**event):
-    print(json.dumps(event))
+    print(json.dumps(event, ensure_ascii=False))
 
 PLAIN = (12 << 20) - 12
 
@@ -54,7 +54,7 @@ def ordinary():
     "a misfit of a user": lambda: identify(3, n="x" * PLAIN),
     "an older misfit of a user": lambda: identify(2, n="y" * PLAIN),
     "another misfit of a user": lambda: identify(4, m="x" * (4 << 20)),
-    "a misfit and a long value of a user": lambda: identify(2, m="x" * (6 << 20), s="y" * (9 << 20)),
+    "a misfit and a long value of a user": lambda: identify(2, m="x€" * (6 << 18), s="y€😀" * (9 << 17)),
     "a misfit of a user with escapes": lambda: identify(3, n="\"\\" * (PLAIN // 8)),
     "an older misfit": lambda: identify(1, n="x" * PLAIN),
     "long users": lambda: [identify(20 - i, **{"c%d" % i: "x" * (10 << 20)}) for i in range(10)],
@@ -134,6 +134,10 @@ long_people() {
 
 	take 'numbers of a user'
 	within $LIMIT_KB 'numbers of a user' 'SELECT n + m FROM users' 2
+	add 'a user'
+	within $LIMIT_KB 'a long value of a user who has a row' 'SELECT n + m, length(s) FROM users' "2|$M"
+	take 'numbers of a user'
+	within $LIMIT_KB 'numbers of a user' 'SELECT n + m FROM users' 2
 	add 'a misfit of a user with escapes'
 	within $LIMIT_KB 'a misfit of a user, of escapes' "$rest" "0|$((PAIRS * 4 + 2))"
 	take 'numbers of a user'
@@ -147,7 +151,8 @@ long_people() {
 	left_out 'and by --rebuild' --rebuild users
 	take 'numbers of a user'
 	add 'a misfit and a long value of a user'
-	within $LIMIT_KB 'a misfit and a long value' 'SELECT n, length(s) FROM users' "1|$((9 << 20))"
+	within $LIMIT_KB 'a misfit and a long value' \
+		'SELECT u.n, count(*) FROM users u JOIN identifies i ON i.s = u.s AND i._rest = u._rest GROUP BY u.n' '1|1'
 	add 'a misfit of a user'
 	left_out 'and a longer misfit' --once
 	take 'numbers of a user'

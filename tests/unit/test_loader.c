@@ -445,8 +445,9 @@ TEST_WITH(row_whose_rest_is_too_long_is_a_dead_letter, make, end)
 		assert_int_equal(hs_loader_flush(f->loader), 0);
 		assert_int_equal(f->letters, texts[i].is_refused);
 	}
-	assert_string_equal(f->why, "the _rest of the row in bought, of what its columns do not take, is longer than 12582912 "
-	                            "bytes, the most that the loader has memory for");
+	assert_string_equal(f->why,
+	                    "the _rest of the row in bought, of what its columns do not take, is longer than 12582912 "
+	                    "bytes, the most that the loader has memory for");
 	assert_int_equal(memory_target_rows(f->m, "bought"), 6);
 	assert_int_equal(strlen(memory_target_value(f->m, "bought", "m0", "_rest")), HS_REST_MAX);
 	assert_int_equal(hs_loader_counts(f->loader).refused, 2);
@@ -456,7 +457,7 @@ TEST_WITH(row_whose_rest_is_too_long_is_a_dead_letter, make, end)
 	hs_buf_free(&misfits);
 }
 
-/* Of the shortest field that a batch takes among others, the _rest is shorter than the longest. */
+/* So no other record of its batch is affected. */
 TEST_WITH(rest_of_a_line_that_is_copied_is_never_too_long, make, end)
 {
 	struct fixture *f = *state;
@@ -482,7 +483,8 @@ TEST_WITH(person_whose_row_is_too_long_has_none, make, end)
 	uint64_t before = 0;
 
 	assert_int_equal(start(f), 0);
-	assert_int_equal(add(f, record(f, "identify", 1, "\"user_id\":\"u1\",\"timestamp\":\"2025-02-01T00:00:00Z\"")), 0);
+	assert_int_equal(add(f, record(f, "identify", 1, "\"user_id\":\"u1\",\"timestamp\":\"2025-02-01T00:00:00Z\"")),
+	                 0);
 	assert_int_equal(hs_loader_flush(f->loader), 0);
 	for (unsigned i = 0; i < IDENTIFIES; i++) {
 		char more[200], *line;

@@ -20,7 +20,7 @@ enum {
 struct latest {
 	struct hs_row_key *key; /* of its row; NULL: no row has given a value */
 	struct hs_slice value;
-	struct hs_buf copy;    /* of the value, unless it is lent … */
+	struct hs_buf copy;       /* of the value, unless it is lent … */
 	struct hs_kept_row *kept; /* … or here; NULL: it is not */
 };
 
@@ -37,7 +37,7 @@ struct hs_fold {
 	struct hs_row_key *first, *last;
 	struct hs_row_key *row;   /* while it is added … */
 	struct hs_target *target; /* … from there; NULL: from elsewhere, … */
-	struct hs_kept_row *kept;    /* … and has been kept; NULL: it has not */
+	struct hs_kept_row *kept; /* … and has been kept; NULL: it has not */
 	bool has_rest;            /* a row had */
 	bool *is_own;             /* by index in `column`: a person's row does not have it, or has it otherwise */
 	ptrdiff_t timestamp, received_at, id, rest; /* indexes in `column` */
@@ -301,18 +301,6 @@ static bool see_member(struct hs_fold *f, struct hs_slice inner, struct hs_slice
 	return set_member(f, name, value, there);
 }
 
-/* Whether all of it is as a loader writes it. */
-static bool is_usual_rest(struct hs_slice rest)
-{
-	struct hs_rest_reader reader = { rest.p, rest.p + rest.n, false };
-	struct hs_slice name, value;
-	enum hs_rest_read read;
-
-	while ((read = hs_rest_read(&reader, &name, &value)) == HS_REST_MEMBER)
-		;
-	return read == HS_REST_END;
-}
-
 /* A _rest that somebody else has written. */
 static bool see_strange_rest(struct hs_fold *f, struct hs_slice rest)
 {
@@ -333,7 +321,7 @@ static bool see_rest(struct hs_fold *f, struct hs_slice rest)
 
 	if (rest.p == NULL)
 		return true;
-	if (!is_usual_rest(rest))
+	if (!hs_rest_is_usual(rest))
 		return see_strange_rest(f, rest);
 	while (!f->is_too_long && hs_rest_read(&reader, &name, &value) == HS_REST_MEMBER)
 		if (!see_member(f, name, value))

@@ -13,8 +13,8 @@ enum {
 	HS_REST_MAX = 12 << 20,
 	/* Bytes of a person's row, values and _rest together: they are in memory while it is made, and are all copied once. */
 	HS_PERSON_MAX = 16 << 20,
-	/* Values in the _rest of a person: each takes some 30 bytes beside its text. */
-	HS_PERSON_REST_VALUES = 500000,
+	/* Values in the _rest of a person, no fewer than a record has: each takes some 30 bytes beside its text. */
+	HS_PERSON_REST_VALUES = 1 << 19,
 };
 
 #endif

@@ -255,10 +255,11 @@ static bool refuse_rest(struct hs_loader *l, struct hs_batch_row *row)
 {
 	char why[256];
 
-	snprintf(why, sizeof why,
-	         "the _rest of the row in %s, of what its columns do not take, is longer than %d bytes, the most that the "
-	         "loader has memory for",
-	         row->table->table.name, HS_REST_MAX);
+	snprintf(
+	    why, sizeof why,
+	    "the _rest of the row in %s, of what its columns do not take, is longer than %d bytes, the most that the "
+	    "loader has memory for",
+	    row->table->table.name, HS_REST_MAX);
 	return refuse(l, row, why);
 }
 

@@ -281,3 +281,14 @@ enum hs_rest_read hs_rest_read(struct hs_rest_reader *r, struct hs_slice *name, 
 	*value = hs_slice(value->p - 1, value->n + 2);
 	return HS_REST_MEMBER;
 }
+
+bool hs_rest_is_usual(struct hs_slice rest)
+{
+	struct hs_rest_reader reader = { rest.p, rest.p + rest.n, false };
+	struct hs_slice name, value;
+	enum hs_rest_read read;
+
+	while ((read = hs_rest_read(&reader, &name, &value)) == HS_REST_MEMBER)
+		;
+	return read == HS_REST_END;
+}

@@ -66,4 +66,7 @@ enum hs_rest_read {
 
 enum hs_rest_read hs_rest_read(struct hs_rest_reader *reader, struct hs_slice *name, struct hs_slice *value);
 
+/* Whether all of it is of that form, as a loader writes it. */
+bool hs_rest_is_usual(struct hs_slice rest);
+
 #endif

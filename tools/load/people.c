@@ -178,14 +178,16 @@ static bool settle_id(struct hs_slice id, char hashed[static HASHED_ID], struct 
 static enum hs_target_result fold_person(struct hs_people *p, const struct hs_catalogue_table *from,
                                          const struct hs_catalogue_table *to, const char *key, struct hs_slice id)
 {
-	return hs_fold_select(p->fold, p->target, from, to, &(struct hs_target_where){ .key = key, .value = &id, .values = 1 });
+	return hs_fold_select(p->fold, p->target, from, to,
+	                      &(struct hs_target_where){ .key = key, .value = &id, .values = 1 });
 }
 
 /* Says why there is no row. */
 static enum hs_target_result refuse_long(struct hs_people *p)
 {
 	snprintf(p->target->message, sizeof p->target->message,
-	         "it would be longer than %d bytes, or its _rest longer than %d bytes or %d values, the most that the loader "
+	         "it would be longer than %d bytes, or its _rest longer than %d bytes or %d values, the most that the "
+	         "loader "
 	         "has memory for",
 	         HS_PERSON_MAX, HS_REST_MAX, HS_PERSON_REST_VALUES);
 	return HS_TARGET_ROW;
@@ -382,9 +384,10 @@ static enum hs_target_result note_changed(struct hs_people *p, int kind, const c
 		return HS_TARGET_OK;
 	for (size_t i = 0; i < from->table.columns; i++)
 		if (strcmp(from->table.column[i].name, kinds[kind].key) == 0)
-			return p->target->ops->select(p->target, &from->table, &i, 1,
-			                              &(struct hs_target_where){ .key = key, .value = &id, .values = 1 }, note_id,
-			                              &p->changed[kind]);
+			return p->target->ops->select(
+			    p->target, &from->table, &i, 1,
+			    &(struct hs_target_where){ .key = key, .value = &id, .values = 1 }, note_id,
+			    &p->changed[kind]);
 	return HS_TARGET_OK;
 }
 

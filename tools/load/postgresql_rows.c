@@ -385,8 +385,8 @@ static enum hs_target_result read_on(struct hs_postgresql *s, struct long_row *r
 		put_where_id(s, row, "");
 		result = hs_postgresql_ask(s, &row->id, 1, &answer);
 		if (result == HS_TARGET_OK) {
-			struct hs_slice piece = PQntuples(answer) == 1 ? value_at(answer, 0, 0, HS_COLUMN_TEXT)
-			                                               : HS_SLICE_NONE;
+			struct hs_slice piece =
+			    PQntuples(answer) == 1 ? value_at(answer, 0, 0, HS_COLUMN_TEXT) : HS_SLICE_NONE;
 
 			row->value[i].n += piece.n;
 			if (piece.n == 0 || !append(row, piece))

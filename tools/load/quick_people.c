@@ -173,7 +173,9 @@ static enum hs_target_result ask(struct hs_quick_people *q, bool missing)
 	const struct hs_quick_people_task *task = q->task;
 	const struct hs_target_table *table = missing ? &task->from->table : &task->to->table;
 	struct hs_slice id[PEOPLE];
-	struct hs_target_where where = { .key = missing ? task->key : "id", .value = id, .lengths_from = missing ? 0 : 2 };
+	struct hs_target_where where = { .key = missing ? task->key : "id",
+		                         .value = id,
+		                         .lengths_from = missing ? 0 : 2 };
 	size_t column[] = { task->to->id, (size_t)column_named(&task->to->table, "_as_of"), task->to->rest };
 
 	if (missing)
@@ -339,9 +341,10 @@ static enum hs_target_result measure(struct hs_quick_people *q, const struct per
 	for (size_t i = 0; i < to->present; i++)
 		if (i != to->id && to->table.column[i].type == HS_COLUMN_TEXT)
 			q->column[measuring.columns++] = i;
-	result = q->target->ops->select(q->target, &to->table, q->column, measuring.columns,
-	                                &(struct hs_target_where){ .key = "id", .value = &id, .values = 1, .lengths_from = 1 }, add_lengths,
-	                                &measuring);
+	result = q->target->ops->select(
+	    q->target, &to->table, q->column, measuring.columns,
+	    &(struct hs_target_where){ .key = "id", .value = &id, .values = 1, .lengths_from = 1 }, add_lengths,
+	    &measuring);
 	*bytes = measuring.bytes;
 	return result;
 }

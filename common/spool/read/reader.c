@@ -8,13 +8,13 @@
 #include <stdlib.h>
 
 enum {
-	ATTEMPTS = 16,         /* at a segment that is being compressed, rewritten or sealed */
-	POLL_MS = 25,          /* without inotify */
-	SETTLE_MS = 50,        /* after a failure, before it is looked whether the spool is there … */
-	SETTLE_MOST_MS = 1000, /* … again and again for this long */
-	NEWS_MS = 20,          /* a ctime at least this old differs after the next change */
-	SOON_FIRST_MS = 1,     /* first wait for an acknowledgement on its way, doubled … */
-	SOON_MOST_MS = 32,     /* … up to this, since it may never come */
+	ATTEMPTS = 16,          /* at a segment that is being compressed, rewritten or sealed */
+	POLL_MS = 25,           /* without inotify */
+	SETTLE_MS = 50,         /* after a failure, before it is looked whether the spool is there … */
+	SETTLE_MOST_MS = 1000,  /* … again and again for this long */
+	NEWS_MS = 20,           /* a ctime at least this old differs after the next change */
+	SOON_FIRST_MS = 1,      /* first wait for an acknowledgement on its way, doubled … */
+	SOON_MOST_MS = 32,      /* … up to this, since it may never come */
 	KEPT_BYTES = 64 * 1024, /* of a line that is copied; a longer one is hashed, whether that is asked for or not */
 };
 
