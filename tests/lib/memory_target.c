@@ -270,17 +270,44 @@ static enum hs_target_result put_rows(struct hs_target *t, const struct hs_targe
 	return HS_TARGET_OK;
 }
 
-static enum hs_target_result insert(struct hs_target *t, const struct hs_target_rows *rows)
+/* A row with a value in pieces as one with its text, which the caller frees; other rows as they are. */
+static struct hs_target_rows whole(const struct hs_target_rows *rows, struct hs_slice **value, struct hs_buf *text)
+{
+	struct hs_target_rows made = *rows;
+
+	*value = NULL;
+	if (rows->pieces == NULL)
+		return made;
+	if (!hs_pieces_put(rows->pieces, text))
+		abort();
+	*value = calloc(rows->columns, sizeof **value);
+	for (size_t i = 0; i < rows->columns; i++)
+		(*value)[i] = strcmp(rows->table->column[rows->column[i]].name, "_rest") == 0 ? hs_buf_slice(text)
+		                                                                              : rows->value[i];
+	made.value = *value;
+	made.pieces = NULL;
+	return made;
+}
+
+static enum hs_target_result insert(struct hs_target *t, const struct hs_target_rows *given)
 {
 	struct memory_target *m = of(t);
+	struct hs_buf text = { 0 };
+	struct hs_slice *value;
+	struct hs_target_rows rows;
+	enum hs_target_result result;
 
 	if (fails_first(m, MEMORY_INSERT))
 		return failed(m);
 	m->inserts++;
-	if (rows->rows > m->most_rows)
-		m->most_rows = rows->rows;
+	if (given->rows > m->most_rows)
+		m->most_rows = given->rows;
 	t->inserted = 0;
-	return put_rows(t, rows, false);
+	rows = whole(given, &value, &text);
+	result = put_rows(t, &rows, false);
+	hs_buf_free(&text);
+	free(value);
+	return result;
 }
 
 /* A refused row leaves none of those before it overwritten: all are judged first. */
@@ -317,6 +344,7 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
 {
 	struct memory_target *m = of(t);
 	struct hs_slice *found = calloc(columns + 1, sizeof *found);
+	char(*length)[24] = calloc(columns + 1, sizeof *length);
 	enum hs_target_result result = HS_TARGET_OK;
 
 	if (fails_first(m, MEMORY_SELECT))
@@ -331,11 +359,17 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
 			const char *text = value_of(row, table->column[column[i]].name);
 
 			found[i] = text == NULL ? HS_SLICE_NONE : hs_slice_str(text);
+			if (text != NULL && hs_target_is_length(table, column[i], i, where->lengths_from)) {
+				snprintf(length[i], sizeof length[i], "%zu", strlen(text));
+				found[i] = hs_slice_str(length[i]);
+			}
+			m->bytes += found[i].n;
 		}
 		if (!each(context, found))
 			result = HS_TARGET_FULL;
 	}
 	free(found);
+	free(length);
 	return result;
 }
 

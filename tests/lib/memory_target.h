@@ -52,7 +52,8 @@ struct memory_target {
 	bool others;        /* another loader has a position */
 	unsigned inserts;   /* calls */
 	size_t most_rows;   /* in one of them */
-	uint64_t read;      /* rows that selects have passed on */
+	uint64_t read;      /* rows that selects have passed on … */
+	uint64_t bytes;     /* … and bytes of their values */
 };
 
 struct memory_target *memory_target_new(void);

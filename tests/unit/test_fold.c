@@ -3,6 +3,7 @@
 #include "tests/lib/random.h"
 #include "tests/lib/unit.h"
 #include "tools/load/fold.h"
+#include "tools/load/limits.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -191,6 +192,147 @@ TEST_WITH(thousands_of_rows_of_which_most_are_overwritten, make, end)
 
 	for (int run = 0; run < 10; run++)
 		fold_random_rows(*state, &r, 1 + random_below(&r, 5000));
+}
+
+/* --- long rows ----------------------------------------------------------------------- */
+
+/* Adds a row of this second with a plan, n and a _rest; "": NULL. */
+static void add_long(struct fixture *f, unsigned second, const char *plan, const char *n, const char *rest)
+{
+	struct hs_slice value[64];
+	char id[16], timestamp[40];
+
+	snprintf(id, sizeof id, "m-%u", second);
+	snprintf(timestamp, sizeof timestamp, "2026-11-23T10:15:%02uZ", second);
+	for (size_t i = 0; i < hs_fold_column_count(f->fold); i++) {
+		const char *name = f->from->table.column[hs_fold_columns(f->fold)[i]].name;
+		const char *text = strcmp(name, "id") == 0          ? id
+		                   : strcmp(name, "timestamp") == 0 ? timestamp
+		                   : strcmp(name, own[0]) == 0      ? plan
+		                   : strcmp(name, own[1]) == 0      ? n
+		                   : strcmp(name, "_rest") == 0     ? rest
+		                                                    : "";
+
+		value[i] = text[0] != '\0' ? hs_slice_str(text) : HS_SLICE_NONE;
+	}
+	assert_true(hs_fold_add(f->fold, value));
+}
+
+/* `n` bytes of a letter, between two texts. */
+static char *long_text(const char *before, size_t n, const char *after)
+{
+	char *text = malloc(strlen(before) + n + strlen(after) + 1);
+
+	assert_non_null(text);
+	strcpy(text, before);
+	memset(text + strlen(before), 'x', n);
+	strcpy(text + strlen(before) + n, after);
+	return text;
+}
+
+/* Whether there is a row of what was added. */
+static bool has_row(struct fixture *f)
+{
+	struct hs_fold_end how = { .id = HS_SLICE("u-1"), .numbers = HS_NUMBER_EXACT };
+	struct hs_target_rows made;
+	bool is_made = hs_fold_end(f->fold, &how, &made);
+
+	assert_int_equal(is_made, !hs_fold_is_too_long(f->fold));
+	return is_made;
+}
+
+TEST_WITH(row_that_is_too_long_is_not_made_and_the_next_one_is, make, end)
+{
+	struct fixture *f = *state;
+	char *most = long_text("", HS_PERSON_MAX - 100, ""), *more = long_text("", HS_PERSON_MAX + 1, "");
+
+	assert_true(hs_fold_begin(f->fold, f->from, f->to));
+	add_long(f, 1, most, "1", "");
+	assert_true(has_row(f));
+	add_long(f, 2, most, "", ""); /* in place of the other */
+	assert_true(has_row(f));
+	add_long(f, 3, "", "", "{\"a\":\"1\"}");
+	assert_true(has_row(f));
+	hs_fold_again(f->fold);
+	add_long(f, 4, more, "", "");
+	assert_false(has_row(f));
+	add_long(f, 5, "free", "", "");
+	assert_false(has_row(f));
+	hs_fold_again(f->fold);
+	add_long(f, 6, "free", "", "");
+	assert_true(has_row(f));
+	free(most);
+	free(more);
+}
+
+TEST_WITH(rest_that_is_too_long_is_not_made, make, end)
+{
+	struct fixture *f = *state;
+	char *most = long_text("{\"a\":\"\\\"", HS_REST_MAX - 12, "\\\"\"}");
+	char *more = long_text("{\"a\":\"\\\"", HS_REST_MAX - 11, "\\\"\"}");
+
+	assert_true(hs_fold_begin(f->fold, f->from, f->to));
+	add_long(f, 2, "", "", most);
+	add_long(f, 1, "", "", more); /* comes before, and does not count */
+	add_long(f, 3, "", "", most);
+	assert_true(has_row(f));
+	add_long(f, 4, "", "", "{\"b\":\"1\"}");
+	assert_false(has_row(f));
+	hs_fold_again(f->fold);
+	add_long(f, 1, "", "", more);
+	assert_false(has_row(f));
+	free(most);
+	free(more);
+}
+
+/* The value of a column and the _rest together. */
+TEST_WITH(values_and_rest_that_are_too_long_together_are_not_made, make, end)
+{
+	struct fixture *f = *state;
+	char *plan = long_text("", HS_PERSON_MAX - (4 << 20), ""), *rest = long_text("{\"a\":\"", 4 << 20, "\"}");
+
+	assert_true(hs_fold_begin(f->fold, f->from, f->to));
+	add_long(f, 1, plan, "", "");
+	assert_true(has_row(f));
+	add_long(f, 2, "", "", rest);
+	assert_false(has_row(f));
+	free(plan);
+	free(rest);
+}
+
+/* A long text that n did not take, before and after a number that it took. */
+TEST_WITH(long_member_that_comes_before_the_value_of_its_column_is_not_kept, make, end)
+{
+	struct fixture *f = *state;
+	char *plan = long_text("", HS_PERSON_MAX - (4 << 20), ""), *rest = long_text("{\"n\":\"", 6 << 20, "\"}");
+
+	assert_true(hs_fold_begin(f->fold, f->from, f->to));
+	add_long(f, 3, plan, "5", "");
+	add_long(f, 2, "", "", rest);
+	assert_true(has_row(f));
+	assert_true(hs_fold_has_room(f->fold, 3 << 20));
+	add_long(f, 4, "", "", rest);
+	assert_false(has_row(f));
+	free(plan);
+	free(rest);
+}
+
+TEST_WITH(person_with_too_many_values_in_rest_has_no_row, make, end)
+{
+	struct fixture *f = *state;
+	struct hs_buf rest = { 0 };
+
+	assert_true(hs_fold_begin(f->fold, f->from, f->to));
+	for (unsigned i = 0; i < HS_PERSON_REST_VALUES; i++)
+		hs_buf_printf(&rest, "%c\"%x\":\"1\"", i == 0 ? '{' : ',', i);
+	hs_buf_put(&rest, "}", 2);
+	assert_true(hs_buf_ok(&rest));
+	add_long(f, 1, "", "", rest.p);
+	add_long(f, 2, "", "", rest.p);
+	assert_true(has_row(f));
+	add_long(f, 3, "", "", "{\"another\":\"1\"}");
+	assert_false(has_row(f));
+	hs_buf_free(&rest);
 }
 
 TESTS("fold", NULL, NULL)

@@ -4,6 +4,7 @@
 #include "tests/lib/random.h"
 #include "tests/lib/unit.h"
 #include "tools/load/batch.h"
+#include "tools/load/limits.h"
 #include "tools/load/loader.h"
 #include "tools/load/people.h"
 
@@ -17,7 +18,7 @@ struct fixture {
 	struct hs_loader_options options;
 	struct hs_loader *loader;
 	unsigned letters;
-	char why[64];
+	char why[200];
 	uint64_t offset; /* of the record that was added last */
 	struct hs_buf line;
 };
@@ -397,6 +398,155 @@ TEST_WITH(person_whose_id_is_too_long_is_a_dead_letter, make, end)
 	assert_int_equal(memory_target_rows(f->m, "identifies"), 2);
 	assert_int_equal(hs_loader_counts(f->loader).refused, 2);
 	hs_buf_free(&more);
+}
+
+/* A line with `n` letters, or as many pairs of a quote and a backslash, in a field. */
+static char *long_line(struct fixture *f, const char *type, unsigned i, const char *more, const char *letters, size_t n)
+{
+	const char *record_of = record(f, type, i, more);
+	size_t start = strlen(record_of) - 1, each = strlen(letters);
+	char *line = malloc(start + n * each + 3);
+
+	assert_non_null(line);
+	memcpy(line, record_of, start);
+	for (size_t at = 0; at < n; at++)
+		memcpy(line + start + at * each, letters, each);
+	strcpy(line + start + n * each, "\"}");
+	return line;
+}
+
+/* {"n":"\"TEXT\""} of the longest _rest, and of one that is a byte longer; of plain letters and of escapes. */
+TEST_WITH(row_whose_rest_is_too_long_is_a_dead_letter, make, end)
+{
+	static const struct {
+		const char *letters;
+		size_t n;
+		bool is_refused;
+	} texts[] = {
+		{ "x", HS_REST_MAX - 12, false },
+		{ "x", HS_REST_MAX - 11, true },
+		{ "\\\"\\\\", (HS_REST_MAX - 12) / 8, false },
+		{ "\\\"\\\\", (HS_REST_MAX - 12) / 8 + 1, true },
+	};
+	const char *start_of = "\"event\":\"Bought\",\"properties_n\":\"";
+	struct fixture *f = *state;
+	struct hs_buf misfits = { 0 };
+
+	f->options.catalogue.types = (const char *const[]){ "*.n=number", NULL };
+	assert_int_equal(start(f), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		char *line = long_line(f, "track", 2 * i, start_of, texts[i].letters, texts[i].n);
+
+		f->letters = 0;
+		assert_int_equal(add(f, line), 0);
+		assert_int_equal(hs_loader_flush(f->loader), 0);
+		free(line);
+		assert_int_equal(add_track(f, 2 * i + 1, "\"properties_n\":1"), 0);
+		assert_int_equal(hs_loader_flush(f->loader), 0);
+		assert_int_equal(f->letters, texts[i].is_refused);
+	}
+	assert_string_equal(f->why,
+	                    "the _rest of the row in bought, of what its columns do not take, is longer than 12582912 "
+	                    "bytes, the most that the loader has memory for");
+	assert_int_equal(memory_target_rows(f->m, "bought"), 6);
+	assert_int_equal(strlen(memory_target_value(f->m, "bought", "m0", "_rest")), HS_REST_MAX);
+	assert_int_equal(hs_loader_counts(f->loader).refused, 2);
+	assert_int_equal(hs_loader_counts(f->loader).rest, 2);
+	hs_misfits_put(hs_loader_misfits(f->loader), &misfits);
+	assert_slice_equal(hs_buf_slice(&misfits), HS_SLICE(" (bought.n: 2 text)"));
+	hs_buf_free(&misfits);
+}
+
+/* So no other record of its batch is affected. */
+TEST_WITH(rest_of_a_line_that_is_copied_is_never_too_long, make, end)
+{
+	struct fixture *f = *state;
+	size_t pairs = (HS_BATCH_LONG - 200) / 4;
+	char *line;
+
+	f->options.catalogue.types = (const char *const[]){ "*.n=number", NULL };
+	assert_int_equal(start(f), 0);
+	line = long_line(f, "track", 1, "\"event\":\"Bought\",\"properties_n\":\"", "\\\"\\\\", pairs);
+	assert_int_equal(add(f, line), 0);
+	assert_false(hs_loader_must_flush(f->loader));
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(f->letters, 0);
+	assert_int_equal(strlen(memory_target_value(f->m, "bought", "m1", "_rest")), 8 * pairs + 12);
+	free(line);
+}
+
+/* Late ones, so that the row is made of all of them; the latest has nothing long. */
+TEST_WITH(person_whose_row_is_too_long_has_none, make, end)
+{
+	enum { IDENTIFIES = 20, BYTES = 5 << 20 };
+	struct fixture *f = *state;
+	uint64_t before = 0;
+
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add(f, record(f, "identify", 1, "\"user_id\":\"u1\",\"timestamp\":\"2025-02-01T00:00:00Z\"")),
+	                 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	for (unsigned i = 0; i < IDENTIFIES; i++) {
+		char more[200], *line;
+
+		snprintf(more, sizeof more,
+		         "\"user_id\":\"u1\",\"timestamp\":\"2025-01-%02uT00:00:00Z\",\"traits_t%u\":\"", 28 - i, i);
+		line = long_line(f, "identify", 100 + i, more, "x", BYTES);
+		before = f->m->bytes;
+		assert_int_equal(add(f, line), 0);
+		assert_int_equal(hs_loader_flush(f->loader), 0);
+		assert_int_equal(memory_target_rows(f->m, "users"), i < 3);
+		free(line);
+	}
+	assert_int_equal(memory_target_rows(f->m, "identifies"), IDENTIFIES + 1);
+	assert_true(f->m->bytes - before < HS_PERSON_MAX + (1 << 20)); /* no more is read than what a row may have */
+	assert_int_equal(f->letters, 0);
+	assert_int_equal(add(f, record(f, "identify", 2, "\"user_id\":\"u2\",\"traits_t1\":\"x\"")), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(memory_target_rows(f->m, "users"), 1);
+}
+
+/* In any order: those that come in time are added to the row without a look at the others. */
+TEST_WITH(person_whose_row_becomes_too_long_has_none, make, end)
+{
+	enum { IDENTIFIES = 6, BYTES = 5 << 20 };
+	struct fixture *f = *state;
+
+	assert_int_equal(start(f), 0);
+	for (unsigned i = 0; i < IDENTIFIES; i++) {
+		char more[200], *line;
+
+		snprintf(more, sizeof more,
+		         "\"user_id\":\"u1\",\"timestamp\":\"2025-01-%02uT00:00:00Z\",\"traits_t%u\":\"", i + 1, i);
+		line = long_line(f, "identify", i, more, "x", BYTES);
+		assert_int_equal(add(f, line), 0);
+		assert_int_equal(hs_loader_flush(f->loader), 0);
+		assert_int_equal(memory_target_rows(f->m, "users"), i < 3);
+		free(line);
+	}
+}
+
+/* Values that later ones overrule do not make it too long, nor are they read. */
+TEST_WITH(person_with_many_long_values_of_one_trait_has_a_row, make, end)
+{
+	enum { IDENTIFIES = 8, BYTES = 6 << 20 };
+	struct fixture *f = *state;
+
+	assert_int_equal(start(f), 0);
+	for (unsigned i = 0; i < IDENTIFIES; i++) {
+		char more[200], *line;
+		uint64_t before = f->m->bytes;
+
+		snprintf(more, sizeof more,
+		         "\"user_id\":\"u1\",\"timestamp\":\"2025-01-%02uT00:00:00Z\",\"traits_t\":\"", 28 - i);
+		line = long_line(f, "identify", i, more, "x", BYTES + i);
+		assert_int_equal(add(f, line), 0);
+		assert_int_equal(hs_loader_flush(f->loader), 0);
+		assert_int_equal(memory_target_rows(f->m, "users"), 1);
+		assert_int_equal(strlen(memory_target_value(f->m, "users", "u1", "t")), BYTES);
+		assert_true(f->m->bytes - before < BYTES + 64 * 1024);
+		free(line);
+	}
 }
 
 TEST_WITH(row_that_is_accepted_at_the_second_try_is_no_dead_letter, make, end)

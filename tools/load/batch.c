@@ -24,6 +24,13 @@ static void free_texts(struct hs_batch *b)
 	b->cap = b->made_cap = 0;
 }
 
+static void free_cells(struct hs_batch *b)
+{
+	free(b->cell);
+	b->cell = NULL;
+	b->cells_cap = 0;
+}
+
 void hs_batch_forget_refusals(struct hs_batch *b)
 {
 	for (size_t i = 0; i < b->records; i++) {
@@ -50,11 +57,8 @@ void hs_batch_reset(struct hs_batch *b)
 	b->n = b->made_n = b->records = b->rows = b->cells = 0;
 	b->gone = b->damaged = 0;
 	b->erases = b->is_lent = false;
-	if (b->cells_cap > 2 * (size_t)HS_BATCH_CELLS) {
-		free(b->cell);
-		b->cell = NULL;
-		b->cells_cap = 0;
-	}
+	if (b->cells_cap > 2 * (size_t)HS_BATCH_CELLS)
+		free_cells(b);
 }
 
 /* An event in snake case is at most twice as long as in the line, and comes twice. */
@@ -237,6 +241,7 @@ enum hs_result hs_batch_add(struct hs_batch *b, struct hs_row_maker *maker, stru
 	b->is_lent = line.n > HS_BATCH_LONG;
 	if (b->is_lent) {
 		free_texts(b); /* of others before, while this one is in memory */
+		free_cells(b);
 	} else {
 		memcpy(copy, line.p, line.n);
 		b->n += line.n;

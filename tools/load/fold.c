@@ -2,6 +2,8 @@
 #include "base/array.h"
 #include "event/json.h"
 #include "tools/load/fold_rest.h"
+#include "tools/load/kept_row.h"
+#include "tools/load/limits.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,21 +12,16 @@ enum {
 	KEPT_BYTES = 64 * 1024, /* of a buffer that a long value has made larger */
 	LONG_REST = 2 << 20,    /* bytes of a _rest that is made in pieces */
 	LONG_VALUE = 1 << 20,   /* bytes of a value that is not copied, if its row can be kept */
-};
-
-/* The memory of a row of the target, in which values have stayed. */
-struct kept_row {
-	size_t holders;
-	void *row;
-	void (*free_row)(void *row);
+	LONG_MEMBER = 4 * 1024, /* bytes of a member that is not copied, if its column has a later value */
+	MEMBER_BYTES = 4,       /* of a _rest, around name and value */
 };
 
 /* The latest value of a column of `from`. */
 struct latest {
 	struct hs_row_key *key; /* of its row; NULL: no row has given a value */
 	struct hs_slice value;
-	struct hs_buf copy;    /* of the value, unless it is lent … */
-	struct kept_row *kept; /* … or here; NULL: it is not */
+	struct hs_buf copy;       /* of the value, unless it is lent … */
+	struct hs_kept_row *kept; /* … or here; NULL: it is not */
 };
 
 struct hs_fold {
@@ -35,10 +32,12 @@ struct hs_fold {
 	size_t latest_cap;
 	struct hs_members seen; /* the latest value of each name in a _rest */
 	size_t rows;
+	size_t bytes, rest_bytes; /* of values of columns, and of members, that count so far */
+	bool is_too_long;
 	struct hs_row_key *first, *last;
 	struct hs_row_key *row;   /* while it is added … */
 	struct hs_target *target; /* … from there; NULL: from elsewhere, … */
-	struct kept_row *kept;    /* … and has been kept; NULL: it has not */
+	struct hs_kept_row *kept; /* … and has been kept; NULL: it has not */
 	bool has_rest;            /* a row had */
 	bool *is_own;             /* by index in `column`: a person's row does not have it, or has it otherwise */
 	ptrdiff_t timestamp, received_at, id, rest; /* indexes in `column` */
@@ -61,18 +60,12 @@ struct hs_fold *hs_fold_new(void)
 	return f;
 }
 
-static void drop_row(struct kept_row *kept)
+static void forget_latest(struct hs_fold *f, struct latest *latest)
 {
-	if (kept == NULL || --kept->holders > 0)
-		return;
-	kept->free_row(kept->row);
-	free(kept);
-}
-
-static void forget_latest(struct latest *latest)
-{
+	if (latest->key != NULL)
+		f->bytes -= latest->value.n;
 	hs_row_key_drop(latest->key);
-	drop_row(latest->kept);
+	hs_kept_row_drop(latest->kept);
 	latest->key = NULL;
 	latest->kept = NULL;
 	hs_buf_shrink(&latest->copy, KEPT_BYTES);
@@ -81,8 +74,10 @@ static void forget_latest(struct latest *latest)
 static void forget(struct hs_fold *f)
 {
 	for (size_t i = 0; i < f->columns; i++)
-		forget_latest(&f->latest[i]);
+		forget_latest(f, &f->latest[i]);
 	hs_members_forget(&f->seen);
+	f->rest_bytes = 0;
+	f->is_too_long = false;
 	hs_row_key_drop(f->first);
 	hs_row_key_drop(f->last);
 	f->first = f->last = NULL;
@@ -219,7 +214,28 @@ struct hs_row_key *hs_fold_key(const struct hs_fold *f, size_t column)
 
 void hs_fold_drop(struct hs_fold *f, size_t column)
 {
-	forget_latest(&f->latest[column]);
+	forget_latest(f, &f->latest[column]);
+}
+
+bool hs_fold_is_too_long(const struct hs_fold *f)
+{
+	return f->is_too_long;
+}
+
+void hs_fold_give_up(struct hs_fold *f)
+{
+	f->is_too_long = true;
+}
+
+bool hs_fold_has_room(const struct hs_fold *f, size_t bytes)
+{
+	return bytes <= HS_PERSON_MAX - f->bytes - f->rest_bytes;
+}
+
+bool hs_fold_wants(struct hs_fold *f, size_t column)
+{
+	return f->latest[column].key == NULL &&
+	       hs_members_find(&f->seen, hs_slice_str(f->from->table.column[f->column[column]].name)) < 0;
 }
 
 bool hs_fold_has_rest(const struct hs_fold *f)
@@ -232,36 +248,35 @@ static struct hs_slice value_of(const struct hs_slice *value, ptrdiff_t at)
 	return at < 0 ? HS_SLICE_NONE : value[at];
 }
 
-/* A time with six digits, so that texts compare as times: 2026-11-23T10:15:00.123Z has three. */
-static void put_time(struct hs_buf *key, struct hs_slice time)
-{
-	if (time.n == 24) {
-		hs_buf_put(key, time.p, 23);
-		hs_buf_put_slice(key, HS_SLICE("000Z"));
-	} else {
-		hs_buf_put_slice(key, time);
-	}
-}
-
-static bool is_before(struct hs_slice a, struct hs_slice b)
-{
-	char text[2][64] = { "", "" };
-	struct hs_buf x = { .p = text[0], .cap = 63, .max = 63 }, y = { .p = text[1], .cap = 63, .max = 63 };
-
-	put_time(&x, a);
-	put_time(&y, b);
-	return strcmp(text[0], text[1]) < 0;
-}
-
 struct hs_row_key *hs_fold_row_key(struct hs_fold *f, struct hs_slice at, struct hs_slice received, struct hs_slice id)
 {
-	if (at.p == NULL || (received.p != NULL && is_before(received, at)))
-		at = received;
-	hs_buf_reset(&f->key);
-	put_time(&f->key, at);
-	hs_buf_putc(&f->key, ' ');
-	hs_buf_put_slice(&f->key, id);
-	return hs_buf_ok(&f->key) ? hs_row_key_new(hs_buf_slice(&f->key)) : NULL;
+	return hs_row_key_make(at, received, id, &f->key);
+}
+
+/* Whether the column of this name has a value of a later row. */
+static bool has_later(const struct hs_fold *f, struct hs_slice name)
+{
+	for (size_t i = 0; i < f->columns; i++)
+		if (hs_slice_eq(name, hs_slice_str(f->from->table.column[f->column[i]].name)))
+			return f->latest[i].key != NULL && strcmp(f->row->text, f->latest[i].key->text) < 0;
+	return false;
+}
+
+/* Sets a member, unless that makes the fold too long; `there`: the index of that name, or -1. False: out of memory. */
+static bool set_member(struct hs_fold *f, struct hs_slice name, struct hs_slice value, ptrdiff_t there)
+{
+	size_t bytes = f->rest_bytes + name.n + value.n + MEMBER_BYTES;
+
+	if (there >= 0)
+		bytes -= hs_members_name(&f->seen, (size_t)there).n + hs_members_value(&f->seen, (size_t)there).n +
+		         MEMBER_BYTES;
+	if (bytes > HS_REST_MAX || bytes > HS_PERSON_MAX - f->bytes ||
+	    (there < 0 && f->seen.count == HS_PERSON_REST_VALUES)) {
+		f->is_too_long = true;
+		return true;
+	}
+	f->rest_bytes = bytes;
+	return hs_members_set(&f->seen, name, value, f->row);
 }
 
 /* Notes a member of a row's _rest, if it is of the person, and not of the message, and the latest of its name. */
@@ -281,19 +296,9 @@ static bool see_member(struct hs_fold *f, struct hs_slice inner, struct hs_slice
 	if (there >= 0 && strcmp(f->row->text, hs_members_key(&f->seen, (size_t)there)->text) < 0)
 		return true;
 	f->has_rest = true;
-	return hs_members_set(&f->seen, name, value, f->row);
-}
-
-/* Whether all of it is as a loader writes it. */
-static bool is_usual_rest(struct hs_slice rest)
-{
-	struct hs_rest_reader reader = { rest.p, rest.p + rest.n, false };
-	struct hs_slice name, value;
-	enum hs_rest_read read;
-
-	while ((read = hs_rest_read(&reader, &name, &value)) == HS_REST_MEMBER)
-		;
-	return read == HS_REST_END;
+	if (value.n >= LONG_MEMBER && has_later(f, name))
+		return true;
+	return set_member(f, name, value, there);
 }
 
 /* A _rest that somebody else has written. */
@@ -303,7 +308,7 @@ static bool see_strange_rest(struct hs_fold *f, struct hs_slice rest)
 
 	if (hs_json_document(j, rest) != HS_OK || j->tok[0].kind != HS_JSON_OBJECT)
 		return true;
-	for (uint32_t key = 1; key < j->tok[0].next; key = j->tok[key + 1].next)
+	for (uint32_t key = 1; key < j->tok[0].next && !f->is_too_long; key = j->tok[key + 1].next)
 		if (!see_member(f, hs_json_inner(j, key), hs_json_raw(j, key + 1)))
 			return false;
 	return true;
@@ -316,35 +321,20 @@ static bool see_rest(struct hs_fold *f, struct hs_slice rest)
 
 	if (rest.p == NULL)
 		return true;
-	if (!is_usual_rest(rest))
+	if (!hs_rest_is_usual(rest))
 		return see_strange_rest(f, rest);
-	while (hs_rest_read(&reader, &name, &value) == HS_REST_MEMBER)
+	while (!f->is_too_long && hs_rest_read(&reader, &name, &value) == HS_REST_MEMBER)
 		if (!see_member(f, name, value))
 			return false;
 	return true;
 }
 
 /* Keeps the row, if the target can. NULL: it cannot, or memory is out. */
-static struct kept_row *keep_row(struct hs_fold *f)
+static struct hs_kept_row *keep_row(struct hs_fold *f)
 {
-	const struct hs_target_ops *ops = f->target == NULL ? NULL : f->target->ops;
-
-	if (ops == NULL || ops->keep_row == NULL)
-		return NULL;
-	if (f->kept == NULL) {
-		struct kept_row *kept = malloc(sizeof *kept);
-
-		if (kept == NULL)
-			return NULL;
-		*kept = (struct kept_row){ 1, ops->keep_row(f->target), ops->free_row };
-		if (kept->row == NULL) {
-			free(kept);
-			return NULL;
-		}
-		f->kept = kept;
-	}
-	f->kept->holders++;
-	return f->kept;
+	if (f->kept == NULL && f->target != NULL)
+		f->kept = hs_kept_row_new(f->target);
+	return f->kept == NULL ? NULL : hs_kept_row_hold(f->kept);
 }
 
 /* Notes the value of a row if it is the latest of its column. */
@@ -354,7 +344,12 @@ static bool see_value(struct hs_fold *f, size_t column, struct hs_slice value, b
 
 	if (latest->key != NULL && strcmp(f->row->text, latest->key->text) < 0)
 		return true;
-	forget_latest(latest);
+	forget_latest(f, latest);
+	if (!hs_fold_has_room(f, value.n)) {
+		f->is_too_long = true;
+		return true;
+	}
+	f->bytes += value.n;
 	latest->key = hs_row_key_hold(f->row);
 	latest->value = value;
 	if (!lent && value.n >= LONG_VALUE)
@@ -389,12 +384,12 @@ static bool add(struct hs_fold *f, const struct hs_slice *value, bool lent)
 		return false;
 	f->rows++;
 	see_key(f);
-	for (size_t i = 0; i < f->columns && added; i++)
+	for (size_t i = 0; i < f->columns && added && !f->is_too_long; i++)
 		if (value[i].p != NULL && (ptrdiff_t)i != f->rest && !f->is_own[i])
 			added = see_value(f, i, value[i], lent);
-	added = added && see_rest(f, value_of(value, f->rest));
+	added = added && (f->is_too_long || see_rest(f, value_of(value, f->rest)));
 	hs_row_key_drop(f->row);
-	drop_row(f->kept);
+	hs_kept_row_drop(f->kept);
 	f->kept = NULL;
 	return added;
 }
@@ -518,7 +513,16 @@ static bool make_room(struct hs_fold *f)
 	return true;
 }
 
-/* Sets *value to the _rest, of n bytes; *pieces, if it is long, to what makes it. */
+static size_t bytes_of_values(const struct hs_fold *f)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < f->to->present; i++)
+		bytes += f->value[i].n;
+	return bytes;
+}
+
+/* Sets *value to the _rest, of n bytes; *pieces, if it is long, to what makes it. False: too long, or out of memory. */
 static bool make_rest(struct hs_fold *f, struct hs_slice *value, const struct hs_pieces **pieces)
 {
 	size_t n;
@@ -527,6 +531,9 @@ static bool make_rest(struct hs_fold *f, struct hs_slice *value, const struct hs
 	*value = HS_SLICE_NONE;
 	*pieces = NULL;
 	if (!hs_pieces_count(&f->in_rest.pieces, &n))
+		return false;
+	f->is_too_long = n > HS_REST_MAX || bytes_of_values(f) > HS_PERSON_MAX - n;
+	if (f->is_too_long)
 		return false;
 	if (n > LONG_REST && f->how->consumes) {
 		hs_buf_reset(&f->out);
@@ -567,6 +574,8 @@ bool hs_fold_end(struct hs_fold *f, const struct hs_fold_end *how, struct hs_tar
 	const struct hs_pieces *pieces;
 
 	f->how = how;
+	if (f->is_too_long)
+		return false;
 	hs_fold_rest_begin(&f->in_rest, &f->seen);
 	if (!make_room(f) || !fold_values(f) ||
 	    (how->whole.text.p != NULL && !hs_fold_rest_move(&f->in_rest, HS_SLICE("id"), how->whole)) ||

@@ -26,14 +26,32 @@ void hs_fold_again(struct hs_fold *fold);
 const size_t *hs_fold_columns(const struct hs_fold *fold);
 size_t hs_fold_column_count(const struct hs_fold *fold);
 
-/* Adds a row: the values of these columns. `fold` is a struct hs_fold. False: out of memory. */
+/*
+ * Adds a row: the values of these columns. `fold` is a struct hs_fold. False: out of memory. A row that makes the fold
+ * too long is not added, or in part, nor is any after it.
+ */
 bool hs_fold_add(void *fold, const struct hs_slice *value);
 
-/* Adds a row during each() of the target's select, whose memory it may keep. */
+/* Adds a row, or the columns of one that were asked for, during each() of the target's select, whose memory it may keep. */
 bool hs_fold_add_selected(struct hs_fold *fold, const struct hs_slice *value, struct hs_target *target);
 
 /* Adds a row without copies of its values: they must stay as they are until the next hs_fold_begin or hs_fold_again. */
 bool hs_fold_lend(struct hs_fold *fold, const struct hs_slice *value);
+
+/* True if what counts so far, or the row, is longer than limits.h allows: it must begin again. */
+bool hs_fold_is_too_long(const struct hs_fold *fold);
+
+/* Makes it too long: there are rows that cannot be added. */
+void hs_fold_give_up(struct hs_fold *fold);
+
+/* True if values of so many bytes more would not make it too long. */
+bool hs_fold_has_room(const struct hs_fold *fold, size_t bytes);
+
+/*
+ * True if a row that comes before all those that were added could have a value that counts in this column, by the index
+ * in hs_fold_columns.
+ */
+bool hs_fold_wants(struct hs_fold *fold, size_t column);
 
 /* True if each column of `from` has a like one in `to`, so that all values go over as they are. */
 bool hs_fold_is_plain(const struct hs_fold *fold);
@@ -68,7 +86,7 @@ struct hs_fold_end {
 	bool narrow;       /* only the columns that every such table has; all else in _rest */
 };
 
-/* The row, valid until the next begin. May be called again. False: out of memory. */
+/* The row, valid until the next begin. May be called again. False: it is too long, or out of memory. */
 bool hs_fold_end(struct hs_fold *fold, const struct hs_fold_end *how, struct hs_target_rows *row);
 
 #endif

@@ -1,36 +1,15 @@
 #include "tools/load/fold_select.h"
 #include "base/array.h"
+#include "tools/load/limits.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* --- all at once --------------------------------------------------------------------- */
-
-struct adding {
-	struct hs_fold *fold;
-	struct hs_target *target;
+enum {
+	LONG_ROW = 1 << 20, /* bytes of texts of a row that is read by itself, and of rows that are read together */
+	ALL_ROWS = 8 << 20, /* of all rows, if they are read in one call */
+	SPACES = 2 << 20,   /* that a database may have put into a _rest */
 };
-
-static bool add_row(void *context, const struct hs_slice *value)
-{
-	const struct adding *a = context;
-
-	return hs_fold_add_selected(a->fold, value, a->target);
-}
-
-enum hs_target_result hs_fold_select(struct hs_fold *fold, struct hs_target *target,
-                                     const struct hs_catalogue_table *from, const struct hs_catalogue_table *to,
-                                     const struct hs_target_where *where)
-{
-	struct adding adding = { fold, target };
-
-	if (!hs_fold_begin(fold, from, to))
-		return HS_TARGET_FULL;
-	return target->ops->select(target, &from->table, hs_fold_columns(fold), hs_fold_column_count(fold), where,
-	                           add_row, &adding);
-}
-
-/* --- row by row ------------------------------------------------------------------------ */
 
 /* The columns that make the key of a row. */
 enum { ID, TIMESTAMP, RECEIVED_AT, KEYS };
@@ -38,6 +17,7 @@ enum { ID, TIMESTAMP, RECEIVED_AT, KEYS };
 struct listed_row {
 	struct hs_row_key *key;
 	char *id;
+	size_t bytes; /* of its texts */
 };
 
 struct listing {
@@ -45,12 +25,37 @@ struct listing {
 	struct hs_target *target;
 	const struct hs_catalogue_table *from;
 	ptrdiff_t key[KEYS]; /* of `from`; -1: it has no such column */
+	size_t keys;
 	struct listed_row *row;
 	size_t rows, cap;
-	size_t *column, *place; /* that a row is asked for, and where each is among those of the fold */
+	size_t bytes, longest;  /* of all rows together, and of one of them */
+	size_t *column, *place; /* that rows are asked for, and where each is among those of the fold */
 	size_t columns;
 	struct hs_slice *value; /* of a row, as the fold takes it */
+	size_t wanted, rest;    /* bytes of the texts of a long row that are asked for, and of its _rest */
 };
+
+static bool is_key(const struct listing *l, size_t column)
+{
+	for (int i = 0; i < KEYS; i++)
+		if (l->key[i] == (ptrdiff_t)column)
+			return true;
+	return false;
+}
+
+static void find_keys(struct listing *l)
+{
+	static const char *const names[KEYS] = { "id", "timestamp", "received_at" };
+
+	for (int i = 0; i < KEYS; i++) {
+		l->key[i] = hs_catalogue_look_up(l->from, hs_slice_str(names[i]));
+		if (l->key[i] >= (ptrdiff_t)l->from->present ||
+		    (l->key[i] >= 0 && l->from->table.column[l->key[i]].type == HS_COLUMN_FOREIGN))
+			l->key[i] = -1; /* as for the fold */
+	}
+}
+
+/* --- the list ---------------------------------------------------------------------------- */
 
 static bool list_row(void *context, const struct hs_slice *value)
 {
@@ -65,25 +70,33 @@ static bool list_row(void *context, const struct hs_slice *value)
 	if (!HS_ARRAY_ROOM(&l->row, l->rows, &l->cap))
 		return false;
 	row = &l->row[l->rows++];
-	row->key = hs_fold_row_key(l->fold, part[TIMESTAMP], part[RECEIVED_AT], part[ID]);
-	row->id = strndup(part[ID].p, part[ID].n);
+	*row = (struct listed_row){ .key = hs_fold_row_key(l->fold, part[TIMESTAMP], part[RECEIVED_AT], part[ID]),
+		                    .id = strndup(part[ID].p, part[ID].n) };
+	for (; n < l->columns; n++)
+		row->bytes += hs_target_length(value[n]);
+	l->bytes += row->bytes;
+	if (row->bytes > l->longest)
+		l->longest = row->bytes;
 	return row->key != NULL && row->id != NULL;
 }
 
+/* Lists the rows, with the lengths of their texts. */
 static enum hs_target_result list_rows(struct listing *l, const struct hs_target_where *where)
 {
-	static const char *const names[KEYS] = { "id", "timestamp", "received_at" };
-	size_t column[KEYS], n = 0;
+	struct hs_target_where lengths = *where;
 
-	for (int i = 0; i < KEYS; i++) {
-		l->key[i] = hs_catalogue_look_up(l->from, hs_slice_str(names[i]));
-		if (l->key[i] >= (ptrdiff_t)l->from->present ||
-		    (l->key[i] >= 0 && l->from->table.column[l->key[i]].type == HS_COLUMN_FOREIGN))
-			l->key[i] = -1; /* as for the fold */
+	l->columns = 0;
+	for (int i = 0; i < KEYS; i++)
 		if (l->key[i] >= 0)
-			column[n++] = (size_t)l->key[i];
+			l->column[l->columns++] = (size_t)l->key[i];
+	l->keys = lengths.lengths_from = l->columns;
+	for (size_t i = 0; i < hs_fold_column_count(l->fold); i++) {
+		size_t column = hs_fold_columns(l->fold)[i];
+
+		if (!is_key(l, column) && l->from->table.column[column].type == HS_COLUMN_TEXT)
+			l->column[l->columns++] = column;
 	}
-	return l->target->ops->select(l->target, &l->from->table, column, n, where, list_row, l);
+	return l->target->ops->select(l->target, &l->from->table, l->column, l->columns, &lengths, list_row, l);
 }
 
 static int latest_first(const void *a, const void *b)
@@ -91,52 +104,132 @@ static int latest_first(const void *a, const void *b)
 	return strcmp(((const struct listed_row *)b)->key->text, ((const struct listed_row *)a)->key->text);
 }
 
-static bool is_key(const struct listing *l, size_t column)
+/* --- reading ------------------------------------------------------------------------------- */
+
+/* Which values rows are asked for beside those of their key. */
+enum part { ALL, ALL_BUT_REST, REST };
+
+static bool is_in(const struct listing *l, enum part part, size_t column)
 {
-	for (int i = 0; i < KEYS; i++)
-		if (l->key[i] == (ptrdiff_t)column)
-			return true;
-	return false;
+	return part == ALL || (column == l->from->rest) == (part == REST);
 }
 
-/* The columns without a value so far, and those of the key. */
-static void choose_columns(struct listing *l)
+/* The columns of the key, and then those in which the next rows may have a value that counts. */
+static void choose_columns(struct listing *l, enum part part)
 {
 	l->columns = 0;
-	for (size_t i = 0; i < hs_fold_column_count(l->fold); i++) {
-		size_t column = hs_fold_columns(l->fold)[i];
+	for (int keys = 1; keys >= 0; keys--) {
+		for (size_t i = 0; i < hs_fold_column_count(l->fold); i++) {
+			size_t column = hs_fold_columns(l->fold)[i];
 
-		if (hs_fold_key(l->fold, i) != NULL && !is_key(l, column))
-			continue;
-		l->column[l->columns] = column;
-		l->place[l->columns++] = i;
+			if (is_key(l, column) != (keys == 1) ||
+			    (keys == 0 && (!is_in(l, part, column) || !hs_fold_wants(l->fold, i))))
+				continue;
+			l->column[l->columns] = column;
+			l->place[l->columns++] = i;
+		}
 	}
 }
 
-static bool add_listed(void *context, const struct hs_slice *value)
+static bool add_row(void *context, const struct hs_slice *value)
 {
 	struct listing *l = context;
 
 	memset(l->value, 0, hs_fold_column_count(l->fold) * sizeof *l->value);
 	for (size_t i = 0; i < l->columns; i++)
 		l->value[l->place[i]] = value[i];
-	return hs_fold_add_selected(l->fold, l->value, l->target);
+	/* a false ends the call, which says that memory is out */
+	return hs_fold_add_selected(l->fold, l->value, l->target) && !hs_fold_is_too_long(l->fold);
 }
 
-static enum hs_target_result add_listed_rows(struct listing *l)
+static enum hs_target_result add_rows(struct listing *l, const struct hs_target_where *where)
+{
+	enum hs_target_result result =
+	    l->target->ops->select(l->target, &l->from->table, l->column, l->columns, where, add_row, l);
+
+	return result == HS_TARGET_FULL && hs_fold_is_too_long(l->fold) ? HS_TARGET_OK : result;
+}
+
+static bool note_lengths(void *context, const struct hs_slice *value)
+{
+	struct listing *l = context;
+
+	for (size_t i = l->keys; i < l->columns; i++)
+		if (l->column[i] == l->from->rest)
+			l->rest = hs_target_length(value[i]);
+		else if (l->from->table.column[l->column[i]].type == HS_COLUMN_TEXT)
+			l->wanted += hs_target_length(value[i]);
+	return true;
+}
+
+/* The values of a long row, if there is room for them, and then its _rest, which may be as long. */
+static enum hs_target_result add_long_row(struct listing *l, const struct listed_row *row)
+{
+	struct hs_slice id = hs_slice_str(row->id);
+	struct hs_target_where where = { .key = "id", .value = &id, .values = 1, .is_long = true };
+	struct hs_target_where lengths = { .key = "id", .value = &id, .values = 1, .lengths_from = l->keys };
+	enum hs_target_result result;
+
+	l->wanted = l->rest = 0;
+	choose_columns(l, ALL);
+	result = l->target->ops->select(l->target, &l->from->table, l->column, l->columns, &lengths, note_lengths, l);
+	if (result != HS_TARGET_OK)
+		return result;
+	if (l->rest > HS_REST_MAX + SPACES || !hs_fold_has_room(l->fold, l->wanted)) {
+		hs_fold_give_up(l->fold);
+		return HS_TARGET_OK;
+	}
+	choose_columns(l, ALL_BUT_REST);
+	result = add_rows(l, &where);
+	if (result != HS_TARGET_OK || l->rest == 0 || hs_fold_is_too_long(l->fold))
+		return result;
+	choose_columns(l, REST);
+	return add_rows(l, &where);
+}
+
+/* Adds the rows from the i-th on that are read together; returns how many they are. */
+static size_t add_next_rows(struct listing *l, size_t i, enum hs_target_result *result)
+{
+	struct hs_slice id[HS_TARGET_SELECT_MAX];
+	struct hs_target_where where = { .key = "id", .value = id };
+	size_t bytes = 0;
+
+	if (l->row[i].bytes > LONG_ROW) {
+		*result = add_long_row(l, &l->row[i]);
+		return 1;
+	}
+	for (; i < l->rows && where.values < HS_TARGET_SELECT_MAX && bytes + l->row[i].bytes <= LONG_ROW; i++) {
+		bytes += l->row[i].bytes;
+		id[where.values++] = hs_slice_str(l->row[i].id);
+	}
+	choose_columns(l, ALL);
+	*result = add_rows(l, &where);
+	return where.values;
+}
+
+static enum hs_target_result add_latest_first(struct listing *l)
 {
 	enum hs_target_result result = HS_TARGET_OK;
 
 	if (l->rows > 1)
 		qsort(l->row, l->rows, sizeof *l->row, latest_first);
-	for (size_t i = 0; i < l->rows && result == HS_TARGET_OK; i++) {
-		struct hs_slice id = hs_slice_str(l->row[i].id);
-
-		choose_columns(l);
-		result = l->target->ops->select(l->target, &l->from->table, l->column, l->columns,
-		                                &(struct hs_target_where){ "id", &id, 1 }, add_listed, l);
-	}
+	for (size_t i = 0; i < l->rows && result == HS_TARGET_OK && !hs_fold_is_too_long(l->fold);)
+		i += add_next_rows(l, i, &result);
 	return result;
+}
+
+static enum hs_target_result list_and_add(struct listing *l, const struct hs_target_where *where)
+{
+	enum hs_target_result result;
+
+	find_keys(l);
+	result = list_rows(l, where);
+	if (result != HS_TARGET_OK)
+		return result;
+	if (l->longest > LONG_ROW || l->bytes > ALL_ROWS)
+		return add_latest_first(l);
+	choose_columns(l, ALL);
+	return l->rows == 0 ? HS_TARGET_OK : add_rows(l, where);
 }
 
 static void free_listing(struct listing *l)
@@ -151,9 +244,9 @@ static void free_listing(struct listing *l)
 	free(l->value);
 }
 
-enum hs_target_result hs_fold_select_sparingly(struct hs_fold *fold, struct hs_target *target,
-                                               const struct hs_catalogue_table *from,
-                                               const struct hs_catalogue_table *to, const struct hs_target_where *where)
+enum hs_target_result hs_fold_select(struct hs_fold *fold, struct hs_target *target,
+                                     const struct hs_catalogue_table *from, const struct hs_catalogue_table *to,
+                                     const struct hs_target_where *where)
 {
 	struct listing l = { .fold = fold, .target = target, .from = from };
 	enum hs_target_result result = HS_TARGET_FULL;
@@ -161,14 +254,12 @@ enum hs_target_result hs_fold_select_sparingly(struct hs_fold *fold, struct hs_t
 
 	if (!hs_fold_begin(fold, from, to))
 		return result;
-	columns = hs_fold_column_count(fold);
+	columns = hs_fold_column_count(fold) + KEYS;
 	l.column = calloc(columns, sizeof *l.column);
 	l.place = calloc(columns, sizeof *l.place);
 	l.value = calloc(columns, sizeof *l.value);
 	if (l.column != NULL && l.place != NULL && l.value != NULL)
-		result = list_rows(&l, where);
-	if (result == HS_TARGET_OK)
-		result = add_listed_rows(&l);
+		result = list_and_add(&l, where);
 	free_listing(&l);
 	return result;
 }

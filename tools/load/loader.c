@@ -2,6 +2,7 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "tools/load/batch.h"
+#include "tools/load/limits.h"
 #include "tools/load/row_values.h"
 
 #include <inttypes.h>
@@ -250,6 +251,25 @@ static enum hs_target_result put_alone(struct hs_loader *l, struct hs_catalogue_
 	return refuse(l, r, l->target->message) ? HS_TARGET_OK : HS_TARGET_FULL;
 }
 
+static bool refuse_rest(struct hs_loader *l, struct hs_batch_row *row)
+{
+	char why[256];
+
+	snprintf(
+	    why, sizeof why,
+	    "the _rest of the row in %s, of what its columns do not take, is longer than %d bytes, the most that the "
+	    "loader has memory for",
+	    row->table->table.name, HS_REST_MAX);
+	return refuse(l, row, why);
+}
+
+static enum hs_target_result put_halves(struct hs_loader *l, struct hs_catalogue_table *table, size_t *row, size_t n)
+{
+	enum hs_target_result result = put_range(l, table, row, n / 2);
+
+	return result == HS_TARGET_OK ? put_range(l, table, row + n / 2, n - n / 2) : result;
+}
+
 /* Inserts the rows with these indexes, all of one table; finds one that is refused by halving. */
 static enum hs_target_result put_range(struct hs_loader *l, struct hs_catalogue_table *table, size_t *row, size_t n)
 {
@@ -258,6 +278,10 @@ static enum hs_target_result put_range(struct hs_loader *l, struct hs_catalogue_
 
 	if (!hs_row_values_make(&l->values, &l->batch, table, row, n, l->target->ops->numbers, &rows))
 		return HS_TARGET_FULL;
+	if (l->values.is_too_long && n == 1)
+		return refuse_rest(l, &l->batch.row[*row]) ? HS_TARGET_OK : HS_TARGET_FULL;
+	if (l->values.is_too_long)
+		return put_halves(l, table, row, n);
 	result = l->target->ops->insert(l->target, &rows);
 	if (result == HS_TARGET_OK) {
 		l->refused_in_a_row = 0;
@@ -269,10 +293,7 @@ static enum hs_target_result put_range(struct hs_loader *l, struct hs_catalogue_
 	}
 	if (result != HS_TARGET_ROW && result != HS_TARGET_WIDE)
 		return result;
-	if (n == 1)
-		return put_alone(l, table, row, result);
-	result = put_range(l, table, row, n / 2);
-	return result == HS_TARGET_OK ? put_range(l, table, row + n / 2, n - n / 2) : result;
+	return n == 1 ? put_alone(l, table, row, result) : put_halves(l, table, row, n);
 }
 
 /* Drops the rows whose person has an id that is too long to look them up by. False: out of memory. */

@@ -12,24 +12,6 @@ enum {
 	KEPT_BYTES = 64 * 1024, /* of their texts, likewise */
 };
 
-struct hs_row_key *hs_row_key_new(struct hs_slice text)
-{
-	struct hs_row_key *key = malloc(sizeof *key + text.n + 1);
-
-	if (key == NULL)
-		return NULL;
-	key->holders = 1;
-	memcpy(key->text, text.p, text.n);
-	key->text[text.n] = '\0';
-	return key;
-}
-
-void hs_row_key_drop(struct hs_row_key *key)
-{
-	if (key != NULL && --key->holders == 0)
-		free(key);
-}
-
 static void free_room(struct hs_members *m)
 {
 	free(m->member);
@@ -298,4 +280,15 @@ enum hs_rest_read hs_rest_read(struct hs_rest_reader *r, struct hs_slice *name, 
 		return HS_REST_STRANGE;
 	*value = hs_slice(value->p - 1, value->n + 2);
 	return HS_REST_MEMBER;
+}
+
+bool hs_rest_is_usual(struct hs_slice rest)
+{
+	struct hs_rest_reader reader = { rest.p, rest.p + rest.n, false };
+	struct hs_slice name, value;
+	enum hs_rest_read read;
+
+	while ((read = hs_rest_read(&reader, &name, &value)) == HS_REST_MEMBER)
+		;
+	return read == HS_REST_END;
 }

@@ -5,21 +5,7 @@
 #ifndef HS_MEMBERS_H
 #define HS_MEMBERS_H
 
-#include "base/buf.h"
-
-/* The key of a row, as fold.h says, which several values share. */
-struct hs_row_key {
-	size_t holders;
-	char text[];
-};
-
-struct hs_row_key *hs_row_key_new(struct hs_slice text); /* NULL: out of memory */
-static inline struct hs_row_key *hs_row_key_hold(struct hs_row_key *key)
-{
-	key->holders++;
-	return key;
-}
-void hs_row_key_drop(struct hs_row_key *key); /* NULL is fine */
+#include "tools/load/row_key.h"
 
 struct hs_members { /* all zero: none; stays where it is while it has members */
 	struct hs_member {
@@ -79,5 +65,8 @@ enum hs_rest_read {
 };
 
 enum hs_rest_read hs_rest_read(struct hs_rest_reader *reader, struct hs_slice *name, struct hs_slice *value);
+
+/* Whether all of it is of that form, as a loader writes it. */
+bool hs_rest_is_usual(struct hs_slice rest);
 
 #endif

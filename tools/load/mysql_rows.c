@@ -300,7 +300,7 @@ static enum hs_target_result update(struct hs_mysql *m, const struct hs_target_r
 		hs_buf_put_slice(&m->sql, HS_SLICE(" = "));
 		put_value(m, column->type, value[c]);
 	}
-	put_where(m, &(struct hs_target_where){ "id", &value[id], 1 });
+	put_where(m, &(struct hs_target_where){ .key = "id", .value = &value[id], .values = 1 });
 	return any ? hs_mysql_run_values(m, NULL) : HS_TARGET_OK;
 }
 
@@ -442,7 +442,7 @@ enum hs_target_result hs_mysql_select(struct hs_target *t, const struct hs_targe
 	struct hs_mysql *m = hs_mysql_of(t);
 
 	hs_buf_reset(&m->sql);
-	hs_sql_put_select(&m->sql, table, column, columns, '`');
+	hs_sql_put_select(&m->sql, table, column, columns, where->lengths_from, '`');
 	put_where(m, where);
 	return fetch(m, table, column, columns, each, context);
 }
@@ -455,7 +455,7 @@ enum hs_target_result hs_mysql_erase(struct hs_target *t, const struct hs_target
 
 	hs_mysql_say(m, "DELETE FROM ");
 	hs_mysql_put_name(m, table->name);
-	put_where(m, &(struct hs_target_where){ key, &value, 1 });
+	put_where(m, &(struct hs_target_where){ .key = key, .value = &value, .values = 1 });
 	if (limits->until.p != NULL) {
 		hs_buf_put_slice(&m->sql, HS_SLICE(" AND `uuid_ts` <= "));
 		put_value(m, HS_COLUMN_TIMESTAMP, limits->until);

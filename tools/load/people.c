@@ -6,6 +6,7 @@
 #include "event/json.h"
 #include "event/record_fields.h"
 #include "tools/load/fold_select.h"
+#include "tools/load/limits.h"
 #include "tools/load/quick_people.h"
 
 #include <stdio.h>
@@ -37,7 +38,6 @@ struct hs_people {
 		size_t count, cap;
 	} changed[KINDS];
 	struct hs_quick_people *quick;
-	bool is_sparing; /* a long line is in memory */
 	struct hs_buf scratch;
 };
 
@@ -178,10 +178,19 @@ static bool settle_id(struct hs_slice id, char hashed[static HASHED_ID], struct 
 static enum hs_target_result fold_person(struct hs_people *p, const struct hs_catalogue_table *from,
                                          const struct hs_catalogue_table *to, const char *key, struct hs_slice id)
 {
-	const struct hs_target_where where = { key, &id, 1 };
+	return hs_fold_select(p->fold, p->target, from, to,
+	                      &(struct hs_target_where){ .key = key, .value = &id, .values = 1 });
+}
 
-	return p->is_sparing ? hs_fold_select_sparingly(p->fold, p->target, from, to, &where)
-	                     : hs_fold_select(p->fold, p->target, from, to, &where);
+/* Says why there is no row. */
+static enum hs_target_result refuse_long(struct hs_people *p)
+{
+	snprintf(p->target->message, sizeof p->target->message,
+	         "it would be longer than %d bytes, or its _rest longer than %d bytes or %d values, the most that the "
+	         "loader "
+	         "has memory for",
+	         HS_PERSON_MAX, HS_REST_MAX, HS_PERSON_REST_VALUES);
+	return HS_TARGET_ROW;
 }
 
 static enum hs_target_result put_person(struct hs_people *p, struct hs_fold_end *how, bool narrow)
@@ -189,7 +198,29 @@ static enum hs_target_result put_person(struct hs_people *p, struct hs_fold_end 
 	struct hs_target_rows row;
 
 	how->narrow = narrow;
-	return hs_fold_end(p->fold, how, &row) ? p->target->ops->insert(p->target, &row) : HS_TARGET_FULL;
+	if (hs_fold_end(p->fold, how, &row))
+		return p->target->ops->insert(p->target, &row);
+	return hs_fold_is_too_long(p->fold) ? refuse_long(p) : HS_TARGET_FULL;
+}
+
+/* Puts the row that was folded. One that is refused is tried without its own columns, and then is left out: its identifies are there. */
+static enum hs_target_result put_or_leave_out(struct hs_people *p, const struct kind *kind, struct hs_slice id,
+                                              struct hs_fold_end *how)
+{
+	const struct hs_catalogue_table *from = known(p, kind->from), *to = known(p, kind->to);
+	enum hs_target_result result = put_person(p, how, false);
+
+	if ((result == HS_TARGET_WIDE || result == HS_TARGET_ROW) && !hs_fold_is_too_long(p->fold)) {
+		result = fold_person(p, from, to, kind->key, id);
+		if (result == HS_TARGET_OK)
+			result = put_person(p, how, true);
+	}
+	if (result == HS_TARGET_OK)
+		hs_quick_people_note(p->quick, from, id);
+	if (result != HS_TARGET_WIDE && result != HS_TARGET_ROW)
+		return result;
+	fprintf(stderr, "hookspool load: %s: a row was refused: %s\n", to->table.name, p->target->message);
+	return HS_TARGET_OK;
 }
 
 /* Makes the row of one id anew; removes it if no row is left to make it from. */
@@ -210,21 +241,9 @@ static enum hs_target_result remake(struct hs_people *p, const struct kind *kind
 	result = fold_person(p, from, to, kind->key, id);
 	if (result == HS_TARGET_OK)
 		result = ops->erase(p->target, &to->table, "id", how.id, &all, &gone);
-	if (result != HS_TARGET_OK || hs_fold_rows(p->fold) == 0)
-		return result;
-	result = put_person(p, &how, false);
-	/* one that is refused is tried without its own columns, and then is left out: its identifies are there */
-	if (result == HS_TARGET_WIDE || result == HS_TARGET_ROW) {
-		result = fold_person(p, from, to, kind->key, id);
-		if (result == HS_TARGET_OK)
-			result = put_person(p, &how, true);
-	}
-	if (result == HS_TARGET_WIDE || result == HS_TARGET_ROW) {
-		fprintf(stderr, "hookspool load: %s: a row was refused: %s\n", to->table.name, p->target->message);
-		result = HS_TARGET_OK;
-	}
-	if (result == HS_TARGET_OK)
-		hs_quick_people_note(p->quick, from, id);
+	if (result == HS_TARGET_OK && (hs_fold_rows(p->fold) > 0 || hs_fold_is_too_long(p->fold)))
+		result = put_or_leave_out(p, kind, id, &how);
+	hs_fold_again(p->fold); /* it may have a long row in memory */
 	return result;
 }
 
@@ -335,10 +354,9 @@ enum hs_target_result hs_people_put(struct hs_people *p, const struct hs_batch *
 {
 	enum hs_target_result result = HS_TARGET_OK;
 
-	p->is_sparing = batch->is_lent;
 	for (int k = 0; k < KINDS && result == HS_TARGET_OK; k++)
 		result = put_kind(p, batch, k);
-	p->is_sparing = false;
+	hs_fold_again(p->fold);
 	return result;
 }
 
@@ -366,9 +384,10 @@ static enum hs_target_result note_changed(struct hs_people *p, int kind, const c
 		return HS_TARGET_OK;
 	for (size_t i = 0; i < from->table.columns; i++)
 		if (strcmp(from->table.column[i].name, kinds[kind].key) == 0)
-			return p->target->ops->select(p->target, &from->table, &i, 1,
-			                              &(struct hs_target_where){ key, &id, 1 }, note_id,
-			                              &p->changed[kind]);
+			return p->target->ops->select(
+			    p->target, &from->table, &i, 1,
+			    &(struct hs_target_where){ .key = key, .value = &id, .values = 1 }, note_id,
+			    &p->changed[kind]);
 	return HS_TARGET_OK;
 }
 

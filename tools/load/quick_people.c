@@ -1,6 +1,7 @@
 #include "tools/load/quick_people.h"
 #include "base/array.h"
 #include "tools/load/known_people.h"
+#include "tools/load/limits.h"
 #include "tools/load/row_values.h"
 
 #include <stdlib.h>
@@ -133,7 +134,7 @@ static struct person *find(struct hs_quick_people *q, struct hs_slice id)
 	return NULL;
 }
 
-/* A row of `to`: id, _as_of, _rest. */
+/* A row of `to`: id, _as_of, the length of its _rest. */
 static bool note_row(void *context, const struct hs_slice *value)
 {
 	struct person *p = value[0].p == NULL ? NULL : find(context, value[0]);
@@ -172,7 +173,9 @@ static enum hs_target_result ask(struct hs_quick_people *q, bool missing)
 	const struct hs_quick_people_task *task = q->task;
 	const struct hs_target_table *table = missing ? &task->from->table : &task->to->table;
 	struct hs_slice id[PEOPLE];
-	struct hs_target_where where = { missing ? task->key : "id", id, 0 };
+	struct hs_target_where where = { .key = missing ? task->key : "id",
+		                         .value = id,
+		                         .lengths_from = missing ? 0 : 2 };
 	size_t column[] = { task->to->id, (size_t)column_named(&task->to->table, "_as_of"), task->to->rest };
 
 	if (missing)
@@ -313,17 +316,55 @@ static bool fold_rows(struct hs_quick_people *q, struct person *p)
 	return true;
 }
 
+struct measuring {
+	size_t columns, bytes;
+};
+
+static bool add_lengths(void *context, const struct hs_slice *value)
+{
+	struct measuring *m = context;
+
+	for (size_t i = 1; i < m->columns; i++)
+		m->bytes += hs_target_length(value[i]);
+	return true;
+}
+
+/* Counts the bytes of the texts of the person's row in the database. */
+static enum hs_target_result measure(struct hs_quick_people *q, const struct person *p, size_t *bytes)
+{
+	const struct hs_catalogue_table *to = q->task->to;
+	struct hs_slice id = id_of(q, p);
+	struct measuring measuring = { .columns = 1 };
+	enum hs_target_result result;
+
+	q->column[0] = to->id;
+	for (size_t i = 0; i < to->present; i++)
+		if (i != to->id && to->table.column[i].type == HS_COLUMN_TEXT)
+			q->column[measuring.columns++] = i;
+	result = q->target->ops->select(
+	    q->target, &to->table, q->column, measuring.columns,
+	    &(struct hs_target_where){ .key = "id", .value = &id, .values = 1, .lengths_from = 1 }, add_lengths,
+	    &measuring);
+	*bytes = measuring.bytes;
+	return result;
+}
+
 /* Keeps the row for the next upsert; one that is long is put at once, because a copy of it would be as long. */
 static enum hs_target_result put_row(struct hs_quick_people *q, struct person *p, const struct hs_target_rows *row)
 {
-	enum hs_target_result result;
-	size_t bytes = 0;
+	enum hs_target_result result = HS_TARGET_OK;
+	size_t bytes = 0, there = 0;
 
 	for (size_t i = 0; i < row->columns; i++)
 		bytes += row->value[i].n;
 	if (bytes < TEXT_BYTES)
 		return keep_row(q, p, row) ? HS_TARGET_OK : HS_TARGET_FULL;
-	result = q->target->ops->upsert(q->target, row);
+	if (p->found)
+		result = measure(q, p, &there);
+	if (result == HS_TARGET_OK && bytes + there > HS_PERSON_MAX)
+		p->quick = false; /* it may be too long: whoever folds all their rows can tell */
+	else if (result == HS_TARGET_OK)
+		result = q->target->ops->upsert(q->target, row);
 	if (result != HS_TARGET_ROW && result != HS_TARGET_WIDE)
 		return result;
 	p->quick = false;
@@ -340,8 +381,11 @@ static enum hs_target_result make_row(struct hs_quick_people *q, struct person *
 		return HS_TARGET_FULL;
 	if (p->known != NULL && strcmp(hs_fold_last_key(q->fold), p->as_of) < 0)
 		how.as_of = p->as_of;
-	if (p->quick)
-		result = hs_fold_end(q->fold, &how, &row) ? put_row(q, p, &row) : HS_TARGET_FULL;
+	if (p->quick && hs_fold_end(q->fold, &how, &row))
+		result = put_row(q, p, &row);
+	else if (p->quick && !hs_fold_is_too_long(q->fold))
+		result = HS_TARGET_FULL;
+	p->quick = p->quick && !hs_fold_is_too_long(q->fold);
 	if (result == HS_TARGET_OK && p->quick && p->known != NULL && !hs_known_person_update(p->known, q->fold))
 		result = HS_TARGET_FULL;
 	hs_buf_shrink(&q->values.text, HS_ROW_VALUES_KEEP);

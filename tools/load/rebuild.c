@@ -80,8 +80,9 @@ static enum hs_target_result has_rows(struct rebuild *r, const char *id)
 	if (from == NULL || r->found)
 		return HS_TARGET_OK;
 	column = column_of(from, "id");
-	return r->target->ops->select(r->target, &from->table, &column, 1,
-	                              &(struct hs_target_where){ hs_people_key(r->to), &value, 1 }, note_found, r);
+	return r->target->ops->select(
+	    r->target, &from->table, &column, 1,
+	    &(struct hs_target_where){ .key = hs_people_key(r->to), .value = &value, .values = 1 }, note_found, r);
 }
 
 static enum hs_target_result remake_page(struct rebuild *r)

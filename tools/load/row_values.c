@@ -1,5 +1,6 @@
 #include "tools/load/row_values.h"
 #include "base/array.h"
+#include "tools/load/limits.h"
 
 #include <stdlib.h>
 
@@ -225,6 +226,10 @@ static bool fill_long_rest(struct hs_row_values *v, const struct hs_batch *b, co
 	v->long_rest = (struct hs_rest_pieces){ { count_long_rest }, v, b, r, &members };
 	if (!hs_pieces_count(&v->long_rest.pieces, &n))
 		return false;
+	if (n > HS_REST_MAX) {
+		v->is_too_long = true;
+		return true;
+	}
 	v->rest += members;
 	v->long_rest = (struct hs_rest_pieces){ { put_long_rest }, v, b, r, NULL };
 	v->has_long_rest = is_alone && n > LONG_REST;
@@ -268,9 +273,9 @@ bool hs_row_values_make(struct hs_row_values *v, const struct hs_batch *b, struc
 	hs_buf_reset(&v->text);
 	v->rest = 0;
 	v->mades = 0;
-	v->has_long_rest = false;
+	v->has_long_rest = v->is_too_long = false;
 	hs_misfits_forget_noted(&v->misfits);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && !v->is_too_long; i++)
 		if (!fill_row(v, b, &b->row[row[i]], numbers, n == 1, v->value + i * v->columns))
 			return false;
 	if (!hs_buf_ok(&v->text))

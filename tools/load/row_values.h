@@ -40,6 +40,7 @@ struct hs_row_values {
 	size_t values_cap;
 	struct hs_rest_pieces long_rest;
 	bool has_long_rest; /* it is that of the one row */
+	bool is_too_long;   /* the _rest of a row would be longer than HS_REST_MAX: no row is made */
 	uint64_t rest;      /* values that went to _rest */
 	struct hs_misfits misfits;
 	size_t prefix; /* bytes of it before the names of tables */
@@ -49,7 +50,7 @@ void hs_row_values_free(struct hs_row_values *values);
 
 /*
  * Fills `rows` for the batch's rows with these indexes, all of one table; valid until the next call, or until the batch
- * changes. False: out of memory.
+ * changes. False: out of memory. Check values->is_too_long.
  */
 bool hs_row_values_make(struct hs_row_values *values, const struct hs_batch *batch, struct hs_catalogue_table *table,
                         const size_t *row, size_t n, enum hs_number_range numbers, struct hs_target_rows *rows);

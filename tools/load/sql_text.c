@@ -70,13 +70,24 @@ void hs_sql_put_update(struct hs_buf *sql, const struct hs_target_rows *rows, co
 	}
 }
 
+/* SQLite's length() counts the characters of a text, and its octet_length() is of 2023. */
+static void put_length(struct hs_buf *sql, const struct hs_target_table *table, size_t column, char quote)
+{
+	hs_buf_put_slice(sql, quote == '"' ? HS_SLICE("length(CAST(") : HS_SLICE("octet_length("));
+	put_column(sql, table, column, quote);
+	hs_buf_put_slice(sql, quote == '"' ? HS_SLICE(" AS BLOB))") : HS_SLICE(")"));
+}
+
 void hs_sql_put_select(struct hs_buf *sql, const struct hs_target_table *table, const size_t *column, size_t columns,
-                       char quote)
+                       size_t lengths_from, char quote)
 {
 	hs_buf_put_slice(sql, HS_SLICE("SELECT "));
 	for (size_t i = 0; i < columns; i++) {
 		hs_buf_put_slice(sql, i == 0 ? HS_SLICE("") : HS_SLICE(", "));
-		put_column(sql, table, column[i], quote);
+		if (hs_target_is_length(table, column[i], i, lengths_from))
+			put_length(sql, table, column[i], quote);
+		else
+			put_column(sql, table, column[i], quote);
 	}
 	hs_buf_put_slice(sql, HS_SLICE(" FROM "));
 	hs_sql_put_name(sql, hs_slice_str(table->name), quote);

@@ -24,9 +24,9 @@ void hs_sql_put_insert(struct hs_buf *sql, const struct hs_target_rows *rows, ch
 /* UPDATE SET column = coalesce(FROM.column, table.column), for every column but id. `from`: excluded, say. */
 void hs_sql_put_update(struct hs_buf *sql, const struct hs_target_rows *rows, const char *from, char quote);
 
-/* SELECT columns FROM table */
+/* SELECT columns FROM table; from column `lengths_from` on, unless that is 0, the bytes of texts in their place. */
 void hs_sql_put_select(struct hs_buf *sql, const struct hs_target_table *table, const size_t *column, size_t columns,
-                       char quote);
+                       size_t lengths_from, char quote);
 
 /* WHERE key IN ( */
 void hs_sql_put_where(struct hs_buf *sql, const char *key, char quote);

@@ -16,6 +16,15 @@ bool hs_target_is_pieces(struct hs_slice value)
 	return value.p == in_pieces;
 }
 
+size_t hs_target_length(struct hs_slice value)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < value.n && value.p[i] >= '0' && value.p[i] <= '9'; i++)
+		n = 10 * n + (size_t)(value.p[i] - '0');
+	return n;
+}
+
 bool hs_target_add_column(struct hs_target_table *table, struct hs_slice name, enum hs_column_type type)
 {
 	char *copy;

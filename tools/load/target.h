@@ -80,7 +80,20 @@ struct hs_target_where {
 	const char *key; /* a column; rows by "id" stay locked until the end of the transaction */
 	const struct hs_slice *value;
 	size_t values;
+	size_t
+	    lengths_from; /* in place of texts, from this column of the select on, come how many bytes they have; 0: of none */
+	bool is_long; /* it is one row by its "id", which stays as it is, and may be read a piece at a time */
 };
+
+/* True if the i-th column of a select is a text whose length is asked for. */
+static inline bool hs_target_is_length(const struct hs_target_table *table, size_t column, size_t i,
+                                       size_t lengths_from)
+{
+	return lengths_from > 0 && i >= lengths_from && table->column[column].type == HS_COLUMN_TEXT;
+}
+
+/* Reads a length that a select has passed on; 0 for NULL. */
+size_t hs_target_length(struct hs_slice value);
 
 struct hs_target;
 

@@ -8,13 +8,14 @@
 #include <stdlib.h>
 
 enum {
-	ATTEMPTS = 16,         /* at a segment that is being compressed, rewritten or sealed */
-	POLL_MS = 25,          /* without inotify */
-	SETTLE_MS = 50,        /* after a failure, before it is looked whether the spool is there … */
-	SETTLE_MOST_MS = 1000, /* … again and again for this long */
-	NEWS_MS = 20,          /* a ctime at least this old differs after the next change */
-	SOON_FIRST_MS = 1,     /* first wait for an acknowledgement on its way, doubled … */
-	SOON_MOST_MS = 32,     /* … up to this, since it may never come */
+	ATTEMPTS = 16,          /* at a segment that is being compressed, rewritten or sealed */
+	POLL_MS = 25,           /* without inotify */
+	SETTLE_MS = 50,         /* after a failure, before it is looked whether the spool is there … */
+	SETTLE_MOST_MS = 1000,  /* … again and again for this long */
+	NEWS_MS = 20,           /* a ctime at least this old differs after the next change */
+	SOON_FIRST_MS = 1,      /* first wait for an acknowledgement on its way, doubled … */
+	SOON_MOST_MS = 32,      /* … up to this, since it may never come */
+	KEPT_BYTES = 64 * 1024, /* of a line that is copied; a longer one is hashed, whether that is asked for or not */
 };
 
 /* --- opening and closing -------------------------------------------------- */
@@ -105,9 +106,11 @@ void hs_reader_settle_hash(struct hs_reader *reader)
 	reader->unhashed = HS_SLICE_NONE;
 }
 
-/* Copies the last line, which the next one overwrites, in case it is the one whose hash is asked for. */
+/* Copies the last line, which the next one overwrites, in case it is the one whose hash is asked for; but no long one. */
 static bool keep_unhashed(struct hs_reader *reader)
 {
+	if (reader->unhashed.n > KEPT_BYTES)
+		hs_reader_settle_hash(reader);
 	if (reader->unhashed.p == NULL)
 		return true;
 	hs_buf_reset(&reader->kept);
