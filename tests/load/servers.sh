@@ -94,10 +94,10 @@ lost_right() { # REVOKE GRANT: commands
 lost_position() {
 	local code
 	follows
-	parcels kept 10
+	parcels held 10
 	check "$KIND: it follows" wait_for 30 is_loaded
 	"$1"
-	parcels lost 10
+	parcels anew 10
 	check "$KIND: the position is gone: it ends" wait_for 30 gone "$LOADER"
 	wait "$LOADER"
 	code=$?

@@ -549,6 +549,72 @@ TEST_WITH(person_with_many_long_values_of_one_trait_has_a_row, make, end)
 	}
 }
 
+/* Short ones, each trait of its own: the latest, which comes last to the database, has them all short again. */
+TEST_WITH(person_whose_overruled_values_are_too_long_together_has_a_row, make, end)
+{
+	enum { IDENTIFIES = 40, BYTES = 900 << 10 };
+	struct fixture *f = *state;
+	struct hs_buf latest = { 0 };
+
+	hs_buf_put_slice(&latest, HS_SLICE("\"user_id\":\"u1\",\"timestamp\":\"2025-01-01T00:00:00Z\""));
+	assert_int_equal(start(f), 0);
+	for (unsigned i = 0; i < IDENTIFIES; i++) {
+		char more[200], *line;
+
+		snprintf(more, sizeof more,
+		         "\"user_id\":\"u1\",\"timestamp\":\"2024-12-01T00:%02u:00Z\",\"traits_t%u\":\"", 59 - i, i);
+		line = long_line(f, "identify", i, more, "x", BYTES);
+		assert_int_equal(add(f, line), 0);
+		assert_int_equal(hs_loader_flush(f->loader), 0);
+		free(line);
+		hs_buf_printf(&latest, ",\"traits_t%u\":\"short\"", i);
+	}
+	assert_int_equal(memory_target_rows(f->m, "users"), 0);
+	hs_buf_putc(&latest, '\0');
+	assert_int_equal(add(f, record(f, "identify", 90, latest.p)), 0);
+	assert_int_equal(add(f, record(f, "identify", 91,
+	                               "\"user_id\":\"u1\",\"timestamp\":\"2024-11-01T00:00:00Z\",\"traits_old\":1")),
+	                 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_string_equal(memory_target_value(f->m, "users", "u1", "t39"), "short");
+	assert_string_equal(memory_target_value(f->m, "users", "u1", "old"), "1");
+	hs_buf_free(&latest);
+}
+
+/* The list of rows, by which the latest are read first, takes memory, too. The long text is in a _rest. */
+TEST_WITH(person_with_too_many_rows_of_which_one_is_long_has_no_row, make, end)
+{
+	enum { IDENTIFIES = 11500, ID = HS_ROW_ID_MAX };
+	struct fixture *f = *state;
+	char id[ID + 1], *line;
+
+	f->options.batch = 3000;
+	f->options.catalogue.types = (const char *const[]){ "*.t=number", NULL };
+	assert_int_equal(start(f), 0);
+	memset(id, 'i', ID);
+	id[ID] = '\0';
+	for (unsigned i = 0; i < IDENTIFIES; i++) {
+		char number[12];
+
+		memcpy(id, number, (size_t)snprintf(number, sizeof number, "%08u", i));
+		assert_true(asprintf(&line,
+		                     "{\"type\":\"identify\",\"message_id\":\"%s\",\"spooled_at\":"
+		                     "\"2026-01-02T00:00:00.000Z\",\"user_id\":\"u1\"}",
+		                     id) > 0);
+		assert_int_equal(add(f, line), 0);
+		free(line);
+	}
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(memory_target_rows(f->m, "users"), 1);
+	line = long_line(f, "identify", 1, "\"user_id\":\"u1\",\"timestamp\":\"2024-01-01T00:00:00Z\",\"traits_t\":\"",
+	                 "x", 2 << 20);
+	assert_int_equal(add(f, line), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	free(line);
+	assert_int_equal(memory_target_rows(f->m, "users"), 0);
+	assert_int_equal(memory_target_rows(f->m, "identifies"), IDENTIFIES + 1);
+}
+
 TEST_WITH(row_that_is_accepted_at_the_second_try_is_no_dead_letter, make, end)
 {
 	struct fixture *f = *state;

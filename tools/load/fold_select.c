@@ -7,8 +7,8 @@
 
 enum {
 	LONG_ROW = 1 << 20, /* bytes of texts of a row that is read by itself, and of rows that are read together */
-	ALL_ROWS = 8 << 20, /* of all rows, if they are read in one call */
 	SPACES = 2 << 20,   /* that a database may have put into a _rest */
+	LISTED_ROW = 160,   /* that a row takes in the list, beside its id, which is there twice */
 };
 
 /* The columns that make the key of a row. */
@@ -28,7 +28,9 @@ struct listing {
 	size_t keys;
 	struct listed_row *row;
 	size_t rows, cap;
-	size_t bytes, longest;  /* of all rows together, and of one of them */
+	bool any;               /* row is there */
+	size_t longest;         /* bytes of the texts of a row */
+	size_t listed;          /* bytes that the list takes */
 	size_t *column, *place; /* that rows are asked for, and where each is among those of the fold */
 	size_t columns;
 	struct hs_slice *value; /* of a row, as the fold takes it */
@@ -57,6 +59,27 @@ static void find_keys(struct listing *l)
 
 /* --- the list ---------------------------------------------------------------------------- */
 
+static size_t bytes_of_row(const struct listing *l, const struct hs_slice *value)
+{
+	size_t bytes = 0;
+
+	for (size_t i = l->keys; i < l->columns; i++)
+		bytes += hs_target_length(value[i]);
+	return bytes;
+}
+
+static bool note_length(void *context, const struct hs_slice *value)
+{
+	struct listing *l = context;
+	size_t bytes = bytes_of_row(l, value);
+
+	l->any = true;
+	if (bytes > l->longest)
+		l->longest = bytes;
+	return true;
+}
+
+/* A false ends the call, which says that memory is out: here, or because the list would be too long. */
 static bool list_row(void *context, const struct hs_slice *value)
 {
 	struct listing *l = context;
@@ -67,21 +90,23 @@ static bool list_row(void *context, const struct hs_slice *value)
 	for (int i = 0; i < KEYS; i++)
 		if (l->key[i] >= 0)
 			part[i] = value[n++];
+	l->listed += LISTED_ROW + 2 * part[ID].n;
+	if (l->listed > HS_PERSON_LIST_MAX) {
+		hs_fold_give_up(l->fold);
+		return false;
+	}
 	if (!HS_ARRAY_ROOM(&l->row, l->rows, &l->cap))
 		return false;
 	row = &l->row[l->rows++];
 	*row = (struct listed_row){ .key = hs_fold_row_key(l->fold, part[TIMESTAMP], part[RECEIVED_AT], part[ID]),
-		                    .id = strndup(part[ID].p, part[ID].n) };
-	for (; n < l->columns; n++)
-		row->bytes += hs_target_length(value[n]);
-	l->bytes += row->bytes;
-	if (row->bytes > l->longest)
-		l->longest = row->bytes;
+		                    .id = strndup(part[ID].p != NULL ? part[ID].p : "", part[ID].n),
+		                    .bytes = bytes_of_row(l, value) };
 	return row->key != NULL && row->id != NULL;
 }
 
-/* Lists the rows, with the lengths of their texts. */
-static enum hs_target_result list_rows(struct listing *l, const struct hs_target_where *where)
+/* Asks for the rows' keys, with the lengths of their texts. */
+static enum hs_target_result look_at_rows(struct listing *l, const struct hs_target_where *where,
+                                          bool (*each)(void *context, const struct hs_slice *value))
 {
 	struct hs_target_where lengths = *where;
 
@@ -96,7 +121,7 @@ static enum hs_target_result list_rows(struct listing *l, const struct hs_target
 		if (!is_key(l, column) && l->from->table.column[column].type == HS_COLUMN_TEXT)
 			l->column[l->columns++] = column;
 	}
-	return l->target->ops->select(l->target, &l->from->table, l->column, l->columns, &lengths, list_row, l);
+	return l->target->ops->select(l->target, &l->from->table, l->column, l->columns, &lengths, each, l);
 }
 
 static int latest_first(const void *a, const void *b)
@@ -207,10 +232,12 @@ static size_t add_next_rows(struct listing *l, size_t i, enum hs_target_result *
 	return where.values;
 }
 
-static enum hs_target_result add_latest_first(struct listing *l)
+static enum hs_target_result add_latest_first(struct listing *l, const struct hs_target_where *where)
 {
-	enum hs_target_result result = HS_TARGET_OK;
+	enum hs_target_result result = look_at_rows(l, where, list_row);
 
+	if (result == HS_TARGET_FULL && hs_fold_is_too_long(l->fold))
+		return HS_TARGET_OK;
 	if (l->rows > 1)
 		qsort(l->row, l->rows, sizeof *l->row, latest_first);
 	for (size_t i = 0; i < l->rows && result == HS_TARGET_OK && !hs_fold_is_too_long(l->fold);)
@@ -218,18 +245,23 @@ static enum hs_target_result add_latest_first(struct listing *l)
 	return result;
 }
 
-static enum hs_target_result list_and_add(struct listing *l, const struct hs_target_where *where)
+/* Values that do not count may make the fold too long, but not if the latest rows come first. */
+static enum hs_target_result measure_and_add(struct listing *l, const struct hs_target_where *where)
 {
 	enum hs_target_result result;
 
 	find_keys(l);
-	result = list_rows(l, where);
-	if (result != HS_TARGET_OK)
+	result = look_at_rows(l, where, note_length);
+	if (result != HS_TARGET_OK || !l->any)
 		return result;
-	if (l->longest > LONG_ROW || l->bytes > ALL_ROWS)
-		return add_latest_first(l);
-	choose_columns(l, ALL);
-	return l->rows == 0 ? HS_TARGET_OK : add_rows(l, where);
+	if (l->longest <= LONG_ROW) {
+		choose_columns(l, ALL);
+		result = add_rows(l, where);
+		if (result != HS_TARGET_OK || !hs_fold_is_too_long(l->fold))
+			return result;
+		hs_fold_again(l->fold);
+	}
+	return add_latest_first(l, where);
 }
 
 static void free_listing(struct listing *l)
@@ -259,7 +291,7 @@ enum hs_target_result hs_fold_select(struct hs_fold *fold, struct hs_target *tar
 	l.place = calloc(columns, sizeof *l.place);
 	l.value = calloc(columns, sizeof *l.value);
 	if (l.column != NULL && l.place != NULL && l.value != NULL)
-		result = list_and_add(&l, where);
+		result = measure_and_add(&l, where);
 	free_listing(&l);
 	return result;
 }

@@ -15,6 +15,8 @@ enum {
 	HS_PERSON_MAX = 16 << 20,
 	/* Values in the _rest of a person, no fewer than a record has: each takes some 30 bytes beside its text. */
 	HS_PERSON_REST_VALUES = 1 << 19,
+	/* Bytes of the list of a person's rows, some 25,000, by which the latest are read first if some are long. */
+	HS_PERSON_LIST_MAX = 6 << 20,
 };
 
 #endif

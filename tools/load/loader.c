@@ -82,14 +82,9 @@ struct hs_slice hs_loader_last(const struct hs_loader *l)
 	return l->batch.records == 0 ? HS_SLICE_NONE : l->batch.record[l->batch.records - 1].line;
 }
 
-static struct hs_position position_of(const struct hs_target_position *at)
-{
-	return (struct hs_position){ at->number, at->offset, at->edit, at->before };
-}
-
 struct hs_position hs_loader_position(const struct hs_loader *l)
 {
-	return position_of(&l->at);
+	return (struct hs_position){ l->at.number, l->at.offset, l->at.edit, l->at.before };
 }
 
 bool hs_loader_must_flush(const struct hs_loader *l)
@@ -358,10 +353,9 @@ static enum hs_target_result put_rows(struct hs_loader *l)
 
 /* --- a transaction -------------------------------------------------------------------------------- */
 
-/* Whether a position read from the database is the one before or after a record. */
-static bool is_at(const struct hs_target_position *at, const struct hs_position *position)
+static bool is_same(const struct hs_target_position *a, const struct hs_target_position *b)
 {
-	return at->number == position->number && at->offset == position->offset && at->edit == position->edit;
+	return a->number == b->number && a->offset == b->offset && a->edit == b->edit;
 }
 
 static struct hs_target_position end_of(const struct hs_loader *l)
@@ -448,22 +442,20 @@ enum position_state {
 
 static enum position_state state_of(const struct hs_loader *l, const struct hs_target_position *at)
 {
-	struct hs_position before = position_of(&l->at);
-
 	if (!at->found)
 		return l->at.found ? POSITION_GONE : POSITION_KEPT;
-	return l->at.found && is_at(at, &before) ? POSITION_KEPT : POSITION_MOVED;
+	return l->at.found && is_same(at, &l->at) ? POSITION_KEPT : POSITION_MOVED;
 }
 
 /* Tries the batch once, if the position is as this loader left it. */
 static enum hs_target_result try_batch(struct hs_loader *l, enum position_state *state)
 {
-	struct hs_target_position at;
+	struct hs_target_position at, end = end_of(l);
 	enum hs_target_result result = begin(l, &l->batch, &at);
 
 	if (result != HS_TARGET_OK)
 		return result;
-	if (at.found && is_at(&at, &l->batch.record[l->batch.records - 1].after)) {
+	if (at.found && is_same(&at, &end)) {
 		l->target->ops->rollback(l->target); /* an earlier try was committed, and its answer was lost */
 		return HS_TARGET_OK;
 	}

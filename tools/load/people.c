@@ -185,11 +185,11 @@ static enum hs_target_result fold_person(struct hs_people *p, const struct hs_ca
 /* Says why there is no row. */
 static enum hs_target_result refuse_long(struct hs_people *p)
 {
-	snprintf(p->target->message, sizeof p->target->message,
-	         "it would be longer than %d bytes, or its _rest longer than %d bytes or %d values, the most that the "
-	         "loader "
-	         "has memory for",
-	         HS_PERSON_MAX, HS_REST_MAX, HS_PERSON_REST_VALUES);
+	snprintf(
+	    p->target->message, sizeof p->target->message,
+	    "it would be longer than %d bytes, or its _rest longer than %d bytes or %d values, or it is made of too "
+	    "many rows of which some are long: the loader has no memory for it",
+	    HS_PERSON_MAX, HS_REST_MAX, HS_PERSON_REST_VALUES);
 	return HS_TARGET_ROW;
 }
 
