@@ -61,6 +61,7 @@ def ordinary():
     "very many short traits": lambda: identify(1, **{"%x" % i: 1 for i in range(950000)}),
     "a user": lambda: identify(2, s="y" * M),
     "a user before": lambda: identify(1, s="\n" * (M // 2)),
+    "long ids": lambda: [put(type="identify", messageId="i%d" % i, userId="%d" % i + "i" * 65000, traits={"a": 1}) for i in range(300)],
     "ordinary": ordinary,
 }[sys.argv[1]]()
 END
@@ -179,6 +180,8 @@ a_database() { # KIND URL LENGTH_IN_REST
 	KIND=$1 TO=$2 REST=$3
 	take ordinary
 	within $ORDINARY_KB '5000 ordinary records' 'SELECT count(*) FROM tracks' 4500
+	take 'long ids'
+	within $LIMIT_KB '300 users whose ids are almost too long' 'SELECT count(*) FROM users' 300
 	take 'one value'
 	within $LIMIT_KB 'one value' 'SELECT length(s) FROM large' $M
 	take 'a value with escapes'

@@ -230,15 +230,15 @@ static char *long_text(const char *before, size_t n, const char *after)
 	return text;
 }
 
-/* Whether there is a row of what was added. */
+/* Whether there is a row of what was added, which is known before it is made, so that no more is read. */
 static bool has_row(struct fixture *f)
 {
 	struct hs_fold_end how = { .id = HS_SLICE("u-1"), .numbers = HS_NUMBER_EXACT };
 	struct hs_target_rows made;
-	bool is_made = hs_fold_end(f->fold, &how, &made);
+	bool is_too_long = hs_fold_is_too_long(f->fold);
 
-	assert_int_equal(is_made, !hs_fold_is_too_long(f->fold));
-	return is_made;
+	assert_int_equal(hs_fold_end(f->fold, &how, &made), !is_too_long);
+	return !is_too_long;
 }
 
 TEST_WITH(row_that_is_too_long_is_not_made_and_the_next_one_is, make, end)
@@ -283,6 +283,23 @@ TEST_WITH(rest_that_is_too_long_is_not_made, make, end)
 	assert_false(has_row(f));
 	free(most);
 	free(more);
+}
+
+/* What the columns do not take is longer in _rest. */
+TEST_WITH(rest_that_is_too_long_once_it_has_the_values_of_columns_is_not_made, make, end)
+{
+	struct hs_fold_end how = { .id = HS_SLICE("u-1"), .numbers = HS_NUMBER_EXACT, .narrow = true };
+	struct fixture *f = *state;
+	char *plan = long_text("", HS_REST_MAX / 4, "");
+	struct hs_target_rows made;
+
+	assert_true(hs_fold_begin(f->fold, f->from, f->to));
+	memset(plan, '"', HS_REST_MAX / 4); /* each is \\\" */
+	add_long(f, 1, plan, "", "");
+	assert_true(has_row(f));
+	assert_false(hs_fold_end(f->fold, &how, &made));
+	assert_true(hs_fold_is_too_long(f->fold));
+	free(plan);
 }
 
 /* The value of a column and the _rest together. */

@@ -270,7 +270,7 @@ static bool set_member(struct hs_fold *f, struct hs_slice name, struct hs_slice 
 	if (there >= 0)
 		bytes -= hs_members_name(&f->seen, (size_t)there).n + hs_members_value(&f->seen, (size_t)there).n +
 		         MEMBER_BYTES;
-	if (bytes > HS_REST_MAX || bytes > HS_PERSON_MAX - f->bytes ||
+	if (bytes >= HS_REST_MAX /* with a brace */ || bytes > HS_PERSON_MAX - f->bytes ||
 	    (there < 0 && f->seen.count == HS_PERSON_REST_VALUES)) {
 		f->is_too_long = true;
 		return true;

@@ -23,8 +23,8 @@
 #include "tools/load/people.h"
 
 enum {
-	HS_LOADER_BYTES =
-	    8 << 20, /* text of a batch: people's ids are copied twice, and their long rows come beside it */
+	/* text of a batch; beside it are two copies of people's ids, and the row of one of them */
+	HS_LOADER_BYTES = 8 << 20,
 	HS_LOADER_REFUSED = 100, /* more refused rows than this, one after another, are no row's fault */
 	HS_LOADER_STOPPED = HS_PATIENCE_STOPPED, /* in place of an exit code: `stop` ended a wait for the database */
 };

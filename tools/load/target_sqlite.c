@@ -352,51 +352,6 @@ static enum hs_target_result put_whole(struct hs_sqlite *s, const struct hs_targ
 	return result;
 }
 
-/* Overwrites the given columns of the row with that id; `nulls`: by NULL, too. */
-static enum hs_target_result set_values(struct hs_sqlite *s, const struct hs_target_rows *row, bool nulls)
-{
-	sqlite3_stmt *statement;
-	enum hs_target_result result;
-	const char *before = " SET ";
-	size_t id = 0;
-
-	hs_buf_reset(&s->sql);
-	hs_buf_put_slice(&s->sql, HS_SLICE("UPDATE "));
-	hs_sql_put_name(&s->sql, hs_slice_str(row->table->name), '"');
-	for (size_t i = 0; i < row->columns; i++) {
-		const char *name = row->table->column[row->column[i]].name;
-
-		if (strcmp(name, "id") == 0)
-			id = i;
-		if (strcmp(name, "id") == 0 || (row->value[i].p == NULL && !nulls))
-			continue;
-		hs_buf_put_slice(&s->sql, hs_slice_str(before));
-		hs_sql_put_name(&s->sql, hs_slice_str(name), '"');
-		hs_buf_printf(&s->sql, " = ?%zu", i + 1);
-		before = ", ";
-	}
-	hs_buf_printf(&s->sql, " WHERE \"id\" = ?%zu", id + 1);
-	result = hs_sqlite_prepare(s, &statement);
-	for (size_t i = 0; i < row->columns && result == HS_TARGET_OK; i++)
-		if (row->value[i].p != NULL) /* a parameter is NULL until it is bound */
-			result = hs_sqlite_result(
-			    s, bind(statement, (int)i + 1, row->table->column[row->column[i]].type, row->value[i]));
-	if (result == HS_TARGET_OK)
-		result = hs_sqlite_result(s, sqlite3_step(statement));
-	sqlite3_finalize(statement);
-	return result;
-}
-
-/* A long row, of which ON CONFLICT DO UPDATE would make three copies. */
-static enum hs_target_result put_long(struct hs_sqlite *s, const struct hs_target_rows *row)
-{
-	enum hs_target_result result = set_values(s, row, false);
-
-	if (result != HS_TARGET_OK || sqlite3_changes64(s->db) > 0)
-		return result;
-	return put_rows(s, row, false);
-}
-
 /* The pages of a long row are written once, in order; the cache would only hold another copy of it. */
 static void fit_cache(struct hs_sqlite *s, const struct hs_target_rows *rows)
 {
@@ -421,12 +376,7 @@ static enum hs_target_result put_all_or_none(struct hs_target *t, const struct h
 
 	if (result != HS_TARGET_OK)
 		return result;
-	if (rows->pieces != NULL)
-		result = put_whole(s, rows, update);
-	else if (update && rows->rows == 1 && s->small_cache)
-		result = put_long(s, rows);
-	else
-		result = put_rows(s, rows, update);
+	result = rows->pieces != NULL ? put_whole(s, rows, update) : put_rows(s, rows, update);
 	if (result != HS_TARGET_OK)
 		sqlite3_exec(s->db, "ROLLBACK TO rows", NULL, NULL, NULL);
 	sqlite3_exec(s->db, "RELEASE rows", NULL, NULL, NULL);
@@ -521,7 +471,29 @@ static enum hs_target_result scan(struct hs_target *t, const struct hs_target_ta
 
 static enum hs_target_result update(struct hs_target *t, const struct hs_target_rows *row)
 {
-	return set_values(hs_sqlite_of(t), row, true);
+	struct hs_sqlite *s = hs_sqlite_of(t);
+	sqlite3_stmt *statement;
+	enum hs_target_result result;
+
+	hs_buf_reset(&s->sql);
+	hs_buf_put_slice(&s->sql, HS_SLICE("UPDATE "));
+	hs_sql_put_name(&s->sql, hs_slice_str(row->table->name), '"');
+	for (size_t i = 1; i < row->columns; i++) {
+		hs_buf_put_slice(&s->sql, i == 1 ? HS_SLICE(" SET ") : HS_SLICE(", "));
+		hs_sql_put_name(&s->sql, hs_slice_str(row->table->column[row->column[i]].name), '"');
+		hs_buf_printf(&s->sql, " = ?%zu", i + 1);
+	}
+	hs_buf_put_slice(&s->sql, HS_SLICE(" WHERE \"id\" = ?1"));
+	result = hs_sqlite_prepare(s, &statement);
+	if (result != HS_TARGET_OK)
+		return result;
+	for (size_t i = 0; i < row->columns && result == HS_TARGET_OK; i++)
+		result = hs_sqlite_result(
+		    s, bind(statement, (int)i + 1, row->table->column[row->column[i]].type, row->value[i]));
+	if (result == HS_TARGET_OK)
+		result = hs_sqlite_result(s, sqlite3_step(statement));
+	sqlite3_finalize(statement);
+	return result;
 }
 
 static enum hs_target_result erase(struct hs_target *t, const struct hs_target_table *table, const char *key,
