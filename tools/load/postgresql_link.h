@@ -32,8 +32,7 @@ struct hs_postgresql {
 	const char *table;            /* that the step is about; NULL: none */
 	struct hs_target_position at; /* as the last `begin` read it */
 	struct hs_buf sql, data;
-	char *
-	    row; /* the texts of the long row that each() of a select has; NULL: it has been taken over, or there is none */
+	char *row; /* texts of the long row that each() of a select has; NULL: taken over, or none */
 };
 
 /* Begins a transaction; HS_TARGET_LOCK_MS is 500. Times are read as UTC, in ISO 8601. */

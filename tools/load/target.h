@@ -80,8 +80,8 @@ struct hs_target_where {
 	const char *key; /* a column; rows by "id" stay locked until the end of the transaction */
 	const struct hs_slice *value;
 	size_t values;
-	size_t
-	    lengths_from; /* in place of texts, from this column of the select on, come how many bytes they have; 0: of none */
+	/* From this column of the select on, the lengths of texts, in bytes, come in their place; 0: they do not. */
+	size_t lengths_from;
 	bool is_long; /* it is one row by its "id", which stays as it is, and may be read a piece at a time */
 };
 
