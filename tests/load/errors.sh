@@ -412,7 +412,7 @@ encrypt_MariaDB() {
 # Two calls are slow, since every other one may find nothing yet.
 slow_reader() {
 	for i in 9 8 7 6 5 4 3 2 1; do
-		printf '{"type":"identify","messageId":"slow-%s","userId":"slow","timestamp":"2026-10-0%sT00:00:00Z","traits":{"text":"%01500000d"}}\n' "$i" "$i" "$i"
+		printf '{"type":"identify","messageId":"slow-%s","userId":"slow","timestamp":"2026-10-0%sT00:00:00Z","traits":{"text":"%0850000d"}}\n' "$i" "$i" "$i"
 	done >"$T/slow.jsonl"
 	tail -n 1 "$T/slow.jsonl" >"$T/late.jsonl"
 	sed -i '$d' "$T/slow.jsonl"
@@ -421,10 +421,10 @@ slow_reader() {
 	load --to "$TO"
 	hs import "$T/late.jsonl"
 	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" strace -f -qq -o "$T/w/trace" -e trace=recvfrom \
-		-e inject=recvfrom:delay_enter=3000000:when=84..85 "$S/bin/hookspool-load" --once --to "$TO") >"$T/load.out" 2>"$T/load.err"
+		-e inject=recvfrom:delay_enter=3000000:when=74..75 "$S/bin/hookspool-load" --once --to "$TO") >"$T/load.out" 2>"$T/load.err"
 	CODE=$?
 	is "$KIND: the loader is slow: the server waits for it" \
-		"$CODE $(grep -c 'is away' "$T/load.err") $(sql "SELECT length(text), right(text, 1) FROM users WHERE id = 'slow'")" $'0 0 1500000\t9'
+		"$CODE $(grep -c 'is away' "$T/load.err") $(sql "SELECT length(text), right(text, 1) FROM users WHERE id = 'slow'")" $'0 0 850000\t9'
 	check "$KIND: it was slow in the midst of them" grep -q '00000.* = [0-9]* (DELAYED)' "$T/w/trace"
 }
 if mariadb_start; then

@@ -31,6 +31,10 @@ def ordinary():
         put(type="identify" if i % 10 == 0 else "track", messageId="o%d" % i, userId="u%d" % (i % 50), event="Order",
             **{"traits" if i % 10 == 0 else "properties": {"total": i / 4, "items": [1, 2, 3], "note": "n" * 400}})
 
+def full(first):
+    for i in range(first, first + 1600):
+        put(type="track", messageId="f%d" % i, userId="u", event="Full", properties={"p%d" % j: "va\"lue %d" % j + "z" * 30 for j in range(60)})
+
 {
     "one value": lambda: track(s="x" * M),
     "a value with escapes": lambda: track(s="\"\n" * (M // 4)),
@@ -62,6 +66,7 @@ def ordinary():
     "a user": lambda: identify(2, s="y" * M),
     "a user before": lambda: identify(1, s="\n" * (M // 2)),
     "long ids": lambda: [put(type="identify", messageId="i%d" % i, userId="%d" % i + "i" * 65000, traits={"a": 1}) for i in range(300)],
+    "a late identify among much else": lambda: (full(0), identify(1, q=1), full(1600)),
     "ordinary": ordinary,
 }[sys.argv[1]]()
 END
@@ -162,6 +167,10 @@ long_people() {
 	within $LIMIT_KB 'a user whose older misfit does not count' 'SELECT n, length(s) FROM users' "1|$M"
 	add 'a misfit of a user'
 	left_out 'and a later misfit' --once
+	take 'a user'
+	within $LIMIT_KB 'a user' 'SELECT length(s) FROM users' $M
+	add 'a late identify among much else'
+	within $LIMIT_KB 'a late identify among much else' 'SELECT length(s), q FROM users' "$M|1"
 	take 'long users'
 	left_out 'ten long identifies of one user' --once
 	is "$KIND: they are there" "$("query_$KIND" 'SELECT count(*) FROM identifies')" 10

@@ -285,7 +285,7 @@ TEST_WITH(rest_that_is_too_long_is_not_made, make, end)
 	free(more);
 }
 
-/* A value that no column takes is longer in _rest. */
+/* A value that its column does not take is longer in _rest. */
 TEST_WITH(rest_that_is_too_long_once_it_has_the_values_of_columns_is_not_made, make, end)
 {
 	struct hs_fold_end how = { .id = HS_SLICE("u-1"), .numbers = HS_NUMBER_EXACT, .narrow = true };

@@ -19,8 +19,8 @@ struct hs_batch_cell {
 
 enum {
 	HS_BATCH_NO_COLUMN = INT32_MAX,
-	HS_BATCH_CELLS = 200000, /* a batch with so many is full: some 10 MB */
-	HS_BATCH_LONG = 4 << 20, /* bytes; a line that is longer stays the caller's */
+	HS_BATCH_CELLS = 100000, /* a batch with so many is full: some 5 MB */
+	HS_BATCH_LONG = 2 << 20, /* bytes; a line that is longer stays the caller's */
 };
 
 struct hs_batch_row {

@@ -14,7 +14,7 @@
 enum {
 	CATALOGUE_TRIES = 20,   /* two loaders that make the same tables at once */
 	INSERT_ROWS = 1000,     /* in one call of the target … */
-	INSERT_BYTES = 4 << 20, /* … or about as many bytes of values */
+	INSERT_BYTES = 2 << 20, /* … or about as many bytes of values */
 };
 
 struct hs_loader {

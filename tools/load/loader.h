@@ -24,7 +24,7 @@
 
 enum {
 	/* text of a batch; beside it are two copies of people's ids, and the row of one of them */
-	HS_LOADER_BYTES = 8 << 20,
+	HS_LOADER_BYTES = 4 << 20,
 	HS_LOADER_REFUSED = 100, /* more refused rows than this, one after another, are no row's fault */
 	HS_LOADER_STOPPED = HS_PATIENCE_STOPPED, /* in place of an exit code: `stop` ended a wait for the database */
 };

@@ -8,7 +8,7 @@
 #include "tools/load/misfits.h"
 
 /* Buffers of values that a large record has made larger than this are freed after use. */
-enum { HS_ROW_VALUES_KEEP = 8 << 20 };
+enum { HS_ROW_VALUES_KEEP = 1 << 20 };
 
 struct hs_made_value {
 	size_t value; /* its index */

@@ -9,6 +9,7 @@
 #include "tools/load/sqlite_session.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -352,17 +353,17 @@ static enum hs_target_result put_whole(struct hs_sqlite *s, const struct hs_targ
 	return result;
 }
 
-/* The pages of a long row are written once, in order; the cache would only hold another copy of it. */
-static void fit_cache(struct hs_sqlite *s, const struct hs_target_rows *rows)
+/* The pages of a long row are read and written once, in order; the cache would only hold another copy of it. */
+static void fit_cache(struct hs_sqlite *s, bool is_long)
 {
-	size_t bytes = 0;
-
-	for (size_t i = 0; rows->rows == 1 && i < rows->columns; i++)
-		bytes += rows->value[i].n;
-	if ((bytes > LONG_BYTES) == s->small_cache)
+	if (is_long == s->small_cache)
 		return;
-	s->small_cache = bytes > LONG_BYTES;
+	s->small_cache = is_long;
 	hs_sqlite_run(s, s->small_cache ? "PRAGMA cache_size = -1024" : "PRAGMA cache_size = -10240");
+#ifdef __GLIBC__
+	if (is_long)
+		malloc_trim(0); /* they lie among others */
+#endif
 }
 
 /* Inside a savepoint, so that an error leaves the transaction as it was. */
@@ -370,10 +371,12 @@ static enum hs_target_result put_all_or_none(struct hs_target *t, const struct h
 {
 	struct hs_sqlite *s = hs_sqlite_of(t);
 	enum hs_target_result result;
+	size_t bytes = 0;
 
-	fit_cache(s, rows);
+	for (size_t i = 0; rows->rows == 1 && i < rows->columns; i++)
+		bytes += rows->value[i].n;
+	fit_cache(s, bytes > LONG_BYTES);
 	result = hs_sqlite_run(s, "SAVEPOINT rows");
-
 	if (result != HS_TARGET_OK)
 		return result;
 	result = rows->pieces != NULL ? put_whole(s, rows, update) : put_rows(s, rows, update);
@@ -447,6 +450,8 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
 {
 	struct hs_sqlite *s = hs_sqlite_of(t);
 
+	if (where->is_long)
+		fit_cache(s, true);
 	hs_buf_reset(&s->sql);
 	hs_sql_put_select(&s->sql, table, column, columns, where->lengths_from, '"');
 	hs_sql_put_where(&s->sql, where->key, '"');

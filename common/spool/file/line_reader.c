@@ -7,7 +7,12 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-enum { CHUNK = 1 << 18, GZIP_CHUNK = 1 << 16, GZIP_WINDOW = 15 + 16 /* zlib.h: gzip, not zlib */ };
+enum {
+	CHUNK = 1 << 18,
+	GZIP_CHUNK = 1 << 16,
+	GZIP_WINDOW = 15 + 16, /* zlib.h: gzip, not zlib */
+	KEPT_BYTES = 2 << 20,  /* of a buffer that a long line has made larger */
+};
 
 /* --- gzip ------------------------------------------------------------------- */
 
@@ -318,6 +323,20 @@ int hs_line_reader_open(struct hs_line_reader *reader, int dir, const char *name
 	return -1;
 }
 
+/* Gives back the room of a long line that was returned. */
+static void shrink(struct hs_buf *buf)
+{
+	char *p;
+
+	if (buf->cap <= KEPT_BYTES || buf->n > KEPT_BYTES)
+		return;
+	p = realloc(buf->p, KEPT_BYTES);
+	if (p == NULL)
+		return;
+	buf->p = p;
+	buf->cap = KEPT_BYTES;
+}
+
 /* Loads one more chunk after the bytes that are not used yet. 1; 0 at the end; -1: reading failed (errno). */
 static int load(struct hs_line_reader *reader)
 {
@@ -330,6 +349,7 @@ static int load(struct hs_line_reader *reader)
 		reader->buf.n -= reader->used;
 		memmove(reader->buf.p, reader->buf.p + reader->used, reader->buf.n);
 		reader->used = 0;
+		shrink(&reader->buf);
 	}
 	if (want == 0)
 		return 0;
