@@ -146,7 +146,7 @@ minutes() {
 	lines=$(grep -c 'is away' "$T/behind.err")
 	seconds=$(sed -n 's/.*takes records again, after \([0-9]*\).*/\1/p' "$T/behind.err" | tail -n 1)
 	check "$KIND: $lines lines in $seconds seconds: no more than one a minute" [ $(((lines - 1) * 60)) -le "$seconds" ]
-	check "$KIND: and no fewer, but for a wait between two tries" [ $((lines * 95)) -ge "$seconds" ]
+	check "$KIND: and no fewer, but for a wait between two tries" in_time "$seconds" $((lines * 95 + 1))
 	end_process "$LOADER"
 }
 # repeated: an identify whose id is there already, of this batch or an earlier one, has no row, so it is not in users either.
