@@ -58,9 +58,9 @@ static enum hs_result digest(struct hs_dedup_key_maker *maker, struct hs_slice a
  * label has separates it from its scope: 0 after a tenant, 1 after a source.
  */
 static enum hs_result of_id(struct hs_dedup_key_maker *maker, struct hs_slice id, bool escaped,
-                            struct hs_id_scope scope, struct hs_dedup_key *identity)
+                            const struct hs_id_scope *scope, struct hs_dedup_key *identity)
 {
-	bool of_source = scope.source.n > 0;
+	bool of_source = scope->source.n > 0;
 
 	if (escaped) {
 		hs_buf_reset(&maker->text);
@@ -69,7 +69,7 @@ static enum hs_result of_id(struct hs_dedup_key_maker *maker, struct hs_slice id
 		if (!hs_buf_ok(&maker->text))
 			return HS_E_MEMORY;
 	}
-	return digest(maker, of_source ? scope.source : scope.tenant, hs_slice(of_source ? "\1" : "", 1), id,
+	return digest(maker, of_source ? scope->source : scope->tenant, hs_slice(of_source ? "\1" : "", 1), id,
 	              identity->bytes);
 }
 
@@ -230,7 +230,8 @@ enum hs_result hs_dedup_key_derive_id(struct hs_dedup_key_maker *maker, const st
 }
 
 enum hs_result hs_dedup_key_of_event(struct hs_dedup_key_maker *maker, const struct hs_event *e,
-                                     const struct hs_made_id *made, struct hs_id_scope scope, struct hs_dedup_key *id)
+                                     const struct hs_made_id *made, const struct hs_id_scope *scope,
+                                     struct hs_dedup_key *id)
 {
 	uint32_t t = e->field[HS_FIELD_MESSAGE_ID];
 
@@ -253,7 +254,7 @@ static bool is_id(const struct hs_record_field *field)
 }
 
 enum hs_result hs_dedup_key_of_field(struct hs_dedup_key_maker *maker, const struct hs_record_field *message_id,
-                                     struct hs_id_scope scope, bool *known, struct hs_dedup_key *id)
+                                     const struct hs_id_scope *scope, bool *known, struct hs_dedup_key *id)
 {
 	*known = is_id(message_id);
 	return *known ? of_id(maker, message_id->value, message_id->value_escaped, scope, id) : HS_OK;
@@ -281,7 +282,7 @@ enum hs_result hs_dedup_key_of_record(struct hs_dedup_key_maker *maker, struct h
 		*spooled_ms = 0;
 	at_end = at_end || (walk.end - walk.p == 1 && *walk.p == '}');
 	*known = at_end && is_id(&message_id);
-	return *known ? of_id(maker, message_id.value, message_id.value_escaped, scope, id) : HS_OK;
+	return *known ? of_id(maker, message_id.value, message_id.value_escaped, &scope, id) : HS_OK;
 }
 
 enum hs_result hs_dedup_key_of_line(struct hs_dedup_key_maker *maker, struct hs_json *json, struct hs_slice line,

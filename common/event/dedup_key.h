@@ -68,7 +68,8 @@ enum hs_result hs_dedup_key_derive_id(struct hs_dedup_key_maker *maker, const st
 
 /* The key of an event, with its own id or the one made for it. HS_OK or HS_E_MEMORY. */
 enum hs_result hs_dedup_key_of_event(struct hs_dedup_key_maker *maker, const struct hs_event *e,
-                                     const struct hs_made_id *made, struct hs_id_scope scope, struct hs_dedup_key *id);
+                                     const struct hs_made_id *made, const struct hs_id_scope *scope,
+                                     struct hs_dedup_key *id);
 
 /*
  * The key of a record with this message_id. *known is false if that is no id: absent (name.p is NULL),
@@ -76,7 +77,7 @@ enum hs_result hs_dedup_key_of_event(struct hs_dedup_key_maker *maker, const str
  */
 struct hs_record_field;
 enum hs_result hs_dedup_key_of_field(struct hs_dedup_key_maker *maker, const struct hs_record_field *message_id,
-                                     struct hs_id_scope scope, bool *known, struct hs_dedup_key *id);
+                                     const struct hs_id_scope *scope, bool *known, struct hs_dedup_key *id);
 
 /*
  * The key of a record that hookspool wrote and that is known to be complete; reads only the start

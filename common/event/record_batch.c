@@ -140,7 +140,7 @@ enum hs_result hs_record_maker_put(struct hs_record_maker *maker, const struct h
 	record->fingerprint = fingerprint_of(&maker->identifier, e);
 	batch->count++;
 	batch->unparsed += !e->timestamps_parse;
-	return hs_dedup_key_of_event(&maker->identifier, e, &made, scope, &record->id);
+	return hs_dedup_key_of_event(&maker->identifier, e, &made, &scope, &record->id);
 }
 
 void hs_record_maker_take_back(struct hs_record_maker *maker)

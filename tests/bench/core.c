@@ -151,10 +151,11 @@ static void run_validate(struct bench *b)
 
 static void identify(struct bench *b, const struct hs_event *e, struct hs_dedup_key *id)
 {
+	static const struct hs_id_scope everywhere;
 	struct hs_made_id made;
 
 	ok(hs_dedup_key_make_id(&b->identifier, e, HS_SLICE_NONE, &made));
-	ok(hs_dedup_key_of_event(&b->identifier, e, &made, (struct hs_id_scope){ HS_SLICE_NONE, HS_SLICE_NONE }, id));
+	ok(hs_dedup_key_of_event(&b->identifier, e, &made, &everywhere, id));
 }
 
 static void run_identity(struct bench *b)

@@ -95,7 +95,7 @@ static void check_leaves(const struct hs_json *event, struct hs_slice line, size
 
 /* Every record has an id, and reading the record back gives the same key. */
 static void check_identity(struct hs_dedup_key_maker *i, const struct hs_event *e, const struct hs_made_id *made,
-                           struct hs_id_scope scope, struct hs_slice line)
+                           const struct hs_id_scope *scope, struct hs_slice line)
 {
 	struct hs_dedup_key a, b;
 	struct hs_json json = { 0 };
@@ -136,7 +136,7 @@ static void check_event(struct hs_flattener *f, struct hs_json *json, const stru
 		if (stamp->direct == NULL &&
 		    (made.text.n == 0 || e->field[HS_FIELD_MESSAGE_ID] == 0)) /* none was replaced */
 			check_leaves(json, line, 1U + (stamp->tenant.n > 0) + (made.text.n > 0)); /* spooled_at */
-		check_identity(&identifier, e, &made, scope, line);
+		check_identity(&identifier, e, &made, &scope, line);
 	} else {
 		MUST(r == HS_E_NAME_LONG || r == HS_E_RECORD_LARGE);
 		MUST(out->n == 7);

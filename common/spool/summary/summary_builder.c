@@ -194,7 +194,7 @@ static void note_id(struct hs_summary_builder *b, const struct hs_summary_line *
 	struct hs_summary_id id = { .spooled_s = (uint32_t)(ms > 0 ? ms / 1000 : 0) };
 	bool known;
 
-	if (hs_dedup_key_of_field(&b->maker, &line->field[HS_FIELD_MESSAGE_ID], scope, &known, &key) != HS_OK)
+	if (hs_dedup_key_of_field(&b->maker, &line->field[HS_FIELD_MESSAGE_ID], &scope, &known, &key) != HS_OK)
 		b->failed = true;
 	if (b->failed || !known)
 		return;
