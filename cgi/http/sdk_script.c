@@ -39,7 +39,10 @@ static bool put_tag(struct hs_exchange *exchange)
 	return true;
 }
 
-/* The header lists tags. Servers that compress add to them ("…-gzip", W/), so only what is between the quotes counts. */
+/*
+ * The header lists tags. Servers that compress add to them ("…-gzip", W/), so only what is between the quotes
+ * counts.
+ */
 static bool has_it(const struct hs_exchange *exchange)
 {
 	struct hs_slice known =

@@ -56,7 +56,10 @@ static bool is_unit(enum hs_setting_kind kind, const char *text, const char *suf
 	       (text[n] == '\0' || (kind == HS_SETTING_SIZE && text[n] == 'B' && text[n + 1] == '\0'));
 }
 
-/* The factor of a unit; 0: there is no such unit. A duration and a rate need one, because its bare number would be a guess. */
+/*
+ * The factor of a unit; 0: there is no such unit. A duration and a rate need one, because its bare number would be
+ * a guess.
+ */
 static int64_t factor_of(enum hs_setting_kind kind, const char *text)
 {
 	const struct unit *unit = units_of(kind);

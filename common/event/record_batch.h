@@ -66,8 +66,8 @@ void hs_record_maker_shrink(struct hs_record_maker *maker, size_t keep);
 
 /*
  * Adds an event that hs_event_read accepted, flattened with `names`. HS_OK, HS_E_NAME_LONG,
- * HS_E_RECORD_LARGE, HS_E_DROPPED, HS_E_UNPLANNED or HS_E_MEMORY; after an error nothing is added. After HS_E_MEMORY only reset,
- * shrink and free are allowed.
+ * HS_E_RECORD_LARGE, HS_E_DROPPED, HS_E_UNPLANNED or HS_E_MEMORY; after an error nothing is added. After
+ * HS_E_MEMORY only reset, shrink and free are allowed.
  */
 enum hs_result hs_record_maker_put(struct hs_record_maker *maker, const struct hs_event *e,
                                    const struct hs_stamp *stamp, enum hs_names names);

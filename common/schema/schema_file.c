@@ -357,7 +357,10 @@ enum hs_result hs_schema_save(struct hs_schema *s, const struct hs_spool_dir *di
 	return r;
 }
 
-/* Replaces the file by one without values, and what a kill has left of another. A file that cannot be read counts as damaged. */
+/*
+ * Replaces the file by one without values, and what a kill has left of another. A file that cannot be read counts
+ * as damaged.
+ */
 static enum hs_result forget(const struct hs_spool_dir *dir)
 {
 	struct hs_schema s = { 0 };

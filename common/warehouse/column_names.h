@@ -30,7 +30,10 @@ void hs_column_names_put_bounded(struct hs_buf *out, struct hs_slice name);
 /* Bounds the name that `out` has from `start` on. */
 void hs_column_names_bound(struct hs_buf *out, size_t start);
 
-/* Appends the table of an event, by its name in snake case: that, bounded, with a "_" before it if another table has it. */
+/*
+ * Appends the table of an event, by its name in snake case: that, bounded, with a "_" before it if another table
+ * has it.
+ */
 void hs_column_names_put_table(struct hs_buf *out, struct hs_slice slug);
 
 /* True for the table names that are not those of events: tracks, users, … */

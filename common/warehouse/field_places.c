@@ -218,7 +218,10 @@ static struct hs_place *pass_place(struct hs_field_places *places, enum hs_famil
 	return make_name(places, &places->passing, field->name_escaped) ? &places->passing : NULL;
 }
 
-/* Records of a family mostly have their fields in the same order: so the first guess is the place that came next last time. */
+/*
+ * Records of a family mostly have their fields in the same order: so the first guess is the place that came next
+ * last time.
+ */
 const struct hs_place *hs_field_place(struct hs_field_places *places, enum hs_family family,
                                       const struct hs_record_field *field)
 {

@@ -1,8 +1,8 @@
 /*
  * A load for a profiler: profile MODE MEGABYTES EVENT-FILE DIRECTORY [CONTROL]. Modes: single
  * and batch; single-sources, with direct intake configured beside them; direct and direct-batch,
- * by a library's paths. Prints the processor time of an event. Serves requests made beforehand; each is kept in a spool in DIRECTORY, which
- * does not sync. CONTROL is perf's control file: it is told when the requests begin.
+ * by a library's paths. Prints the processor time of an event. Serves requests made beforehand; each is kept in a
+ * spool in DIRECTORY, which does not sync. CONTROL is perf's control file: it is told when the requests begin.
  */
 #include "tests/bench/path.h"
 

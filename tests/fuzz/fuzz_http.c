@@ -27,7 +27,10 @@ static struct {
 	struct hs_slice bytes; /* what it sends */
 } server = { .fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
 
-/* Reads to the end of a request without a body. False: there is none, but a try of TLS after an answer that is no HTTP. */
+/*
+ * Reads to the end of a request without a body. False: there is none, but a try of TLS after an answer that is no
+ * HTTP.
+ */
 static bool read_request(int fd)
 {
 	char text[4096];

@@ -137,7 +137,10 @@ static void free_base(void)
 		hs_buf_free(&base.line[i]);
 }
 
-/* Two lines in the sealed segment and one in the open one; the last process of three leaves all of them in the index. */
+/*
+ * Two lines in the sealed segment and one in the open one; the last process of three leaves all of them in the
+ * index.
+ */
 static void make_base(void)
 {
 	struct hs_settings *settings;

@@ -23,7 +23,10 @@ extern struct nats {
 /* True if nats-server is installed. */
 bool nats_is_here(void);
 
-/* Starts the server with these lines in its configuration; the second time on the same port, and NULL: with the lines that it had. */
+/*
+ * Starts the server with these lines in its configuration; the second time on the same port, and NULL: with the
+ * lines that it had.
+ */
 void nats_start(const char *lines);
 
 /* Ends it as a crash does. */

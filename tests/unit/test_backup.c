@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 static struct spooldir copy; /* for the backup */
 
@@ -118,6 +120,24 @@ TEST(the_next_backup_adds_what_is_new)
 }
 
 /* People erased since are in no later backup; during an erase none is made. */
+TEST(during_maintenance_no_backup_is_made)
+{
+	struct hs_backup done;
+	int fd;
+
+	make_both();
+	seal("a b");
+	fd = open(spooldir_path(&s.d, ".hookspool/run/maintain"), O_RDWR | O_CREAT, 0600);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_result(back_up(&done), HS_OK);
+	assert_true(done.busy);
+	assert_int_equal(access(copy.path, F_OK), -1);
+	close(fd);
+	assert_result(back_up(&done), HS_OK);
+	assert_false(done.busy);
+	assert_once(&copy, "a b");
+}
+
 TEST(erased_people_are_not_in_a_backup)
 {
 	struct hs_backup done;

@@ -13,8 +13,11 @@
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 static struct scene {
 	struct spooldir d;
@@ -89,6 +92,25 @@ TEST(several_at_once)
 {
 	children_run(4, append_some);
 	assert_int_equal(spooldir_size(&s.d, "failed.jsonl"), 200 * 26);
+}
+
+static void later(void *context)
+{
+	(void)context;
+	wrap_clock(0, 11000);
+}
+
+TEST(nothing_is_set_aside_while_another_has_the_lock)
+{
+	int fd = open(spooldir_path(&s.d, ".hookspool/run/failed.lock"), O_RDWR | O_CREAT, 0600);
+
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	wrap_before(WRAP_FLOCK, 3, later, NULL);
+	assert_result(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"a\":1}\n"), UINT64_MAX), HS_E_LOCKED);
+	assert_false(spooldir_exists(&s.d, "failed.jsonl"));
+	close(fd);
+	assert_result(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"a\":1}\n"), UINT64_MAX), HS_OK);
+	assert_text("{\"a\":1}\n");
 }
 
 /* --- taking out, killed ------------------------------------------------------------- */

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 /*
@@ -213,6 +214,23 @@ TEST(leftovers_go)
 	assert_result(erase("anna", false, &done), HS_OK);
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		assert_false(spooldir_exists(&s.d, names[i]));
+}
+
+TEST(copy_of_a_running_compression_stays)
+{
+	static const char copy[] = ".hookspool/run/gzip";
+	struct hs_erasure done;
+	int fd;
+
+	fill_three_segments();
+	spooldir_write(&s.d, copy, HS_SLICE("{\"user_id\":\"a\"}\n"));
+	fd = open(spooldir_path(&s.d, ".hookspool/run/maintain"), O_RDWR | O_CREAT, 0600);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_result(erase("a", false, &done), HS_OK);
+	assert_true(spooldir_exists(&s.d, copy));
+	close(fd);
+	assert_result(erase("a", false, &done), HS_OK);
+	assert_false(spooldir_exists(&s.d, copy));
 }
 
 TEST(events_of_suppressed_people_are_dropped)

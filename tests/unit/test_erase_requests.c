@@ -1,4 +1,7 @@
-/* erase_requests: a database that is loaded hears of each erase, also of one that was at work when its loading began. */
+/*
+ * erase_requests: a database that is loaded hears of each erase, also of one that was at work when its loading
+ * began.
+ */
 #include "base/io.h"
 #include "spool/admin/erase_requests.h"
 #include "spool/erase.h"

@@ -1,4 +1,7 @@
-/* members: whatever the order in which names come, they are found, overwritten, and written in the order of their bytes. */
+/*
+ * members: whatever the order in which names come, they are found, overwritten, and written in the order of their
+ * bytes.
+ */
 #include "tests/lib/random.h"
 #include "tests/lib/unit.h"
 #include "tools/load/members.h"

@@ -4,6 +4,7 @@
  */
 #include "base/io.h"
 #include "spool/admin/retention.h"
+#include "spool/shared/spool_dir.h"
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
@@ -106,6 +107,26 @@ TEST(only_one_run_at_a_time)
 	close(fd);
 	maintain();
 	assert_int_equal(s.maintained.compressed, 1);
+}
+
+static const char summary[] = ".hookspool/run/summary/events-1";
+
+TEST(summaries_are_left_to_the_run_that_has_the_lock)
+{
+	struct hs_opened_spool o;
+	int fd;
+
+	make("rotate_min_gap = 0\n");
+	seal("a");
+	assert_result(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
+	fd = open(spooldir_path(&s.d, ".hookspool/run/maintain"), O_RDWR | O_CREAT, 0600);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	hs_retention_summarize(&o.dir, 0, NULL, NULL);
+	assert_false(spooldir_exists(&s.d, summary));
+	close(fd);
+	hs_retention_summarize(&o.dir, 0, NULL, NULL);
+	assert_true(spooldir_exists(&s.d, summary));
+	hs_spool_dir_close(&o);
 }
 
 static bool at_once(void *context)

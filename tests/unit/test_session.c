@@ -1,10 +1,12 @@
 /* session: whose cookie opens the console, until when, and that checking it leaves nothing behind. */
 #include "cgi/http/console/session.h"
+#include "cgi/http/console/session_file.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/stage.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #define PASSWORD(digit) "console_password = scrypt:15:8:1:" SALT ":" SALT SALT_BUT_ONE digit "\n"
 #define SALT "00112233445566778899aabbccddeeff"
@@ -142,6 +144,20 @@ TEST(checking_leaves_nothing_in_memory)
 		assert_result(hs_session_check(s->exchange, NULL), HS_OK);
 	assert_true(unit_heap() < heap + 100);
 	free_stage(s);
+}
+
+/* To compare one takes 32 MB. */
+TEST(two_passwords_are_compared_at_once_and_no_more)
+{
+	int first = hs_session_file_work(d.path), second = hs_session_file_work(d.path);
+
+	assert_true(first >= 0 && second >= 0);
+	assert_int_equal(hs_session_file_work(d.path), -1);
+	close(first);
+	first = hs_session_file_work(d.path);
+	assert_true(first >= 0);
+	close(first);
+	close(second);
 }
 
 TESTS("session", setup, teardown)

@@ -1,4 +1,7 @@
-/* place, place_set, lacking, kept_place: texts of places, sets of them through edits, and the place that retention keeps. */
+/*
+ * place, place_set, lacking, kept_place: texts of places, sets of them through edits, and the place that retention
+ * keeps.
+ */
 #include "base/io.h"
 #include "tests/lib/random.h"
 #include "tests/lib/temp_spool.h"

@@ -1,4 +1,7 @@
-/* stream_rules: each setting of a stream that would break a promise is refused, each that might is named; and no other. */
+/*
+ * stream_rules: each setting of a stream that would break a promise is refused, each that might is named; and no
+ * other.
+ */
 #include "tests/lib/unit.h"
 #include "tools/ship/stream_rules.h"
 

@@ -81,7 +81,8 @@ enum hs_result hs_batch_add(struct hs_batch *batch, struct hs_row_maker *maker, 
 enum hs_result hs_batch_remake(struct hs_batch *batch, struct hs_row_maker *maker, struct hs_catalogue *catalogue);
 
 /*
- * Calls take() with each cell of a row that was not kept, or, with its column, was. False: take() was, or out of memory.
+ * Calls take() with each cell of a row that was not kept, or, with its column, was. False: take() was, or out of
+ * memory.
  */
 bool hs_batch_walk(const struct hs_batch *batch, const struct hs_batch_row *row,
                    bool (*take)(void *context, const struct hs_cell *cell, ptrdiff_t column), void *context);

@@ -50,7 +50,10 @@ bool hs_catalogue_is_required(const struct hs_catalogue_table *table, size_t col
 /* Forgets everything and reads it from the database. As the target's calls; FULL: out of memory here. */
 enum hs_target_result hs_catalogue_read(struct hs_catalogue *catalogue, struct hs_target *target);
 
-/* Finds a table by its name without the prefix, which are cut together, or adds a new one. NULL: there are tables_max already, or *full is false: out of memory. */
+/*
+ * Finds a table by its name without the prefix, which are cut together, or adds a new one. NULL: there are
+ * tables_max already, or *full is false: out of memory.
+ */
 struct hs_catalogue_table *hs_catalogue_table(struct hs_catalogue *catalogue, struct hs_slice name, bool *full);
 
 /*

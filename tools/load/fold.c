@@ -470,7 +470,10 @@ static bool set_value(struct hs_fold *f, size_t from, struct hs_slice text)
 	return true;
 }
 
-/* The latest value of each name counts: that of a column, or one in a _rest, which comes after the columns of its row. */
+/*
+ * The latest value of each name counts: that of a column, or one in a _rest, which comes after the columns of its
+ * row.
+ */
 static bool fold_values(struct hs_fold *f)
 {
 	for (size_t i = 0; i < f->columns; i++) {

@@ -32,7 +32,10 @@ size_t hs_fold_column_count(const struct hs_fold *fold);
  */
 bool hs_fold_add(void *fold, const struct hs_slice *value);
 
-/* Adds a row, or the columns of one that were asked for, during each() of the target's select, whose memory it may keep. */
+/*
+ * Adds a row, or the columns of one that were asked for, during each() of the target's select, whose memory it may
+ * keep.
+ */
 bool hs_fold_add_selected(struct hs_fold *fold, const struct hs_slice *value, struct hs_target *target);
 
 /* Adds a row without copies of its values: they must stay as they are until the next hs_fold_begin or hs_fold_again. */

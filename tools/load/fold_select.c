@@ -175,7 +175,7 @@ static enum hs_target_result add_rows(struct listing *l, const struct hs_target_
 	return result == HS_TARGET_FULL && hs_fold_is_too_long(l->fold) ? HS_TARGET_OK : result;
 }
 
-static bool note_lengths(void *context, const struct hs_slice *value)
+static bool note_wanted(void *context, const struct hs_slice *value)
 {
 	struct listing *l = context;
 
@@ -197,7 +197,7 @@ static enum hs_target_result add_long_row(struct listing *l, const struct listed
 
 	l->wanted = l->rest = 0;
 	choose_columns(l, ALL);
-	result = l->target->ops->select(l->target, &l->from->table, l->column, l->columns, &lengths, note_lengths, l);
+	result = l->target->ops->select(l->target, &l->from->table, l->column, l->columns, &lengths, note_wanted, l);
 	if (result != HS_TARGET_OK)
 		return result;
 	if (l->rest > HS_REST_MAX + SPACES || !hs_fold_has_room(l->fold, l->wanted)) {

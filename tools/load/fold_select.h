@@ -5,8 +5,9 @@
 #include "tools/load/fold.h"
 
 /*
- * Begins the fold, and adds the rows of `from` that `where` asks for: in one call, or, if one of them is long, the latest
- * first, a long one by itself, without values that do not count, until hs_fold_is_too_long. As the target's calls.
+ * Begins the fold, and adds the rows of `from` that `where` asks for: in one call, or, if one of them is long, the
+ * latest first, a long one by itself, without values that do not count, until hs_fold_is_too_long. As the target's
+ * calls.
  */
 enum hs_target_result hs_fold_select(struct hs_fold *fold, struct hs_target *target,
                                      const struct hs_catalogue_table *from, const struct hs_catalogue_table *to,

@@ -39,7 +39,10 @@ struct hs_loader_options {
 	int64_t wait_ms;     /* before a batch is tried again; 0: half a second, a minute if only a person can help */
 	const char *spool;   /* id of the spool's history */
 	const char *command; /* for messages */
-	/* A record that the database refused, with its reason: writes the dead letter. HS_OK or a result that ends the run. */
+	/*
+	 * A record that the database refused, with its reason: writes the dead letter. HS_OK or a result that ends
+	 * the run.
+	 */
 	enum hs_result (*refused)(void *context, struct hs_slice line, const char *why);
 	/* True if a signal asks to end: then no call waits after a failure; it returns HS_LOADER_STOPPED. */
 	bool (*stop)(void *context);
@@ -71,9 +74,9 @@ void hs_loader_begin_at(struct hs_loader *loader, const struct hs_target_positio
 void hs_loader_note_gone(struct hs_loader *loader, uint64_t segments);
 
 /*
- * Adds a record; `after` is its end, whose hash the loader makes. True: taken. False: the batch is full, call hs_loader_flush and add
- * it again; or *code is an exit code, after a message. If hs_loader_must_flush() then, hs_loader_flush comes before the
- * line changes.
+ * Adds a record; `after` is its end, whose hash the loader makes. True: taken. False: the batch is full, call
+ * hs_loader_flush and add it again; or *code is an exit code, after a message. If hs_loader_must_flush() then,
+ * hs_loader_flush comes before the line changes.
  */
 bool hs_loader_add(struct hs_loader *loader, struct hs_slice line, struct hs_position after, int *code);
 

@@ -399,7 +399,10 @@ static bool pass_on(void *context, const struct hs_slice *value)
 	return s->each(s->context, s->value);
 }
 
-/* Runs the SELECT in m->sql. FOR UPDATE: it reads what others have committed since, and waits for what they have not. */
+/*
+ * Runs the SELECT in m->sql. FOR UPDATE: it reads what others have committed since, and waits for what they have
+ * not.
+ */
 static enum hs_target_result fetch(struct hs_mysql *m, const struct hs_target_table *table, const size_t *column,
                                    size_t columns, bool (*each)(void *context, const struct hs_slice *value),
                                    void *context)

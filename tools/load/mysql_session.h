@@ -50,7 +50,10 @@ enum hs_target_result hs_mysql_no_memory(struct hs_mysql *m);
 enum hs_target_result hs_mysql_run(struct hs_mysql *m);
 /* Runs a statement whose values were put by hs_mysql_put_value; *rows, unless it is NULL, is how many it changed. */
 enum hs_target_result hs_mysql_run_values(struct hs_mysql *m, uint64_t *rows);
-/* Runs it, and calls each() with its rows, as they come: it runs no other statement; a false from each() ends with FULL. Values: NULL is p == NULL. */
+/*
+ * Runs it, and calls each() with its rows, as they come: it runs no other statement; a false from each() ends with
+ * FULL. Values: NULL is p == NULL.
+ */
 enum hs_target_result hs_mysql_rows(struct hs_mysql *m, bool (*each)(void *context, const struct hs_slice *value),
                                     void *context);
 

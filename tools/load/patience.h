@@ -18,7 +18,10 @@ struct hs_patience {
 	unsigned catalogue; /* tries after the catalogue was read anew */
 };
 
-/* Waits after a try that failed. 0: try again; else an exit code, after a message to standard error, or HS_PATIENCE_STOPPED. */
+/*
+ * Waits after a try that failed. 0: try again; else an exit code, after a message to standard error, or
+ * HS_PATIENCE_STOPPED.
+ */
 int hs_patience_wait(struct hs_patience *patience, const struct hs_target *target, enum hs_target_result result);
 
 /* After a success: says for how long it waited, if the wait began with a message. */

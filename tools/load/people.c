@@ -203,7 +203,10 @@ static enum hs_target_result put_person(struct hs_people *p, struct hs_fold_end 
 	return hs_fold_is_too_long(p->fold) ? refuse_long(p) : HS_TARGET_FULL;
 }
 
-/* Puts the row that was folded. One that is refused is tried without its own columns, and then is left out: its identifies are there. */
+/*
+ * Puts the row that was folded. One that is refused is tried without its own columns, and then is left out: its
+ * identifies are there.
+ */
 static enum hs_target_result put_or_leave_out(struct hs_people *p, const struct kind *kind, struct hs_slice id,
                                               struct hs_fold_end *how)
 {

@@ -60,7 +60,10 @@ enum hs_target_result hs_postgresql_ask(struct hs_postgresql *s, const struct hs
 /* Sends s->sql with these texts; PQgetResult returns a row at a time then, and must be called up to its NULL. */
 enum hs_target_result hs_postgresql_send(struct hs_postgresql *s, const struct hs_slice *value, int values);
 
-/* Parts of s->sql: begin, append a text, "name", "schema"."table", "schema"."PREFIXname", the columns of the rows; run it. */
+/*
+ * Parts of s->sql: begin, append a text, "name", "schema"."table", "schema"."PREFIXname", the columns of the rows;
+ * run it.
+ */
 void hs_postgresql_begin_sql(struct hs_postgresql *s, const char *sql);
 void hs_postgresql_put(struct hs_postgresql *s, const char *sql);
 void hs_postgresql_put_name(struct hs_postgresql *s, const char *name);

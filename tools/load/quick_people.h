@@ -17,7 +17,10 @@ struct hs_quick_people;
 struct hs_quick_people *hs_quick_people_new(struct hs_target *target, struct hs_fold *fold);
 void hs_quick_people_free(struct hs_quick_people *quick); /* NULL is fine */
 
-/* Notes that a row of the batch, by its index, is of the person with this id. False: out of memory, and all are forgotten. */
+/*
+ * Notes that a row of the batch, by its index, is of the person with this id. False: out of memory, and all are
+ * forgotten.
+ */
 bool hs_quick_people_add(struct hs_quick_people *quick, struct hs_slice id, size_t row);
 
 struct hs_quick_people_task {

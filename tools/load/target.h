@@ -108,7 +108,10 @@ struct hs_target_ops {
 
 	/* Reads the URL, before anything else. False: *why tells. NULL: the database reads it when it connects. */
 	bool (*parse)(struct hs_target *t, const char **why);
-	/* Connects by the URL (without a password, which the database's own places or [load] give). Makes schema and hookspool_load if missing, and the columns that one of an earlier build lacks. */
+	/*
+	 * Connects by the URL (without a password, which the database's own places or [load] give). Makes schema
+	 * and hookspool_load if missing, and the columns that one of an earlier build lacks.
+	 */
 	enum hs_target_result (*connect)(struct hs_target *t);
 	void (*disconnect)(struct hs_target *t);
 
@@ -131,11 +134,17 @@ struct hs_target_ops {
 
 	/* Begins a transaction and locks and reads the position row of this name. */
 	enum hs_target_result (*begin)(struct hs_target *t, struct hs_target_position *at);
-	/* Inserts rows; a row whose id is there already is passed over, and the one there stays; `inserted` tells how many were not. After an error the transaction is as before the call. */
+	/*
+	 * Inserts rows; a row whose id is there already is passed over, and the one there stays; `inserted` tells
+	 * how many were not. After an error the transaction is as before the call.
+	 */
 	enum hs_target_result (*insert)(struct hs_target *t, const struct hs_target_rows *rows);
 	/* Inserts rows, or overwrites the given columns that are not NULL of the row with that id. */
 	enum hs_target_result (*upsert)(struct hs_target *t, const struct hs_target_rows *rows);
-	/* Calls each() with the values of these columns (as text, NULL: p == NULL) of all rows that `where` asks for. */
+	/*
+	 * Calls each() with the values of these columns (as text, NULL: p == NULL) of all rows that `where` asks
+	 * for.
+	 */
 	enum hs_target_result (*select)(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
 	                                size_t columns, const struct hs_target_where *where,
 	                                bool (*each)(void *context, const struct hs_slice *value), void *context);
@@ -157,9 +166,10 @@ struct hs_target_ops {
 	                               struct hs_slice value, const struct hs_target_limits *limits, uint64_t *gone);
 	/*
 	 * For --retype. retype_begin begins a transaction in which no other session writes the table, as far as the
-	 * database can see to that, and adds the column `_retype` of the new type unless it is there. `update` overwrites the
-	 * given columns, NULL too, of the row whose id is the first of them. retype_end gives the column of this name
-	 * type and values of `_retype`, which goes, and commits. After an error the caller calls rollback.
+	 * database can see to that, and adds the column `_retype` of the new type unless it is there. `update`
+	 * overwrites the given columns, NULL too, of the row whose id is the first of them. retype_end gives the
+	 * column of this name type and values of `_retype`, which goes, and commits. After an error the caller
+	 * calls rollback.
 	 */
 	enum hs_target_result (*retype_begin)(struct hs_target *t, const char *table, struct hs_target_column *column,
 	                                      bool there);
@@ -212,7 +222,8 @@ void hs_target_table_free(struct hs_target_table *table);
 /*
  * For `connect`: sets t->counts, and adds the columns of HS_TARGET_COUNTS that are missing, unless look_only. look()
  * returns OK if hookspool_load has the column, CATALOGUE if it has not; add() adds it in a transaction of its own, so
- * that a loader that is killed between two of them does the rest the next time. A new column is null until the next commit.
+ * that a loader that is killed between two of them does the rest the next time. A new column is null until the next
+ * commit.
  */
 enum hs_target_result hs_target_add_counts(struct hs_target *t,
                                            enum hs_target_result (*look)(struct hs_target *t, const char *column),

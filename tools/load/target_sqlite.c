@@ -396,7 +396,10 @@ static enum hs_target_result upsert(struct hs_target *t, const struct hs_target_
 	return put_all_or_none(t, rows, true);
 }
 
-/* A result's value as hs_value_fits writes it; `number` is room for a double's, whose digits SQLite's own text would lose. */
+/*
+ * A result's value as hs_value_fits writes it; `number` is room for a double's, whose digits SQLite's own text
+ * would lose.
+ */
 static struct hs_slice value_at(sqlite3_stmt *statement, int at, enum hs_column_type type,
                                 char number[static HS_DOUBLE_TEXT])
 {

@@ -70,9 +70,9 @@ void hs_http_answer_free(struct hs_http_answer *answer);
 bool hs_http_accepts_line(struct hs_slice line);
 
 /*
- * Why a request failed whose CURLcode is `code`: `said`, what libcurl wrote to its error buffer, or its words for the code. An
- * answer that is no HTTP is called that whatever the version of libcurl, which may also have refused it by
- * hs_http_accepts_line (CURLE_WRITE_ERROR).
+ * Why a request failed whose CURLcode is `code`: `said`, what libcurl wrote to its error buffer, or its words for
+ * the code. An answer that is no HTTP is called that whatever the version of libcurl, which may also have refused
+ * it by hs_http_accepts_line (CURLE_WRITE_ERROR).
  */
 const char *hs_http_why(int code, const char *said);
 

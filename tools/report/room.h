@@ -24,8 +24,8 @@ struct hs_room hs_room_find(const struct hs_spool_dir *dir, const struct hs_metr
 void hs_room_put(const struct hs_room *room, struct hs_buf *out);
 
 /*
- * Writes the member "room" of an object, on a line: {"bytes":…,"bytes_a_day":…,"days":41.2}, or null if it is not known;
- * days is null without a rate.
+ * Writes the member "room" of an object, on a line: {"bytes":…,"bytes_a_day":…,"days":41.2}, or null if it is not
+ * known; days is null without a rate.
  */
 void hs_room_json(const struct hs_room *room, struct hs_json_writer *w);
 

@@ -44,7 +44,8 @@ struct hs_engine_failure {
 
 /*
  * Waits at most connect_ms, or 250 ms a server if that is longer; the names of hosts may take longer. 0, or
- * failure->code; then *engine is NULL. Never sends in clear what was to be TLS. Signals go to other threads than the engine's.
+ * failure->code; then *engine is NULL. Never sends in clear what was to be TLS. Signals go to other threads than
+ * the engine's.
  */
 int hs_engine_open(const struct hs_engine_options *options, struct hs_engine **engine,
                    struct hs_engine_failure *failure);
@@ -84,10 +85,10 @@ struct hs_message {
 
 /*
  * Hands a message to the connection, which copies it. HS_SENT; HS_SEND_DOWN: there is no connection, it is one of
- * another generation, or it broke meanwhile: then the message may have been sent in part; HS_SEND_OVERSIZE: longer than the server takes
- * (hs_engine_payload_max); HS_SEND_ILLEGAL: the id has a control character, which no header can hold. The last two
- * sent nothing. Waits only if the server reads nothing any more: until the socket has room, at most ack_wait. The
- * subject must have [A-Za-z0-9_=.-] alone.
+ * another generation, or it broke meanwhile: then the message may have been sent in part; HS_SEND_OVERSIZE: longer
+ * than the server takes (hs_engine_payload_max); HS_SEND_ILLEGAL: the id has a control character, which no header
+ * can hold. The last two sent nothing. Waits only if the server reads nothing any more: until the socket has room,
+ * at most ack_wait. The subject must have [A-Za-z0-9_=.-] alone.
  */
 enum hs_send { HS_SENT, HS_SEND_DOWN, HS_SEND_OVERSIZE, HS_SEND_ILLEGAL };
 enum hs_send hs_engine_send(struct hs_engine *engine, const struct hs_message *message);
@@ -153,10 +154,10 @@ struct hs_engine_asked {
 /*
  * Begins to ask: sends the mark as a barrier and waits for its answer, gets the last message of the receiver from
  * the leader, then the headers of all messages after the sequence that it names, many requests at once. Answers
- * to earlier messages go on arriving. Without a connection it waits for the next one; each request fails after ack_wait,
- * and a connection that answers nothing is given up. Subjects are hookspool.RECEIVER.mark for the mark, and
- * hookspool.RECEIVER.TENANT.TYPE… for records, which have a token more at least. One at a time: a call while it runs does
- * nothing.
+ * to earlier messages go on arriving. Without a connection it waits for the next one; each request fails after
+ * ack_wait, and a connection that answers nothing is given up. Subjects are hookspool.RECEIVER.mark for the mark,
+ * and hookspool.RECEIVER.TENANT.TYPE… for records, which have a token more at least. One at a time: a call while it
+ * runs does nothing.
  */
 void hs_engine_ask(struct hs_engine *engine);
 

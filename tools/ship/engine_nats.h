@@ -67,7 +67,10 @@ void hs_nats_wake(struct hs_engine *engine);
 
 /* --- engine_nats_options.c -------------------------------------------------------------------- */
 
-/* Fills engine->nats from engine->options, callbacks aside. 0, EX_CONFIG or EX_OSERR; what it made is the caller's to free. */
+/*
+ * Fills engine->nats from engine->options, callbacks aside. 0, EX_CONFIG or EX_OSERR; what it made is the caller's
+ * to free.
+ */
 int hs_nats_options(struct hs_engine *engine, struct hs_engine_failure *failure);
 
 /* --- engine_nats_link.c ----------------------------------------------------------------------- */
@@ -130,8 +133,9 @@ int hs_requests_receive(struct hs_requests *requests, natsMsg **msg, uint64_t *n
                         struct hs_engine_failure *failure);
 
 /*
- * One request of JetStream's API and its JSON, which hs_json_free and natsMsg_Destroy free, also after a failure. An error in
- * the reply is EX_NOINPUT if it says that there is no such stream or message, EX_CONFIG, or EX_TEMPFAIL.
+ * One request of JetStream's API and its JSON, which hs_json_free and natsMsg_Destroy free, also after a failure.
+ * An error in the reply is EX_NOINPUT if it says that there is no such stream or message, EX_CONFIG, or
+ * EX_TEMPFAIL.
  */
 struct hs_reply {
 	natsMsg *msg;

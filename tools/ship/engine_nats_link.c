@@ -135,8 +135,8 @@ static void link_up(struct hs_engine *e, int64_t until_ms)
 }
 
 /*
- * libnats takes a signature that begins with a zero byte, one in 256, for none (seen with 3.4.1), and the server refuses
- * the connection. The next one has another nonce to sign.
+ * libnats takes a signature that begins with a zero byte, one in 256, for none (seen with 3.4.1), and the server
+ * refuses the connection. The next one has another nonce to sign.
  */
 static natsStatus connect_signed(struct hs_engine *e, natsConnection **connection, int64_t until_ms)
 {

@@ -53,7 +53,10 @@ natsMsg *hs_nats_message(const struct hs_engine *e, const struct hs_message *mes
 	status = natsMsg_Create(&msg, subject, reply, message->data.p, (int)message->data.n);
 	if (status != NATS_OK)
 		return NULL;
-	/* libnats orders headers by their hashes: Nats-Expected-Stream comes before the id, which might contain its name. */
+	/*
+	 * libnats orders headers by their hashes: Nats-Expected-Stream comes before the id, which might contain its
+	 * name.
+	 */
 	status = natsMsgHeader_Set(msg, "Nats-Expected-Stream", e->options.stream);
 	if (status == NATS_OK)
 		status = set_header(msg, "Hookspool-Pos", message->place);

@@ -48,8 +48,8 @@
  * that it is still the one which was acknowledged, and it shows that for messages up to its own: a loss behind the last
  * one in the file, of records that were answered after the file was saved, stays hidden; and when others fill the
  * stream while ship runs, the next saved mark is a message from after the loss. Each message would have to be looked
- * at again after the next one is stored, or the stream to refuse what does not follow the receiver's last message, whose
- * sequence is not known before its answer: one message in flight. ship --verify finds what is lacking.
+ * at again after the next one is stored, or the stream to refuse what does not follow the receiver's last message,
+ * whose sequence is not known before its answer: one message in flight. ship --verify finds what is lacking.
  */
 #ifndef HS_SINK_SHIP_H
 #define HS_SINK_SHIP_H

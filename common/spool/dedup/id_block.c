@@ -144,7 +144,10 @@ size_t hs_id_block_guess(struct hs_slice packed, uint64_t low, uint64_t top, uin
 	return (size_t)(((high - low) >> cut) * n / ((range >> cut) + 1));
 }
 
-/* Two cache lines: the guess may be off by half a dozen. As numbers, since they may lie outside the block, or there is none. */
+/*
+ * Two cache lines: the guess may be off by half a dozen. As numbers, since they may lie outside the block, or there
+ * is none.
+ */
 void hs_id_block_prefetch(struct hs_slice packed, size_t near)
 {
 	enum { OFF = 4 };

@@ -63,7 +63,10 @@ static enum hs_result let_go(struct hs_index *ix)
 	return hs_index_store_let_go(&ix->store);
 }
 
-/* After a SIGBUS, or an assertion of LMDB's that failed. It may have been a summary that was cut: they are opened again, and checked. */
+/*
+ * After a SIGBUS, or an assertion of LMDB's that failed. It may have been a summary that was cut: they are opened
+ * again, and checked.
+ */
 static enum hs_result abandon(struct hs_index *ix)
 {
 	forget_all(ix);

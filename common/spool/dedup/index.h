@@ -137,10 +137,9 @@ void hs_index_free(struct hs_index *ix); /* NULL is fine */
 enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events, int64_t deadline_ms);
 
 /*
- * hs_segment_begin and hs_index_follow for a caller that can wait: catches up in short steps, and leaves the append lock to
- * others between them, and between calls that follow each other, so that no append waits long. Waits `lock_ms` for
- * the lock at most, each time.
- * HS_OK: the lock is held. Results of both but HS_E_INDEXING: it is not.
+ * hs_segment_begin and hs_index_follow for a caller that can wait: catches up in short steps, and leaves the append
+ * lock to others between them, and between calls that follow each other, so that no append waits long. Waits
+ * `lock_ms` for the lock at most, each time. HS_OK: the lock is held. Results of both but HS_E_INDEXING: it is not.
  */
 enum hs_result hs_index_begin(struct hs_index *ix, struct hs_segment *events, int64_t lock_ms);
 

@@ -124,7 +124,10 @@ bool hs_index_mark_is_ahead(const struct hs_index_mark *mark, uint64_t number);
 int hs_index_store_read(struct hs_index_store *s);
 void hs_index_store_rest(struct hs_index_store *s);
 
-/* The mark as the file has it now; all zero if there is none, or it is of another format. MDB_CORRUPTED: its check sum is wrong. */
+/*
+ * The mark as the file has it now; all zero if there is none, or it is of another format. MDB_CORRUPTED: its check
+ * sum is wrong.
+ */
 int hs_index_store_mark(struct hs_index_store *s, struct hs_index_mark *mark);
 
 /* --- writing -------------------------------------------------------------------- */

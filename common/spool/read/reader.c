@@ -106,7 +106,10 @@ void hs_reader_settle_hash(struct hs_reader *reader)
 	reader->unhashed = HS_SLICE_NONE;
 }
 
-/* Copies the last line, which the next one overwrites, in case it is the one whose hash is asked for; but no long one. */
+/*
+ * Copies the last line, which the next one overwrites, in case it is the one whose hash is asked for; but no long
+ * one.
+ */
 static bool keep_unhashed(struct hs_reader *reader)
 {
 	if (reader->unhashed.n > KEPT_BYTES)

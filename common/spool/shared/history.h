@@ -49,7 +49,10 @@ enum hs_result hs_history_open(const struct hs_history_at *at, struct hs_history
 /* Reads one of the two files. HS_OK; HS_E_CURSOR: it is damaged; HS_E_IO, with errno ENOENT if there is none. */
 enum hs_result hs_history_read(int private_dir, const char *name, struct hs_history *h);
 
-/* Replaces one of them, durably; `temporary_dir` is for the new file on its way. HS_OK, HS_E_SYNC, or as hs_io_result. */
+/*
+ * Replaces one of them, durably; `temporary_dir` is for the new file on its way. HS_OK, HS_E_SYNC, or as
+ * hs_io_result.
+ */
 enum hs_result hs_history_put(int private_dir, int temporary_dir, const char *name, const struct hs_history *h);
 
 /* Hashes a line: the first eight bytes of its SHA-256; never 0. False: memory is out. */

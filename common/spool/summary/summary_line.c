@@ -141,7 +141,10 @@ const char *hs_summary_line_end(struct hs_slice text, bool *sound)
 		*sound = are_utf8(p, odd & todo, newline != NULL ? newline : end, &after) && *sound;
 		p += HS_SCAN64;
 	}
-	/* a short line is read strictly wherever it stands, so that what is known of it does not depend on what follows */
+	/*
+	 * a short line is read strictly wherever it stands, so that what is known of it does not depend on what
+	 * follows
+	 */
 	*sound = *sound && __builtin_parityll(quotes ^ (before & 0xFFFF)) == 0 &&
 	         (newline == NULL || newline - text.p >= HS_SCAN64);
 	return newline;

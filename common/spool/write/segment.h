@@ -52,9 +52,9 @@ struct hs_unsynced {
 };
 
 /*
- * Under the lock, after prepare: appends whole lines, among which `events` are for the metrics. HS_OK fills *pending, which must go to
- * hs_segment_wait or hs_segment_forget. HS_E_SPOOL_STATE, or as hs_io_result: the file is as it was,
- * or the next prepare finds a fragment at its end.
+ * Under the lock, after prepare: appends whole lines, among which `events` are for the metrics. HS_OK fills
+ * *pending, which must go to hs_segment_wait or hs_segment_forget. HS_E_SPOOL_STATE, or as hs_io_result: the file
+ * is as it was, or the next prepare finds a fragment at its end.
  */
 enum hs_result hs_segment_write(struct hs_segment *s, struct hs_slice lines, uint64_t events,
                                 struct hs_unsynced *pending);
