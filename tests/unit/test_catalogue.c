@@ -154,4 +154,61 @@ TEST_WITH(table_without_a_unique_id_is_refused_with_the_statement_that_mends_it,
 	assert_non_null(strstr(f->m->target.message, "order has no unique index on id"));
 }
 
+/* Makes a table or something else that has the name, as another program or loader would. */
+static void make_there(struct fixture *f, const char *name, const char *column, bool taken)
+{
+	struct hs_target_table there = { .name = (char *)(uintptr_t)name };
+
+	assert_true(hs_target_add_column(&there, hs_slice_str(column), HS_COLUMN_TEXT));
+	assert_int_equal(f->m->target.ops->make_table(&f->m->target, &there), HS_TARGET_OK);
+	f->m->table[f->m->tables - 1].taken = taken;
+	there.name = NULL;
+	hs_target_table_free(&there);
+}
+
+TEST_WITH(tables_of_a_longer_prefix_are_another_loaders, make, end)
+{
+	struct fixture *f = *state;
+	bool full;
+
+	make_there(f, "globex_identifies", "id", false);
+	make_there(f, "globex_hookspool_load", "name", false);
+	make_there(f, "globex_orders", "id", false);
+	make_there(f, "order", "id", false);
+	make_there(f, "trace_hookspool_load", "id", false); /* an event's, for it has an id */
+	make_there(f, "trhookspool_load", "name", false);
+	assert_int_equal(hs_catalogue_read(&f->catalogue, &f->m->target), HS_TARGET_OK);
+	assert_int_equal(f->catalogue.tables, 1);
+	assert_true(table(f, "order")->exists);
+	assert_null(hs_catalogue_table(&f->catalogue, HS_SLICE("globex_identifies"), &full));
+	assert_true(full);
+	assert_null(hs_catalogue_table(&f->catalogue, HS_SLICE("trial"), &full));
+	assert_true(full);
+	assert_non_null(table(f, "tracks")); /* which every loader has */
+	assert_non_null(table(f, "globe"));
+	assert_int_equal(table(f, "globe")->index, 2);
+}
+
+TEST_WITH(table_whose_name_is_taken_is_not_made, make, end)
+{
+	struct fixture *f = *state;
+	bool full;
+
+	make_there(f, "daily", "id", true);
+	make_there(f, "an_index", "id", true);
+	make_there(f, "users", "id", true);
+	assert_int_equal(hs_catalogue_read(&f->catalogue, &f->m->target), HS_TARGET_OK);
+	assert_int_equal(f->catalogue.tables, 0);
+	assert_null(hs_catalogue_table(&f->catalogue, HS_SLICE("an_index"), &full));
+	assert_true(full);
+	assert_null(hs_catalogue_table(&f->catalogue, HS_SLICE("daily"), &full));
+	assert_true(full);
+	assert_non_null(table(f, "dail"));
+	assert_non_null(table(f, "daily_"));
+	assert_int_equal(hs_catalogue_apply(&f->catalogue, &f->m->target), HS_TARGET_OK);
+	assert_non_null(table(f, "users"));
+	assert_int_equal(hs_catalogue_apply(&f->catalogue, &f->m->target), HS_TARGET_DENIED);
+	assert_non_null(strstr(f->m->target.message, "users is there, but is no table"));
+}
+
 TESTS("catalogue", NULL, NULL)

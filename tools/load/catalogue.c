@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { NEWS_BYTES = 300 };
 
@@ -19,12 +20,22 @@ static void free_table(struct hs_catalogue_table *t)
 	free(t);
 }
 
+static void free_names(struct hs_catalogue_names *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		free(names->name[i]);
+	free(names->name);
+	*names = (struct hs_catalogue_names){ 0 };
+}
+
 void hs_catalogue_free(struct hs_catalogue *c)
 {
 	for (size_t i = 0; i < c->tables; i++)
 		free_table(c->table[i]);
 	free(c->table);
 	free(c->slot);
+	free_names(&c->taken);
+	free_names(&c->others);
 	hs_buf_free(&c->name);
 	hs_buf_free(&c->news);
 	c->table = NULL;
@@ -267,6 +278,55 @@ static struct hs_slice bounded(struct hs_catalogue *c, struct hs_slice name, siz
 	return hs_buf_ok(&c->name) ? hs_slice(c->name.p + prefix, c->name.n - prefix) : HS_SLICE_NONE;
 }
 
+/* --- names that are not to be had --------------------------------------------------- */
+
+static bool add_name(struct hs_catalogue_names *names, struct hs_slice name)
+{
+	if (!HS_ARRAY_ROOM(&names->name, names->count, &names->cap))
+		return false;
+	names->name[names->count] = strndup(name.p, name.n);
+	return names->name[names->count] != NULL && ++names->count > 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int compare_name(const void *key, const void *element)
+{
+	const struct hs_slice *name = key;
+	const char *other = *(char *const *)element;
+	int order = strncmp(name->p, other, name->n);
+
+	return order != 0 || other[name->n] == '\0' ? order : -1;
+}
+
+static bool starts_with(struct hs_slice name, const char *text)
+{
+	size_t n = strlen(text);
+
+	return name.n >= n && strncasecmp(name.p, text, n) == 0;
+}
+
+/* Another loader's, by its longer prefix; but tables that every loader has are ours whatever others are called. */
+static bool is_of_another(const struct hs_catalogue *c, struct hs_slice name)
+{
+	for (size_t i = 0; i < c->others.count; i++)
+		if (starts_with(name, c->others.name[i]))
+			return hs_table_kind_of(name) == HS_TABLE_EVENT;
+	return false;
+}
+
+static bool is_to_be_had(const struct hs_catalogue *c, struct hs_slice name)
+{
+	bool reserved = c->reserved != NULL && c->options->prefix[0] == '\0' && starts_with(name, c->reserved);
+
+	return !reserved && !is_of_another(c, name) &&
+	       (c->taken.count == 0 ||
+	        bsearch(&name, c->taken.name, c->taken.count, sizeof *c->taken.name, compare_name) == NULL);
+}
+
 struct hs_catalogue_table *hs_catalogue_table(struct hs_catalogue *c, struct hs_slice name, bool *full)
 {
 	struct hs_catalogue_table *t;
@@ -277,13 +337,32 @@ struct hs_catalogue_table *hs_catalogue_table(struct hs_catalogue *c, struct hs_
 		return NULL;
 	t = find_table(c, name);
 	if (t == NULL) {
-		*full = c->tables >= c->options->tables_max && hs_table_kind_of(name) == HS_TABLE_EVENT;
+		*full = hs_table_kind_of(name) == HS_TABLE_EVENT &&
+		        (c->tables >= c->options->tables_max || !is_to_be_had(c, name));
 		t = *full ? NULL : add_table(c, name);
 	}
 	return t != NULL && complete(c, t) ? t : NULL;
 }
 
 /* --- the database -------------------------------------------------------------------- */
+
+static bool has_id(const struct hs_target_table *table)
+{
+	for (size_t i = 0; i < table->columns; i++)
+		if (strcmp(table->column[i].name, "id") == 0)
+			return true;
+	return false;
+}
+
+/* Notes the prefix if it is the hookspool_load of another loader, without the `id` that each table of events has. */
+static bool note_other(struct hs_catalogue *c, const struct hs_target_table *found, struct hs_slice name)
+{
+	struct hs_slice load = HS_SLICE("hookspool_load");
+
+	if (name.n <= load.n || has_id(found) || !hs_slice_eq(hs_slice(name.p + name.n - load.n, load.n), load))
+		return true;
+	return add_name(&c->others, hs_slice(name.p, name.n - load.n));
+}
 
 static bool read_table(void *context, const struct hs_target_table *found)
 {
@@ -293,6 +372,10 @@ static bool read_table(void *context, const struct hs_target_table *found)
 
 	if (hs_slice_eq(name, HS_SLICE("hookspool_load")) || hs_slice_eq(name, HS_SLICE("hookspool_names")))
 		return true;
+	if (found->taken)
+		return add_name(&c->taken, name);
+	if (!note_other(c, found, name))
+		return false;
 	t = add_table(c, name);
 	if (t == NULL)
 		return false;
@@ -311,11 +394,38 @@ static bool read_table(void *context, const struct hs_target_table *found)
 	return true;
 }
 
+/* Forgets the tables of other loaders, which are known only when all have been read. */
+static void leave_others(struct hs_catalogue *c)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < c->tables; i++)
+		if (is_of_another(c, bare_name(c, c->table[i]))) {
+			free_table(c->table[i]);
+		} else {
+			c->table[i]->index = kept;
+			c->table[kept++] = c->table[i];
+		}
+	c->tables = kept;
+	if (c->slots > 0)
+		memset(c->slot, 0, c->slots * sizeof *c->slot);
+	for (size_t i = 0; i < c->tables; i++)
+		c->slot[table_slot(c, bare_name(c, c->table[i]))] = (uint32_t)i + 1;
+}
+
 enum hs_target_result hs_catalogue_read(struct hs_catalogue *c, struct hs_target *target)
 {
+	enum hs_target_result result;
+
 	hs_catalogue_free(c);
 	c->columns_max = target->ops->columns_max;
-	return target->ops->tables(target, read_table, c);
+	c->reserved = target->ops->reserved;
+	result = target->ops->tables(target, read_table, c);
+	if (c->others.count > 0)
+		leave_others(c);
+	if (c->taken.count > 0)
+		qsort(c->taken.name, c->taken.count, sizeof *c->taken.name, compare_names);
+	return result;
 }
 
 /* Before the columns are made: a kill between the two leaves no name that nobody can tell. */
@@ -382,10 +492,15 @@ bool hs_catalogue_is_required(const struct hs_catalogue_table *t, size_t column)
 }
 
 /* A table that is needed lacks what the loader cannot do without; notes what mends it. */
-static bool is_unfit(const struct hs_catalogue_table *t, struct hs_target *target)
+static bool is_unfit(const struct hs_catalogue *c, const struct hs_catalogue_table *t, struct hs_target *target)
 {
 	const char *name = t->table.name, *const *mend = target->ops->mend_id;
 
+	if (!t->exists && !is_to_be_had(c, bare_name(c, t))) {
+		snprintf(target->message, sizeof target->message,
+		         "%s is there, but is no table: rename it, or choose another --prefix", name);
+		return true;
+	}
 	if (!t->exists || !t->complete)
 		return false;
 	if (t->table.unique_id && t->table.column[t->id].type != HS_COLUMN_FOREIGN &&
@@ -409,7 +524,7 @@ enum hs_target_result hs_catalogue_apply(struct hs_catalogue *c, struct hs_targe
 	for (size_t i = 0; i < c->tables && result == HS_TARGET_OK; i++) {
 		struct hs_catalogue_table *t = c->table[i];
 
-		if (is_unfit(t, target))
+		if (is_unfit(c, t, target))
 			return HS_TARGET_DENIED;
 		if (!t->exists || t->present < t->table.columns)
 			result = apply(c, t, target);

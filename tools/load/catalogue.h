@@ -1,6 +1,8 @@
 /*
  * catalogue: the tables and columns of a database as the loader knows them, with those that it is about to
- * make. A table and a column that already exist are used as they are.
+ * make. A table and a column that already exist are used as they are. A loader's tables are those whose names
+ * begin with its prefix, but not those that begin with the longer prefix of another loader, which has a
+ * PREFIXhookspool_load.
  */
 #ifndef HS_CATALOGUE_H
 #define HS_CATALOGUE_H
@@ -30,6 +32,12 @@ struct hs_catalogue_table {
 	size_t last;     /* the column that was asked for last */
 };
 
+/* Names without the prefix. */
+struct hs_catalogue_names {
+	char **name;
+	size_t count, cap;
+};
+
 struct hs_catalogue {
 	const struct hs_catalogue_options *options;
 	struct hs_catalogue_table **table;
@@ -37,6 +45,9 @@ struct hs_catalogue {
 	uint32_t *slot; /* 1 + index of a table, by hash of its name; 0: free; `slots` is a power of two */
 	size_t slots;
 	size_t columns_max;               /* the database's own */
+	const char *reserved;             /* likewise: the beginning of names that it keeps to itself */
+	struct hs_catalogue_names taken;  /* of views, indexes and the like, in order */
+	struct hs_catalogue_names others; /* longer prefixes, of other loaders */
 	struct hs_buf name;               /* scratch */
 	uint64_t new_tables, new_columns; /* made so far */
 	struct hs_buf news;               /* what was made, as text, until the caller resets it; may be cut */
@@ -52,7 +63,8 @@ enum hs_target_result hs_catalogue_read(struct hs_catalogue *catalogue, struct h
 
 /*
  * Finds a table by its name without the prefix, which are cut together, or adds a new one. NULL: there are
- * tables_max already, or *full is false: out of memory.
+ * tables_max already, or the name is not to be had (taken, reserved, or another loader's), or *full is false: out
+ * of memory.
  */
 struct hs_catalogue_table *hs_catalogue_table(struct hs_catalogue *catalogue, struct hs_slice name, bool *full);
 

@@ -149,6 +149,7 @@ struct hs_target *hs_dry_run_new(struct hs_target *behind)
 	d->ops = (struct hs_target_ops){ .name = behind->ops->name,
 		                         .numbers = behind->ops->numbers,
 		                         .columns_max = behind->ops->columns_max,
+		                         .reserved = behind->ops->reserved,
 		                         .mend_id = { behind->ops->mend_id[0], behind->ops->mend_id[1],
 		                                      behind->ops->mend_id[2] },
 		                         .connect = connect_to,

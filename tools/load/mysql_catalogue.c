@@ -149,10 +149,10 @@ static enum hs_target_result read_table(struct hs_mysql *m, const char *name, st
 	return result == HS_TARGET_OK ? read_indexes(m, read) : result;
 }
 
-/* The names are kept as columns of a table: a growing list. */
+/* The names are kept as columns of a table: a growing list. FOREIGN is what is no table of rows. */
 static bool note_table(void *context, const struct hs_slice *value)
 {
-	return hs_target_add_column(context, value[0], HS_COLUMN_NONE);
+	return hs_target_add_column(context, value[0], is(value[1], "BASE TABLE") ? HS_COLUMN_NONE : HS_COLUMN_FOREIGN);
 }
 
 enum hs_target_result hs_mysql_tables(struct hs_target *t,
@@ -163,17 +163,18 @@ enum hs_target_result hs_mysql_tables(struct hs_target *t,
 	size_t prefix = strlen(t->prefix);
 	enum hs_target_result result;
 
-	hs_mysql_say(
-	    m, "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = "
-	       "'BASE TABLE'");
+	hs_mysql_say(m, "SELECT TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()");
 	result = hs_mysql_rows(m, note_table, &names);
 	for (size_t i = 0; i < names.columns && result == HS_TARGET_OK; i++) {
-		struct table_read read;
+		struct table_read read = { .table = { .taken = true } };
 
 		if (strncmp(names.column[i].name, t->prefix, prefix) != 0)
 			continue;
-		result = read_table(m, names.column[i].name, &read);
-		if (result == HS_TARGET_OK && !each(context, &read.table))
+		if (names.column[i].type == HS_COLUMN_FOREIGN)
+			read.table.name = strdup(names.column[i].name);
+		else
+			result = read_table(m, names.column[i].name, &read);
+		if (result == HS_TARGET_OK && (read.table.name == NULL || !each(context, &read.table)))
 			result = hs_mysql_no_memory(m);
 		hs_target_table_free(&read.table);
 	}

@@ -72,4 +72,9 @@ void hs_postgresql_put_own_table(struct hs_postgresql *s, const char *name);
 void hs_postgresql_put_columns(struct hs_postgresql *s, const struct hs_target_rows *rows);
 enum hs_target_result hs_postgresql_run_sql(struct hs_postgresql *s);
 
+/* postgresql_catalogue.c: the target's call. */
+enum hs_target_result hs_postgresql_tables(struct hs_target *t,
+                                           bool (*each)(void *context, const struct hs_target_table *table),
+                                           void *context);
+
 #endif

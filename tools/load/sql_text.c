@@ -114,7 +114,7 @@ void hs_sql_put_user_index(struct hs_buf *sql, const char *prefix, const struct 
 
 	if (column == NULL)
 		return;
-	snprintf(name, sizeof name, "%s_%s", table->name, column);
+	snprintf(name, sizeof name, "%s %s", table->name, column); /* the space keeps it from names of events' tables */
 	hs_buf_put_slice(sql, HS_SLICE("; CREATE INDEX IF NOT EXISTS "));
 	hs_sql_put_name(sql, hs_slice_str(name), quote);
 	hs_buf_put_slice(sql, HS_SLICE(" ON "));

@@ -112,6 +112,36 @@ static enum hs_target_result read_table(struct hs_sqlite *s, const char *name,
 	return result;
 }
 
+/* A name as the loader writes it, since SQLite takes Daily and daily for one: after the prefix without capitals. */
+static char *name_of(const char *found, const char *prefix)
+{
+	size_t n = strlen(prefix);
+	char *name = strdup(found);
+
+	if (name == NULL)
+		return NULL;
+	memcpy(name, prefix, n);
+	for (char *c = name + n; *c != '\0'; c++)
+		*c = hs_lower(*c);
+	return name;
+}
+
+static enum hs_target_result pass_on(struct hs_sqlite *s, sqlite3_stmt *statement,
+                                     bool (*each)(void *context, const struct hs_target_table *table), void *context)
+{
+	char *name = name_of(hs_sqlite_text(statement, 0), s->target.prefix);
+	enum hs_target_result result = HS_TARGET_OK;
+
+	if (name == NULL)
+		return hs_sqlite_out_of_memory(s);
+	if (sqlite3_column_int(statement, 1) == 1)
+		result = read_table(s, name, each, context);
+	else if (!each(context, &(struct hs_target_table){ .name = name, .taken = true }))
+		result = hs_sqlite_out_of_memory(s);
+	free(name);
+	return result;
+}
+
 enum hs_target_result hs_sqlite_tables(struct hs_target *t,
                                        bool (*each)(void *context, const struct hs_target_table *table), void *context)
 {
@@ -122,12 +152,12 @@ enum hs_target_result hs_sqlite_tables(struct hs_target *t,
 
 	hs_buf_reset(&s->sql);
 	hs_buf_put_slice(
-	    &s->sql,
-	    HS_SLICE("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"));
+	    &s->sql, HS_SLICE("SELECT name, type = 'table' FROM sqlite_schema WHERE type IN ('table', 'view', 'index') "
+	                      "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"));
 	result = hs_sqlite_prepare(s, &statement);
 	while (result == HS_TARGET_OK && sqlite3_step(statement) == SQLITE_ROW)
-		if (strncmp(hs_sqlite_text(statement, 0), t->prefix, prefix) == 0)
-			result = read_table(s, hs_sqlite_text(statement, 0), each, context);
+		if (strncasecmp(hs_sqlite_text(statement, 0), t->prefix, prefix) == 0)
+			result = pass_on(s, statement, each, context);
 	sqlite3_finalize(statement);
 	return result;
 }
@@ -139,7 +169,7 @@ enum hs_target_result hs_sqlite_make_table(struct hs_target *t, struct hs_target
 	struct hs_sqlite *s = hs_sqlite_of(t);
 
 	hs_buf_reset(&s->sql);
-	hs_buf_put_slice(&s->sql, HS_SLICE("CREATE TABLE IF NOT EXISTS "));
+	hs_buf_put_slice(&s->sql, HS_SLICE("CREATE TABLE "));
 	hs_sql_put_name(&s->sql, hs_slice_str(table->name), '"');
 	for (size_t i = 0; i < table->columns; i++) {
 		hs_buf_put_slice(&s->sql, i == 0 ? HS_SLICE(" (") : HS_SLICE(", "));

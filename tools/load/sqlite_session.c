@@ -30,7 +30,8 @@ static enum hs_target_result meaning(int code, const char *message)
 	case SQLITE_READONLY: return HS_TARGET_DENIED;
 	case SQLITE_ERROR:
 		return strstr(message, "no such table") != NULL || strstr(message, "no such column") != NULL ||
-		               strstr(message, "has no column named") != NULL
+		               strstr(message, "has no column named") != NULL ||
+		               strstr(message, "already exists") != NULL
 		           ? HS_TARGET_CATALOGUE
 		           : HS_TARGET_BROKEN;
 	default: return HS_TARGET_BROKEN;

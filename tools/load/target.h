@@ -43,6 +43,7 @@ struct hs_target_table {
 	bool unique_id;    /* there is a unique index on id alone */
 	bool other_unique; /* there is another unique index */
 	bool triggers;     /* MariaDB: bulk inserts would run them once */
+	bool taken;        /* it is no table, but a view, an index or the like, so that no table can have its name */
 };
 
 /* The position row of hookspool_load. */
@@ -100,9 +101,10 @@ struct hs_target;
 struct hs_target_ops {
 	const char *name; /* scheme of its URLs: "sqlite" */
 	enum hs_number_range numbers;
-	size_t columns_max;  /* of a table, at most */
-	bool whole_texts;    /* it takes no value in pieces without making a text of them */
-	bool ddl_rolls_back; /* make_table within a transaction is undone by rollback */
+	size_t columns_max;   /* of a table, at most */
+	const char *reserved; /* no table can have a name that begins with it; NULL: there is no such text */
+	bool whole_texts;     /* it takes no value in pieces without making a text of them */
+	bool ddl_rolls_back;  /* make_table within a transaction is undone by rollback */
 	/* The statement that makes `id` unique, in two or three pieces, the table's name between them. */
 	const char *mend_id[3];
 
@@ -115,7 +117,10 @@ struct hs_target_ops {
 	enum hs_target_result (*connect)(struct hs_target *t);
 	void (*disconnect)(struct hs_target *t);
 
-	/* Calls each() for every table whose name begins with the prefix; the table is valid during the call. */
+	/*
+	 * Calls each() for every table whose name begins with the prefix, and for whatever else has such a name; the
+	 * table is valid during the call.
+	 */
 	enum hs_target_result (*tables)(struct hs_target *t,
 	                                bool (*each)(void *context, const struct hs_target_table *table),
 	                                void *context);

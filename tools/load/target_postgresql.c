@@ -197,109 +197,6 @@ static enum hs_target_result connect_to(struct hs_target *t)
 	return result;
 }
 
-/* --- the catalogue ---------------------------------------------------------------------- */
-
-/* Columns of the answer below. */
-enum { TABLE, COLUMN, DROPPED, TYPE, MODIFIER, GENERATED, UNIQUE_ID, OTHER_UNIQUE, TRIGGERS };
-
-/* A unique index that guards `id` alone: valid, for every row, checked at once. */
-static const char catalogue_sql[] =
-    "SELECT relname, attname, attisdropped, atttypid, atttypmod, attgenerated <> '' OR attidentity = 'a', "
-    "coalesce(unique_id, false), coalesce(other_unique, false), "
-    "EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal) "
-    "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace "
-    "JOIN pg_catalog.pg_attribute a ON attrelid = c.oid AND attnum > 0 "
-    "LEFT JOIN LATERAL (SELECT bool_or(on_id) AS unique_id, bool_or(NOT on_id) AS other_unique FROM ("
-    "SELECT indisvalid AND indimmediate AND indpred IS NULL AND indnkeyatts = 1 AND indkey[0] = ("
-    "SELECT attnum FROM pg_catalog.pg_attribute WHERE attrelid = c.oid AND attname = 'id' AND NOT attisdropped) "
-    "IS TRUE AS on_id FROM pg_catalog.pg_index WHERE indrelid = c.oid AND indisunique) i) u ON true "
-    "WHERE nspname = $1 AND relkind IN ('r', 'p') AND left(relname::text, length($2)) = $2 ORDER BY c.oid, attnum";
-
-static bool is_true(const PGresult *answer, int row, int column)
-{
-	return PQgetvalue(answer, row, column)[0] == 't';
-}
-
-/* The object ids of types are the same in every database (pg_type.dat). */
-static struct hs_target_column type_of(const PGresult *answer, int row)
-{
-	static const struct {
-		unsigned long oid;
-		enum hs_column_type type;
-		enum hs_number_range numbers;
-		bool any_modifier; /* else a value might be rounded, as by numeric(10,2) and timestamp(3) */
-	} types[] = {
-		{ 16, HS_COLUMN_BOOLEAN, HS_NUMBER_AS_DATABASE, true },
-		{ 20, HS_COLUMN_NUMBER, HS_NUMBER_INTEGER_64, true },
-		{ 21, HS_COLUMN_NUMBER, HS_NUMBER_INTEGER_16, true },
-		{ 23, HS_COLUMN_NUMBER, HS_NUMBER_INTEGER_32, true },
-		{ 701, HS_COLUMN_NUMBER, HS_NUMBER_DOUBLE, true },
-		{ 1700, HS_COLUMN_NUMBER, HS_NUMBER_EXACT, false },
-		{ 25, HS_COLUMN_TEXT, HS_NUMBER_AS_DATABASE, true },
-		{ 1043, HS_COLUMN_TEXT, HS_NUMBER_AS_DATABASE, true }, /* too long for it: refused, not cut */
-		{ 1114, HS_COLUMN_TIMESTAMP, HS_NUMBER_AS_DATABASE, false },
-		{ 1184, HS_COLUMN_TIMESTAMP, HS_NUMBER_AS_DATABASE, false },
-	};
-	enum { JSON = 114, JSONB = 3802 };
-	unsigned long oid = strtoul(PQgetvalue(answer, row, TYPE), NULL, 10);
-	bool modified = strcmp(PQgetvalue(answer, row, MODIFIER), "-1") != 0;
-
-	if (is_true(answer, row, GENERATED))
-		return (struct hs_target_column){ .type = HS_COLUMN_FOREIGN };
-	if ((oid == JSON || oid == JSONB) && strcmp(PQgetvalue(answer, row, COLUMN), "_rest") == 0)
-		return (struct hs_target_column){ .type = HS_COLUMN_TEXT };
-	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-		if (types[i].oid == oid && (types[i].any_modifier || !modified))
-			return (struct hs_target_column){ .type = types[i].type, .numbers = types[i].numbers };
-	return (struct hs_target_column){ .type = HS_COLUMN_FOREIGN };
-}
-
-/* Fills in the table whose first column is in `row`; returns the row after its last one. -1: out of memory. */
-static int read_table(const PGresult *answer, int row, struct hs_target_table *table)
-{
-	const char *name = PQgetvalue(answer, row, TABLE);
-
-	table->name = strdup(name);
-	table->unique_id = is_true(answer, row, UNIQUE_ID);
-	table->other_unique = is_true(answer, row, OTHER_UNIQUE);
-	table->triggers = is_true(answer, row, TRIGGERS);
-	for (; row < PQntuples(answer) && strcmp(PQgetvalue(answer, row, TABLE), name) == 0; row++) {
-		struct hs_target_column column = type_of(answer, row);
-
-		if (is_true(answer, row, DROPPED)) {
-			table->dropped++;
-			continue;
-		}
-		if (!hs_target_add_column(table, hs_slice_str(PQgetvalue(answer, row, COLUMN)), column.type))
-			return -1;
-		table->column[table->columns - 1].numbers = column.numbers;
-	}
-	return table->name == NULL ? -1 : row;
-}
-
-static enum hs_target_result tables(struct hs_target *t,
-                                    bool (*each)(void *context, const struct hs_target_table *table), void *context)
-{
-	struct hs_postgresql *s = of(t);
-	struct hs_slice value[] = { hs_slice_str(t->schema), hs_slice_str(t->prefix) };
-	PGresult *answer;
-	enum hs_target_result result;
-
-	s->step = HS_POSTGRESQL_ROWS;
-	hs_postgresql_begin_sql(s, catalogue_sql);
-	result = hs_postgresql_ask(s, value, 2, &answer);
-	for (int row = 0; result == HS_TARGET_OK && row < PQntuples(answer);) {
-		struct hs_target_table table = { .name = NULL };
-
-		row = read_table(answer, row, &table);
-		if (row < 0 || !each(context, &table))
-			result = hs_postgresql_no_memory(s);
-		hs_target_table_free(&table);
-	}
-	PQclear(answer);
-	return result;
-}
-
 /* --- new tables and columns ---------------------------------------------------------------- */
 
 static const char *type_name(const struct hs_target_column *column)
@@ -313,15 +210,29 @@ static const char *type_name(const struct hs_target_column *column)
 	return strcmp(column->name, "_rest") == 0 ? "jsonb" : names[column->type];
 }
 
+/* The names of system columns, which no other column can have (the manual, 5.5): makes such columns FOREIGN. */
+static void leave_system_columns(struct hs_target_column *column, size_t columns)
+{
+	static const char *const names[] = { "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid" };
+
+	for (size_t i = 0; i < columns; i++)
+		for (size_t n = 0; n < sizeof names / sizeof *names; n++)
+			if (strcmp(column[i].name, names[n]) == 0)
+				column[i].type = HS_COLUMN_FOREIGN;
+}
+
 static enum hs_target_result make_table(struct hs_target *t, struct hs_target_table *table)
 {
 	struct hs_postgresql *s = of(t);
 	const char *person = hs_sql_person_column(t->prefix, table);
 
+	leave_system_columns(table->column, table->columns);
 	hs_postgresql_begin_sql(s, HS_POSTGRESQL_BEGIN "; CREATE TABLE ");
 	hs_postgresql_put_table(s, table->name);
 	for (size_t i = 0; i < table->columns; i++) {
-		hs_postgresql_put(s, i == 0 ? " (" : ", ");
+		if (table->column[i].type == HS_COLUMN_FOREIGN)
+			continue;
+		hs_postgresql_put(s, i == 0 ? " (" : ", "); /* the first is `id` */
 		hs_postgresql_put_name(s, table->column[i].name);
 		hs_buf_printf(&s->sql, " %s%s", type_name(&table->column[i]),
 		              strcmp(table->column[i].name, "id") == 0 ? " PRIMARY KEY" : "");
@@ -339,14 +250,20 @@ static enum hs_target_result add_columns(struct hs_target *t, const char *table,
                                          size_t columns)
 {
 	struct hs_postgresql *s = of(t);
+	size_t added = 0;
 
+	leave_system_columns(column, columns);
 	hs_postgresql_begin_sql(s, HS_POSTGRESQL_BEGIN "; ALTER TABLE ");
 	hs_postgresql_put_table(s, table);
 	for (size_t i = 0; i < columns; i++) {
-		hs_postgresql_put(s, i == 0 ? " ADD COLUMN " : ", ADD COLUMN ");
+		if (column[i].type == HS_COLUMN_FOREIGN)
+			continue;
+		hs_postgresql_put(s, added++ == 0 ? " ADD COLUMN " : ", ADD COLUMN ");
 		hs_postgresql_put_name(s, column[i].name);
 		hs_buf_printf(&s->sql, " %s", type_name(&column[i]));
 	}
+	if (added == 0)
+		return HS_TARGET_OK;
 	return change(s, table, HS_POSTGRESQL_COLUMNS);
 }
 
@@ -554,7 +471,7 @@ static const struct hs_target_ops ops = {
 	.mend_id = { "CREATE UNIQUE INDEX ON \"", "\" (id)" },
 	.connect = connect_to,
 	.disconnect = disconnect,
-	.tables = tables,
+	.tables = hs_postgresql_tables,
 	.make_table = make_table,
 	.add_columns = add_columns,
 	.note_name = note_name,

@@ -545,6 +545,7 @@ static const struct hs_target_ops ops = {
 	.numbers = HS_NUMBER_SQLITE,
 	.ddl_rolls_back = true,
 	.columns_max = 2000,
+	.reserved = "sqlite_",
 	.whole_texts = true,
 	.mend_id = { "CREATE UNIQUE INDEX \"", "_id\" ON \"", "\" (id)" },
 	.connect = connect_to,

@@ -116,6 +116,8 @@ static bool look_at(void *context, const struct hs_target_table *table)
 {
 	struct trial *t = context;
 
+	if (table->taken)
+		return true;
 	t->known++;
 	if (!table->unique_id && t->unusable[0] == '\0' && is_ours(table->name + strlen(t->target->prefix)))
 		snprintf(t->unusable, sizeof t->unusable, "%s", table->name);

@@ -1,0 +1,129 @@
+/* postgresql_catalogue: tables and columns of a schema of PostgreSQL, as anybody may have made them. */
+#include "tools/load/postgresql_link.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Columns of the answer below. */
+enum { TABLE, COLUMN, DROPPED, TYPE, MODIFIER, GENERATED, UNIQUE_ID, OTHER_UNIQUE, TRIGGERS };
+
+/* A unique index that guards `id` alone: valid, for every row, checked at once. */
+static const char catalogue_sql[] =
+    "SELECT relname, attname, attisdropped, atttypid, atttypmod, attgenerated <> '' OR attidentity = 'a', "
+    "coalesce(unique_id, false), coalesce(other_unique, false), "
+    "EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal) "
+    "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace "
+    "JOIN pg_catalog.pg_attribute a ON attrelid = c.oid AND attnum > 0 "
+    "LEFT JOIN LATERAL (SELECT bool_or(on_id) AS unique_id, bool_or(NOT on_id) AS other_unique FROM ("
+    "SELECT indisvalid AND indimmediate AND indpred IS NULL AND indnkeyatts = 1 AND indkey[0] = ("
+    "SELECT attnum FROM pg_catalog.pg_attribute WHERE attrelid = c.oid AND attname = 'id' AND NOT attisdropped) "
+    "IS TRUE AS on_id FROM pg_catalog.pg_index WHERE indrelid = c.oid AND indisunique) i) u ON true "
+    "WHERE nspname = $1 AND relkind IN ('r', 'p') AND left(relname::text, length($2)) = $2 ORDER BY c.oid, attnum";
+
+/* Names that no table can have: those of views, indexes and so on, and of types, since each table makes a type. */
+static const char taken_sql[] =
+    "SELECT relname FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace "
+    "WHERE nspname = $1 AND relkind NOT IN ('r', 'p') AND left(relname::text, length($2)) = $2 "
+    "UNION SELECT typname FROM pg_catalog.pg_type JOIN pg_catalog.pg_namespace n ON n.oid = typnamespace "
+    "WHERE nspname = $1 AND typrelid = 0 AND typelem = 0 AND left(typname::text, length($2)) = $2";
+
+static bool is_true(const PGresult *answer, int row, int column)
+{
+	return PQgetvalue(answer, row, column)[0] == 't';
+}
+
+/* The object ids of types are the same in every database (pg_type.dat). */
+static struct hs_target_column type_of(const PGresult *answer, int row)
+{
+	static const struct {
+		unsigned long oid;
+		enum hs_column_type type;
+		enum hs_number_range numbers;
+		bool any_modifier; /* else a value might be rounded, as by numeric(10,2) and timestamp(3) */
+	} types[] = {
+		{ 16, HS_COLUMN_BOOLEAN, HS_NUMBER_AS_DATABASE, true },
+		{ 20, HS_COLUMN_NUMBER, HS_NUMBER_INTEGER_64, true },
+		{ 21, HS_COLUMN_NUMBER, HS_NUMBER_INTEGER_16, true },
+		{ 23, HS_COLUMN_NUMBER, HS_NUMBER_INTEGER_32, true },
+		{ 701, HS_COLUMN_NUMBER, HS_NUMBER_DOUBLE, true },
+		{ 1700, HS_COLUMN_NUMBER, HS_NUMBER_EXACT, false },
+		{ 25, HS_COLUMN_TEXT, HS_NUMBER_AS_DATABASE, true },
+		{ 1043, HS_COLUMN_TEXT, HS_NUMBER_AS_DATABASE, true }, /* too long for it: refused, not cut */
+		{ 1114, HS_COLUMN_TIMESTAMP, HS_NUMBER_AS_DATABASE, false },
+		{ 1184, HS_COLUMN_TIMESTAMP, HS_NUMBER_AS_DATABASE, false },
+	};
+	enum { JSON = 114, JSONB = 3802 };
+	unsigned long oid = strtoul(PQgetvalue(answer, row, TYPE), NULL, 10);
+	bool modified = strcmp(PQgetvalue(answer, row, MODIFIER), "-1") != 0;
+
+	if (is_true(answer, row, GENERATED))
+		return (struct hs_target_column){ .type = HS_COLUMN_FOREIGN };
+	if ((oid == JSON || oid == JSONB) && strcmp(PQgetvalue(answer, row, COLUMN), "_rest") == 0)
+		return (struct hs_target_column){ .type = HS_COLUMN_TEXT };
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+		if (types[i].oid == oid && (types[i].any_modifier || !modified))
+			return (struct hs_target_column){ .type = types[i].type, .numbers = types[i].numbers };
+	return (struct hs_target_column){ .type = HS_COLUMN_FOREIGN };
+}
+
+/* Fills in the table whose first column is in `row`; returns the row after its last one. -1: out of memory. */
+static int read_table(const PGresult *answer, int row, struct hs_target_table *table)
+{
+	const char *name = PQgetvalue(answer, row, TABLE);
+
+	table->name = strdup(name);
+	table->unique_id = is_true(answer, row, UNIQUE_ID);
+	table->other_unique = is_true(answer, row, OTHER_UNIQUE);
+	table->triggers = is_true(answer, row, TRIGGERS);
+	for (; row < PQntuples(answer) && strcmp(PQgetvalue(answer, row, TABLE), name) == 0; row++) {
+		struct hs_target_column column = type_of(answer, row);
+
+		if (is_true(answer, row, DROPPED)) {
+			table->dropped++;
+			continue;
+		}
+		if (!hs_target_add_column(table, hs_slice_str(PQgetvalue(answer, row, COLUMN)), column.type))
+			return -1;
+		table->column[table->columns - 1].numbers = column.numbers;
+	}
+	return table->name == NULL ? -1 : row;
+}
+
+static enum hs_target_result pass_taken(struct hs_postgresql *s, const struct hs_slice *value,
+                                        bool (*each)(void *context, const struct hs_target_table *table), void *context)
+{
+	PGresult *answer;
+	enum hs_target_result result;
+
+	hs_postgresql_begin_sql(s, taken_sql);
+	result = hs_postgresql_ask(s, value, 2, &answer);
+	for (int row = 0; result == HS_TARGET_OK && row < PQntuples(answer); row++)
+		if (!each(context, &(struct hs_target_table){ .name = PQgetvalue(answer, row, 0), .taken = true }))
+			result = hs_postgresql_no_memory(s);
+	PQclear(answer);
+	return result;
+}
+
+enum hs_target_result hs_postgresql_tables(struct hs_target *t,
+                                           bool (*each)(void *context, const struct hs_target_table *table),
+                                           void *context)
+{
+	struct hs_postgresql *s = (struct hs_postgresql *)t;
+	struct hs_slice value[] = { hs_slice_str(t->schema), hs_slice_str(t->prefix) };
+	PGresult *answer;
+	enum hs_target_result result;
+
+	s->step = HS_POSTGRESQL_ROWS;
+	hs_postgresql_begin_sql(s, catalogue_sql);
+	result = hs_postgresql_ask(s, value, 2, &answer);
+	for (int row = 0; result == HS_TARGET_OK && row < PQntuples(answer);) {
+		struct hs_target_table table = { .name = NULL };
+
+		row = read_table(answer, row, &table);
+		if (row < 0 || !each(context, &table))
+			result = hs_postgresql_no_memory(s);
+		hs_target_table_free(&table);
+	}
+	PQclear(answer);
+	return result == HS_TARGET_OK ? pass_taken(s, value, each, context) : result;
+}
