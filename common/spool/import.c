@@ -98,7 +98,7 @@ static enum hs_result announce(struct run *x, const struct commit *c)
 	return hs_import_checkpoint_try(&x->resume.checkpoint, &try);
 }
 
-/* Writes the time over that of the commit in one line; no other text of a line has quotes like the label's. */
+/* Writes the time over that of the commit in one line: after the first label, since in strings quotes are escaped. */
 static void stamp_line(const struct commit *c, char *line, size_t n, const char now[static HS_TIMESTAMP_TEXT + 1])
 {
 	static const char label[] = "\"spooled_at\":\"";
