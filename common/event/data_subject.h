@@ -28,6 +28,7 @@ struct hs_subject {
 	struct hs_mark before;            /* matches only events before this position */
 	int64_t until_ms;                 /* matches only other lines with a spooled_at up to this */
 	uint64_t pending, events, others; /* counters for the caller */
+	int64_t newest_ms;                /* hs_subject_match_event: the greatest spooled_at; 0: none */
 	uint32_t links;                   /* number of ids found through this one, see links.h */
 	uint64_t hash;
 	struct hs_subject *same; /* next in the same slot of the table */

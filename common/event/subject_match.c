@@ -17,6 +17,15 @@ static void count(void *context, struct hs_subject *who)
 	who->pending++;
 }
 
+static void count_event(void *context, struct hs_subject *who)
+{
+	const struct hs_named *named = context;
+
+	who->pending++;
+	if (named->spooled_ms > who->newest_ms)
+		who->newest_ms = named->spooled_ms;
+}
+
 static int match(struct hs_subject_matcher *matcher, const struct hs_named *named)
 {
 	return hs_subjects_match(matcher->subjects, named, NULL, count, NULL);
@@ -75,7 +84,7 @@ int hs_subject_match_event(struct hs_subject_matcher *matcher, struct hs_slice l
 	if (r != HS_OK)
 		return match_text(matcher, line, &named);
 	hs_named_in_record(&named, &matcher->json, 0);
-	return hs_subjects_match(matcher->subjects, &named, at, count, NULL);
+	return hs_subjects_match(matcher->subjects, &named, at, count_event, &named);
 }
 
 /* --- contents of a line ----------------------------------------------------------- */

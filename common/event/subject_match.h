@@ -22,7 +22,8 @@ struct hs_subject_matcher {
 void hs_subject_matcher_free(struct hs_subject_matcher *matcher); /* does not free the subjects */
 
 /*
- * The number of subjects that a line is about; adds one to `pending` of each. -1: out of memory.
+ * The number of subjects that a line is about; adds one to `pending` of each, and an event raises their `newest_ms`.
+ * -1: out of memory.
  * The limits of a subject apply to the position `at` of an event, and to spooled_at of other lines.
  */
 int hs_subject_match_event(struct hs_subject_matcher *matcher, struct hs_slice line, const struct hs_mark *at);

@@ -147,6 +147,20 @@ static enum hs_result drop_stale_summary(struct erase *x, const struct stat *now
 	           : hs_summary_remove(x->dir, f->sort == REJECTED, f->sealed.number);
 }
 
+/*
+ * The rows of databases go up to the time of the plan. An event of this file may be later, if a clock was ahead: its
+ * person's rows go up to that.
+ */
+static enum hs_result tell_late(const struct erase *x)
+{
+	const struct hs_erase_plan *plan = x->people.plan;
+
+	for (size_t i = 0; i < plan->people->count; i++)
+		if (hs_erase_plan_is_late(plan, plan->people->list[i]))
+			return hs_erase_requests_put_late(x->dir, plan);
+	return HS_OK;
+}
+
 static enum hs_result replace(struct erase *x)
 {
 	const struct file *f = x->current.file;
@@ -155,6 +169,8 @@ static enum hs_result replace(struct erase *x)
 
 	if (r == HS_OK)
 		r = put_ids(x);
+	if (r == HS_OK && f->sort == EVENTS)
+		r = tell_late(x);
 	if (r != HS_OK)
 		return r;
 	if (f->sort > REJECTED) /* cursors have no position in these, and their writers are locked out */
@@ -181,6 +197,7 @@ static void settle_counts(struct erase *x, bool gone)
 		if (gone)
 			*(is_event ? &who->events : &who->others) += who->pending;
 		who->pending = 0;
+		who->newest_ms = 0;
 	}
 	if (gone) {
 		*(is_event                            ? &x->done->events
@@ -304,6 +321,7 @@ static enum hs_result carry_out(struct erase *x, const struct hs_erase_plan *pla
 	enum hs_result r = HS_OK;
 
 	x->people.subjects = x->people.matcher.subjects = plan->people;
+	x->people.plan = plan;
 	x->progress.done = x->done->damaged = 0;
 	x->done->unfinished = true;
 	if (plan->suppress)

@@ -14,8 +14,9 @@
  *	   (erasure_log.h), and leave a request for each database of `hookspool load` (erase_requests.h).
  *	4. Replace each file that has lines about them by a clean copy (rewrite_log.h, so that cursors
  *	   stay valid), the events last and in their order. Store the ids of the removed events
- *	   (tombstones.h) before each file is replaced. Then drop the values that the catalogue of events
- *	   has kept (schema_file.h), even if their records had been deleted before.
+ *	   (tombstones.h) before each file is replaced, and leave one more request if some of them are
+ *	   later than the plan. Then drop the values that the catalogue of events has kept (schema_file.h),
+ *	   even if their records had been deleted before.
  *	5. Log that it is done, and only then remove the plan, synced.
  *
  * If a damaged file had to stay, step 5 waits for a later run that finds it whole or gone.

@@ -32,7 +32,8 @@ struct file {
 
 /* The people to erase: of this run, or of the plan that it finishes. */
 struct people {
-	struct hs_subjects *subjects; /* the eraser's, or the plan's */
+	struct hs_subjects *subjects;     /* the eraser's, or the plan's */
+	const struct hs_erase_plan *plan; /* which has them; NULL: not written yet */
 	struct hs_subject_matcher matcher;
 	struct hs_links links;
 	struct hs_mark passed; /* every cursor has passed it */

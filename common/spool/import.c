@@ -98,6 +98,39 @@ static enum hs_result announce(struct run *x, const struct commit *c)
 	return hs_import_checkpoint_try(&x->resume.checkpoint, &try);
 }
 
+/* Writes the time over that of the commit in one line: after the first label, since in strings quotes are escaped. */
+static void stamp_line(const struct commit *c, char *line, size_t n, const char now[static HS_TIMESTAMP_TEXT + 1])
+{
+	static const char label[] = "\"spooled_at\":\"";
+	const size_t before = sizeof label - 1;
+	char *at = memmem(line, n, label, before);
+
+	if (at != NULL && (size_t)(line + n - at) >= before + HS_TIMESTAMP_TEXT &&
+	    memcmp(at + before, c->spooled_at, HS_TIMESTAMP_TEXT) == 0)
+		memcpy(at + before, now, HS_TIMESTAMP_TEXT);
+}
+
+/*
+ * Gives the lines the time at which they are appended: reading may have waited for a pipe, and an erase meanwhile is
+ * before them. Lines that a later run may look for keep theirs, with which it makes them again.
+ */
+static void stamp_lines(const struct run *x, struct commit *c)
+{
+	char now[HS_TIMESTAMP_TEXT + 1], *line = c->maker.batch.lines.p, *end;
+
+	if (needs_try(x, c))
+		return;
+	hs_timestamp_text(hs_io_now(), now);
+	for (size_t i = 0; i < c->maker.batch.count; line += c->maker.batch.record[i++].n)
+		stamp_line(c, line, c->maker.batch.record[i].n, now);
+	line = c->rejected.p;
+	for (size_t n = c->rejected.n; n > 0 && (end = memchr(line, '\n', n)) != NULL; line = end + 1) {
+		stamp_line(c, line, (size_t)(end - line), now);
+		n -= (size_t)(end + 1 - line);
+	}
+	memcpy(c->spooled_at, now, sizeof now);
+}
+
 static int by_id(const void *a, const void *b)
 {
 	return memcmp(a, b, sizeof(struct hs_dedup_key));
@@ -180,6 +213,7 @@ static void *append_handed_over(void *context)
 			continue;
 		}
 		pthread_mutex_unlock(&x->appender.lock);
+		stamp_lines(x, x->appender.handed_over);
 		r = announce(x, x->appender.handed_over);
 		if (r == HS_OK)
 			r = hs_import_append(x, x->appender.handed_over);

@@ -93,6 +93,17 @@ OUT=$(cat "$T/out")
 check 'with a sum of what is in the spool' test "$(sum .accepted)" -gt 0 -a "$(sum .stopped)" = true
 is 'and they are there' "$(spooled | grep -c '"message_id":"c-')" "$(sum .accepted)"
 
+# what waits in a pipe is new when it comes into the spool, and not when the import began to wait for it
+(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" import) <"$T/fifo" >"$T/out" 2>"$T/err" &
+pid=$!
+exec 9>"$T/fifo"
+{ for k in $(seq 1000); do event "p-$k"; echo; done; echo '{"type":"bogus","messageId":"p-0"}'; } >&9
+now=$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)
+exec 9>&-
+wait $pid
+is 'events of a pipe that is slow have the time at which they came' \
+	"$({ spooled | grep '"message_id":"p-'; spooled rejected | grep p-0; } | jq -r .spooled_at | awk -v now="$now" '$0 >= now' | wc -l)" 1001
+
 ### Other files ###############################################
 # foreign NAME WORD: import recognises the file, writes nothing and names the remedy.
 foreign() {

@@ -215,6 +215,28 @@ into w
 check 'of another spool: the remedy' grep -q 'is of another spool: remove it' "$T/load.err"
 is 'of another spool: nothing is deleted' "$(rows u-2 | sed 's/[1-9]/some/') $(requests)" 'some 1'
 
+### A clock that was ahead #############################################
+ahead=$(find /usr/lib -name libfaketime.so.1 | head -n 1)
+if [ -n "$ahead" ]; then
+	spool_make
+	TO=sqlite:$W/w.db
+	chmod 644 "$T/two.jsonl"
+	# after the change of the user, who owns the library's shared memory
+	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" LD_PRELOAD="$ahead" FAKETIME=+1h FAKETIME_DONT_FAKE_MONOTONIC=1 \
+		"$S/bin/hookspool" import "$T/two.jsonl") >/dev/null
+	into w
+	ROWS=$(rows u-2)
+	hs erase --user u-1
+	into w
+	is 'rows of a clock that was ahead go with an erase' "$CODE $(rows u-1) $(rows u-2) $(requests)" "0 0 $ROWS 0"
+	{ echo '{"type":"delete","messageId":"d-2","userId":"u-2"}'; event_of e-3 userId u-2; } >"$T/delete.jsonl"
+	take "$T/delete.jsonl"
+	into w
+	is 'and with a delete, but not what comes after it' "$CODE $(rows e-2) $(rows e-3 | sed 's/^[1-9].*/some/')" '0 0 some'
+else
+	ok 'a clock that was ahead # SKIP libfaketime is not installed'
+fi
+
 ### An erase that is not finished ######################################
 spool_make
 take "$T/two.jsonl"

@@ -208,7 +208,7 @@ lost() {
 # downgrade [COLUMN]...: the table of the position as an earlier build has made it, or lacking one column.
 downgrade() {
 	local column
-	[ $# -gt 0 ] || set -- segments_gone lines_damaged
+	[ $# -gt 0 ] || set -- segments_gone lines_damaged newest_ms
 	for column; do
 		! has "$column" || "query_$KIND" "ALTER TABLE lost_hookspool_load DROP COLUMN $column" || exit 2
 	done

@@ -132,6 +132,70 @@ TEST(a_database_that_is_given_up_is_forgotten)
 	assert_int_equal(requests_of("other", "u"), 3);
 }
 
+/* --- a clock that was ahead ------------------------------------------------------------------ */
+
+#define AHEAD "2096-01-02T03:04:05.678Z"
+#define AHEAD_MS INT64_C(3976311845678)
+
+static void put_ahead(void)
+{
+	struct hs_slice line =
+	    HS_SLICE("{\"type\":\"track\",\"user_id\":\"u\",\"message_id\":\"m\",\"spooled_at\":\"" AHEAD "\"}\n");
+	struct hs_record record = { .fingerprint = 1, .n = line.n };
+	uint64_t duplicate;
+	struct hs_append batch = {
+		.records = line, .record = &record, .count = 1, .duplicate = &duplicate, .deadline_ms = soon()
+	};
+
+	memcpy(&record.id, "m", 1);
+	assert_result(hs_spool_append(s.spool, &batch), HS_OK);
+}
+
+/* The latest limit of rows in the requests; 0: there is none. */
+static int64_t latest_limit(void)
+{
+	struct hs_erase_request *list;
+	size_t count;
+	int64_t latest = 0;
+
+	assert_result(hs_erase_requests_list(opened.dir.private_dir, &list, &count), HS_OK);
+	for (size_t i = 0; i < count; i++) {
+		struct hs_subjects people;
+		struct hs_erase_plan plan = { .people = &people };
+		int64_t ms;
+
+		hs_subjects_init(&people, 0);
+		assert_result(hs_erase_requests_read(opened.dir.private_dir, list[i].name, &plan), HS_OK);
+		ms = people.list[0]->until_ms < plan.sealed_ms ? people.list[0]->until_ms : plan.sealed_ms;
+		latest = ms > latest ? ms : latest;
+		hs_subjects_free(&people);
+	}
+	free(list);
+	return latest;
+}
+
+/* Wherever the erase is killed, a line that has gone leaves a request whose limit is not before its time. */
+TEST(rows_of_a_clock_that_was_ahead_go)
+{
+	int died = -1;
+
+	for (unsigned nth = 1; died != 0; nth++) {
+		make("rotate_min_gap = 0\n");
+		put_ahead();
+		open_dir();
+		mark("shop");
+		died = child_killed(nth, false, erase_user, "u");
+		if (spooldir_lines(&s.d) == 0)
+			assert_int_equal(latest_limit(), AHEAD_MS);
+		restart();
+		assert_int_equal(erase_user("u"), 0);
+		assert_int_equal(spooldir_lines(&s.d), 0);
+		assert_int_equal(latest_limit(), AHEAD_MS);
+		if (died != 0)
+			hs_spool_dir_close(&opened);
+	}
+}
+
 FIXTURE(end)
 {
 	hs_spool_dir_close(&opened);

@@ -56,6 +56,7 @@ void hs_batch_reset(struct hs_batch *b)
 	hs_batch_forget_refusals(b);
 	b->n = b->made_n = b->records = b->rows = b->cells = 0;
 	b->gone = b->damaged = 0;
+	b->newest_ms = 0;
 	b->erases = b->is_lent = false;
 	if (b->cells_cap > 2 * (size_t)HS_BATCH_CELLS)
 		free_cells(b);
@@ -201,6 +202,18 @@ bool hs_batch_walk(const struct hs_batch *b, const struct hs_batch_row *row,
 	return hs_row_maker_walk(b->maker, b->record[row->record].line, &row->walk, pass_cell, &walking) == HS_OK;
 }
 
+/* Notes the time of a row, which all rows of its record have. */
+static void note_time(struct hs_batch *b, const struct hs_row *row)
+{
+	size_t i = 0;
+	int64_t ms;
+
+	while (i < row->cells && !hs_slice_eq(row->cell[i].column, HS_SLICE("uuid_ts")))
+		i++;
+	if (i < row->cells && hs_timestamp_parse_near(&b->minute, row->cell[i].value.text, &ms) && ms > b->newest_ms)
+		b->newest_ms = ms;
+}
+
 /* Makes the rows of the last record. */
 static enum hs_result make_rows(struct hs_batch *b, struct hs_row_maker *maker, struct hs_catalogue *c)
 {
@@ -224,6 +237,8 @@ static enum hs_result make_rows(struct hs_batch *b, struct hs_row_maker *maker, 
 			return result;
 		break;
 	}
+	if (rows.count > 0)
+		note_time(b, &rows.row[0]);
 	for (size_t i = 0; i < rows.count; i++)
 		if (!add_row(b, c, table[i], &rows.row[i]))
 			return HS_E_MEMORY;

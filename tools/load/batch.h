@@ -8,6 +8,7 @@
 #define HS_BATCH_H
 
 #include "base/digest.h"
+#include "base/timestamp.h"
 #include "spool/position/rewrite_log.h"
 #include "tools/load/catalogue.h"
 
@@ -52,10 +53,12 @@ struct hs_batch {
 	size_t rows, rows_cap;
 	struct hs_batch_cell *cell;
 	size_t cells, cells_cap;
-	uint64_t gone, damaged;     /* segments that were missing before its records; lines of it that are no records */
-	bool erases;                /* its only record is a delete */
-	bool is_lent;               /* its only line is the caller's, and what its rows have made the maker's */
-	struct hs_row_maker *maker; /* of the rows */
+	uint64_t gone, damaged; /* segments that were missing before its records; lines of it that are no records */
+	int64_t newest_ms;      /* the greatest uuid_ts of its rows, since 1970; 0: there is none */
+	struct hs_timestamp_minute minute; /* of the last one */
+	bool erases;                       /* its only record is a delete */
+	bool is_lent;                      /* its only line is the caller's, and what its rows have made the maker's */
+	struct hs_row_maker *maker;        /* of the rows */
 };
 
 bool hs_batch_init(struct hs_batch *batch, size_t bytes); /* false: out of memory */

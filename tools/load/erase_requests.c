@@ -44,7 +44,7 @@ static bool is_wanted(const struct hs_load_requests *q, const struct hs_subject 
 	return is_of_tenant(q, who) && !(who->deleted && (q->ignore_deletes || !who->derived));
 }
 
-/* Events were spooled up to the person's own limit, or until the segment was sealed. */
+/* Events were spooled up to the person's own limit, or until the seal; later ones have another request. */
 static bool settle_until(const struct hs_erase_plan *plan, const struct hs_subject *who, struct hs_buf *until)
 {
 	int64_t ms = who->until_ms < plan->sealed_ms ? who->until_ms : plan->sealed_ms;

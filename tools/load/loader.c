@@ -28,9 +28,8 @@ struct hs_loader {
 	struct hs_digest *digest;
 	struct hs_target_position at;          /* where the batch begins */
 	struct hs_loader_counts counts, tried; /* tried: of the transaction under way */
-	bool connected;
-	bool known;    /* catalogue and batch are as the database was after the last connect or change */
-	uint64_t gone; /* segments that are missing before the next record */
+	bool connected, known; /* known: catalogue and batch are as the database was after the last connect or change */
+	uint64_t gone;         /* segments that are missing before the next record */
 	unsigned refused_in_a_row, refused_before; /* before: at the end of the last transaction */
 };
 
@@ -373,6 +372,7 @@ static struct hs_target_position end_of(const struct hs_loader *l)
 	end.rest += l->tried.rest;
 	end.gone += l->batch.gone;
 	end.damaged += l->batch.damaged;
+	end.newest_ms = (uint64_t)l->batch.newest_ms > end.newest_ms ? (uint64_t)l->batch.newest_ms : end.newest_ms;
 	return end;
 }
 
@@ -397,7 +397,7 @@ static enum hs_target_result put_batch(struct hs_loader *l)
 	enum hs_target_result result;
 
 	if (l->batch.erases && !l->options->ignore_deletes)
-		result = hs_people_delete(l->people, &l->batch, &l->tried.erased);
+		result = hs_people_delete(l->people, &l->batch, (int64_t)l->at.newest_ms, &l->tried.erased);
 	else
 		result = put_rows(l);
 	if (result == HS_TARGET_OK)

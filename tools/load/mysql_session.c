@@ -525,7 +525,8 @@ static enum hs_target_result make_own_tables(struct hs_mysql *m)
 	    m, "hookspool_load",
 	    "(name VARCHAR(200) PRIMARY KEY, spool VARCHAR(64), number BIGINT UNSIGNED, `offset` BIGINT UNSIGNED, "
 	    "edit BIGINT UNSIGNED, `before` CHAR(16), records BIGINT UNSIGNED, rest BIGINT UNSIGNED, "
-	    "saved_at DATETIME(6), segments_gone BIGINT UNSIGNED, lines_damaged BIGINT UNSIGNED)");
+	    "saved_at DATETIME(6), segments_gone BIGINT UNSIGNED, lines_damaged BIGINT UNSIGNED, "
+	    "newest_ms BIGINT UNSIGNED)");
 
 	if (result == HS_TARGET_OK)
 		result = make_own_table(m, "hookspool_names",

@@ -2,6 +2,7 @@
 #include "base/array.h"
 #include "base/digest.h"
 #include "base/hex.h"
+#include "base/timestamp.h"
 #include "event/id_text.h"
 #include "event/json.h"
 #include "event/record_fields.h"
@@ -443,8 +444,24 @@ static bool read_user(const struct hs_value *value, struct hs_buf *user)
 	return hs_buf_ok(user);
 }
 
-/* The user and the time of a delete; false: the record has none that a database can store. */
-static bool read_delete(struct hs_people *p, struct hs_slice line, struct hs_buf *user, struct hs_buf *until)
+/* The time of a delete, or `newest_ms` if that is later. False: as read_delete. */
+static bool read_until(const struct hs_people *p, const struct hs_value *value, int64_t newest_ms, struct hs_buf *until)
+{
+	struct hs_value at = *value;
+	char text[HS_TIMESTAMP_TEXT + 1];
+	int64_t ms;
+
+	if (value->is_string && hs_timestamp_parse(value->text, &ms) && ms < newest_ms &&
+	    hs_timestamp_is_possible(newest_ms)) {
+		hs_timestamp_text(newest_ms, text);
+		at.text = hs_slice_str(text);
+	}
+	return hs_value_fits(&at, HS_COLUMN_TIMESTAMP, p->target->ops->numbers, until);
+}
+
+/* The user of a delete, and the limit of their rows; false: the record has none that a database can store. */
+static bool read_delete(struct hs_people *p, struct hs_slice line, int64_t newest_ms, struct hs_buf *user,
+                        struct hs_buf *until)
 {
 	struct hs_record_fields walk = hs_record_fields_of(line);
 	struct hs_record_field field;
@@ -456,17 +473,18 @@ static bool read_delete(struct hs_people *p, struct hs_slice line, struct hs_buf
 		if (hs_slice_eq(field.name, HS_SLICE("user_id")))
 			has_user = read_user(&value, user);
 		else if (hs_slice_eq(field.name, HS_SLICE("spooled_at")))
-			has_time = hs_value_fits(&value, HS_COLUMN_TIMESTAMP, p->target->ops->numbers, until);
+			has_time = read_until(p, &value, newest_ms, until);
 	}
 	return has_user && has_time;
 }
 
-enum hs_target_result hs_people_delete(struct hs_people *p, const struct hs_batch *batch, uint64_t *gone)
+enum hs_target_result hs_people_delete(struct hs_people *p, const struct hs_batch *batch, int64_t newest_ms,
+                                       uint64_t *gone)
 {
 	struct hs_buf user = { 0 }, until = { 0 };
 	enum hs_target_result result = HS_TARGET_OK;
 
-	if (read_delete(p, batch->record[0].line, &user, &until))
+	if (read_delete(p, batch->record[0].line, newest_ms, &user, &until))
 		result = hs_people_erase(
 		    p, &(struct hs_person){ HS_SUBJECT_USER, hs_buf_slice(&user), hs_buf_slice(&until), false }, gone);
 	else if (!hs_buf_ok(&user) || !hs_buf_ok(&until))

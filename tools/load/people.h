@@ -58,8 +58,14 @@ struct hs_person {
  */
 enum hs_target_result hs_people_erase(struct hs_people *people, const struct hs_person *person, uint64_t *gone);
 
-/* hs_people_erase for a batch that is a delete: of the user's rows that were spooled up to it. */
-enum hs_target_result hs_people_delete(struct hs_people *people, const struct hs_batch *batch, uint64_t *gone);
+/*
+ * hs_people_erase for a batch that is a delete: of the user's rows that were spooled before it. uuid_ts does not rise
+ * in the order of the spool, since a record has the time at which its request came: an event may be before the
+ * delete and have a later one. So the limit is the delete's own time, or the greatest uuid_ts of the rows before
+ * it, `newest_ms`, if that is later.
+ */
+enum hs_target_result hs_people_delete(struct hs_people *people, const struct hs_batch *batch, int64_t newest_ms,
+                                       uint64_t *gone);
 
 /*
  * For --rebuild of `to`, users or accounts: the table whose rows theirs are made of, and its column of ids; that `to`

@@ -1,6 +1,7 @@
 #include "tools/load/target.h"
 #include "base/array.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,18 +54,19 @@ enum hs_target_result hs_target_add_counts(struct hs_target *t,
                                            enum hs_target_result (*look)(struct hs_target *t, const char *column),
                                            enum hs_target_result (*add)(struct hs_target *t, const char *column))
 {
-	static const char *const columns[] = { "segments_gone", "lines_damaged" };
+	static const char *const columns[] = { "segments_gone", "lines_damaged", "newest_ms" };
 	enum hs_target_result result = HS_TARGET_OK;
+	size_t n = 0;
 
-	t->counts = true;
 	for (size_t i = 0; i < sizeof columns / sizeof *columns && result == HS_TARGET_OK; i++) {
+		bool there;
+
 		result = look(t, columns[i]);
-		if (result == HS_TARGET_CATALOGUE && t->look_only) {
-			t->counts = false;
-			return HS_TARGET_OK;
-		}
+		there = result == HS_TARGET_OK || !t->look_only;
 		if (result == HS_TARGET_CATALOGUE)
-			result = add(t, columns[i]);
+			result = t->look_only ? HS_TARGET_OK : add(t, columns[i]);
+		n += (size_t)snprintf(t->counts + n, sizeof t->counts - n, "%s%s", i > 0 ? ", " : "",
+		                      there ? columns[i] : "0");
 	}
 	return result;
 }

@@ -53,6 +53,7 @@ struct hs_target_position {
 	uint64_t number, offset, edit, before;
 	uint64_t records, rest; /* counts so far */
 	uint64_t gone, damaged; /* segments that were missing, and lines that were no records, before the position */
+	uint64_t newest_ms;     /* the greatest uuid_ts of the rows before the position, since 1970; 0: not known */
 };
 
 /* Rows for one table: `rows` times `columns` values, row by row. */
@@ -203,7 +204,7 @@ struct hs_target {
 	const char *password; /* from [load]; NULL: none */
 	uint64_t inserted;    /* rows that the last insert has added */
 	bool look_only;       /* connect makes nothing; begin takes a missing hookspool_load for one without a row */
-	bool counts;          /* hookspool_load has columns for `gone` and `damaged`; connect finds out */
+	char counts[64];      /* for a SELECT: HS_TARGET_COUNTS, with a 0 for each that hookspool_load lacks */
 	char message[512];    /* what the database said last, with what mends it if known */
 	char state[8];        /* its SQLSTATE or number */
 };
@@ -220,12 +221,11 @@ bool hs_target_add_column(struct hs_target_table *table, struct hs_slice name, e
 /* Frees what the table holds. */
 void hs_target_table_free(struct hs_target_table *table);
 
-/* Columns that hookspool_load of an earlier build lacks, and what a SELECT has in their place there. */
-#define HS_TARGET_COUNTS "segments_gone, lines_damaged"
-#define HS_TARGET_NO_COUNTS "0, 0"
+/* Columns that hookspool_load of an earlier build may lack. */
+#define HS_TARGET_COUNTS "segments_gone, lines_damaged, newest_ms"
 
 /*
- * For `connect`: sets t->counts, and adds the columns of HS_TARGET_COUNTS that are missing, unless look_only. look()
+ * For `connect`: adds the columns of HS_TARGET_COUNTS that are missing, unless look_only, and sets t->counts. look()
  * returns OK if hookspool_load has the column, CATALOGUE if it has not; add() adds it in a transaction of its own, so
  * that a loader that is killed between two of them does the rest the next time. A new column is null until the next
  * commit.

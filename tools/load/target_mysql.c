@@ -45,6 +45,7 @@ static bool read_position(void *context, const struct hs_slice *value)
 	at->rest = number_of(value[6], 10);
 	at->gone = number_of(value[7], 10);
 	at->damaged = number_of(value[8], 10);
+	at->newest_ms = number_of(value[9], 10);
 	return true;
 }
 
@@ -68,7 +69,7 @@ static enum hs_target_result begin(struct hs_target *t, struct hs_target_positio
 	hs_buf_printf(
 	    &m->sql,
 	    "SELECT spool, number, `offset`, edit, `before`, records, rest, %s FROM `%shookspool_load` WHERE name = ",
-	    t->counts ? HS_TARGET_COUNTS : HS_TARGET_NO_COUNTS, t->prefix);
+	    t->counts, t->prefix);
 	hs_mysql_put_text(m, hs_slice_str(t->name));
 	if (!t->look_only)
 		hs_buf_put_slice(&m->sql, HS_SLICE(" FOR UPDATE"));
@@ -94,10 +95,11 @@ static enum hs_target_result set_position(struct hs_target *t, const struct hs_t
 	hs_buf_printf(&m->sql,
 	              "`%shookspool_load` SET spool = '%s', number = %llu, `offset` = %llu, edit = %llu, "
 	              "`before` = '%016llx', records = %llu, rest = %llu, segments_gone = %llu, lines_damaged = %llu, "
-	              "saved_at = UTC_TIMESTAMP(6)",
+	              "newest_ms = %llu, saved_at = UTC_TIMESTAMP(6)",
 	              t->prefix, at->spool, (unsigned long long)at->number, (unsigned long long)at->offset,
 	              (unsigned long long)at->edit, (unsigned long long)at->before, (unsigned long long)at->records,
-	              (unsigned long long)at->rest, (unsigned long long)at->gone, (unsigned long long)at->damaged);
+	              (unsigned long long)at->rest, (unsigned long long)at->gone, (unsigned long long)at->damaged,
+	              (unsigned long long)at->newest_ms);
 	hs_buf_put_slice(&m->sql, m->begun.found ? HS_SLICE(" WHERE name = ") : HS_SLICE(", name = "));
 	hs_mysql_put_text(m, hs_slice_str(t->name));
 	if (m->begun.found)

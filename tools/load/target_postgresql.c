@@ -139,7 +139,7 @@ static enum hs_target_result make_own_tables(struct hs_postgresql *s)
 		    s, "hookspool_load",
 		    " (name text PRIMARY KEY, spool text, number bigint, \"offset\" bigint, edit bigint, "
 		    "before text, records bigint, rest bigint, saved_at timestamptz, segments_gone bigint, "
-		    "lines_damaged bigint)");
+		    "lines_damaged bigint, newest_ms bigint)");
 	if (result == HS_TARGET_OK)
 		result = make_own_table(s, "hookspool_names",
 		                        " (table_name text, name text, path text, PRIMARY KEY (table_name, name))");
@@ -366,6 +366,7 @@ static void read_position(const PGresult *answer, struct hs_target_position *at)
 	at->rest = number_at(answer, 6, 10);
 	at->gone = number_at(answer, 7, 10);
 	at->damaged = number_at(answer, 8, 10);
+	at->newest_ms = number_at(answer, 9, 10);
 }
 
 static enum hs_target_result begin(struct hs_target *t, struct hs_target_position *at)
@@ -381,7 +382,8 @@ static enum hs_target_result begin(struct hs_target *t, struct hs_target_positio
 	if (result != HS_TARGET_OK)
 		return result;
 	hs_postgresql_begin_sql(s, "SELECT spool, number, \"offset\", edit, before, records, rest, ");
-	hs_postgresql_put(s, t->counts ? HS_TARGET_COUNTS " FROM " : HS_TARGET_NO_COUNTS " FROM ");
+	hs_postgresql_put(s, t->counts);
+	hs_postgresql_put(s, " FROM ");
 	hs_postgresql_put_own_table(s, "hookspool_load");
 	hs_postgresql_put(s, t->look_only ? " WHERE name = $1" : " WHERE name = $1 FOR UPDATE");
 	result = hs_postgresql_ask(s, &name, 1, &answer);
@@ -439,9 +441,9 @@ static enum hs_target_result set_position(struct hs_target *t, const struct hs_t
 	hs_postgresql_put(s, s->at.found ? " SET (" : " (name, ");
 	hs_postgresql_put(s, "spool, number, \"offset\", edit, before, records, rest, " HS_TARGET_COUNTS ", saved_at)");
 	hs_postgresql_put(s, s->at.found ? " = ($2" : " VALUES ($1, $2");
-	hs_buf_printf(&s->sql, ", %llu, %llu, %llu, '%016llx', %llu, %llu, %llu, %llu, now())%s", (ull)at->number,
+	hs_buf_printf(&s->sql, ", %llu, %llu, %llu, '%016llx', %llu, %llu, %llu, %llu, %llu, now())%s", (ull)at->number,
 	              (ull)at->offset, (ull)at->edit, (ull)at->before, (ull)at->records, (ull)at->rest, (ull)at->gone,
-	              (ull)at->damaged, s->at.found ? "" : " ON CONFLICT DO NOTHING");
+	              (ull)at->damaged, (ull)at->newest_ms, s->at.found ? "" : " ON CONFLICT DO NOTHING");
 	if (s->at.found)
 		hs_buf_printf(&s->sql, " WHERE name = $1 AND number = %llu AND \"offset\" = %llu AND edit = %llu",
 		              (ull)s->at.number, (ull)s->at.offset, (ull)s->at.edit);

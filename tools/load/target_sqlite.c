@@ -26,7 +26,7 @@ static const char pragmas[] = "PRAGMA page_size = 8192; PRAGMA cache_size = -102
 static const char position_table[] =
     "(name TEXT PRIMARY KEY, spool TEXT, number INTEGER, \"offset\" INTEGER, edit INTEGER, "
     "before TEXT, records INTEGER, rest INTEGER, saved_at TIMESTAMP TEXT, segments_gone INTEGER, lines_damaged "
-    "INTEGER)";
+    "INTEGER, newest_ms INTEGER)";
 static const char names_table[] = "(table_name TEXT, name TEXT, path TEXT, PRIMARY KEY (table_name, name))";
 
 static enum hs_target_result make_own_tables(struct hs_sqlite *s)
@@ -132,7 +132,7 @@ static enum hs_target_result begin(struct hs_target *t, struct hs_target_positio
 	hs_buf_printf(&s->sql,
 	              "SELECT spool, number, \"offset\", edit, before, records, rest, %s FROM \"%shookspool_load\" "
 	              "WHERE name = ?1",
-	              t->counts ? HS_TARGET_COUNTS : HS_TARGET_NO_COUNTS, t->prefix);
+	              t->counts, t->prefix);
 	result = hs_sqlite_prepare(s, &statement);
 	if (result == HS_TARGET_OK) {
 		sqlite3_bind_text(statement, 1, t->name, -1, SQLITE_STATIC);
@@ -150,6 +150,7 @@ static enum hs_target_result begin(struct hs_target *t, struct hs_target_positio
 			at->rest = (uint64_t)sqlite3_column_int64(statement, 6);
 			at->gone = (uint64_t)sqlite3_column_int64(statement, 7);
 			at->damaged = (uint64_t)sqlite3_column_int64(statement, 8);
+			at->newest_ms = (uint64_t)sqlite3_column_int64(statement, 9);
 		}
 	}
 	sqlite3_finalize(statement);
@@ -185,14 +186,14 @@ static enum hs_target_result set_position(struct hs_target *t, const struct hs_t
 	hs_buf_reset(&s->sql);
 	hs_buf_printf(&s->sql,
 	              "INSERT OR REPLACE INTO \"%shookspool_load\" (name, spool, number, \"offset\", edit, before, "
-	              "records, rest, segments_gone, lines_damaged, saved_at) VALUES (",
+	              "records, rest, " HS_TARGET_COUNTS ", saved_at) VALUES (",
 	              t->prefix);
 	hs_sql_put_text(&s->sql, hs_slice_str(t->name));
-	hs_buf_printf(
-	    &s->sql,
-	    ", '%s', %llu, %llu, %llu, '%016llx', %llu, %llu, %llu, %llu, strftime('%%Y-%%m-%%dT%%H:%%M:%%fZ', 'now'))",
-	    at->spool, (ull)at->number, (ull)at->offset, (ull)at->edit, (ull)at->before, (ull)at->records,
-	    (ull)at->rest, (ull)at->gone, (ull)at->damaged);
+	hs_buf_printf(&s->sql,
+	              ", '%s', %llu, %llu, %llu, '%016llx', %llu, %llu, %llu, %llu, %llu, "
+	              "strftime('%%Y-%%m-%%dT%%H:%%M:%%fZ', 'now'))",
+	              at->spool, (ull)at->number, (ull)at->offset, (ull)at->edit, (ull)at->before, (ull)at->records,
+	              (ull)at->rest, (ull)at->gone, (ull)at->damaged, (ull)at->newest_ms);
 	return hs_buf_ok(&s->sql) ? hs_sqlite_run(s, hs_sql_string(&s->sql)) : hs_sqlite_out_of_memory(s);
 }
 

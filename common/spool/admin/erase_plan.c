@@ -203,6 +203,11 @@ static enum hs_result publish(int private_dir, struct hs_slice text, char name[s
 	return HS_OK;
 }
 
+static void make_id(struct hs_erase_plan *plan)
+{
+	snprintf(plan->id, sizeof plan->id, "%016" PRIx64, hs_io_random());
+}
+
 enum hs_result hs_erase_plan_write(const struct hs_spool_dir *dir, struct hs_rewrite_log *rewrites,
                                    struct hs_erase_plan *plan)
 {
@@ -212,7 +217,7 @@ enum hs_result hs_erase_plan_write(const struct hs_spool_dir *dir, struct hs_rew
 
 	if (r != HS_OK)
 		return r;
-	snprintf(plan->id, sizeof plan->id, "%016" PRIx64, hs_io_random());
+	make_id(plan);
 	snprintf(plan->spool, sizeof plan->spool, "%s", dir->history.id);
 	put_head(&text, plan, now);
 	put_people(&text, rewrites, now, plan);
@@ -221,6 +226,39 @@ enum hs_result hs_erase_plan_write(const struct hs_spool_dir *dir, struct hs_rew
 	r = hs_buf_ok(&text) ? publish(dir->private_dir, hs_buf_slice(&text), plan->name) : HS_E_MEMORY;
 	hs_buf_free(&text);
 	return r;
+}
+
+bool hs_erase_plan_is_late(const struct hs_erase_plan *plan, const struct hs_subject *who)
+{
+	bool is_limited = !plan->suppress || who->derived || who->until_ms != INT64_MAX;
+	bool by_event = who->deleted && !who->derived; /* the loader goes by the delete itself */
+
+	return is_limited && !by_event && (who->newest_ms > plan->sealed_ms || who->newest_ms > who->until_ms);
+}
+
+bool hs_erase_plan_put_late(const struct hs_erase_plan *plan, struct hs_erase_plan *late, struct hs_buf *out)
+{
+	struct hs_subjects people = { .count = 0 };
+
+	*late = *plan;
+	late->people = &people;
+	make_id(late);
+	for (size_t i = 0; i < plan->people->count; i++) {
+		const struct hs_subject *who = plan->people->list[i];
+
+		if (!hs_erase_plan_is_late(plan, who))
+			continue;
+		people.count++;
+		late->sealed_ms = who->newest_ms > late->sealed_ms ? who->newest_ms : late->sealed_ms;
+	}
+	put_head(out, late, hs_io_now());
+	for (size_t i = 0; i < plan->people->count; i++)
+		if (hs_erase_plan_is_late(plan, plan->people->list[i]))
+			put_person(out, plan->people->list[i], (struct hs_position){ .number = plan->next },
+			           plan->people->list[i]->newest_ms);
+	put_check(out);
+	late->people = plan->people;
+	return hs_buf_ok(out);
 }
 
 /* --- reading --------------------------------------------------------------------------- */

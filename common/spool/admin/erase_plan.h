@@ -16,7 +16,7 @@
  *
  * "check" is a hash of the lines before it, for a plan that is damaged would erase another person. A copy
  * of the plan tells each database (erase_requests.h): the events before segment "next" were spooled up to
- * "sealed_ms". "name" is random.
+ * "sealed_ms", unless a clock was ahead. "name" is random.
  *
  * Without "tenant" a person is meant in all tenants. Segment, offset and edit are a position as a
  * cursor has it (rewrite_log.h). Events before it go, and other lines spooled up to "until_ms"; later
@@ -51,6 +51,18 @@ struct hs_erase_plan {
  */
 enum hs_result hs_erase_plan_write(const struct hs_spool_dir *dir, struct hs_rewrite_log *rewrites,
                                    struct hs_erase_plan *plan);
+
+/*
+ * True if a person's `newest_ms` is later than the limit that the plan gives to rows: a clock was set back, or other
+ * events overtook a delete.
+ */
+bool hs_erase_plan_is_late(const struct hs_erase_plan *plan, const struct hs_subject *who);
+
+/*
+ * Appends a plan, under an id of its own, of those people of a plan for whom that is so; the limit of their rows is
+ * newest_ms. False: out of memory.
+ */
+bool hs_erase_plan_put_late(const struct hs_erase_plan *plan, struct hs_erase_plan *late, struct hs_buf *out);
 
 /*
  * Reads the plan `name`, and adds its people to plan->people. HS_OK, HS_E_IO (also if the plan is

@@ -140,28 +140,53 @@ static bool is_news(const struct hs_subjects *people)
 	return false;
 }
 
+/* Writes the text for each marker; `told` may be NULL. */
+static enum hs_result put_all(int private_dir, const struct hs_erase_request *marker, size_t count, const char *id,
+                              struct hs_slice text, void (*told)(void *context, const char *database), void *context)
+{
+	int folder = open_folder(private_dir);
+	enum hs_result r = folder < 0 ? HS_E_IO : HS_OK;
+
+	for (size_t i = 0; i < count && r == HS_OK; i++) {
+		r = put(folder, marker[i].database, id, ERASE_NEW, text);
+		if (r == HS_OK && told != NULL)
+			told(context, marker[i].database);
+	}
+	if (folder >= 0)
+		hs_io_close(folder);
+	return r;
+}
+
 enum hs_result hs_erase_requests_put(const struct hs_spool_dir *dir, const struct hs_erase_plan *plan,
                                      void (*told)(void *context, const char *database), void *context)
 {
 	struct hs_buf text = { 0 };
 	struct hs_erase_request *marker;
 	size_t count;
-	int folder = -1;
 	enum hs_result r = list(dir->private_dir, true, &marker, &count);
 
 	if (r == HS_OK && count > 0 && is_news(plan->people)) {
 		r = read_text(dir->private_dir, plan->name, &text);
-		folder = open_folder(dir->private_dir);
-		if (folder < 0)
-			r = HS_E_IO;
-		for (size_t i = 0; i < count && r == HS_OK; i++) {
-			r = put(folder, marker[i].database, plan->id, ERASE_NEW, hs_buf_slice(&text));
-			if (r == HS_OK)
-				told(context, marker[i].database);
-		}
+		if (r == HS_OK)
+			r = put_all(dir->private_dir, marker, count, plan->id, hs_buf_slice(&text), told, context);
 	}
-	if (folder >= 0)
-		hs_io_close(folder);
+	hs_buf_free(&text);
+	free(marker);
+	return r;
+}
+
+enum hs_result hs_erase_requests_put_late(const struct hs_spool_dir *dir, const struct hs_erase_plan *plan)
+{
+	struct hs_buf text = { 0 };
+	struct hs_erase_plan late;
+	struct hs_erase_request *marker;
+	size_t count;
+	enum hs_result r = list(dir->private_dir, true, &marker, &count);
+
+	if (r == HS_OK && count > 0)
+		r = !hs_erase_plan_put_late(plan, &late, &text)
+		        ? HS_E_MEMORY
+		        : put_all(dir->private_dir, marker, count, late.id, hs_buf_slice(&text), NULL, NULL);
 	hs_buf_free(&text);
 	free(marker);
 	return r;

@@ -10,6 +10,10 @@
  * removes the file after the commit. All of it can be repeated: an erase that is finished later writes the
  * same file again, and a loader that is killed between commit and removal deletes nothing more the second time.
  *
+ * The rows that go are those that were spooled up to a limit of the plan. If an erase finds an event of a person that
+ * is later, as after a clock that was ahead, it leaves one more request before it removes the event's line, with a
+ * later limit and another ID: the loader may be at work on the first one, and will remove it.
+ *
  * A loader that starts during an erase may have made its marker too late for it, and takes the plan by itself.
  *
  * No name of a cursor has an '@'. Requests hold ids of people; their mode is 0600.
@@ -42,6 +46,12 @@ enum hs_result hs_erase_requests_mark(const struct hs_spool_dir *dir, const char
  */
 enum hs_result hs_erase_requests_put(const struct hs_spool_dir *dir, const struct hs_erase_plan *plan,
                                      void (*told)(void *context, const char *database), void *context);
+
+/*
+ * Writes for each marker a request of the people for whom the plan's limit is too early (hs_erase_plan_is_late). As
+ * hs_erase_requests_put.
+ */
+enum hs_result hs_erase_requests_put_late(const struct hs_spool_dir *dir, const struct hs_erase_plan *plan);
 
 /* Finds the requests that wait, by database and name; the caller frees *list. HS_OK, HS_E_IO or HS_E_MEMORY. */
 enum hs_result hs_erase_requests_list(int private_dir, struct hs_erase_request **list, size_t *count);
