@@ -184,6 +184,8 @@ struct hs_target_ops {
 	/* Writes the position; fails with AGAIN if the row is no more what `begin` read. */
 	enum hs_target_result (*set_position)(struct hs_target *t, const struct hs_target_position *at);
 	enum hs_target_result (*commit)(struct hs_target *t);
+	/* Does what a commit could not do while others used the database; outside of a transaction. NULL: nothing. */
+	void (*tidy)(struct hs_target *t);
 	void (*rollback)(struct hs_target *t);
 	void (*free)(struct hs_target *t);
 };
