@@ -132,7 +132,10 @@ struct hs_target_ops {
 	enum hs_target_result (*note_name)(struct hs_target *t, const char *table, const char *name,
 	                                   struct hs_slice path);
 
-	/* Begins a transaction and locks and reads the position row of this name. */
+	/*
+	 * Begins a transaction and locks and reads the position row of this name. No loader of these tables misses what
+	 * another has not committed yet: it waits for that, here (PostgreSQL: 10 s, then AGAIN) or at its own rows.
+	 */
 	enum hs_target_result (*begin)(struct hs_target *t, struct hs_target_position *at);
 	/*
 	 * Inserts rows; a row whose id is there already is passed over, and the one there stays; `inserted` tells
