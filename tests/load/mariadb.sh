@@ -121,17 +121,18 @@ python3 - >"$T/put" <<'END'
 import json
 q = "'" * 200000
 print(json.dumps([
-    {"type": "identify", "messageId": "q1", "userId": "quotes", "traits": {"t%d" % i: q for i in range(6)}},
+    {"type": "group", "messageId": "q1", "userId": "q", "groupId": "quotes", "traits": {"t%d" % i: q for i in range(6)}},
     {"type": "track", "messageId": "q2", "userId": "q", "event": "Quotes", "properties": {"t%d" % i: q for i in range(9)}},
     {"type": "track", "messageId": "q3", "userId": "'" * 1500000, "event": "Quotes"},
     {"type": "track", "messageId": "q4", "userId": "'" * 1500000 + "x", "event": "Quotes"},
-    {"type": "identify", "messageId": "q7", "userId": "quotes", "traits": {"t0": "after"}},
+    {"type": "group", "messageId": "q7", "userId": "q", "groupId": "quotes", "traits": {"t0": "after"}},
 ]))
 END
 signed "$T/put"
 load_into
-is 'values that escapes make longer than a packet are there' "$CODE $(failed) $(value "concat_ws(' ', length(t0), t5 = repeat('\'', 200000)) FROM identifies WHERE id = 'q1'")/$(value "concat_ws(' ', t0, t5 = repeat('\'', 200000)) FROM users WHERE id = 'quotes'")/$(value "length(t8) FROM quotes WHERE id = 'q2'")" \
-	'0  200000 1/after 1/200000'
+is 'values that escapes make longer than a packet are there' \
+	"$CODE $(failed) $(value "length(t0), t5 = repeat('\'', 200000) FROM segment.groups WHERE id = 'q1'") $(value "t0, t5 = repeat('\'', 200000) FROM accounts WHERE id = 'quotes'") $(value "length(t8) FROM quotes WHERE id = 'q2'")" \
+	'0  200000	1 after	1 200000'
 python3 -c 'import json; print(json.dumps([{"type": "delete", "messageId": "q8", "userId": "'"'"'" * 1500000}]))' >"$T/put"
 signed "$T/put"
 load_into
