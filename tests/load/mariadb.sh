@@ -115,6 +115,38 @@ is 'a row beyond max_allowed_packet is a dead letter, and no other row' \
 is 'a user id beyond 200 bytes has one row, under its hash' \
 	"$(value "left(id, 7), a, b, length(_rest) FROM users WHERE id LIKE 'sha256-%'")" 'sha256-	1	2	3013'
 
+# A packet of this server has 2 MB, and less than that is more with its escapes.
+rm -f "$S"/spool/failed*.jsonl
+python3 - >"$T/put" <<'END'
+import json
+q = "'" * 200000
+print(json.dumps([
+    {"type": "group", "messageId": "q1", "userId": "q", "groupId": "quotes", "traits": {"t%d" % i: q for i in range(6)}},
+    {"type": "track", "messageId": "q2", "userId": "q", "event": "Quotes", "properties": {"t%d" % i: q for i in range(9)}},
+    {"type": "track", "messageId": "q3", "userId": "'" * 1500000, "event": "Quotes"},
+    {"type": "track", "messageId": "q4", "userId": "'" * 1500000 + "x", "event": "Quotes"},
+    {"type": "group", "messageId": "q7", "userId": "q", "groupId": "quotes", "traits": {"t0": "after"}},
+]))
+END
+signed "$T/put"
+load_into
+is 'values that escapes make longer than a packet are there' \
+	"$CODE $(failed) $(value "length(t0), t5 = repeat('\'', 200000) FROM segment.groups WHERE id = 'q1'") $(value "t0, t5 = repeat('\'', 200000) FROM accounts WHERE id = 'quotes'") $(value "length(t8) FROM quotes WHERE id = 'q2'")" \
+	'0  200000	1 after	1 200000'
+python3 -c 'import json; print(json.dumps([{"type": "delete", "messageId": "q8", "userId": "'"'"'" * 1500000}]))' >"$T/put"
+signed "$T/put"
+load_into
+is 'a user whose id is half as long as that is deleted' "$CODE $(value "group_concat(id ORDER BY id) FROM quotes")" '0 q2,q4'
+sql 'CREATE TRIGGER quoted BEFORE INSERT ON quotes FOR EACH ROW SET NEW.t1 = "x"'
+python3 - >"$T/put" <<'END'
+import json
+print(json.dumps([{"type": "track", "messageId": "s%d" % i, "userId": "q", "event": "Quotes", "properties": {"t%d" % c: "'" * 2000 for c in range(9)}}
+    for i in range(200)]))
+END
+signed "$T/put"
+load_into
+is 'and rows of a table with a trigger are there' "$CODE $(value "count(*) FROM quotes WHERE length(t8) = 2000 AND t1 = 'x'")" '0 200'
+
 ### Rights #############################################################
 sql "CREATE USER loader@localhost IDENTIFIED BY 'wrong'; CREATE USER other@localhost IDENTIFIED BY 'secret'"
 admin=$TO

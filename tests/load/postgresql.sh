@@ -246,6 +246,39 @@ is 'both are through' "$? $CODE" '0 0'
 sed -n '/^[^m]/p' "$T/behind.err" "$T/load.err" | grep -v ' new: \| records, ' | head -n 3
 is 'every row once' "$(pg 'SELECT count(*), count(DISTINCT id) FROM segment.tracks' | tr '|' '\n' | uniq | wc -l)" 1
 
+### Two loaders of two spools, and a new person of both ###########
+# The first, of older traits, is held after it has looked for what others have of the person, and before it writes their row.
+pg "CREATE TABLE public.held AS SELECT 1 AS yes"
+pg "CREATE FUNCTION public.hold() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS \$\$BEGIN
+	WHILE NEW.email = 'old@example.com' AND EXISTS (SELECT FROM public.held) LOOP PERFORM pg_sleep(0.02); END LOOP; RETURN NEW; END\$\$"
+identify() { printf '{"type":"identify","messageId":"%s","userId":"u-turn","timestamp":"%s","traits":{"email":"%s@example.com"}}' "$1" "$2" "$1"; }
+put '{"type":"identify","messageId":"turn","userId":"u-turned","traits":{"email":"turned@example.com"}}'
+load --to "$PG" --name one
+pg 'CREATE TRIGGER hold BEFORE INSERT ON segment.users FOR EACH ROW EXECUTE FUNCTION public.hold()'
+put "$(identify old 2026-11-01T00:00:00Z)"
+load_behind --to "$PG" --name one --once
+first=$LOADER
+is_held() { [ "$(pg "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND usename = 'loader'")" = 1 ]; }
+check 'a loader is in mid-transaction' wait_for 20 is_held
+FIRST=$S
+directory_make
+settings_write 'auth = none' 'min_free = 0'
+cp "$HS_BUILD/hookspool" "$HS_BUILD/hookspool-load" "$S/bin/"
+put "$(identify new 2026-11-02T00:00:00Z)"
+load_behind --to "$PG" --name second --once
+second=$LOADER
+waits() { [ "$(pg "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")" = 1 ]; }
+check 'one of another spool waits, or is through' wait_for 20 eval "waits || gone $second"
+pg 'DELETE FROM public.held'
+wait $first
+code=$?
+wait $second
+is 'both are through, and the person has the newer traits' \
+	"$code $? $(pg "SELECT email, (SELECT count(*) FROM segment.identifies WHERE user_id = 'u-turn') FROM segment.users WHERE id = 'u-turn'")" \
+	'0 0 new@example.com|2'
+pg 'DROP TRIGGER hold ON segment.users'
+S=$FIRST
+
 ### Names with a prefix #############################################
 long=$(printf 'an_event_of_sixty_bytes_%036d' 7)
 put "$(track x-1 "$long" '{"n":1}')" "$(track x-2 "${long}8" '{"n":2}')"

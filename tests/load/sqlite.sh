@@ -120,6 +120,44 @@ check 'and none of another' [ "$(left u-8)" -gt 10 ]
 is 'what is left of accounts is the fold of what is left of groups' "$(python3 "$ROOT/tests/load/fold.py" "$W/w.db" 2>&1 | head -c 600)" ''
 is 'the WAL keeps nothing of what was deleted' "$(grep -c 'u-7[^0-9]' "$W/w.db" "$W/w.db-wal" 2>/dev/null | grep -v ':0$')" ''
 
+# A reader's transaction keeps what it reads in the WAL; its connection stays open after that, so that nobody removes the WAL.
+reader_start() {
+	touch "$T/reads" "$T/idles"
+	sqlite3 "$W/w.db" BEGIN 'SELECT count(*) FROM users' ".shell touch $T/held; while test -e $T/reads; do sleep 0.05; done" COMMIT \
+		".shell while test -e $T/idles; do sleep 0.05; done" >"$T/reader.out" &
+	READER=$!
+	wait_for 10 test -e "$T/held"
+	rm "$T/held"
+}
+reader_idle() { rm "$T/reads"; }
+reader_end() { rm "$T/idles"; wait "$READER"; }
+of_user() { query "$W/w.db" "SELECT count(*) FROM identifies WHERE user_id = '$1'"; }
+has_one() { [ -e "$W/w.db" ] && [ "$(of_user "$1")" = 1 ]; } # query would make the file
+# The loader removes a request when it has done what it can: this does not end a wait of its for the reader.
+is_done() { ! ls "$S"/spool/.hookspool/loads/*@* && [ "$(of_user "$1")" = 0 ]; }
+is_empty() { [ -e "$W/w.db-wal" ] && ! grep -q "$1" "$W/w.db" "$W/w.db-wal"; }
+for n in 1 2; do printf '{"type":"identify","messageId":"w-%s","userId":"wal-%s","traits":{"email":"wal%s@example.com"}}\n' $n $n $n; done >"$T/wal.jsonl"
+spool_of "$T/wal.jsonl"
+load_behind --to "sqlite:$W/w.db" --name w --every 20
+check 'both are there' wait_for 20 has_one wal-2
+reader_start
+hs erase --user wal-1
+check 'an erased person has no rows' wait_for 20 is_done wal-1
+is 'while somebody reads, the WAL has them still' "$(is_empty wal1@ || echo 'has them')" 'has them'
+reader_idle
+check 'then it is emptied, without a new event' wait_for 20 is_empty wal1@
+reader_end
+reader_start
+hs erase --user wal-2
+check 'another has none either' wait_for 20 is_done wal-2
+kill -9 "$LOADER"
+wait "$LOADER" 2>/dev/null
+reader_idle
+is 'a loader that was killed before the reader ended has not emptied it' "$(is_empty wal2@ || echo 'has them')" 'has them'
+load --to "sqlite:$W/w.db" --name w
+is 'the next one does' "$CODE $(is_empty wal2@ && echo empty)" '0 empty'
+reader_end
+
 ### What the file does ###########################################
 spool_of "$T/events.jsonl"
 load_pinned --to "sqlite:$W/w.db" --batch 50 --name first

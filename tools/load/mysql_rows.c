@@ -5,9 +5,10 @@
  * texts and 0000-00-00.
  */
 #include "tools/load/mysql_rows.h"
+#include "base/digest.h"
+#include "base/hex.h"
 #include "tools/load/sql_text.h"
 
-#include <mariadb/mysqld_error.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,8 @@
 enum {
 	VALUE_BYTES = 16,      /* of a statement, around each value */
 	STATEMENT_ROOM = 8192, /* of a packet that rows leave free */
-	LONG_ROW = 1 << 20     /* bytes of a row that is sent in pieces */
+	LONG_ROW = 1 << 20,    /* bytes of a row that is sent in pieces */
+	LONG_KEY = 64 * 1024 /* bytes of a value that rows are looked up by; no person of identifies has a longer id */
 };
 
 /* --- values ------------------------------------------------------------------------------------ */
@@ -236,6 +238,8 @@ static enum hs_target_result ask(struct hs_mysql *m, const struct hs_target_rows
 		hs_mysql_put_text(m, a->by_id[i].id);
 	}
 	hs_buf_put_slice(&m->sql, HS_SLICE(") FOR UPDATE"));
+	if (hs_mysql_check_statement(m) != HS_TARGET_OK)
+		return HS_TARGET_ROW; /* half as many may fit */
 	return hs_mysql_rows(m, note_there, a);
 }
 
@@ -266,9 +270,30 @@ static void put_list(struct hs_mysql *m, const struct hs_target_where *where)
 	hs_buf_putc(&m->sql, ')');
 }
 
+/* A value that may be too long for a packet, which would have it twice, with escapes. False: out of memory. */
+static bool put_where_long(struct hs_mysql *m, const struct hs_target_where *where)
+{
+	uint8_t sha256[HS_SHA256_BYTES];
+	char hex[2 * HS_SHA256_BYTES];
+
+	if (!hs_sha256(where->value[0], sha256))
+		return false;
+	hs_hex_encode(sha256, HS_SHA256_BYTES, hex);
+	hs_buf_put_slice(&m->sql, HS_SLICE(" WHERE length(CONVERT("));
+	hs_mysql_put_name(m, where->key);
+	hs_buf_printf(&m->sql, " USING utf8mb4)) = %zu AND sha2(CONVERT(", where->value[0].n);
+	hs_mysql_put_name(m, where->key);
+	hs_buf_printf(&m->sql, " USING utf8mb4), 256) = '%.*s'", (int)sizeof hex, hex);
+	return true;
+}
+
 /* WHERE key IN (values), for the index, and then by bytes: a key of yours may ignore case. */
 static void put_where(struct hs_mysql *m, const struct hs_target_where *where)
 {
+	if (where->values == 1 && where->value[0].n > LONG_KEY) {
+		m->sql.failed = !put_where_long(m, where) || m->sql.failed;
+		return;
+	}
 	hs_sql_put_where(&m->sql, where->key, '`');
 	put_list(m, where);
 	hs_buf_put_slice(&m->sql, HS_SLICE(" AND CONVERT("));
@@ -330,23 +355,12 @@ static size_t bytes_of(const struct hs_target_rows *rows)
 	return bytes;
 }
 
-/* A packet that is too large would cost the connection. */
-static enum hs_target_result check_size(struct hs_mysql *m, size_t bytes)
-{
-	if (bytes <= m->packet_max)
-		return HS_TARGET_OK;
-	snprintf(m->target.message, sizeof m->target.message,
-	         "the row is larger than max_allowed_packet of the server, %zu bytes", m->packet_max);
-	snprintf(m->target.state, sizeof m->target.state, "%d", ER_NET_PACKET_TOO_LARGE);
-	return HS_TARGET_ROW;
-}
-
 /* After a savepoint, so that an error leaves the transaction as it was. */
 static enum hs_target_result put_all_or_none(struct hs_target *t, const struct hs_target_rows *rows, bool overwrite)
 {
 	struct hs_mysql *m = hs_mysql_of(t);
 	size_t bytes = bytes_of(rows);
-	enum hs_target_result result = check_size(m, bytes);
+	enum hs_target_result result = hs_mysql_check_size(m, bytes);
 	char said[sizeof t->message];
 
 	if (result != HS_TARGET_OK)

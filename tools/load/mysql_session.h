@@ -46,9 +46,15 @@ void hs_mysql_disconnect(struct hs_target *t);
 enum hs_target_result hs_mysql_error(struct hs_mysql *m, unsigned code, const char *said);
 enum hs_target_result hs_mysql_no_memory(struct hs_mysql *m);
 
-/* Runs the statement in m->sql; its result is still to be fetched. */
+/*
+ * Runs the statement in m->sql; its result is still to be fetched. DENIED if it is larger than a packet may be, which
+ * only a server that takes less than 1 MB can say of a statement without values.
+ */
 enum hs_target_result hs_mysql_run(struct hs_mysql *m);
-/* Runs a statement whose values were put by hs_mysql_put_value; *rows, unless it is NULL, is how many it changed. */
+/*
+ * Runs a statement whose values were put by hs_mysql_put_value; *rows, unless it is NULL, is how many it changed. It is
+ * ROW if the statement or one of its values is larger than a packet may be.
+ */
 enum hs_target_result hs_mysql_run_values(struct hs_mysql *m, uint64_t *rows);
 /*
  * Runs it, and calls each() with its rows, as they come: it runs no other statement; a false from each() ends with
@@ -57,14 +63,21 @@ enum hs_target_result hs_mysql_run_values(struct hs_mysql *m, uint64_t *rows);
 enum hs_target_result hs_mysql_rows(struct hs_mysql *m, bool (*each)(void *context, const struct hs_slice *value),
                                     void *context);
 
+/*
+ * A packet that is too large would cost the connection: OK if the server takes so many bytes, or m->sql, in one packet,
+ * or ROW.
+ */
+enum hs_target_result hs_mysql_check_size(struct hs_mysql *m, size_t bytes);
+enum hs_target_result hs_mysql_check_statement(struct hs_mysql *m);
+
 /* Replaces what is in m->sql. */
 void hs_mysql_say(struct hs_mysql *m, const char *sql);
 /* Appends `name`, and 'text' with its escapes. */
 void hs_mysql_put_name(struct hs_mysql *m, const char *name);
 void hs_mysql_put_text(struct hs_mysql *m, struct hs_slice text);
 /*
- * Appends a text for hs_mysql_run_values, until which it must stay: a long one is ?, and is sent in pieces. False: out
- * of memory.
+ * Appends a text for hs_mysql_run_values, until which it must stay: a long one, or any that would make the statement
+ * long, is ?, and is sent in pieces. False: out of memory.
  */
 bool hs_mysql_put_value(struct hs_mysql *m, struct hs_slice text);
 

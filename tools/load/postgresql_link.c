@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { TURN_S = 10 /* to wait for the transaction of another loader */ };
+
 /* --- errors ------------------------------------------------------------------------ */
 
 /* By the first characters of the SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
@@ -405,4 +407,38 @@ void hs_postgresql_begin_sql(struct hs_postgresql *s, const char *sql)
 enum hs_target_result hs_postgresql_run_sql(struct hs_postgresql *s)
 {
 	return hs_buf_ok(&s->sql) ? hs_postgresql_run(s, hs_sql_string(&s->sql)) : hs_postgresql_no_memory(s);
+}
+
+/*
+ * Loaders of the same tables take turns, because none sees rows that another has not committed: the row of a person
+ * would be made without them. This one takes its turn even if it is alone, as a second one may begin at any time. It
+ * comes before any other lock, so that no two loaders wait for each other.
+ */
+static void put_turn(struct hs_postgresql *s)
+{
+	hs_buf_printf(&s->sql,
+	              "; SET LOCAL lock_timeout = %d; SELECT pg_catalog.pg_advisory_xact_lock("
+	              "pg_catalog.hashtextextended('hookspool load ' || ",
+	              1000 * TURN_S);
+	hs_sql_put_text(&s->sql, hs_slice_str(s->target.schema));
+	hs_postgresql_put(s, " || '.' || ");
+	hs_sql_put_text(&s->sql, hs_slice_str(s->target.prefix));
+	hs_buf_printf(&s->sql, ", 0)); SET LOCAL lock_timeout = %d", HS_TARGET_LOCK_MS);
+}
+
+enum hs_target_result hs_postgresql_begin(struct hs_postgresql *s)
+{
+	enum hs_target_result result;
+
+	s->step = HS_POSTGRESQL_ROWS;
+	hs_postgresql_begin_sql(s, HS_POSTGRESQL_BEGIN);
+	if (!s->target.look_only)
+		put_turn(s);
+	result = hs_postgresql_run_sql(s);
+	if (result == HS_TARGET_AGAIN && strcmp(s->target.state, "55P03") == 0)
+		snprintf(s->target.message, sizeof s->target.message,
+		         "another loader has been writing into these tables for %d s: this one waits until that has "
+		         "ended its transaction, or is stopped",
+		         TURN_S);
+	return result;
 }

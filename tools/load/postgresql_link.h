@@ -72,6 +72,12 @@ void hs_postgresql_put_own_table(struct hs_postgresql *s, const char *name);
 void hs_postgresql_put_columns(struct hs_postgresql *s, const struct hs_target_rows *rows);
 enum hs_target_result hs_postgresql_run_sql(struct hs_postgresql *s);
 
+/*
+ * Begins a transaction that writes rows, unless the target only looks: it waits for that of another loader of these
+ * tables. After an error it may have to be rolled back.
+ */
+enum hs_target_result hs_postgresql_begin(struct hs_postgresql *s);
+
 /* postgresql_catalogue.c: the target's call. */
 enum hs_target_result hs_postgresql_tables(struct hs_target *t,
                                            bool (*each)(void *context, const struct hs_target_table *table),

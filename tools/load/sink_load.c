@@ -216,8 +216,11 @@ void hs_sink_load_sum_up(struct hs_sink *sink)
 /* Carries out requests of `hookspool erase`, now and then, or `now`. Everything before `done` is in the database. */
 static void look_for_requests(struct load_sink *s, struct hs_position done, bool now)
 {
-	if (erases(s) && s->sink.code == 0 && (now || hs_load_requests_due(&s->requests) == 0))
-		s->sink.code = hs_load_requests_look(&s->requests, done);
+	if (!erases(s) || s->sink.code != 0 || (!now && hs_load_requests_due(&s->requests) > 0))
+		return;
+	if (s->target->ops->tidy != NULL)
+		s->target->ops->tidy(s->target);
+	s->sink.code = hs_load_requests_look(&s->requests, done);
 }
 
 /* Looks where everything that the reader has returned is in the database, if it is. */

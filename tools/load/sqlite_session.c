@@ -74,3 +74,15 @@ const char *hs_sqlite_text(sqlite3_stmt *statement, int column)
 
 	return text != NULL ? text : "";
 }
+
+void hs_sqlite_empty_wal(struct hs_sqlite *s, int wait_ms)
+{
+	int code;
+
+	if (s->db == NULL || !s->wal_holds_erased)
+		return;
+	sqlite3_busy_timeout(s->db, wait_ms);
+	code = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	sqlite3_busy_timeout(s->db, HS_TARGET_LOCK_MS);
+	s->wal_holds_erased = code != SQLITE_OK;
+}

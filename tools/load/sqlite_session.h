@@ -13,8 +13,8 @@ struct hs_sqlite {
 	struct hs_target target; /* first: both have one address */
 	sqlite3 *db;
 	struct hs_buf sql;
-	bool erased;      /* by the transaction */
-	bool small_cache; /* for a long row */
+	bool wal_holds_erased; /* or may: hs_sqlite_empty_wal has still to succeed */
+	bool small_cache;      /* for a long row */
 };
 
 struct hs_sqlite *hs_sqlite_of(struct hs_target *t);
@@ -28,6 +28,12 @@ enum hs_target_result hs_sqlite_run(struct hs_sqlite *s, const char *sql);
 
 /* Prepares what is in s->sql. */
 enum hs_target_result hs_sqlite_prepare(struct hs_sqlite *s, sqlite3_stmt **statement);
+
+/*
+ * Empties the WAL if it may hold what was erased; while a reader or another loader needs it, waits for so long. If that
+ * was not enough, a later call does it.
+ */
+void hs_sqlite_empty_wal(struct hs_sqlite *s, int wait_ms);
 
 /* The text of a column, "" for NULL; valid until the next step. */
 const char *hs_sqlite_text(sqlite3_stmt *statement, int column);

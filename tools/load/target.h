@@ -138,7 +138,10 @@ struct hs_target_ops {
 	enum hs_target_result (*note_name)(struct hs_target *t, const char *table, const char *name,
 	                                   struct hs_slice path);
 
-	/* Begins a transaction and locks and reads the position row of this name. */
+	/*
+	 * Begins a transaction and locks and reads the position row of this name. No loader of these tables misses what
+	 * another has not committed yet: it waits for that, here (PostgreSQL: 10 s, then AGAIN) or at its own rows.
+	 */
 	enum hs_target_result (*begin)(struct hs_target *t, struct hs_target_position *at);
 	/*
 	 * Inserts rows; a row whose id is there already is passed over, and the one there stays; `inserted` tells
@@ -190,6 +193,8 @@ struct hs_target_ops {
 	/* Writes the position; fails with AGAIN if the row is no more what `begin` read. */
 	enum hs_target_result (*set_position)(struct hs_target *t, const struct hs_target_position *at);
 	enum hs_target_result (*commit)(struct hs_target *t);
+	/* Does what a commit could not do while others used the database; outside of a transaction. NULL: nothing. */
+	void (*tidy)(struct hs_target *t);
 	void (*rollback)(struct hs_target *t);
 	void (*free)(struct hs_target *t);
 };

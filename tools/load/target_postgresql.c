@@ -374,13 +374,13 @@ static enum hs_target_result begin(struct hs_target *t, struct hs_target_positio
 	struct hs_postgresql *s = of(t);
 	struct hs_slice name = hs_slice_str(t->name);
 	PGresult *answer;
-	enum hs_target_result result;
+	enum hs_target_result result = hs_postgresql_begin(s);
 
 	*at = (struct hs_target_position){ .found = false };
-	s->step = HS_POSTGRESQL_ROWS;
-	result = hs_postgresql_run(s, HS_POSTGRESQL_BEGIN);
-	if (result != HS_TARGET_OK)
+	if (result != HS_TARGET_OK) {
+		rollback(t);
 		return result;
+	}
 	hs_postgresql_begin_sql(s, "SELECT spool, number, \"offset\", edit, before, records, rest, ");
 	hs_postgresql_put(s, t->counts);
 	hs_postgresql_put(s, " FROM ");

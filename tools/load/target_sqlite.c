@@ -73,8 +73,11 @@ static enum hs_target_result add_count(struct hs_target *t, const char *column)
 
 static void disconnect(struct hs_target *t)
 {
-	sqlite3_close_v2(hs_sqlite_of(t)->db);
-	hs_sqlite_of(t)->db = NULL;
+	struct hs_sqlite *s = hs_sqlite_of(t);
+
+	hs_sqlite_empty_wal(s, HS_TARGET_LOCK_MS);
+	sqlite3_close_v2(s->db);
+	s->db = NULL;
 }
 
 /* Opens the file without making or changing anything; one that is not there is an empty database. */
@@ -99,7 +102,11 @@ static enum hs_target_result open_file(struct hs_sqlite *s, const char *path)
 		return result;
 	sqlite3_busy_timeout(s->db, HS_TARGET_LOCK_MS);
 	result = hs_sqlite_run(s, pragmas);
-	return result == HS_TARGET_OK ? make_own_tables(s) : result;
+	if (result != HS_TARGET_OK)
+		return result;
+	s->wal_holds_erased = true; /* an earlier run may have ended before it could empty it */
+	hs_sqlite_empty_wal(s, 0);
+	return make_own_tables(s);
 }
 
 static enum hs_target_result connect_to(struct hs_target *t)
@@ -172,10 +179,14 @@ static enum hs_target_result commit(struct hs_target *t)
 	struct hs_sqlite *s = hs_sqlite_of(t);
 	enum hs_target_result result = hs_sqlite_run(s, "COMMIT");
 
-	/* what was erased leaves the WAL, too, unless a reader still needs it: then at the next checkpoint */
-	if (result == HS_TARGET_OK && s->erased)
-		s->erased = sqlite3_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL) != SQLITE_OK;
+	if (result == HS_TARGET_OK)
+		hs_sqlite_empty_wal(s, 0);
 	return result;
+}
+
+static void tidy(struct hs_target *t)
+{
+	hs_sqlite_empty_wal(hs_sqlite_of(t), 0);
 }
 
 static enum hs_target_result set_position(struct hs_target *t, const struct hs_target_position *at)
@@ -528,7 +539,7 @@ static enum hs_target_result erase(struct hs_target *t, const struct hs_target_t
 		sqlite3_bind_text64(statement, 2, until.p, until.n, SQLITE_STATIC, SQLITE_UTF8);
 	result = hs_sqlite_result(s, sqlite3_step(statement));
 	sqlite3_finalize(statement);
-	s->erased = s->erased || limits->person;
+	s->wal_holds_erased = s->wal_holds_erased || limits->person;
 	if (result == HS_TARGET_OK)
 		*gone += (uint64_t)sqlite3_changes64(s->db);
 	return result;
@@ -567,6 +578,7 @@ static const struct hs_target_ops ops = {
 	.is_alone = is_alone,
 	.set_position = set_position,
 	.commit = commit,
+	.tidy = tidy,
 	.rollback = rollback,
 	.free = free_target,
 };
