@@ -397,6 +397,20 @@ static void put_dropped(struct stats *s)
 
 /* --- as tables ------------------------------------------------------------------------ */
 
+static void put_failed_line(struct stats *s)
+{
+	char bytes[HS_BAR_TABLE_BYTES], since[HS_TIMESTAMP_TEXT + 1];
+
+	if (s->failed.bytes == 0)
+		return;
+	hs_bar_table_bytes(s->failed.bytes, bytes);
+	hs_buf_printf(&s->out, "\n%s in failed.jsonl", bytes);
+	if (s->failed.oldest_ms == 0)
+		return;
+	hs_timestamp_text(s->failed.oldest_ms, since);
+	hs_buf_printf(&s->out, ", since %s", since);
+}
+
 static void put_head(struct stats *s)
 {
 	char bytes[HS_BAR_TABLE_BYTES], first[HS_TIMESTAMP_TEXT + 1], last[HS_TIMESTAMP_TEXT + 1];
@@ -417,11 +431,7 @@ static void put_head(struct stats *s)
 		hs_buf_put_slice(&s->out, hs_slice_str(empty));
 	}
 	free(empty);
-	if (s->failed.bytes > 0) {
-		hs_bar_table_bytes(s->failed.bytes, bytes);
-		hs_timestamp_text(s->failed.oldest_ms, first);
-		hs_buf_printf(&s->out, "\n%s in failed.jsonl, since %s", bytes, first);
-	}
+	put_failed_line(s);
 	hs_buf_printf(&s->out, "\n%" PRIu64 " duplicates since the machine started\n",
 	              hs_metrics_value(s->metrics, HS_METRIC_DUPLICATES, 0));
 	if (conflicting > 0)
@@ -503,8 +513,8 @@ static int count(struct stats *s)
 	if (code == 0 && shows_rejected(s))
 		code = hs_event_source_result(&s->source, count_all_rejected(s));
 	if (code == 0 && shows_rejected(s))
-		code = hs_event_source_result(&s->source,
-		                              hs_dead_letters_look(hs_reader_dir(s->source.reader)->fd, &s->failed));
+		code = hs_event_source_result(
+		    &s->source, hs_dead_letters_look(hs_reader_dir(s->source.reader)->fd, hs_io_now(), &s->failed));
 	if (code == 0)
 		code = hs_event_source_result(&s->source,
 		                              hs_erase_waiting_read(&s->erases, hs_reader_dir(s->source.reader)));

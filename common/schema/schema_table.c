@@ -181,6 +181,14 @@ static void drop_value(struct hs_schema_table *t, struct hs_schema_field *f, uns
 	f->value[i] = f->value[--f->value_count];
 }
 
+/* There are more values than are kept; one stays, as an example. */
+static void keep_one_value(struct hs_schema_table *t, struct hs_schema_field *f)
+{
+	f->many = true;
+	while (f->value_count > 1)
+		drop_value(t, f, f->value_count - 1u);
+}
+
 /* Appends a value. Without room for it, it counts as one too many. False: out of memory. */
 static bool add_value(struct hs_schema_table *t, struct hs_schema_field *f, struct hs_slice text, uint64_t segment)
 {
@@ -188,7 +196,7 @@ static bool add_value(struct hs_schema_table *t, struct hs_schema_field *f, stru
 	char *p;
 
 	if (!have_bytes(t, sizeof *value + text.n)) {
-		f->many = true;
+		keep_one_value(t, f);
 		return true;
 	}
 	p = copy(text);
@@ -220,9 +228,7 @@ static bool set_example(struct hs_schema_table *t, struct hs_schema_field *f, st
 {
 	struct hs_slice start = text;
 
-	f->many = true;
-	while (f->value_count > 1)
-		drop_value(t, f, f->value_count - 1u);
+	keep_one_value(t, f);
 	if (f->value_count == 1 && f->value[0].segment >= segment)
 		return true;
 	if (f->value_count == 1)

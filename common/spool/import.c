@@ -18,8 +18,10 @@ enum {
 void hs_import_empty(struct run *x, struct commit *c)
 {
 	hs_record_maker_reset(&c->maker, 0);
+	hs_record_maker_reset(&c->unplanned, 0);
 	hs_buf_reset(&c->rejected);
-	c->undated = c->rejections = c->left_out = c->duplicate = c->suppressed = c->dropped = c->already = 0;
+	c->undated = c->rejections = c->left_out = c->duplicate = c->suppressed = c->dropped = c->already =
+	    c->kept_out = 0;
 	c->texts = c->objects = 0;
 	c->weak.count = c->refused.count = 0;
 	c->first_line = x->in.spot.line;
@@ -160,6 +162,8 @@ static enum hs_result count_duplicates(const struct run *x, struct commit *c)
 
 enum hs_result hs_import_append(struct run *x, struct commit *c)
 {
+	bool asks_spool = !x->how->look_only || x->how->inventory == NULL;
+	enum hs_result r = asks_spool ? hs_import_drop_suppressed(x, c) : HS_OK;
 	struct hs_append append = {
 		.records = hs_buf_slice(&c->maker.batch.lines),
 		.record = c->maker.batch.record,
@@ -171,9 +175,10 @@ enum hs_result hs_import_append(struct run *x, struct commit *c)
 		.deadline_ms = hs_io_now_monotonic() + COMMIT_MS,
 		.look_only = x->how->look_only,
 	};
-	enum hs_result r = HS_OK;
 
-	if (x->how->look_only && x->how->inventory != NULL)
+	if (r != HS_OK)
+		return r;
+	if (!asks_spool)
 		r = count_duplicates(x, c);
 	else if (append.records.n > 0 || append.rejected.n > 0)
 		r = hs_spool_append(x->spool, &append);
@@ -187,7 +192,7 @@ void hs_import_count(struct run *x, const struct commit *c)
 	x->done->lines += c->to.line - c->first_line;
 	x->done->events += c->texts;
 	x->done->accepted += c->maker.batch.count - c->duplicate - c->suppressed;
-	x->done->suppressed += c->suppressed;
+	x->done->suppressed += c->suppressed + c->kept_out;
 	x->done->dropped += c->dropped;
 	x->done->duplicate += c->duplicate + c->already;
 	x->done->rejected += c->rejections;
@@ -307,8 +312,10 @@ static void seed_ids(struct run *x, const char *key)
 
 	if (key != NULL && hs_hex_decode(hs_slice(key, 2 * sizeof bytes), bytes, sizeof bytes))
 		memcpy(&seed, bytes, sizeof seed);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
 		hs_record_maker_seed(&x->commit[i].maker, seed);
+		hs_record_maker_seed(&x->commit[i].unplanned, seed);
+	}
 }
 
 static enum hs_result newest_number(const struct run *x, const char *stream, uint64_t *newest)
@@ -438,12 +445,14 @@ static bool init_commit(struct commit *c)
 	c->weak.trace = malloc(COMMIT_EVENTS * sizeof *c->weak.trace);
 	c->refused.lines = &c->rejected;
 	c->refused.trace = malloc(COMMIT_EVENTS * sizeof *c->refused.trace);
-	return hs_record_maker_init(&c->maker) && c->weak.trace != NULL && c->refused.trace != NULL;
+	return hs_record_maker_init(&c->maker) && hs_record_maker_init(&c->unplanned) && c->weak.trace != NULL &&
+	       c->refused.trace != NULL;
 }
 
 static void free_commit(struct commit *c)
 {
 	hs_record_maker_free(&c->maker);
+	hs_record_maker_free(&c->unplanned);
 	hs_buf_free(&c->rejected);
 	free(c->weak.trace);
 	free(c->refused.trace);

@@ -26,6 +26,8 @@ struct trace {
 	uint64_t hash;     /* the first member, see hs_array_from */
 	size_t at, n, row; /* bytes in the buffer, and number of the line, from 0 */
 	bool landed;       /* it is in the spool already */
+	bool unplanned;    /* a rejected line, whose record is the next of commit.unplanned */
+	bool suppressed;   /* … and is about a suppressed person */
 };
 
 /* The traces of one stream. */
@@ -39,13 +41,15 @@ struct traces {
 struct commit {
 	struct hs_record_maker maker;
 	struct hs_buf rejected;
-	struct traces weak, refused; /* of maker's lines, of rejected */
+	struct hs_record_maker unplanned; /* records of rejected events, in which the spool looks for people */
+	struct traces weak, refused;      /* of maker's lines, of rejected */
 	char spooled_at[HS_TIMESTAMP_TEXT + 1];
 
 	uint64_t first_line, read;
 	struct hs_spot to;       /* after its last event */
 	uint64_t texts, objects; /* values where an event should be; JSON objects among them */
 	uint64_t rejections, left_out, duplicate, suppressed, dropped, already;
+	uint64_t kept_out;              /* rejected events of suppressed people */
 	uint64_t undated, undated_line; /* of left_out */
 };
 
@@ -101,6 +105,15 @@ void hs_import_empty(struct run *x, struct commit *c);
  * reading failed (run.done), or HS_E_MEMORY.
  */
 enum hs_result hs_import_fill(struct run *x, struct commit *c, uint64_t to, bool *more);
+
+/* Removes the rejected lines that have landed, or are of suppressed people. Sorts their traces by row. */
+void hs_import_drop_refused(struct commit *c);
+
+/*
+ * A rejected line may hold the whole event, so that of a suppressed person must not become one. Asks the spool about
+ * unplanned events, and removes such lines. Results of hs_spool_append.
+ */
+enum hs_result hs_import_drop_suppressed(struct run *x, struct commit *c);
 
 /* Appends the commit, and moves the checkpoint. Results of hs_spool_append or of the checkpoint. */
 enum hs_result hs_import_append(struct run *x, struct commit *c);

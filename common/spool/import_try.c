@@ -14,13 +14,6 @@ static int by_hash(const void *a, const void *b)
 	return x->hash < y->hash ? -1 : x->hash > y->hash;
 }
 
-static int by_row(const void *a, const void *b)
-{
-	const struct trace *x = a, *y = b;
-
-	return x->row < y->row ? -1 : x->row > y->row;
-}
-
 /* Marks the trace of a line of the spool, its '\n' included; each line accounts for one trace. */
 static void note_landed(const struct run *x, struct traces *t, struct hs_slice line)
 {
@@ -106,23 +99,6 @@ static uint64_t drop_landed(struct commit *c)
 	return rows - kept;
 }
 
-/* Removes the rejected lines that have landed. */
-static void drop_refused(struct commit *c)
-{
-	struct traces *t = &c->refused;
-	size_t to = 0;
-
-	if (t->count > 0)
-		qsort(t->trace, t->count, sizeof *t->trace, by_row);
-	for (size_t i = 0; i < t->count; i++) {
-		if (t->trace[i].landed)
-			continue;
-		memmove(c->rejected.p + to, c->rejected.p + t->trace[i].at, t->trace[i].n);
-		to += t->trace[i].n;
-	}
-	c->rejected.n = to;
-}
-
 /* Makes the very lines that an earlier run was about to append. */
 static enum hs_result fill_again(struct run *x, struct commit *c, bool *more)
 {
@@ -153,7 +129,7 @@ enum hs_result hs_import_finish_try(struct run *x, struct commit *c, bool *more)
 	if (r != HS_OK)
 		return r;
 	c->already = drop_landed(c);
-	drop_refused(c);
+	hs_import_drop_refused(c);
 	r = hs_import_append(x, c);
 	if (r == HS_OK)
 		hs_import_count(x, c);

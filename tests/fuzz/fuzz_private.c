@@ -472,8 +472,8 @@ static void read_failed(struct hs_slice text)
 	bool ends = text.n > 0 && text.p[text.n - 1] == '\n'; /* else a line end is added */
 	uint64_t gone;
 
-	MUST(hs_dead_letters_look(spool.dir.fd, &size) == HS_OK && size.bytes == text.n);
-	MUST(hs_dead_letters_expire(&spool.dir, 1795428900123, &gone) == HS_OK);
+	MUST(hs_dead_letters_look(spool.dir.fd, 1795428900123, &size) == HS_OK && size.bytes == text.n);
+	MUST(hs_dead_letters_expire(&spool.dir, 1795428900123, 1795428900123, &gone) == HS_OK);
 	if (end == NULL || gone > 0)
 		return;
 	first.n = (size_t)(end - text.p);
@@ -481,7 +481,8 @@ static void read_failed(struct hs_slice text)
 	MUST(record.n == 0 || (record.p >= first.p && record.p + record.n <= first.p + first.n));
 	line.hash = hs_dead_letters_hash(first, 1);
 	MUST(hs_dead_letters_drop(&spool.dir, &line, 1, 1) == HS_OK && line.gone);
-	MUST(hs_dead_letters_look(spool.dir.fd, &size) == HS_OK && size.bytes <= text.n - first.n - 1 + !ends);
+	MUST(hs_dead_letters_look(spool.dir.fd, 1795428900123, &size) == HS_OK &&
+	     size.bytes <= text.n - first.n - 1 + !ends);
 }
 
 /* --- figures ------------------------------------------------------------------------------------------ */

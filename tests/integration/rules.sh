@@ -116,6 +116,14 @@ hs erase --user gone --suppress
 send '{"type":"track","event":"Surprise","userId":"gone","messageId":"p-gone","properties":{"note":"of somebody who is gone"}}'
 is "but nothing of a suppressed person's: it is as if dropped" "$STATUS $(counts) $(found 'of somebody who is gone')" "200 [0,0,0,1] 0"
 
+for i in 1 2 3; do
+	printf '{"type":"track","event":"Surprise","userId":"%s","messageId":"a-%s","properties":{"note":"archive %s"}}\n' gone $i 'of her' \
+		stranger $i 'of others' gone $i-again 'of her'
+done >"$T/archive"
+chmod 644 "$T/archive"
+hs import --json "$T/archive"
+is "nor does an archive bring it" "$(jq -c '[.accepted, .suppressed, .rejected]' <<<"$OUT") $(found 'archive of her') $(found 'archive of others')" "[0,6,3] 0 3"
+
 # --- the command
 SETTINGS="hash_key = $HASH_KEY
 [sources]

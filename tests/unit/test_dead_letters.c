@@ -282,7 +282,16 @@ TEST(the_last_letter)
 	}
 }
 
-static const int64_t OCTOBER_MS = INT64_C(1790812800000);
+/* The time so many days after the first of October began. */
+static int64_t october(int days)
+{
+	return INT64_C(1790812800000) + days * DAY * INT64_C(1000);
+}
+
+static enum hs_result expire(int before, uint64_t *gone)
+{
+	return hs_dead_letters_expire(&s.o.dir, october(30), october(before), gone);
+}
 
 TEST(old_letters_go)
 {
@@ -294,18 +303,41 @@ TEST(old_letters_go)
 	add_dated("05", "04");
 	add_dated("09", "08");
 	add_dated("06", "10"); /* a clock was wrong: the later time counts */
-	assert_int_equal(hs_dead_letters_look(s.o.dir.fd, &size), HS_OK);
-	assert_int_equal(size.oldest_ms, OCTOBER_MS + 4 * DAY * INT64_C(1000));
-	assert_int_equal(hs_dead_letters_expire(&s.o.dir, OCTOBER_MS + 4 * DAY * INT64_C(1000), &gone), HS_OK);
+	assert_int_equal(hs_dead_letters_look(s.o.dir.fd, october(30), &size), HS_OK);
+	assert_int_equal(size.oldest_ms, october(4));
+	assert_int_equal(expire(4, &gone), HS_OK);
 	assert_int_equal(gone, 0);
-	assert_int_equal(hs_dead_letters_expire(&s.o.dir, OCTOBER_MS + 8 * DAY * INT64_C(1000), &gone), HS_OK);
+	assert_int_equal(expire(8, &gone), HS_OK);
 	assert_int_equal(gone, 1);
 	after = spooldir_read(&s.d, "failed.jsonl");
 	assert_non_null(memmem(after.p, after.n, "{\"damaged\n", 10));
 	assert_null(memmem(after.p, after.n, "10-05", 5));
 	assert_non_null(memmem(after.p, after.n, "at\":\"2026-10-09", 15));
-	assert_int_equal(hs_dead_letters_expire(&s.o.dir, OCTOBER_MS + 30 * DAY * INT64_C(1000), &gone), HS_OK);
+	assert_int_equal(expire(30, &gone), HS_OK);
 	assert_int_equal(gone, 2);
+	hs_buf_free(&after);
+}
+
+/* A clock that was wrong once keeps no letter of others. */
+TEST(old_letters_go_whatever_stands_first)
+{
+	struct hs_dead_letters_size size;
+	struct hs_buf after;
+	uint64_t gone;
+
+	spooldir_write(&s.d, "failed.jsonl",
+	               HS_SLICE("{\"failed_at\":\"2031-01-01T00:00:00.000Z\",\"record\":{\"type\":\"page\"}}\n"));
+	assert_int_equal(hs_dead_letters_look(s.o.dir.fd, october(30), &size), HS_OK);
+	assert_int_equal(size.oldest_ms, 0);
+	add_dated("09", "09");
+	add_dated("05", "04");
+	assert_int_equal(hs_dead_letters_look(s.o.dir.fd, october(30), &size), HS_OK);
+	assert_int_equal(size.oldest_ms, october(4));
+	assert_int_equal(expire(7, &gone), HS_OK);
+	assert_int_equal(gone, 1);
+	after = spooldir_read(&s.d, "failed.jsonl");
+	assert_non_null(memmem(after.p, after.n, "2031", 4)); /* when it failed is unknown */
+	assert_non_null(memmem(after.p, after.n, "10-09", 5));
 	hs_buf_free(&after);
 }
 
@@ -314,7 +346,7 @@ static int expire_in_child(void *context)
 	uint64_t gone;
 
 	(void)context;
-	return hs_dead_letters_expire(&s.o.dir, OCTOBER_MS + 7 * DAY * INT64_C(1000), &gone) == HS_OK ? 0 : 1;
+	return expire(7, &gone) == HS_OK ? 0 : 1;
 }
 
 TEST(killed_while_old_ones_go)
@@ -331,7 +363,7 @@ TEST(killed_while_old_ones_go)
 		add_dated("09", "08");
 		ended = child_killed(nth, nth % 2 == 1, expire_in_child, NULL) == 0;
 		add_dated("11", "10");
-		assert_int_equal(hs_dead_letters_expire(&s.o.dir, OCTOBER_MS + 7 * DAY * INT64_C(1000), &gone), HS_OK);
+		assert_int_equal(expire(7, &gone), HS_OK);
 		text = spooldir_read(&s.d, "failed.jsonl");
 		assert_null(memmem(text.p, text.n, "10-05", 5));
 		assert_non_null(memmem(text.p, text.n, "at\":\"2026-10-09", 15));

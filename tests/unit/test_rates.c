@@ -60,6 +60,43 @@ TEST(a_sender_gets_its_burst_then_its_rate)
 	hs_rates_close(rates);
 }
 
+/* However low the rate is, and if several batches came in at the same time. */
+TEST(a_large_batch_is_waited_for)
+{
+	const int64_t batch = 65536, batches = 32;
+	struct hs_rates *rates = opened();
+	struct hs_rate web = source_of("web", 1, 0), app = source_of("app", 1, 0);
+
+	hs_rates_charge(rates, &web, (uint64_t)batch, 0, NOON);
+	assert_true(hs_rates_wait(rates, &web, NOON + 3601 * 1000) > 0);
+	assert_true(hs_rates_wait(rates, &web, NOON + (batch - 11) * 1000) > 0);
+	assert_int_equal(hs_rates_wait(rates, &web, NOON + (batch - 9) * 1000), 0);
+	for (int i = 0; i < batches; i++)
+		hs_rates_charge(rates, &app, (uint64_t)batch, 0, NOON);
+	assert_true(hs_rates_wait(rates, &app, NOON + (batches * batch - 11) * 1000) > 0);
+	assert_int_equal(hs_rates_wait(rates, &app, NOON + (batches * batch - 9) * 1000), 0);
+	hs_rates_close(rates);
+}
+
+/* The remedy for 429 is to raise it. */
+TEST(a_raised_rate_counts_at_once)
+{
+	struct hs_rates *rates = opened();
+	struct hs_rate web = source_of("web", 1, 0);
+
+	hs_rates_charge(rates, &web, 60000, 0, NOON);
+	web = source_of("web", 100, 0);
+	assert_true(hs_rates_wait(rates, &web, NOON + 589 * 1000) > 0);
+	assert_int_equal(hs_rates_wait(rates, &web, NOON + 591 * 1000), 0);
+	hs_rates_charge(rates, &web, 1000, 0, NOON + 591 * 1000);
+	assert_in_range(hs_rates_wait(rates, &web, NOON + 591 * 1000), 9, 10);
+	web = source_of("web", 1000000, 0);
+	assert_int_equal(hs_rates_wait(rates, &web, NOON + 591 * 1000), 0);
+	web = source_of("web", 1, 0); /* a rate that was lowered begins with what was owed */
+	assert_in_range(hs_rates_wait(rates, &web, NOON + 591 * 1000), 9, 10);
+	hs_rates_close(rates);
+}
+
 TEST(a_rate_of_zero_is_no_limit)
 {
 	struct hs_rates *rates = opened();

@@ -172,13 +172,13 @@ TEST(old_segments_are_deleted)
 	assert_once(&s.d, "a");
 }
 
-/* A letter of January 2020 and one of today; the first stays as long as its record may. */
+/* A letter of January 2020 and one of a clock that was ahead; the old one stays as long as its record may. */
 TEST(old_dead_letters_go)
 {
 	static const char old[] = "events-20200101T000000.000Z-000001.jsonl";
-	static const char letter[] = "{\"failed_at\":\"2020-01-01T00:00:00.000Z\",\"record\":{\"spooled_at\":"
-				     "\"2020-01-01T00:00:00.000Z\"}}\n{\"failed_at\":\"2039-01-01T00:00:00.000Z\","
-				     "\"record\":{\"spooled_at\":\"2039-01-01T00:00:00.000Z\"}}\n";
+	static const char letter[] = "{\"failed_at\":\"2039-01-01T00:00:00.000Z\",\"record\":{\"spooled_at\":"
+				     "\"2039-01-01T00:00:00.000Z\"}}\n{\"failed_at\":\"2020-01-01T00:00:00.000Z\","
+				     "\"record\":{\"spooled_at\":\"2020-01-01T00:00:00.000Z\"}}\n";
 
 	make("retain_days = 30\n");
 	maintain(); /* the clock is believed before there is an old segment */

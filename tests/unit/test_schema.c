@@ -230,6 +230,42 @@ TEST(what_is_written_is_read)
 	}
 }
 
+/* Fills the table but for less than a value, by a field with a long name. */
+static void fill(struct hs_schema_table *t)
+{
+	struct hs_buf line = { 0 };
+	size_t n = HS_SCHEMA_BYTES - t->bytes - sizeof *t->field;
+
+	hs_buf_put_slice(&line, HS_SLICE("{\"type\":\"page\",\""));
+	while (n-- > 0)
+		hs_buf_putc(&line, 'n');
+	hs_buf_put_slice(&line, HS_SLICE("\":null}"));
+	assert_true(hs_buf_ok(&line));
+	assert_true(hs_schema_table_add(t, hs_buf_slice(&line), 1, true));
+	assert_int_equal(t->bytes, HS_SCHEMA_BYTES);
+	hs_buf_free(&line);
+}
+
+/* Else whoever can send fills it, and it is made anew from the whole spool each time. */
+TEST(a_full_catalogue_is_read)
+{
+	struct hs_schema one = { .table.seed = 7 }, two = { .table.seed = 9 };
+	struct hs_buf bytes = { 0 };
+
+	add_numbered(&one.table, "{\"type\":\"page\",\"v\":%d}", 0, 5, 1);
+	fill(&one.table);
+	add_numbered(&one.table, "{\"type\":\"page\",\"v\":%d}", 5, 6, 1);
+	hs_schema_encode(&one, &bytes);
+	assert_result(hs_schema_decode(&two, hs_buf_slice(&bytes)), HS_OK);
+	assert_int_equal(two.table.records, 7);
+	assert_int_equal(two.table.field[1].count, 6);
+	assert_true(two.table.field[1].many);
+	assert_int_equal(two.table.field[1].value_count, 1);
+	hs_buf_free(&bytes);
+	hs_schema_free(&one);
+	hs_schema_free(&two);
+}
+
 /* --- in a spool ------------------------------------------------------------------------ */
 
 /* Brings the catalogue up to date, but for a call that fails; returns the result. */

@@ -125,7 +125,7 @@ static enum hs_result run_expire(void)
 {
 	uint64_t gone;
 
-	return hs_dead_letters_expire(&o.dir, FIRST_MS + 1000, &gone);
+	return hs_dead_letters_expire(&o.dir, FIRST_MS + 1000, FIRST_MS + 1000, &gone);
 }
 
 static void is_expired(void)
@@ -142,7 +142,7 @@ static struct hs_dead_letters_size letters;
 
 static enum hs_result run_size(void)
 {
-	return hs_dead_letters_look(o.dir.fd, &letters);
+	return hs_dead_letters_look(o.dir.fd, FIRST_MS, &letters);
 }
 
 static void is_size(void)

@@ -132,7 +132,7 @@ void hs_check_failed(struct hs_findings *report, const struct hs_settings *setti
 	uint64_t most = (uint64_t)settings->failed_max;
 	char bytes[HS_BAR_TABLE_BYTES], since[HS_TIMESTAMP_TEXT + 1] = "an unknown time";
 	struct hs_dead_letters_size size;
-	enum hs_result r = hs_dead_letters_look(dir, &size);
+	enum hs_result r = hs_dead_letters_look(dir, hs_io_now(), &size);
 
 	if (r != HS_OK) {
 		hs_findings_warn(report, "failed", hs_result_info(r)->remedy, "failed.jsonl cannot be read");

@@ -4,12 +4,13 @@
 #include "base/timestamp.h"
 #include "event/record_fields.h"
 #include "spool/file/line_reader.h"
+#include "spool/shared/clock.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/file.h>
 
-enum { LOCK_MS = 10000, POLL_MS = 2, COPY_AT_ONCE = 1 << 18 };
+enum { LOCK_MS = 10000, POLL_MS = 2, COPY_AT_ONCE = 1 << 18, LOOK_BYTES = 1 << 20 };
 static const char NAME[] = "failed.jsonl", COPY[] = "failed-copy.jsonl", LOCK[] = "failed.lock";
 
 bool hs_dead_letters_is_name(const char *name)
@@ -247,8 +248,11 @@ enum hs_result hs_dead_letters_drop(const struct hs_spool_dir *dir, struct hs_de
 	return r;
 }
 
-/* *ms: the time of the first line that has one; 0: none has. *bytes: size of the file. */
-static enum hs_result first_time(int dir, int64_t *ms, uint64_t *bytes)
+/*
+ * *ms: the earliest time of the lines that begin in the first LOOK_BYTES, or that of the first one after them which has
+ * one; 0: none has. A time from the future is none: a clock was ahead. *bytes: size of the file.
+ */
+static enum hs_result find_oldest(int dir, int64_t now_ms, int64_t *ms, uint64_t *bytes)
 {
 	int fd = hs_io_open_read(dir, NAME), more = 0;
 	struct hs_line_reader lines = { .fd = -1 };
@@ -261,8 +265,12 @@ static enum hs_result first_time(int dir, int64_t *ms, uint64_t *bytes)
 	if (fd < 0)
 		return errno == ENOENT ? HS_OK : hs_io_result(errno);
 	hs_line_reader_start(&lines, fd, 0, UINT64_MAX);
-	while (*ms == 0 && (more = hs_line_reader_next(&lines, &line)) == 1)
-		*ms = time_of(line);
+	while ((*ms == 0 || lines.at < LOOK_BYTES) && (more = hs_line_reader_next(&lines, &line)) == 1) {
+		int64_t one = time_of(line);
+
+		if (one > 0 && !hs_clock_is_ahead(one, now_ms) && (*ms == 0 || one < *ms))
+			*ms = one;
+	}
 	if (more < 0 || hs_io_fstat(fd, &st) < 0)
 		r = hs_io_result(errno);
 	else
@@ -272,26 +280,26 @@ static enum hs_result first_time(int dir, int64_t *ms, uint64_t *bytes)
 	return r;
 }
 
-enum hs_result hs_dead_letters_look(int dir, struct hs_dead_letters_size *size)
+enum hs_result hs_dead_letters_look(int dir, int64_t now_ms, struct hs_dead_letters_size *size)
 {
-	return first_time(dir, &size->oldest_ms, &size->bytes);
+	return find_oldest(dir, now_ms, &size->oldest_ms, &size->bytes);
 }
 
 /* Called with the lock held. Makes a copy, for which appends wait, only if a line goes. */
-static enum hs_result expire_locked(const struct hs_spool_dir *dir, struct dropping *d)
+static enum hs_result expire_locked(const struct hs_spool_dir *dir, int64_t now_ms, struct dropping *d)
 {
 	uint64_t bytes;
-	int64_t first_ms;
-	enum hs_result r = first_time(dir->fd, &first_ms, &bytes);
+	int64_t oldest_ms;
+	enum hs_result r = find_oldest(dir->fd, now_ms, &oldest_ms, &bytes);
 
 	if (r != HS_OK)
 		return r;
-	if (first_ms > 0 && first_ms < d->before_ms)
+	if (oldest_ms > 0 && oldest_ms < d->before_ms)
 		return drop_locked(dir, d);
 	return drop_unfinished(dir->fd);
 }
 
-enum hs_result hs_dead_letters_expire(const struct hs_spool_dir *dir, int64_t before_ms, uint64_t *gone)
+enum hs_result hs_dead_letters_expire(const struct hs_spool_dir *dir, int64_t now_ms, int64_t before_ms, uint64_t *gone)
 {
 	struct dropping d = { .before_ms = before_ms };
 	struct stat st;
@@ -304,7 +312,7 @@ enum hs_result hs_dead_letters_expire(const struct hs_spool_dir *dir, int64_t be
 	r = hs_dead_letters_lock(dir, &lock);
 	if (r != HS_OK)
 		return r;
-	r = expire_locked(dir, &d);
+	r = expire_locked(dir, now_ms, &d);
 	hs_io_close(lock);
 	hs_buf_free(&d.kept);
 	*gone = r == HS_OK ? d.gone : 0;

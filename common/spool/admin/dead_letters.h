@@ -49,19 +49,25 @@ enum hs_result hs_dead_letters_drop(const struct hs_spool_dir *dir, struct hs_de
 
 /*
  * Removes likewise the lines whose failed_at and spooled_at are both before `before_ms` (since 1970),
- * but only if the first line that has a time is one of them. Lines without a time stay, for a
- * person. Also removes the copy of a killed run. *gone: number of lines. Results as above.
+ * but only if the oldest one that hs_dead_letters_look finds is one of them. Lines without a time, and
+ * those of a clock that was ahead, stay, for a person. Also removes the copy of a killed run. *gone:
+ * number of lines. Results as above.
  */
-enum hs_result hs_dead_letters_expire(const struct hs_spool_dir *dir, int64_t before_ms, uint64_t *gone);
+enum hs_result hs_dead_letters_expire(const struct hs_spool_dir *dir, int64_t now_ms, int64_t before_ms,
+                                      uint64_t *gone);
 
-/* The size of the file, and when its first record failed. */
+/*
+ * The size of the file, and when its oldest record failed. To be quick, looks no further than the first
+ * megabyte once it knows a time, since lines are appended: only a clock that was set back puts older
+ * ones behind them. A time after now_ms, by more than clocks differ, is unknown.
+ */
 struct hs_dead_letters_size {
 	uint64_t bytes;
 	int64_t oldest_ms; /* since 1970; 0: unknown */
 };
 
 /* Zeroes *size if there is no file. HS_OK, HS_E_IO or HS_E_MEMORY. */
-enum hs_result hs_dead_letters_look(int dir, struct hs_dead_letters_size *size);
+enum hs_result hs_dead_letters_look(int dir, int64_t now_ms, struct hs_dead_letters_size *size);
 
 /* The record in a line, part of the line; n == 0: the line is damaged. */
 struct hs_slice hs_dead_letters_record(struct hs_slice line);

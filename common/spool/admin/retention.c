@@ -410,13 +410,13 @@ static enum hs_result oldest_event(const struct hs_spool_dir *dir, int64_t *ms)
  * Finds the time before which dead letters go: they stay as long as their records would. *before is 0
  * if none goes now. Many go at once, since the whole file is written anew.
  */
-static enum hs_result find_letters_age(const struct hs_spool_dir *dir, int64_t *before)
+static enum hs_result find_letters_age(const struct hs_spool_dir *dir, int64_t now_ms, int64_t *before)
 {
 	int64_t keep = dir->settings->retain_days * DAY_MS;
 	struct hs_dead_letters_size size;
-	enum hs_result r = hs_dead_letters_look(dir->fd, &size);
+	enum hs_result r = hs_dead_letters_look(dir->fd, now_ms, &size);
 
-	*before = hs_clock_now(dir) - keep;
+	*before = now_ms - keep;
 	if (r == HS_OK && keep > 0 && size.oldest_ms > 0 && size.oldest_ms < *before - keep / AT_A_TIME)
 		return oldest_event(dir, before);
 	*before = 0;
@@ -425,11 +425,11 @@ static enum hs_result find_letters_age(const struct hs_spool_dir *dir, int64_t *
 
 static enum hs_result drop_old_letters(const struct work *w)
 {
-	int64_t before;
-	enum hs_result r = find_letters_age(w->dir, &before);
+	int64_t now_ms = hs_clock_now(w->dir), before;
+	enum hs_result r = find_letters_age(w->dir, now_ms, &before);
 
 	if (r == HS_OK)
-		r = hs_dead_letters_expire(w->dir, before, &w->done->letters);
+		r = hs_dead_letters_expire(w->dir, now_ms, before, &w->done->letters);
 	if (w->done->letters > 0)
 		hs_log(HS_LOG_INFO,
 		       "maintain: %" PRIu64 " dead letters older than retain_days were taken out of "

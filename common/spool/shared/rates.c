@@ -14,17 +14,20 @@ enum {
 	STEPPED_BACK_MS = 1000,
 	DAY_MS = 86400000,
 	LOCK_MS = 1000,
+	MANTISSA_BITS = 11, /* of a rate in an entry */
 };
 
 #define MAGIC UINT64_C(0x3153455441525348) /* HSRATES1 */
 #define BURST_US ((int64_t)HS_RATES_BURST_MS * 1000)
-#define DEBT_MAX_US (INT64_C(3600) * 1000000) /* a larger debt is damage */
+/* A larger debt is damage: the largest batches (65,536 events) of 39 requests at once, at 1/s, make less. */
+#define DEBT_MAX_US (INT64_C(30) * DAY_MS * 1000)
+#define SEEN_MS_MAX ((UINT64_C(1) << 48) - 1)
 #define DAY_BYTES_MAX ((UINT64_C(1) << 48) - 1)
 
 struct entry {
 	_Atomic uint64_t key;    /* hash of the name; 0: free */
 	_Atomic int64_t paid_us; /* when all that was sent is paid for, since 1970 */
-	_Atomic int64_t seen_ms; /* the last charge: if it is in the future, the clock was set back */
+	_Atomic uint64_t seen;   /* the last charge: its rate (16 bits, see short_rate), and when, in ms since 1970 */
 	_Atomic uint64_t day;    /* the day since 1970 (16 bits), and the bytes charged on it */
 };
 
@@ -184,7 +187,7 @@ static struct entry *find_or_make(const struct set *set)
 		if (old != 0) {
 			atomic_store(&entry->paid_us, 0);
 			atomic_store(&entry->day, 0);
-			atomic_store(&entry->seen_ms, 0);
+			atomic_store(&entry->seen, 0);
 		}
 		return entry;
 	}
@@ -192,15 +195,40 @@ static struct entry *find_or_make(const struct set *set)
 
 /* --- rates and amounts ------------------------------------------------------- */
 
-/* Returns what the entry owes at `now_us`, in microseconds of its rate; 0 where its number cannot be true. */
-static int64_t debt(struct entry *entry, int64_t paid_us, int64_t now_ms)
+/* The rate in 16 bits: an exponent and a mantissa, rounded down. 0: no limit. */
+static uint64_t short_rate(int64_t rate)
 {
-	int64_t owed;
+	uint64_t exponent = 0;
+
+	for (; rate >> MANTISSA_BITS != 0; rate >>= 1)
+		exponent++;
+	return exponent << MANTISSA_BITS | (uint64_t)rate;
+}
+
+static uint64_t long_rate(uint64_t rate)
+{
+	return (rate & ((1 << MANTISSA_BITS) - 1)) << (rate >> MANTISSA_BITS);
+}
+
+/*
+ * Returns what the entry owes now, in microseconds of its rate; 0 where its number cannot be true: if the last charge
+ * is in the future, the clock was set back. A rate that was raised since then counts from that charge on, else raising
+ * it would help nobody who waits.
+ */
+static int64_t debt(struct entry *entry, int64_t paid_us, int64_t rate, int64_t now_ms)
+{
+	uint64_t seen = atomic_load(&entry->seen), before = seen >> 48;
+	int64_t seen_ms = (int64_t)(seen & SEEN_MS_MAX), owed;
+	double then_us;
 
 	if (__builtin_sub_overflow(paid_us, now_ms * 1000, &owed) || owed < 0 || owed > DEBT_MAX_US ||
-	    atomic_load(&entry->seen_ms) > now_ms + STEPPED_BACK_MS)
+	    seen_ms > now_ms + STEPPED_BACK_MS)
 		return 0;
-	return owed;
+	if (before == 0 || before >= short_rate(rate))
+		return owed;
+	then_us = ((double)paid_us - (double)seen_ms * 1000) * (double)long_rate(before) / (double)rate;
+	owed = (int64_t)then_us - (now_ms - seen_ms) * 1000;
+	return owed > 0 ? owed : 0;
 }
 
 static uint64_t bytes_of_day(uint64_t day, int64_t now_ms)
@@ -227,7 +255,7 @@ unsigned hs_rates_wait(struct hs_rates *rates, const struct hs_rate *rate, int64
 		return 0;
 	if (rate->daily != 0 && bytes_of_day(atomic_load(&entry->day), now_ms) >= (uint64_t)rate->daily)
 		return in_seconds((DAY_MS - now_ms % DAY_MS) * 1000);
-	owed = rate->rate != 0 ? debt(entry, atomic_load(&entry->paid_us), now_ms) : 0;
+	owed = rate->rate != 0 ? debt(entry, atomic_load(&entry->paid_us), rate->rate, now_ms) : 0;
 	return owed >= BURST_US ? in_seconds(owed - BURST_US) : 0;
 }
 
@@ -243,16 +271,16 @@ static int64_t cost_us(uint64_t units, int64_t rate)
 	return units < most ? (int64_t)units : DEBT_MAX_US;
 }
 
-static void charge_units(struct entry *entry, int64_t cost, int64_t now_ms)
+static void charge_units(struct entry *entry, int64_t cost, int64_t rate, int64_t now_ms)
 {
 	int64_t paid = atomic_load(&entry->paid_us), owed;
 
 	do {
-		owed = debt(entry, paid, now_ms) + cost;
+		owed = debt(entry, paid, rate, now_ms) + cost;
 		if (owed > DEBT_MAX_US)
 			owed = DEBT_MAX_US;
 	} while (!atomic_compare_exchange_weak(&entry->paid_us, &paid, now_ms * 1000 + owed));
-	atomic_store(&entry->seen_ms, now_ms);
+	atomic_store(&entry->seen, short_rate(rate) << 48 | ((uint64_t)now_ms & SEEN_MS_MAX));
 }
 
 static void charge_bytes(struct entry *entry, uint64_t bytes, int64_t now_ms)
@@ -274,7 +302,7 @@ void hs_rates_charge(struct hs_rates *rates, const struct hs_rate *rate, uint64_
 		return;
 	set = set_of(rates->table, rate);
 	entry = find_or_make(&set);
-	charge_units(entry, cost_us(units, rate->rate), now_ms);
+	charge_units(entry, cost_us(units, rate->rate), rate->rate, now_ms);
 	if (rate->daily != 0)
 		charge_bytes(entry, bytes, now_ms);
 }
