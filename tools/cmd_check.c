@@ -191,18 +191,29 @@ static void check_sources(struct hs_findings *r, const struct hs_settings *s)
 	check_pages(r, s, have_browsers);
 }
 
+/* A refused body holds what the rules would have dropped or masked. */
+static void check_refused(struct hs_findings *r, const struct hs_settings *s)
+{
+	const char *why = s->rules->masks && s->rules->drops ? "[fields] masks values, and [events] drops events"
+	                  : s->rules->masks                  ? "[fields] masks values"
+	                                                     : "[events] drops events";
+
+	if (!s->rules->masks && !s->rules->drops)
+		return;
+	if (s->rejected_body > 0)
+		hs_findings_warn(r, "rules", "set rejected_body = none, or leave it out",
+		                 "%s, but what is refused is kept as it came", why);
+	else
+		hs_findings_ok(r, "rules", "what is refused is not kept in rejected.jsonl, because %s", why);
+}
+
 static void check_rules(struct hs_findings *r, const struct hs_settings *s)
 {
 	if (s->rules == NULL)
 		return;
 	hs_findings_ok(r, "rules", "%u lines in [events], %u in [fields]; hookspool rules tries them", s->rules->events,
 	               s->rules->fields);
-	if (s->rules->masks && s->rejected_body > 0)
-		hs_findings_warn(r, "rules", "set rejected_body = none, or leave it out",
-		                 "[fields] masks values, but what is refused is kept as it came");
-	else if (s->rules->masks)
-		hs_findings_ok(r, "rules",
-		               "what is refused is not kept in rejected.jsonl, because [fields] masks values");
+	check_refused(r, s);
 }
 
 static void check_console(struct hs_findings *r, const struct hs_settings *s)

@@ -440,7 +440,7 @@ void hs_rule_lines_settle(struct hs_settings_reading *reading)
 		return;
 	s->rules->hash_key = s->hash_key;
 	hs_rules_settle(s->rules);
-	if (s->rules->masks && !is_given(reading, "rejected_body"))
+	if ((s->rules->masks || s->rules->drops) && !is_given(reading, "rejected_body"))
 		s->rejected_body = 0;
 	hs_rules_about(s->rules, HS_SLICE_NONE, HS_SLICE("context_ip"), &address);
 	s->hides_addresses = address.mask > 0 && !is_given(reading, "ip");

@@ -24,8 +24,8 @@ bool hs_rule_lines_add_field(struct hs_settings_reading *reading, const char *na
 
 /*
  * After the file and the environment: finds lines that can never match or that need hash_key, and sets
- * what depends on rules: rejected_body is none by default if a field is masked, and no address is
- * in rejected lines and the log if context_ip is.
+ * what depends on rules: rejected_body is none by default if a field is masked or events are dropped, and
+ * no address is in rejected lines and the log if context_ip is masked.
  */
 void hs_rule_lines_settle(struct hs_settings_reading *reading);
 

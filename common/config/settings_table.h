@@ -67,7 +67,7 @@
 	  "total size of the rejected files; above it the tenant with the most loses its oldest lines") \
 	X(SIZE, rejected_body, "0", "1G", "64K", ("none"), \
 	  "how much of a refused body is kept, with the SHA-256 of the whole; none: neither, as by default if [fields] " \
-	  "masks anything") \
+	  "masks or [events] drops anything") \
 	X(KEY, hash_key, "", "", "", HS_NO_WORDS, \
 	  "key of the lines with hash in [fields]; with another one, equal values get other hashes") \
 	X(SIZE, failed_max, "64K", "1024G", "256M", HS_NO_WORDS, \

@@ -95,6 +95,11 @@ static uint64_t version_of(const struct hs_rules *r)
 	return hash | 1;
 }
 
+static bool may_drop(const struct hs_event_rule *rule)
+{
+	return rule->action == HS_EVENT_DROP || (rule->action == HS_EVENT_SAMPLE && rule->sample < HS_RULES_SAMPLE_ALL);
+}
+
 void hs_rules_settle(struct hs_rules *r)
 {
 	if (r->fields > 0)
@@ -105,8 +110,11 @@ void hs_rules_settle(struct hs_rules *r)
 		r->has_tenants = r->has_tenants || r->field[i].tenant != NULL;
 		r->masks = r->masks || r->field[i].mask.kind != HS_MASK_KEEP;
 	}
-	for (unsigned i = 0; i < r->events; i++)
+	r->drops = r->unplanned == HS_UNPLANNED_DROP;
+	for (unsigned i = 0; i < r->events; i++) {
 		r->samples = r->samples || r->event[i].action == HS_EVENT_SAMPLE;
+		r->drops = r->drops || may_drop(&r->event[i]);
+	}
 	r->version = version_of(r);
 }
 

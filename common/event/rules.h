@@ -67,6 +67,7 @@ struct hs_rules {
 	const struct hs_hmac256 *hash_key; /* of the settings; NULL: none */
 	bool has_tenants;                  /* a line is for one tenant alone */
 	bool masks;                        /* a line of [fields] is not `keep` */
+	bool drops;                        /* [events] may drop: a line drops or samples, or `unplanned` is drop */
 	bool samples;
 	uint64_t version; /* hash of everything above: other rules, another number */
 };

@@ -124,6 +124,30 @@ chmod 644 "$T/archive"
 hs import --json "$T/archive"
 is "nor does an archive bring it" "$(jq -c '[.accepted, .suppressed, .rejected]' <<<"$OUT") $(found 'archive of her') $(found 'archive of others')" "[0,6,3] 0 3"
 
+# --- an event that is dropped, in a body that is refused
+found_nowhere() { [ "$(found "$1")" = 0 ]; }
+SETTINGS='address_rate = none
+[sources]
+page = PAGE-KEY-1 browser origin=*
+[events]
+drop = event:"Patient *"'
+settings_write "$SETTINGS"
+kill -HUP $(workers)
+forgotten() { send '{"type":"track","event":"Patient None","userId":"u","messageId":"n'$((++tries))'"}' && [ "$STATUS" = 200 ]; }
+check "a reload, to a line that drops" wait_for 20 forgotten
+send '[{"type":"track","event":"Patient Seen","userId":"u","messageId":"b1","properties":{"diagnosis":"Xanthoma"}},{"type":"track",}]'
+is "a dropped event is not kept with the batch that cannot be read" "$STATUS $(tail -n 1 "$S/spool/rejected.jsonl" | jq -c '[.status, .body // ""]')" '400 [400,""]'
+send '{"type":"track","event":"Patient Seen","messageId":"b2","properties":{"diagnosis":"Xanthoma"}}'
+is "… nor if it breaks the Spec" "$STATUS $(tail -n 1 "$S/spool/rejected.jsonl" | jq -c '[.status, .body // ""]')" '400 [400,""]'
+direct PAGE-KEY-1 '{"batch":[{"type":"track","event":"Patient Seen","messageId":"b3","properties":{"diagnosis":"Xanthoma"}}]}'
+check "… nor is it in any file" found_nowhere Xanthoma
+hs check
+check "check tells why" grep -q 'what is refused is not kept in rejected.jsonl, because \[events\] drops events' <<<"$OUT"
+settings_write "rejected_body = 1K
+$SETTINGS"
+hs check
+check "… and warns if it is" grep -q '\[events\] drops events, but what is refused is kept as it came' <<<"$OUT"
+
 # --- the command
 SETTINGS="hash_key = $HASH_KEY
 [sources]
