@@ -53,7 +53,7 @@ static void find_sender(struct hs_exchange *exchange, char *const *params)
 	exchange->address = exchange->has_sender
 	                        ? hs_sender_address_shown(settings, &exchange->sender, exchange->sender_text)
 	                        : HS_SLICE_NONE;
-	exchange->request.remote_addr = settings->hides_addresses ? HS_SLICE_NONE : exchange->address;
+	exchange->request.remote_addr = exchange->address;
 }
 
 static enum hs_result begin(struct hs_scratch *scratch, struct hs_exchange *exchange,
@@ -81,6 +81,8 @@ static enum hs_result begin(struct hs_scratch *scratch, struct hs_exchange *exch
 		exchange->origin = hs_slice_trim(hs_param(params, HS_SLICE("HTTP_ORIGIN")));
 	if (direct || settings->proxies > 0 || settings->ip != HS_IP_KEEP)
 		find_sender(exchange, params);
+	if (settings->hides_addresses)
+		exchange->request.remote_addr = HS_SLICE_NONE;
 	if (direct && result == HS_OK && exchange->request.method != HS_METHOD_OPTIONS)
 		result = hs_rate_limit_address(exchange);
 	/* not health requests: those of a monitor would hide that a sender is silent */

@@ -432,7 +432,6 @@ static bool is_given(const struct hs_settings_reading *reading, const char *name
 void hs_rule_lines_settle(struct hs_settings_reading *reading)
 {
 	struct hs_settings *s = reading->settings;
-	struct hs_rules_about address;
 
 	if (s->rules == NULL || reading->failed)
 		return;
@@ -442,6 +441,6 @@ void hs_rule_lines_settle(struct hs_settings_reading *reading)
 	hs_rules_settle(s->rules);
 	if ((s->rules->masks || s->rules->drops) && !is_given(reading, "rejected_body"))
 		s->rejected_body = 0;
-	hs_rules_about(s->rules, HS_SLICE_NONE, HS_SLICE("context_ip"), &address);
-	s->hides_addresses = address.mask > 0 && !is_given(reading, "ip");
+	/* for all tenants if for one: a line of the log may come before it is known whose the request is */
+	s->hides_addresses = hs_rules_mask_for_any(s->rules, HS_SLICE("context_ip")) && !is_given(reading, "ip");
 }

@@ -25,7 +25,7 @@ bool hs_rule_lines_add_field(struct hs_settings_reading *reading, const char *na
 /*
  * After the file and the environment: finds lines that can never match or that need hash_key, and sets
  * what depends on rules: rejected_body is none by default if a field is masked or events are dropped, and
- * no address is in rejected lines and the log if context_ip is masked.
+ * no address is in rejected lines and the log if context_ip is masked, be it for one tenant alone.
  */
 void hs_rule_lines_settle(struct hs_settings_reading *reading);
 

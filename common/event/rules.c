@@ -162,6 +162,17 @@ void hs_rules_about(const struct hs_rules *r, struct hs_slice tenant, struct hs_
 		about->mask = 0;
 }
 
+bool hs_rules_mask_for_any(const struct hs_rules *r, struct hs_slice name)
+{
+	struct hs_rules_about about = { 0 };
+
+	for (unsigned i = 0; i < r->fields && about.mask == 0; i++)
+		if (covers(&r->field[i], name))
+			hs_rules_about(r, hs_slice_str(r->field[i].tenant == NULL ? "" : r->field[i].tenant), name,
+			               &about);
+	return about.mask > 0;
+}
+
 /* --- a record ------------------------------------------------------------------------ */
 
 void hs_rules_begin(const struct hs_rules *r, struct hs_slice tenant, struct hs_facts *facts)

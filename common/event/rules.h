@@ -91,6 +91,9 @@ struct hs_rules_about {
 void hs_rules_about(const struct hs_rules *rules, struct hs_slice tenant, struct hs_slice name,
                     struct hs_rules_about *about);
 
+/* True if the rules mask a field with that name for anybody: for some tenant, or without one. */
+bool hs_rules_mask_for_any(const struct hs_rules *rules, struct hs_slice name);
+
 /* The facts about a record that decide. */
 struct hs_facts {
 	uint64_t matched[HS_RULES_CONDITIONS_MAX / 64]; /* a bit for each condition */

@@ -65,6 +65,9 @@ send '{"type":"identify","messageId":"r1","traits":{"email":"ann.secret@example.
 is "an invalid event is rejected without its body" "$STATUS $(tail -n 1 "$S/spool/rejected.jsonl" | jq -c '[.body // "", has("body_sha256")]')" '400 ["",false]'
 direct PAGE-KEY-1 '{"batch":[{"type":"identify","messageId":"r2","traits":{"email":"ann.secret@example.com"}}]}'
 is "… and without the address of a browser" "$STATUS $(tail -n 1 "$S/spool/rejected.jsonl" | jq -c '.remote_addr // ""')" '400 ""'
+check "… nor in the log" grep -qF ' 400 -: ' <(tail -n 1 "$S/log/hookspool.log")
+send '{"type":"identify","messageId":"r3"}'
+is "… nor is that of who sends webhooks" "$STATUS $(tail -n 1 "$S/spool/rejected.jsonl" | jq -c '.remote_addr // ""')" '400 ""'
 
 # --- a reload
 reload() { settings_write "$SETTINGS" && kill -HUP $(workers) && wait_for 20 eval "$1"; }
@@ -147,6 +150,20 @@ settings_write "rejected_body = 1K
 $SETTINGS"
 hs check
 check "… and warns if it is" grep -q '\[events\] drops events, but what is refused is kept as it came' <<<"$OUT"
+
+# --- a tenant whose records show no address
+SETTINGS='address_rate = none
+[sources]
+page = PAGE-KEY-1 browser origin=* tenant=acme
+[fields]
+acme: context_ip = drop'
+settings_write "$SETTINGS"
+kill -HUP $(workers)
+taken() { direct PAGE-KEY-1 '{"batch":[{"type":"page","userId":"u","messageId":"t'$((++tries))'"}]}' && grep "\"message_id\":\"t$tries\"" "$SPOOL" | grep -q acme; }
+check "a reload, to a line of one tenant" wait_for 20 taken
+direct PAGE-KEY-1 '{"batch":[{"type":"identify","messageId":"r4"}]}'
+is "the address of its page is in no rejected line" "$(tail -n 1 "$S/spool/rejected.jsonl" | jq -c '[.tenant, .remote_addr // ""]')" '["acme",""]'
+check "… nor in the log" grep -qF ' 400 -: ' <(tail -n 1 "$S/log/hookspool.log")
 
 # --- the command
 SETTINGS="hash_key = $HASH_KEY
