@@ -214,6 +214,11 @@ static void check_rules(struct hs_findings *r, const struct hs_settings *s)
 	hs_findings_ok(r, "rules", "%u lines in [events], %u in [fields]; hookspool rules tries them", s->rules->events,
 	               s->rules->fields);
 	check_refused(r, s);
+	for (unsigned i = 0; i < s->rules->events; i++)
+		if (hs_rules_drop_deletes(s->rules, i))
+			hs_findings_warn(r, "rules", "put keep = type:delete above the line, or name other types in it",
+			                 "line %d drops delete events, so erase --from-deletes misses them",
+			                 s->rules->event[i].line);
 }
 
 static void check_console(struct hs_findings *r, const struct hs_settings *s)

@@ -144,6 +144,7 @@ static void put_json_event(const struct run *r, unsigned i, struct hs_json_write
 	hs_json_writer_object(w, NULL);
 	hs_json_writer_uint(w, "line", (uint64_t)rule->line);
 	hs_json_writer_text(w, "rule", hs_slice_str(rule->text));
+	hs_json_writer_bool(w, "drops_deletes", hs_rules_drop_deletes(r->trial.rules, i));
 	if (is_trial(r)) {
 		hs_json_writer_uint(w, "matched", r->trial.event[i].matched);
 		hs_json_writer_uint(w, "dropped", r->trial.event[i].dropped);
@@ -227,6 +228,8 @@ static void print_event(const struct run *r, unsigned i)
 	const struct hs_event_rule *rule = &r->trial.rules->event[i];
 
 	print_line(rule->line, hs_slice_str(rule->text));
+	if (hs_rules_drop_deletes(r->trial.rules, i))
+		puts("        drops delete events, too: erase --from-deletes misses them");
 	if (is_trial(r))
 		printf("        matched %" PRIu64 ", dropped %" PRIu64 "\n", r->trial.event[i].matched,
 		       r->trial.event[i].dropped);
@@ -283,7 +286,9 @@ static void print(const struct run *r)
 	for (unsigned i = 0; i < rules->events; i++)
 		print_event(r, i);
 	if (rules->events > 0 || rules->unplanned != HS_UNPLANNED_KEEP)
-		printf("        unplanned = %s\n", unplanned_word(rules));
+		printf("        unplanned = %s\n"
+		       "        delete events are kept, unless a drop line names their type\n",
+		       unplanned_word(rules));
 	if (rules->fields > 0)
 		puts("line    [fields]: the most exact name comes first, and decides");
 	for (unsigned i = 0; i < rules->fields; i++)

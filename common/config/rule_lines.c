@@ -158,6 +158,11 @@ static struct hs_condition *more_conditions(struct hs_rules *rules)
 	return rules->condition == NULL ? NULL : &rules->condition[rules->conditions];
 }
 
+static bool is_for_deletes(const struct hs_condition *c)
+{
+	return strcmp(c->name, "type") == 0 && hs_pattern_matches(&c->pattern, HS_SLICE("delete"));
+}
+
 /* Reads NAME:PATTERN. Returns what is wrong; NULL: nothing. */
 static const char *read_condition(struct hs_settings_reading *reading, const char **at, struct hs_event_rule *rule)
 {
@@ -185,6 +190,8 @@ static const char *read_condition(struct hs_settings_reading *reading, const cha
 		fault = read_pattern(at, &pattern);
 	if (fault == NULL && !hs_pattern_compile(&condition->pattern, hs_slice(pattern.text, pattern.n), pattern.star))
 		fault = "out of memory";
+	if (fault == NULL && is_for_deletes(condition))
+		rule->names_delete = true;
 	return fault;
 }
 
@@ -352,6 +359,19 @@ static bool has_wider(const struct hs_rules *r, unsigned a, const struct hs_cond
 	return false;
 }
 
+/* True if line `a` passes over delete events, and line `b` names them, not only by a * for all types. */
+static bool is_about_spared(const struct hs_rules *r, unsigned a, unsigned b)
+{
+	bool names = false;
+
+	if (!r->event[b].names_delete || !hs_rules_spare_deletes(&r->event[a]))
+		return false;
+	for (unsigned i = 0; i < r->conditions && !names; i++)
+		names = r->condition[i].event_rule == b && is_for_deletes(&r->condition[i]) &&
+		        !hs_pattern_is_any(&r->condition[i].pattern);
+	return names;
+}
+
 /* True if line `a` decides about every event that line `b` could match. */
 static bool decides_first(const struct hs_rules *r, unsigned a, unsigned b)
 {
@@ -359,6 +379,8 @@ static bool decides_first(const struct hs_rules *r, unsigned a, unsigned b)
 	unsigned wider = 0;
 
 	if (first->tenant != NULL && (second->tenant == NULL || strcmp(first->tenant, second->tenant) != 0))
+		return false;
+	if (is_about_spared(r, a, b))
 		return false;
 	for (unsigned i = 0; i < r->conditions; i++) {
 		const struct hs_condition *c = &r->condition[i];

@@ -534,7 +534,7 @@ enum hs_result hs_flatten(struct hs_flattener *f, const struct hs_event *e, cons
 	hs_ruling_set(&f->ruling, &f->paths, stamp->rules);
 	r = HS_MOSTLY(stamp->rules == NULL)
 	        ? HS_OK
-	        : hs_ruling_begin(&f->ruling, &f->paths, stamp->tenant,
+	        : hs_ruling_begin(&f->ruling, &f->paths, e->type, stamp->tenant,
 	                          stamp->direct == NULL ? HS_SLICE_NONE : stamp->direct->source);
 	if (r == HS_OK)
 		r = put_event(f, e, stamp, &w);

@@ -173,11 +173,42 @@ bool hs_rules_mask_for_any(const struct hs_rules *r, struct hs_slice name)
 	return about.mask > 0;
 }
 
+/* --- delete events ------------------------------------------------------------------- */
+
+bool hs_rules_spare_deletes(const struct hs_event_rule *rule)
+{
+	return rule->action == HS_EVENT_SAMPLE || (rule->action == HS_EVENT_DROP && !rule->names_delete);
+}
+
+/* True if the line keeps every delete event that it is tried on. */
+static bool keeps_deletes(const struct hs_rules *r, unsigned line)
+{
+	bool all = r->event[line].action == HS_EVENT_KEEP;
+
+	for (unsigned i = 0; i < r->conditions && all; i++)
+		all = r->condition[i].event_rule != line ||
+		      (strcmp(r->condition[i].name, "type") == 0 &&
+		       hs_pattern_matches(&r->condition[i].pattern, HS_SLICE("delete")));
+	return all;
+}
+
+bool hs_rules_drop_deletes(const struct hs_rules *r, unsigned line)
+{
+	const struct hs_event_rule *rule = &r->event[line];
+	bool drops = rule->action == HS_EVENT_DROP && rule->names_delete;
+
+	for (unsigned i = 0; i < line && drops; i++)
+		drops = !keeps_deletes(r, i) ||
+		        (r->event[i].tenant != NULL && by_tenant(r->event[i].tenant, rule->tenant) != 0);
+	return drops;
+}
+
 /* --- a record ------------------------------------------------------------------------ */
 
-void hs_rules_begin(const struct hs_rules *r, struct hs_slice tenant, struct hs_facts *facts)
+void hs_rules_begin(const struct hs_rules *r, struct hs_slice tenant, enum hs_event_type type, struct hs_facts *facts)
 {
 	facts->tenant = tenant;
+	facts->type = type;
 	if (r->conditions > 0)
 		memset(facts->matched, 0, (r->conditions + 63) / 64 * sizeof *facts->matched);
 	if (r->samples)
@@ -226,6 +257,16 @@ static bool is_in_sample(const struct hs_facts *facts, unsigned sample)
 	return hash % HS_RULES_SAMPLE_ALL < sample;
 }
 
+static enum hs_decision decide_unplanned(const struct hs_rules *r, const struct hs_facts *facts)
+{
+	if (facts->type == HS_EVENT_TYPE_DELETE)
+		return HS_DECISION_KEEP;
+	return r->unplanned == HS_UNPLANNED_KEEP     ? HS_DECISION_KEEP
+	       : r->unplanned == HS_UNPLANNED_DROP   ? HS_DECISION_DROP
+	       : r->unplanned == HS_UNPLANNED_REJECT ? HS_DECISION_REJECT
+	                                             : HS_DECISION_FLAG;
+}
+
 enum hs_decision hs_rules_decide(const struct hs_rules *r, const struct hs_facts *facts, unsigned *line)
 {
 	unsigned matched[HS_RULES_LINES_MAX] = { 0 };
@@ -237,13 +278,12 @@ enum hs_decision hs_rules_decide(const struct hs_rules *r, const struct hs_facts
 
 		if (matched[*line] < rule->conditions || !is_for(rule->tenant, facts->tenant))
 			continue;
+		if (facts->type == HS_EVENT_TYPE_DELETE && hs_rules_spare_deletes(rule))
+			continue;
 		return rule->action == HS_EVENT_DROP ||
 		               (rule->action == HS_EVENT_SAMPLE && !is_in_sample(facts, rule->sample))
 		           ? HS_DECISION_DROP
 		           : HS_DECISION_KEEP;
 	}
-	return r->unplanned == HS_UNPLANNED_KEEP     ? HS_DECISION_KEEP
-	       : r->unplanned == HS_UNPLANNED_DROP   ? HS_DECISION_DROP
-	       : r->unplanned == HS_UNPLANNED_REJECT ? HS_DECISION_REJECT
-	                                             : HS_DECISION_FLAG;
+	return decide_unplanned(r, facts);
 }

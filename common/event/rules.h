@@ -7,10 +7,13 @@
  * that matches decides; `unplanned` decides about the events that none matches. A line of [fields] masks
  * the fields with a name (mask.h).
  *
+ * A delete event asks for a person's data to be erased, and comes once. So it is kept, whatever `unplanned` is,
+ * and lines that sample or drop pass over it, unless a line drops by a condition on `type`.
+ *
  * The flattener tells each value of a record as it writes it, so a record is read once. Conditions are
  * tried then, each is a bit, and the lines are decided at the end.
  *
- *	hs_rules_begin(rules, tenant, &facts);
+ *	hs_rules_begin(rules, tenant, type, &facts);
  *	for each field: hs_rules_about(rules, tenant, name, &about);        once for a name, and kept
  *	                hs_rules_tell(rules, &about, &value, &text, &facts);
  *	decision = hs_rules_decide(rules, &facts, &line);
@@ -18,6 +21,7 @@
 #ifndef HS_RULES_H
 #define HS_RULES_H
 
+#include "event/event_type.h"
 #include "event/mask.h"
 #include "event/pattern.h"
 
@@ -51,6 +55,7 @@ struct hs_event_rule {
 	char *tenant;        /* NULL: every one */
 	unsigned sample;     /* of HS_RULES_SAMPLE_ALL users that are kept */
 	unsigned conditions; /* how many it has */
+	bool names_delete;   /* one of them, on `type`, matches delete */
 	char *text;          /* as written, for people */
 	int line;            /* in the settings file */
 };
@@ -94,14 +99,22 @@ void hs_rules_about(const struct hs_rules *rules, struct hs_slice tenant, struct
 /* True if the rules mask a field with that name for anybody: for some tenant, or without one. */
 bool hs_rules_mask_for_any(const struct hs_rules *rules, struct hs_slice name);
 
+/* True if the line does not decide about delete events. */
+bool hs_rules_spare_deletes(const struct hs_event_rule *rule);
+
+/* True if that line of [events], an index, may drop delete events: no line above it keeps them all. */
+bool hs_rules_drop_deletes(const struct hs_rules *rules, unsigned line);
+
 /* The facts about a record that decide. */
 struct hs_facts {
 	uint64_t matched[HS_RULES_CONDITIONS_MAX / 64]; /* a bit for each condition */
 	struct hs_slice tenant;
+	enum hs_event_type type;
 	uint64_t id[3]; /* hashes of user_id, anonymous_id and message_id; 0: absent */
 };
 
-void hs_rules_begin(const struct hs_rules *rules, struct hs_slice tenant, struct hs_facts *facts);
+void hs_rules_begin(const struct hs_rules *rules, struct hs_slice tenant, enum hs_event_type type,
+                    struct hs_facts *facts);
 
 /* Tries the conditions on a value before it is masked. `text` is working memory. HS_OK or HS_E_MEMORY. */
 enum hs_result hs_rules_tell(const struct hs_rules *rules, const struct hs_rules_about *about,

@@ -80,8 +80,8 @@ static enum hs_result tell_added(struct hs_ruling *r, struct hs_slice name, stru
 	return hs_rules_tell(r->rules, &about, &field, &r->text, &r->facts);
 }
 
-enum hs_result hs_ruling_begin(struct hs_ruling *r, struct hs_name_cache *names, struct hs_slice tenant,
-                               struct hs_slice source)
+enum hs_result hs_ruling_begin(struct hs_ruling *r, struct hs_name_cache *names, enum hs_event_type type,
+                               struct hs_slice tenant, struct hs_slice source)
 {
 	const struct hs_rules *rules = r->rules;
 	enum hs_result result;
@@ -90,7 +90,7 @@ enum hs_result hs_ruling_begin(struct hs_ruling *r, struct hs_name_cache *names,
 		begin_era(r, names, tenant);
 	r->fields = r->known;
 	names->rules = r->era;
-	hs_rules_begin(rules, tenant, &r->facts);
+	hs_rules_begin(rules, tenant, type, &r->facts);
 	if (rules->conditions == 0)
 		return hs_buf_ok(&r->tenant) ? HS_OK : HS_E_MEMORY;
 	result = tell_added(r, HS_SLICE("tenant"), tenant);

@@ -45,8 +45,8 @@ static inline void hs_ruling_set(struct hs_ruling *ruling, struct hs_name_cache 
  * Begins a record with rules, after hs_name_cache_next: names that they pass are claimed quickly (name_cache.h).
  * n == 0: no tenant, no source. HS_OK or HS_E_MEMORY.
  */
-enum hs_result hs_ruling_begin(struct hs_ruling *ruling, struct hs_name_cache *names, struct hs_slice tenant,
-                               struct hs_slice source);
+enum hs_result hs_ruling_begin(struct hs_ruling *ruling, struct hs_name_cache *names, enum hs_event_type type,
+                               struct hs_slice tenant, struct hs_slice source);
 
 /* True if a field needs neither hs_ruling_put nor hs_ruling_apply. */
 static inline bool hs_ruling_says_nothing(const struct hs_rules_about *about)

@@ -127,6 +127,12 @@ chmod 644 "$T/archive"
 hs import --json "$T/archive"
 is "nor does an archive bring it" "$(jq -c '[.accepted, .suppressed, .rejected]' <<<"$OUT") $(found 'archive of her') $(found 'archive of others')" "[0,6,3] 0 3"
 
+send '{"type":"page","userId":"leaver","messageId":"p-leaver","properties":{"note":"of somebody who leaves"}}'
+send '{"type":"delete","userId":"leaver","messageId":"d-leaver"}'
+is "a delete event is no event to plan" "$STATUS $(counts)" "200 [1,0,0,0]"
+hs erase --from-deletes
+is "… so that erase carries it out" "$CODE $(found 'of somebody who leaves')" "0 0"
+
 # --- an event that is dropped, in a body that is refused
 found_nowhere() { [ "$(found "$1")" = 0 ]; }
 SETTINGS='address_rate = none
@@ -164,6 +170,35 @@ check "a reload, to a line of one tenant" wait_for 20 taken
 direct PAGE-KEY-1 '{"batch":[{"type":"identify","messageId":"r4"}]}'
 is "the address of its page is in no rejected line" "$(tail -n 1 "$S/spool/rejected.jsonl" | jq -c '[.tenant, .remote_addr // ""]')" '["acme",""]'
 check "… nor in the log" grep -qF ' 400 -: ' <(tail -n 1 "$S/log/hookspool.log")
+
+# --- delete events that a line drops
+settings_write '[events]
+keep = type:delete user_id:a*
+drop = user_id:u
+drop = type:d*
+sample = 10% type:*'
+hs check
+check "check warns of the line that drops them" grep -q 'line 6 drops delete events, so erase --from-deletes misses them' <<<"$OUT"
+is "… and of no other" "$(grep -c 'drops delete events' <<<"$OUT")" 1
+hs rules --json
+is "rules tells it" "$(jq -c '[.events[].drops_deletes]' <<<"$OUT")" '[false,false,true,false]'
+hs rules
+is "… to people" "$(grep -A 1 'drop = type:d' <<<"$OUT" | tail -n 1)" "        drops delete events, too: erase --from-deletes misses them"
+check "… and what becomes of them otherwise" grep -q '^        delete events are kept, unless' <<<"$OUT"
+printf '%s\n' '{"type":"delete","userId":"u"}' '{"type":"page","userId":"u"}' '{"type":"delete","userId":"a"}' >"$T/events"
+chmod 644 "$T/events"
+hs rules --events "$T/events" --json
+is "a trial decides as the server does" "$(jq -c '[.kept, .dropped, [.events[].dropped]]' <<<"$OUT")" '[1,2,[0,1,1,0]]'
+settings_write '[events]
+keep = type:delete
+drop = type:*'
+hs check
+is "no warning below a line that keeps them" "$(grep -c 'drops delete events' <<<"$OUT")" 0
+settings_write '[events]
+keep = event:Planned
+unplanned = drop'
+hs rules --events "$T/events" --json
+is "nor does a plan drop them" "$(jq -c '[.kept, .dropped]' <<<"$OUT")" '[2,1]'
 
 # --- the command
 SETTINGS="hash_key = $HASH_KEY

@@ -24,13 +24,14 @@ static struct hs_slice name_of(struct hs_rules_trial *t, const struct hs_record_
 	return hs_buf_slice(&t->name);
 }
 
-static struct hs_slice tenant_of(struct hs_slice line)
+/* The value of a field that hookspool writes itself, or checks; n == 0: it is absent. */
+static struct hs_slice value_of(struct hs_slice line, struct hs_slice name)
 {
 	struct hs_record_fields walk = hs_record_fields_of(line);
 	struct hs_record_field field;
 
 	while (hs_record_field_next(&walk, &field))
-		if (hs_slice_eq(field.name, HS_SLICE("tenant")))
+		if (hs_slice_eq(field.name, name))
 			return field.value;
 	return HS_SLICE_NONE;
 }
@@ -162,13 +163,13 @@ static enum hs_result mask(struct hs_rules_trial *t, struct hs_slice line, struc
 
 enum hs_result hs_rules_trial_record(struct hs_rules_trial *t, struct hs_slice line)
 {
-	struct hs_slice tenant = tenant_of(line);
+	struct hs_slice tenant = value_of(line, HS_SLICE("tenant"));
 	enum hs_decision decision;
 	struct hs_facts facts;
 	enum hs_result r;
 	unsigned decided;
 
-	hs_rules_begin(t->rules, tenant, &facts);
+	hs_rules_begin(t->rules, tenant, hs_event_type_of(value_of(line, HS_SLICE("type"))), &facts);
 	r = tell(t, line, &facts);
 	if (r != HS_OK)
 		return r;
