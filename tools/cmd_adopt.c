@@ -75,8 +75,8 @@ static void show(const struct hs_adoption *d)
 		puts("  its id was lost, or an adoption interrupted");
 	printf("%" PRIu64 " sealed segments\n  the open one is %" PRIu64 ", with %s\n", d->segments, d->end.number,
 	       bytes);
-	if (d->dropped > 0)
-		puts("  events.jsonl repeated a sealed one: removed");
+	if (d->repeated > 0)
+		printf("  %" PRIu64 " lines of older copies of segments: removed\n", d->repeated);
 	if (d->imports > 0)
 		printf("%" PRIu64 " imports start from the beginning if they are run again\n", d->imports);
 	if (d->fit + d->left + d->set == 0)
@@ -107,6 +107,14 @@ static int report(const struct hs_settings *s, const struct hs_adopter *how, enu
 		fputs("hookspool adopt: this backup is not whole: run hookspool backup again where it "
 		      "came from; or take what there is: hookspool adopt --accept-loss\n",
 		      stderr);
+		return EX_DATAERR;
+	}
+	if (d->doubtful > 0 && !how->accept_loss) {
+		fprintf(stderr,
+		        "hookspool adopt: events.jsonl is an older copy of a sealed segment, and %" PRIu64
+		        " of its lines are not there, perhaps erased: copy the spool again from where it came; or keep "
+		        "these lines: hookspool adopt --accept-loss\n",
+		        d->doubtful);
 		return EX_DATAERR;
 	}
 	show(d);

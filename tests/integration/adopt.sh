@@ -78,6 +78,40 @@ hs adopt --from oldest
 hs tail --cursor etl
 is '… until it is set' "$CODE $(grep -o '"[ab][0-9]"' <<<"$OUT" | xargs)" '0 a1 a2 b3 b4'
 
+### A mirror that was interrupted between sealed and open segments ######
+# interrupted FIRST SECOND [ERASED]: the open segment is copied with the events FIRST, and later the sealed one, with
+# SECOND, too, compressed; in between ERASED is erased. .hookspool stays as it was, unless NEW is 1.
+interrupted() {
+	fresh
+	take $1 >/dev/null
+	cp -a "$S/spool" "$S/mirror"
+	take $2 >/dev/null
+	if [ -n "${3:-}" ]; then hs erase --user "u-$3" --suppress; else hs rotate; fi
+	hs maintain
+	cp -a "$S"/spool/events-*.gz "$S/mirror/"
+	[ ! -f "$S/spool/erased.jsonl" ] || cp -a "$S/spool/erased.jsonl" "$S/mirror/"
+	[ "${NEW:-0}" = 0 ] || cp -a "$S/spool/$P/." "$S/mirror/$P/"
+	rm -rf "$S/spool" "$S/mirror/$P/run"
+	mv "$S/mirror" "$S/spool"
+}
+interrupted 'e1 e2 e3' 'e4'
+hs adopt
+is 'the older copy of a compressed segment is removed' "$CODE $(grep -c '^  3 lines of older copies' <<<"$OUT") $(messages)" \
+	'0 1 e1 e2 e3 e4'
+hs verify
+is '… and verify finds nothing' "$CODE" 0
+NEW=1 interrupted 'e1 e2 e3' 'e4' e3
+hs adopt
+is 'an erased event does not come back with it' "$CODE $(messages)" '0 e1 e2 e4'
+interrupted 'e1 e2 e3' 'e4' e2
+hs adopt --accept-loss
+is '… nor without the ids of erased events' "$CODE $(messages)" '0 e1 e3 e4'
+interrupted 'e1 e2 e3' 'e4' e3
+hs adopt
+is 'an event that may have been erased: nothing is done' "$CODE$OUT $(said | grep -c 'copy the spool again')" '65 1'
+hs adopt --accept-loss
+is '… but on request it is kept' "$CODE $(messages)" '0 e1 e2 e4 e3'
+
 ### A new cursor ########################################################
 hs tail --cursor new
 is 'a new cursor reports where it begins' "$CODE $(said)" \

@@ -279,6 +279,184 @@ TEST(a_list_that_comes_later)
 	assert_int_equal(append("d"), HS_E_SUPPRESSED);
 }
 
+/* --- an older copy of a segment that was sealed since --------------------------------- */
+
+static struct hs_buf lines_of(const char *words)
+{
+	struct events *e = events_new(words);
+	struct hs_buf lines = e->lines;
+
+	e->lines = (struct hs_buf){ 0 };
+	events_free(e);
+	return lines;
+}
+
+/* Lines `from` to `to` - 1 of a text. */
+static struct hs_slice lines_from(const struct hs_buf *text, unsigned from, unsigned to)
+{
+	const char *p = text->p, *end = text->p + text->n, *first = NULL;
+
+	for (unsigned i = 0; i < to; i++) {
+		if (i == from)
+			first = p;
+		p = (const char *)memchr(p, '\n', (size_t)(end - p)) + 1;
+	}
+	return hs_slice(first, (size_t)(p - first));
+}
+
+/* A spool with one sealed segment of these events, whose text is returned; nobody has it open. */
+static struct hs_buf sealed_alone(const char *words, const char *settings, bool gzip)
+{
+	struct hs_buf text;
+
+	make(settings);
+	put(words);
+	text = spooldir_read(&s.d, "events.jsonl");
+	rotate();
+	if (gzip)
+		maintain();
+	stop();
+	assert_int_equal(strstr(spooldir_name(&s.d, "events-", 0), ".gz") != NULL, gzip);
+	return text;
+}
+
+TEST(an_older_copy_does_not_come_in_again)
+{
+	static const char *const settings[] = { "rotate_min_gap = 0\n", "rotate_min_gap = 0\ndedup_window = 0\n" };
+
+	for (int i = 0; i < 4; i++) {
+		struct hs_buf text = sealed_alone("a b c d", settings[i / 2], i % 2 > 0);
+		struct hs_adoption done;
+
+		spooldir_write(&s.d, "events.jsonl", lines_from(&text, 0, 3));
+		if (i % 2 > 0)
+			spooldir_add(&s.d, "events.jsonl", HS_SLICE("{\"type\":\"tr")); /* cut off in the middle */
+		done = adopt(HS_ADOPT_LEAVE, false);
+		assert_true(done.repeated == 3 && done.dropped == 1 && done.end.offset == 0);
+		assert_all("a b c d");
+		assert_no_problems();
+		assert_int_equal(adopt(HS_ADOPT_LEAVE, false).repeated, 0);
+		hs_buf_free(&text);
+	}
+}
+
+/* The sealed segment no longer begins like the copy. */
+TEST(an_erased_event_does_not_come_back)
+{
+	for (int i = 0; i < 4; i++) {
+		bool off = i / 2 > 0; /* then no ids of erased events are kept */
+		struct hs_buf text = sealed_alone(
+		    "a b c d", off ? "rotate_min_gap = 0\ndedup_window = 0\n" : "rotate_min_gap = 0\n", false);
+		const char *name = spooldir_name(&s.d, "events-", 0);
+
+		spooldir_write(&s.d, name, lines_from(&text, 0, 1));
+		spooldir_add(&s.d, name, lines_from(&text, 2, 4)); /* without b */
+		spooldir_write(&s.d, "events.jsonl", lines_from(&text, 0, i % 2 > 0 ? 3 : 4));
+		assert_int_equal(adopt(HS_ADOPT_LEAVE, false).dropped, 1);
+		assert_all("a c d");
+		assert_no_problems();
+		hs_buf_free(&text);
+	}
+}
+
+/* The open copy ends with b, which its sealed segment does not have. */
+static void with_last_line(void)
+{
+	struct hs_buf text = sealed_alone("a b c", "rotate_min_gap = 0\n", false);
+	const char *name = spooldir_name(&s.d, "events-", 0);
+
+	spooldir_write(&s.d, name, lines_from(&text, 0, 1));
+	spooldir_add(&s.d, name, lines_from(&text, 2, 3));
+	spooldir_write(&s.d, "events.jsonl", lines_from(&text, 0, 2));
+	hs_buf_free(&text);
+}
+
+TEST(the_last_line_of_an_older_copy_was_erased)
+{
+	struct hs_tombstone erased = { 0 };
+	struct events *e = events_new("b");
+	struct hs_opened_spool o;
+
+	with_last_line();
+	erased.id = e->record[0].id;
+	erased.spooled_s = (uint32_t)(hs_io_now() / 1000);
+	assert_int_equal(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
+	assert_int_equal(hs_tombstones_put(o.dir.private_dir, &erased, 1), HS_OK);
+	hs_spool_dir_close(&o);
+	events_free(e);
+	assert_int_equal(adopt(HS_ADOPT_LEAVE, false).dropped, 1);
+	assert_all("a c");
+	assert_no_problems();
+}
+
+/* Was it erased in the sealed segment, or has it come here? */
+TEST(the_last_line_of_an_older_copy_is_doubtful)
+{
+	struct hs_adoption done;
+	off_t size;
+
+	with_last_line();
+	size = spooldir_size(&s.d, "events.jsonl");
+	done = adopt(HS_ADOPT_LEAVE, false);
+	assert_true(done.doubtful == 1 && done.now.settled && done.now.epoch == done.before.epoch);
+	assert_int_equal(spooldir_size(&s.d, "events.jsonl"), size);
+	done = adopt(HS_ADOPT_LEAVE, true);
+	assert_true(done.repeated == 1 && done.dropped == 0 && done.now.epoch == done.before.epoch + 1);
+	assert_all("a c b");
+	assert_no_problems();
+}
+
+/* The copy was served for a while, and the sealed segment came later. */
+TEST(new_lines_of_an_older_copy_are_kept)
+{
+	struct hs_buf text = sealed_alone("a b c", "rotate_min_gap = 0\n", true), later;
+	struct hs_adoption done;
+
+	file_time_passes();
+	hs_io_pause(2); /* times of events have milliseconds */
+	later = lines_of("n b o");
+	spooldir_write(&s.d, "events.jsonl", lines_from(&text, 0, 2));
+	spooldir_add(&s.d, "events.jsonl", hs_buf_slice(&later));
+	done = adopt(HS_ADOPT_LEAVE, false);
+	assert_true(done.repeated == 3 && done.dropped == 0 && done.doubtful == 0);
+	assert_all("a b c n o");
+	put_known("n o c", 3);
+	assert_no_problems();
+	hs_buf_free(&later);
+	hs_buf_free(&text);
+}
+
+static const char ANNA[] = "{\"type\":\"page\",\"message_id\":\"x\",\"user_id\":\"anna\",\"spooled_at\":"
+			   "\"2026-01-01T00:00:00.000Z\"}\n";
+
+TEST(a_suppressed_person_does_not_come_back)
+{
+	for (int erased = 0; erased < 2; erased++) {
+		with_anna(erased);
+		stop();
+		spooldir_add(&s.d, "events.jsonl", HS_SLICE(ANNA));
+		assert_int_equal(adopt(HS_ADOPT_LEAVE, false).repeated, erased);
+		assert_all(erased ? "a" : "a x");
+	}
+}
+
+TEST(rejected_events_do_not_come_in_again)
+{
+	static const char first[] = "{\"reason\":\"a\"}\n", all[] = "{\"reason\":\"a\"}\n{\"reason\":\"c\"}\n";
+	struct hs_adoption done;
+
+	make("rotate_min_gap = 0\n");
+	put("a");
+	stop();
+	spooldir_write(&s.d, "rejected-20260101T000000.000Z-000006.jsonl", HS_SLICE(all));
+	spooldir_write(&s.d, "rejected.jsonl", HS_SLICE("{\"reason\":\"b\"}\n")); /* erased in the sealed one */
+	spooldir_add(&s.d, "rejected.jsonl", HS_SLICE(first));
+	done = adopt(HS_ADOPT_LEAVE, false);
+	assert_true(done.dropped == 1 && done.repeated == 2);
+	assert_false(spooldir_exists(&s.d, "rejected.jsonl"));
+	assert_all("a");
+}
+
 /* --- killed ------------------------------------------------------------------------ */
 
 static int run_adopt(void *context)
@@ -322,6 +500,35 @@ TEST(killed_before_every_call)
 		assert_sound(&s.d);
 	}
 	assert_true(nth > 40 && unsettled > 3);
+}
+
+TEST(killed_before_every_call_with_an_older_copy)
+{
+	enum { STEP = 3 };
+
+	for (int some_new = 0; some_new < 2; some_new++) {
+		unsigned nth;
+		int status = -1;
+
+		for (nth = 1 + (unsigned)(hs_io_random() % STEP); status != 0; nth += STEP) {
+			struct hs_buf text = sealed_alone("a b c", "rotate_min_gap = 0\n", true), later;
+
+			hs_io_pause(2);
+			later = lines_of("n o");
+			spooldir_write(&s.d, "events.jsonl", lines_from(&text, 0, 2));
+			if (some_new)
+				spooldir_add(&s.d, "events.jsonl", hs_buf_slice(&later));
+			status = child_killed(nth, true, run_adopt, NULL);
+			assert_true(adopt(HS_ADOPT_OLDEST, true).now.settled);
+			assert_all(some_new ? "a b c n o" : "a b c");
+			put_known("a n", some_new ? 2 : 1);
+			assert_sound(&s.d);
+			assert_no_problems();
+			hs_buf_free(&later);
+			hs_buf_free(&text);
+		}
+		assert_true(nth > 40);
+	}
 }
 
 TESTS("adopt", NULL, finish)

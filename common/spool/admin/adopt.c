@@ -3,6 +3,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "spool/admin/loss.h"
+#include "spool/admin/open_copy.h"
 #include "spool/admin/salt.h"
 #include "spool/admin/suppression_list.h"
 #include "spool/dedup/tombstones.h"
@@ -16,7 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALONE_TRIES = 50, ALONE_MS = 100, SAME_BYTES = 1 << 16 };
+enum { ALONE_TRIES = 50, ALONE_MS = 100, COPIES = 2 };
+static const char *const STREAM[COPIES] = { "events", "rejected" };
 
 struct adopt {
 	const struct hs_settings *settings;
@@ -25,6 +27,7 @@ struct adopt {
 	struct hs_opened_spool opened;
 	struct hs_spool_dir *dir;
 	struct hs_reader *reader;
+	struct hs_open_copy copy[COPIES];
 	bool trusted; /* a whole backup of this very history: its cursors and checkpoints fit */
 };
 
@@ -61,20 +64,15 @@ static enum hs_result look_at_backup(struct adopt *a)
 	return HS_OK;
 }
 
+/* True if nothing is to be done, unless the losses are accepted. */
+static bool is_refused(const struct adopt *a)
+{
+	return (a->done->unfinished || a->done->doubtful > 0) && !a->how->accept_loss;
+}
+
 static enum hs_result begin_epoch(struct adopt *a)
 {
-	struct hs_history *h = &a->dir->history;
-	enum hs_result r;
-
-	a->done->before = *h;
-	r = look_at_backup(a);
-	if (r != HS_OK)
-		return r;
-	if (a->done->unfinished && !a->how->accept_loss) {
-		a->done->now = *h;
-		return HS_OK;
-	}
-	h->epoch++;
+	a->dir->history.epoch++;
 	return put_history(a, false);
 }
 
@@ -92,68 +90,32 @@ static enum hs_result end_epoch(struct adopt *a)
 
 /* --- the numbers ----------------------------------------------------------------- */
 
-/* Compares the first n bytes. HS_OK, HS_E_IO or HS_E_MEMORY. */
-static enum hs_result starts_alike(int x, int y, uint64_t n, bool *alike)
-{
-	char *of_x = malloc((size_t)2 * SAME_BYTES), *of_y = of_x + SAME_BYTES;
-	enum hs_result r = of_x == NULL ? HS_E_MEMORY : HS_OK;
-
-	*alike = true;
-	for (uint64_t at = 0; at < n && *alike && r == HS_OK; at += SAME_BYTES) {
-		size_t want = n - at < SAME_BYTES ? (size_t)(n - at) : SAME_BYTES;
-		ssize_t got = hs_io_read_at(x, of_x, want, at);
-
-		if (got < 0 || hs_io_read_at(y, of_y, want, at) != got)
-			r = HS_E_IO;
-		else
-			*alike = (size_t)got == want && memcmp(of_x, of_y, want) == 0;
-	}
-	free(of_x);
-	return r;
-}
-
-/*
- * Deletes the open segment if a sealed one begins with it: a mirror that is updated while its source
- * is written to may have a segment both sealed and as the older, open copy.
- */
-static enum hs_result drop_repeated(struct adopt *a, int dir, const char *name, bool *repeated)
-{
-	int open = hs_io_open_read(dir, "events.jsonl"), sealed = hs_io_open_read(dir, name);
-	struct stat x = { 0 }, y = { 0 };
-	enum hs_result r = HS_OK;
-
-	*repeated = false;
-	if (open >= 0 && sealed >= 0 && (hs_io_fstat(open, &x) < 0 || hs_io_fstat(sealed, &y) < 0))
-		r = HS_E_IO;
-	if (r == HS_OK && x.st_size > 0 && x.st_size <= y.st_size && x.st_ino != y.st_ino)
-		r = starts_alike(open, sealed, (uint64_t)x.st_size, repeated);
-	if (open >= 0)
-		hs_io_close(open);
-	if (sealed >= 0)
-		hs_io_close(sealed);
-	if (r != HS_OK || !*repeated)
-		return r;
-	if (hs_io_unlink(dir, "events.jsonl") < 0 || hs_io_sync_dir(dir) < 0)
-		return HS_E_IO;
-	a->done->dropped++;
-	return HS_OK;
-}
-
 static enum hs_result look_at_segments(struct adopt *a)
 {
 	struct hs_sealed *list;
 	size_t count;
-	char name[HS_SEALED_NAME];
 	enum hs_result r = hs_sealed_list(a->dir->fd, "events", &list, &count);
-	bool repeated = false;
 
 	a->done->segments = count;
-	for (size_t i = count; i > 0 && r == HS_OK && !repeated; i--)
-		if (!list[i - 1].gzip) {
-			hs_sealed_print("events", &list[i - 1], name);
-			r = drop_repeated(a, a->dir->fd, name, &repeated);
-		}
 	free(list);
+	for (size_t i = 0; i < COPIES && r == HS_OK; i++) {
+		r = hs_open_copy_look(a->dir, STREAM[i], &a->copy[i]);
+		a->done->doubtful += a->copy[i].doubtful;
+	}
+	return r;
+}
+
+static enum hs_result clean_copies(struct adopt *a)
+{
+	enum hs_result r = HS_OK;
+
+	for (size_t i = 0; i < COPIES && r == HS_OK; i++) {
+		r = hs_open_copy_clean(a->dir, &a->copy[i]);
+		if (r == HS_OK) {
+			a->done->dropped += a->copy[i].gone > 0 && a->copy[i].gone == a->copy[i].lines;
+			a->done->repeated += a->copy[i].gone;
+		}
+	}
 	return r;
 }
 
@@ -337,13 +299,25 @@ static enum hs_result settle_losses(struct adopt *a)
 	return r;
 }
 
+/* Finds out what is there, and changes nothing. */
+static enum hs_result look(struct adopt *a)
+{
+	enum hs_result r;
+
+	a->done->before = a->done->now = a->dir->history;
+	r = look_at_backup(a);
+	return r == HS_OK && !is_refused(a) ? look_at_segments(a) : r;
+}
+
 static enum hs_result settle(struct adopt *a)
 {
-	enum hs_result r = begin_epoch(a);
+	enum hs_result r = look(a);
 
-	if (r != HS_OK || (a->done->unfinished && !a->how->accept_loss))
+	if (r != HS_OK || is_refused(a))
 		return r;
-	r = look_at_segments(a);
+	r = begin_epoch(a);
+	if (r == HS_OK)
+		r = clean_copies(a);
 	if (r == HS_OK)
 		r = hs_reader_open(a->settings, &a->reader);
 	if (r == HS_OK)
@@ -390,6 +364,8 @@ enum hs_result hs_adopt(const struct hs_settings *settings, const struct hs_adop
 	done->busy = r == HS_E_LOCKED;
 	if (r == HS_OK) {
 		r = settle(&a);
+		for (size_t i = 0; i < COPIES; i++)
+			hs_open_copy_free(&a.copy[i]);
 		hs_io_close(lock);
 	}
 	hs_spool_dir_close(&a.opened);

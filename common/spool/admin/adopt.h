@@ -3,8 +3,9 @@
  * copy, a mirror that takes over, or a spool that lost its .hookspool.
  *
  * It raises the epoch, so that a position saved elsewhere is followed only if the line before it is
- * here, too; finds the numbers from the files; and reports which cursors fit and what is lost. If
- * interrupted it can be run again: until it finishes, the spool's id is marked as not settled.
+ * here, too; takes lines out of the open segment that must not come in with it (open_copy.h); finds the
+ * numbers from the files; and reports which cursors fit and what is lost. If interrupted it can be run
+ * again: until it finishes, the spool's id is marked as not settled.
  */
 #ifndef HS_ADOPT_H
 #define HS_ADOPT_H
@@ -28,7 +29,7 @@ enum hs_adopted {
 struct hs_adopter {
 	enum hs_adopt_from from; /* for cursors that do not fit */
 	int64_t from_ms;         /* since 1970, for HS_ADOPT_SINCE */
-	bool accept_loss;        /* replace lost files by empty ones */
+	bool accept_loss; /* replace lost files by empty ones; take a backup that is not whole, and doubtful lines */
 	void *context;
 	/* Called for each cursor. May be NULL. */
 	void (*cursor)(void *context, const char *name, enum hs_adopted what, struct hs_position position);
@@ -38,7 +39,9 @@ struct hs_adoption {
 	struct hs_history before, now; /* before.epoch 0: there was none */
 	uint64_t segments;             /* sealed, of the events */
 	struct hs_position end;        /* of the events */
-	uint64_t dropped;              /* open segments that repeated a sealed one */
+	uint64_t repeated;             /* lines of open segments that were taken out (open_copy.h) … */
+	uint64_t dropped;              /* … and open segments of which no line remained */
+	uint64_t doubtful;             /* lines of which this is unknown: nothing was done, unless accept_loss is set */
 	uint64_t fit, left, set;       /* cursors */
 	uint64_t imports;              /* checkpoints of imports that were dropped */
 	unsigned lost;                 /* see loss.h */
