@@ -88,8 +88,7 @@ static enum hs_result read_sent(struct hs_exchange *exchange)
 
 /* --- inflated ----------------------------------------------------------------- */
 
-/* Makes a body of this size, if it is large, wait for the semaphore. */
-static enum hs_result enter(struct hs_exchange *exchange, size_t size)
+enum hs_result hs_body_enter(struct hs_exchange *exchange, size_t size)
 {
 	struct hs_scratch *scratch = exchange->scratch;
 
@@ -117,13 +116,13 @@ static enum hs_result inflate(struct hs_exchange *exchange)
 	struct hs_scratch *scratch = exchange->scratch;
 	size_t most = (size_t)exchange->settings->max_sdk_body,
 	       size = hs_gunzip_announced(hs_buf_slice(&scratch->body));
-	enum hs_result result = enter(exchange, size);
+	enum hs_result result = hs_body_enter(exchange, size);
 
 	if (result == HS_OK && !scratch->inside && most > HS_LARGE_BYTES) {
 		result = inflate_at_most(scratch, HS_LARGE_BYTES);
 		if (result != HS_E_INFLATED)
 			return result;
-		result = enter(exchange, most);
+		result = hs_body_enter(exchange, most);
 	}
 	return result == HS_OK ? inflate_at_most(scratch, most) : result;
 }
@@ -145,6 +144,6 @@ enum hs_result hs_body_read(struct hs_exchange *exchange)
 		return result;
 	exchange->answered.begun_ms = scratch->store->now_monotonic();
 	exchange->answer_by = exchange->answered.begun_ms + HS_ANSWER_MS;
-	result = enter(exchange, scratch->body.n);
+	result = hs_body_enter(exchange, scratch->body.n);
 	return result == HS_OK && exchange->request.gzip ? inflate_and_charge(exchange) : result;
 }

@@ -19,4 +19,7 @@
  */
 enum hs_result hs_body_read(struct hs_exchange *exchange);
 
+/* Makes a request of this size, if it is large, wait for the semaphore. HS_OK or HS_E_LARGE_BODIES. */
+enum hs_result hs_body_enter(struct hs_exchange *exchange, size_t size);
+
 #endif

@@ -1,5 +1,6 @@
 #include "cgi/http/ingest.h"
 #include "base/timestamp.h"
+#include "cgi/http/body.h"
 #include "spool/write/rejected.h"
 
 #include <stddef.h>
@@ -12,6 +13,16 @@ void hs_ingest_let_in(struct hs_exchange *exchange)
 
 /* --- valid: JSON, then each event against the Spec --------------------------- */
 
+/*
+ * True if only length and hash of the refused body may be kept. One that is refused for its size is valid, and may
+ * hold events that rules or suppression keep from the disk.
+ */
+static bool keeps_no_body(enum hs_result result)
+{
+	return result == HS_E_GZIP || result == HS_E_INFLATED || result == HS_E_RECORDS_LARGE ||
+	       result == HS_E_BESIDE_LARGE;
+}
+
 static enum hs_result put_rejected(struct hs_exchange *exchange, int status, struct hs_slice body)
 {
 	struct hs_rejection rejection = {
@@ -21,7 +32,7 @@ static enum hs_result put_rejected(struct hs_exchange *exchange, int status, str
 		.source = exchange->source != NULL ? hs_slice_str(exchange->source->label) : HS_SLICE_NONE,
 		.remote_addr = exchange->request.remote_addr,
 		.body = body,
-		.is_unreadable = exchange->outcome.result == HS_E_GZIP || exchange->outcome.result == HS_E_INFLATED,
+		.keeps_no_body = keeps_no_body(exchange->outcome.result),
 		.settings = exchange->settings,
 	};
 	struct hs_buf *text = &exchange->scratch->message;
@@ -78,7 +89,7 @@ static enum hs_result is_suppressed(struct hs_exchange *exchange, const struct h
 {
 	struct hs_record_maker *maker = &exchange->scratch->maker;
 	const struct hs_store_ops *store = exchange->scratch->store;
-	size_t start = maker->batch.lines.n;
+	size_t start = maker->batch.lines.n, most = maker->most;
 	uint64_t duplicate;
 	struct hs_append look = { .count = 1,
 		                  .duplicate = &duplicate,
@@ -89,7 +100,9 @@ static enum hs_result is_suppressed(struct hs_exchange *exchange, const struct h
 
 	*suppressed = 0;
 	stamp.rules = NULL;
+	maker->most = 0; /* the record is taken back */
 	result = hs_record_maker_put(maker, e, &stamp, (enum hs_names)exchange->settings->names);
+	maker->most = most;
 	if (result != HS_OK)
 		return result == HS_E_MEMORY ? result : HS_OK;
 	look.records = hs_slice(maker->batch.lines.p + start, maker->batch.lines.n - start);
@@ -99,9 +112,9 @@ static enum hs_result is_suppressed(struct hs_exchange *exchange, const struct h
 	return result;
 }
 
-/* Rejects an event that no line of [events] names. HS_OK unless the whole request must end. */
-static enum hs_result reject_unplanned(struct hs_exchange *exchange, const struct hs_event *e,
-                                       const struct hs_stamp *stamp, uint64_t index)
+/* Rejects a valid event. HS_OK unless the whole request must end. */
+static enum hs_result reject_valid(struct hs_exchange *exchange, const struct hs_event *e, enum hs_result why,
+                                   const struct hs_stamp *stamp, uint64_t index)
 {
 	uint64_t suppressed = 0;
 	enum hs_result result = HS_OK;
@@ -111,7 +124,7 @@ static enum hs_result reject_unplanned(struct hs_exchange *exchange, const struc
 	if (result != HS_OK)
 		return result;
 	exchange->outcome.dropped += suppressed;
-	return suppressed > 0 ? HS_OK : reject_event(exchange, e->root, HS_E_UNPLANNED, index);
+	return suppressed > 0 ? HS_OK : reject_event(exchange, e->root, why, index);
 }
 
 /* Makes a record of the event at token `event`, or rejects it. HS_OK unless the whole request must end. */
@@ -128,16 +141,22 @@ static enum hs_result take_event(struct hs_exchange *exchange, uint32_t event, u
 		result = hs_record_maker_put(&scratch->maker, &e, &stamp, (enum hs_names)exchange->settings->names);
 	if (result == HS_OK || result == HS_E_MEMORY)
 		return result;
-	if (result == HS_E_UNPLANNED)
-		return reject_unplanned(exchange, &e, &stamp, index);
+	if (result == HS_E_RECORDS_LARGE && direct != NULL)
+		return result; /* a library that is answered 200 forgets the whole batch */
+	if (result == HS_E_UNPLANNED || result == HS_E_RECORDS_LARGE)
+		return reject_valid(exchange, &e, result, &stamp, index);
 	if (result != HS_E_DROPPED)
 		return reject_event(exchange, event, result, index);
 	exchange->outcome.dropped++;
 	return HS_OK;
 }
 
+/* The longest lines of a body that is not large, if its events share nothing. */
+enum { LINES_LARGE = HS_RECORD_BATCH_BASE + HS_RECORD_BATCH_FACTOR * HS_LARGE_BYTES };
+
 static enum hs_result take_events(struct hs_exchange *exchange)
 {
+	const struct hs_buf *lines = &exchange->scratch->maker.batch.lines;
 	struct hs_body_reader *events = &exchange->scratch->events;
 	bool more;
 	uint32_t root;
@@ -153,6 +172,8 @@ static enum hs_result take_events(struct hs_exchange *exchange)
 		if (index == HS_BATCH_MAX)
 			return HS_E_BATCH_LARGE;
 		result = take_event(exchange, root, index);
+		if (result == HS_OK && !HS_MOSTLY(lines->n <= LINES_LARGE))
+			result = hs_body_enter(exchange, lines->n);
 		if (result != HS_OK)
 			return result;
 	}
@@ -171,7 +192,7 @@ enum hs_result hs_ingest_take(struct hs_exchange *exchange, enum hs_result resul
 		exchange->outcome.has_offset = true;
 		exchange->outcome.offset = scratch->json.pos;
 	}
-	if (result == HS_OK || result == HS_E_MEMORY)
+	if (result == HS_OK || hs_result_info(result)->status == 503)
 		return result;
 
 	/* Nothing in this body can be trusted: all of it is rejected. */

@@ -14,7 +14,7 @@ void hs_ingest_let_in(struct hs_exchange *exchange);
 /*
  * Makes records of the events that scratch->events reads; rejects those that are not valid, or, unless
  * `result` is HS_OK or the JSON is good to its end, the whole body. HS_OK: there is something to keep, or
- * nothing. HS_E_MEMORY.
+ * nothing. HS_E_MEMORY, HS_E_LARGE_BODIES or what the spool says: nothing is to be kept.
  */
 enum hs_result hs_ingest_take(struct hs_exchange *exchange, enum hs_result result);
 

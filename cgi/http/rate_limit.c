@@ -97,9 +97,12 @@ void hs_rate_limit_taken(struct hs_exchange *exchange)
 {
 	struct hs_rate rate = rate_of_source(exchange->source);
 	const struct hs_scratch *scratch = exchange->scratch;
-	uint64_t events = scratch->maker.batch.count + exchange->outcome.rejected;
+	const struct hs_record_batch *batch = &scratch->maker.batch;
+	const struct hs_stamp stamp = { .direct = &scratch->direct };
+	uint64_t events = batch->count + exchange->outcome.rejected, bytes = scratch->body.n;
 
+	if (batch->count > 1)
+		bytes += (batch->count - 1) * hs_stamp_shared(&stamp); /* the body has it once */
 	if (rate.rate != 0 || rate.daily != 0)
-		hs_rates_charge(rates_of(exchange), &rate, events > 0 ? events : 1, scratch->body.n,
-		                scratch->store->now());
+		hs_rates_charge(rates_of(exchange), &rate, events > 0 ? events : 1, bytes, scratch->store->now());
 }

@@ -23,7 +23,10 @@ void hs_rate_limit_inflated(struct hs_exchange *exchange, enum hs_result result)
 /* Asks exchange->source. HS_OK, HS_E_RATE_SOURCE or HS_E_DAILY_SOURCE; then outcome.retry_after is set. */
 enum hs_result hs_rate_limit_source(struct hs_exchange *exchange);
 
-/* Charges exchange->source the events that were taken or rejected, at least one, and the bytes of the body. */
+/*
+ * Charges exchange->source the events that were taken or rejected, at least one, and the bytes of the body; what
+ * stands beside a batch counts once for each event that was taken, because each record has it.
+ */
 void hs_rate_limit_taken(struct hs_exchange *exchange);
 
 #endif

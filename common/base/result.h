@@ -145,6 +145,12 @@ enum hs_class {
 	X(HS_E_NAME_LONG, SPEC, 400, INFO, "a name is longer than 4096 bytes when flattened", "look at the source") \
 	X(HS_E_RECORD_LARGE, SPEC, 400, INFO, "the event grows too large when flattened", \
 	  "long keys are repeated in every name below them: look at the source") \
+	X(HS_E_RECORDS_LARGE, SPEC, 400, INFO, "the events of the batch grow too large together", \
+	  "each has the context and integrations beside the batch, or the settings header, and long keys are " \
+	  "repeated " \
+	  "in every name below them: send fewer events at once, or less beside them") \
+	X(HS_E_BESIDE_LARGE, SPEC, 400, INFO, "context or integrations beside the batch too large", \
+	  "each event gets them, so at most 32 KB of each are accepted: send less beside the batch") \
 	/* rules: what [events] says */ \
 	X(HS_E_DROPPED, RULES, 200, DEBUG, "dropped by a rule", "") \
 	X(HS_E_UNPLANNED, RULES, 400, INFO, "event is not planned", \

@@ -101,7 +101,7 @@ static enum hs_result read_object(struct hs_json *json, struct hs_slice text, co
 	if (text.p == NULL)
 		return HS_OK;
 	if (text.n > HS_BESIDE_MAX)
-		return HS_E_RECORD_LARGE;
+		return HS_E_BESIDE_LARGE;
 	result = hs_json_document(json, text);
 	if (result == HS_OK && json->tok[0].kind == HS_JSON_OBJECT)
 		*object = json;

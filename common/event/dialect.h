@@ -71,7 +71,7 @@ void hs_batch_frame_shrink(struct hs_batch_frame *frame);
 /*
  * Begins to read a body of direct intake, whose envelope was found. The members beside the batch
  * are read before the first event. Body and frame must outlive the reader. hs_body_next returns the
- * errors, HS_E_RECORD_LARGE (HS_BESIDE_MAX) among them; once it returns HS_OK without an event, the
+ * errors, HS_E_BESIDE_LARGE (HS_BESIDE_MAX) among them; once it returns HS_OK without an event, the
  * whole body was valid. An array is not taken as a batch, but read as one value.
  */
 void hs_body_open_direct(struct hs_body_reader *r, struct hs_json *json, struct hs_slice body,

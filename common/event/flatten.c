@@ -523,8 +523,8 @@ enum hs_result hs_flatten(struct hs_flattener *f, const struct hs_event *e, cons
                           struct hs_buf *out)
 {
 	size_t start = out->n;
-	size_t event_bytes = hs_json_raw(e->json, e->root).n;
-	size_t limit = start + HS_RECORD_BASE + HS_RECORD_FACTOR * event_bytes;
+	size_t bytes = hs_json_raw(e->json, e->root).n + hs_stamp_shared(stamp);
+	size_t limit = start + HS_RECORD_BASE + HS_RECORD_FACTOR * bytes;
 	struct walk w = { .json = e->json, .skipped = e->flat, .out = out, .limit = limit };
 	enum hs_result r;
 

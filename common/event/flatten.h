@@ -14,7 +14,7 @@
 
 enum {
 	HS_RECORD_BASE = 1 << 16, /* a record may have this many bytes … */
-	HS_RECORD_FACTOR = 16,    /* … plus this many for each byte of the event, … */
+	HS_RECORD_FACTOR = 16,    /* … plus this many for each byte of the event and of what it shares, … */
 	/* … and this many leaves, so that the JSON reader can read it: two tokens each */
 	HS_RECORD_FIELDS_MAX = HS_JSON_TOKENS_MAX / 2 - HS_FIELD_COUNT - 2,
 };
@@ -38,6 +38,20 @@ struct hs_stamp {
 	const struct hs_rules *rules;   /* NULL: none */
 	const struct hs_direct *direct; /* NULL: the event came from Segment. Else hs_event_read_direct has read it */
 };
+
+/*
+ * Bytes of JSON that each event of the request gets beside its own text: the context and integrations beside
+ * a batch, the settings header.
+ */
+static inline size_t hs_stamp_shared(const struct hs_stamp *stamp)
+{
+	size_t n = stamp->settings != NULL ? stamp->settings->text.n : 0;
+
+	if (stamp->direct == NULL)
+		return n;
+	n += stamp->direct->context != NULL ? stamp->direct->context->text.n : 0;
+	return n + (stamp->direct->integrations != NULL ? stamp->direct->integrations->text.n : 0);
+}
 
 void hs_flattener_init(struct hs_flattener *f, enum hs_names names);
 void hs_flattener_free(struct hs_flattener *f);

@@ -57,7 +57,6 @@ void hs_record_maker_reset(struct hs_record_maker *maker, size_t bytes)
 	struct hs_buf *lines = &maker->batch.lines;
 
 	hs_record_batch_reset(&maker->batch);
-	maker->full = false;
 	maker->most = bytes == 0 || bytes > (SIZE_MAX - HS_RECORD_BATCH_BASE) / HS_RECORD_BATCH_FACTOR
 	                  ? 0
 	                  : HS_RECORD_BATCH_BASE + HS_RECORD_BATCH_FACTOR * bytes;
@@ -101,6 +100,16 @@ static uint32_t fingerprint_of(struct hs_dedup_key_maker *i, const struct hs_eve
 	return (uint32_t)hash | 1;
 }
 
+/* The limit of the lines, the next one included, with what the events share. */
+static uint64_t most_with_shared(const struct hs_record_maker *maker, const struct hs_stamp *stamp)
+{
+	uint64_t shared = (uint64_t)hs_stamp_shared(stamp) * (maker->batch.count + 1);
+	uint64_t most = maker->most + HS_RECORD_BATCH_FACTOR * shared;
+	uint64_t ceiling = maker->most > HS_RECORD_BATCH_SHARED ? maker->most : HS_RECORD_BATCH_SHARED;
+
+	return most < ceiling ? most : ceiling;
+}
+
 enum hs_result hs_record_maker_put(struct hs_record_maker *maker, const struct hs_event *e,
                                    const struct hs_stamp *stamp, enum hs_names names)
 {
@@ -112,8 +121,6 @@ enum hs_result hs_record_maker_put(struct hs_record_maker *maker, const struct h
 	enum hs_result r = hs_dedup_key_make_id(&maker->identifier, e, stamp->spooled_at, &made);
 
 	if (stamp->direct != NULL) {
-		if (maker->full)
-			return HS_E_RECORD_LARGE;
 		scope.source = stamp->direct->source;
 		if (r == HS_OK && hs_direct_has_weak_ids(stamp->direct, e))
 			r = hs_dedup_key_derive_id(&maker->identifier, e, &made);
@@ -126,10 +133,9 @@ enum hs_result hs_record_maker_put(struct hs_record_maker *maker, const struct h
 	r = hs_flatten(&maker->flattener, e, stamp, &batch->lines);
 	if (r != HS_OK)
 		return r;
-	if (maker->most > 0 && batch->lines.n > maker->most) {
+	if (maker->most > 0 && batch->lines.n > maker->most && batch->lines.n > most_with_shared(maker, stamp)) {
 		batch->lines.n = start;
-		maker->full = stamp->direct != NULL;
-		return HS_E_RECORD_LARGE;
+		return HS_E_RECORDS_LARGE;
 	}
 	record = next_record(batch);
 	if (record == NULL)

@@ -9,8 +9,9 @@
 #include "event/flatten.h"
 
 enum {
-	HS_RECORD_BATCH_BASE = 1 << 20, /* the lines of a request may have this many bytes … */
-	HS_RECORD_BATCH_FACTOR = 8,     /* … plus this many for each byte of the body */
+	HS_RECORD_BATCH_BASE = 1 << 20,    /* the lines of a request may have this many bytes … */
+	HS_RECORD_BATCH_FACTOR = 8,        /* … plus this many for each byte of the body … */
+	HS_RECORD_BATCH_SHARED = 64 << 20, /* … and of what each event gets beside it, which allows no more than this */
 };
 
 /* A line of a batch. */
@@ -43,8 +44,7 @@ struct hs_record_maker {
 	struct hs_flattener flattener;
 	struct hs_dedup_key_maker identifier;
 	struct hs_record_batch batch;
-	size_t most; /* limit for the bytes of all lines; 0: none */
-	bool full;   /* a direct event exceeded it: later ones are refused untried, to save time */
+	size_t most; /* limit for the bytes of all lines whose events share nothing; 0: none */
 };
 
 bool hs_record_maker_init(struct hs_record_maker *maker); /* false: out of memory; free it all the same */
@@ -57,7 +57,8 @@ void hs_record_maker_free(struct hs_record_maker *maker);
 /*
  * Empties it and keeps its memory; reserves room for the lines of `bytes` bytes of events, and
  * limits all lines to HS_RECORD_BATCH_BASE plus HS_RECORD_BATCH_FACTOR times that. 0: no limit.
- * (A line repeats key names and the settings header, so it can be far longer than its event.)
+ * (A line repeats key names, so it can be far longer than its event.) What the events share
+ * (hs_stamp_shared) raises the limit as if each had it in its own text, but not above HS_RECORD_BATCH_SHARED.
  */
 void hs_record_maker_reset(struct hs_record_maker *maker, size_t bytes);
 
@@ -66,8 +67,9 @@ void hs_record_maker_shrink(struct hs_record_maker *maker, size_t keep);
 
 /*
  * Adds an event that hs_event_read accepted, flattened with `names`. HS_OK, HS_E_NAME_LONG,
- * HS_E_RECORD_LARGE, HS_E_DROPPED, HS_E_UNPLANNED or HS_E_MEMORY; after an error nothing is added. After
- * HS_E_MEMORY only reset, shrink and free are allowed.
+ * HS_E_RECORD_LARGE, HS_E_DROPPED, HS_E_UNPLANNED or HS_E_MEMORY, or HS_E_RECORDS_LARGE if the rules keep the
+ * event, but the limit of all lines has no room for it; after an error nothing is added. After HS_E_MEMORY
+ * only reset, shrink and free are allowed.
  */
 enum hs_result hs_record_maker_put(struct hs_record_maker *maker, const struct hs_event *e,
                                    const struct hs_stamp *stamp, enum hs_names names);

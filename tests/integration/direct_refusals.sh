@@ -32,6 +32,11 @@ events_of() {
 	seq "$1" | sed "s/.*/{\"type\":\"page\",\"userId\":\"u\",\"messageId\":\"$ID-&\"}/; 1!s/^/,/"
 	printf '],"writeKey":"PAGE-KEY-1"}'
 }
+beside() { # EVENTS BYTES, of the context beside them
+	printf '{"context":{"a":"%s"},"batch":[' "$(head -c "$2" /dev/zero | tr '\0' x)"
+	seq "$1" | sed "s/.*/{\"type\":\"page\",\"userId\":\"u\",\"messageId\":\"$ID-&\"}/; 1!s/^/,/"
+	printf '],"writeKey":"PAGE-KEY-1"}'
+}
 too_large() { head -c $((4 << 20)) /dev/zero | tr '\0' ' ' && batch; }
 deep() { printf '{"batch":[%s,{"type":"page","userId":"u","properties":%s}]}' "$(good 1)" "$(printf '{"a":%.0s' {1..64})1$(printf '}%.0s' {1..64})"; }
 many_values() { printf '{"type":"page","userId":"u","properties":{"a":[' && head -c 2097152 "$T/zeros" && printf '0]}}'; }
@@ -121,6 +126,9 @@ settings for a server's key|/v1/projects/SERVER-KEY-1/settings|-||-X GET|404 sdk
 settings for any key|/v1/projects/nobody/settings|-||-X GET|404 sdk_settings same 0 0
 a body over max_sdk_body*|/v1/b|page|!too_large||400 too_large same 0 0
 10,000 events*|/v1/b|-|!events_of 10000||200 - same 0 10000
+2,500 events with a context beside them*|/v1/b|-|!beside 2500 10000||200 - same 0 2500
+events that grow too large with it|/v1/b|-|!beside 2500 30000||400 records_large same 1 0
+a context that is too large for each event|/v1/b|-|!beside 2 32768||400 beside_large same 1 0
 65,536 events|/v1/b|-|!events_of 65536||200 - same 0 65536
 65,537 events|/v1/b|-|!events_of 65537||400 batch_large same 1 0
 END
@@ -194,7 +202,10 @@ table_run() { # MOUNT [all]
 }
 
 table_run lighttpd-fcgi all
-check 'the log names an origin that is not listed' grep -qF 'not allowed for this write key: "https://evil.example"' <(logs_show)
+is 'of valid events that are refused for their size no body is kept, which may hold what rules drop' "$(jq -c \
+	'select(.message | test("too large together|beside the batch too large")) | [.body, .body_cut]' \
+	"$S/spool/rejected.jsonl" | xargs)" '[,null] [,null]'
+check 'the log names an origin that is not listed' grep -qF 'not allowed for this write key: "https://evil.example"' <(logs_show 200)
 
 # --- what a stranger can do with the key of a page
 

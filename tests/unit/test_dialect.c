@@ -204,7 +204,7 @@ TEST(a_context_beside_a_batch_has_a_bound)
 		hs_buf_printf(&body, "{\"batch\":[],\"context\":{\"a\":\"%0*d\"}}", n - 8, 0);
 		hs_buf_putc(&body, '\0');
 		open_direct(&r, body.p);
-		assert_result(read_all(&r), n > HS_BESIDE_MAX ? HS_E_RECORD_LARGE : HS_OK);
+		assert_result(read_all(&r), n > HS_BESIDE_MAX ? HS_E_BESIDE_LARGE : HS_OK);
 		hs_buf_free(&body);
 	}
 }

@@ -145,6 +145,139 @@ TEST(a_limited_number_of_events)
 	free_stage(s);
 }
 
+/* --- large lines of small events ------------------------------------------------------------- */
+
+#define LIBRARY CONF "[sources]\nweb = WEB-KEY-1\n"
+
+/* A batch of a library, whose last event is PATIENT, with a context of about so many bytes beside it. */
+#define PATIENT "{\"type\":\"track\",\"event\":\"Patient Seen\",\"userId\":\"u\"}"
+static void put_beside(struct hs_buf *body, unsigned events, unsigned context)
+{
+	hs_buf_put_slice(body, HS_SLICE("{\"writeKey\":\"WEB-KEY-1\",\"context\":{\"a\":\""));
+	for (unsigned i = 0; i < context; i++)
+		hs_buf_putc(body, 'x');
+	hs_buf_put_slice(body, HS_SLICE("\"},\"batch\":"));
+	put_batch(body, PAGE, events - 1);
+	body->n--;
+	hs_buf_put_slice(body, HS_SLICE("," PATIENT "]}"));
+}
+
+static int serve_batch(struct stage *s)
+{
+	param(s, "PATH_INFO", "/v1/batch");
+	return serve(s);
+}
+
+TEST(a_context_beside_a_batch_has_room)
+{
+	struct hs_buf body = { 0 };
+	struct stage *s;
+
+	put_beside(&body, 2500, 2000);
+	s = new_stage(LIBRARY, hs_buf_slice(&body));
+	assert_int_equal(serve_batch(s), 200);
+	expect(s, "answer", "{\"success\":true}\n");
+	assert_int_equal(s->count, 2500);
+	expect(s, "rejected", "");
+	hs_buf_free(&body);
+	free_stage(s);
+}
+
+/* An answer of 200 makes the library forget all events, and the body may hold what the rules drop. */
+TEST(a_batch_that_grows_too_large_is_refused_as_a_whole)
+{
+	struct hs_buf body = { 0 };
+	struct stage *s;
+
+	put_beside(&body, 2500, 30000);
+	s = new_stage(LIBRARY "[events]\ndrop = event:\"Patient *\"\n", hs_buf_slice(&body));
+	assert_int_equal(serve_batch(s), 400);
+	assert_true(contains(&s->answer, "\"code\":\"records_large\""));
+	assert_true(contains(&s->log, "send fewer events at once"));
+	expect(s, "records", "");
+	assert_true(contains(&s->rejected, "grow too large together"));
+	assert_false(contains(&s->rejected, "Patient"));
+	hs_buf_reset(&body);
+	put_beside(&body, 2, HS_BESIDE_MAX);
+	next_request(s, hs_buf_slice(&body));
+	assert_int_equal(serve_batch(s), 400);
+	assert_true(contains(&s->answer, "\"code\":\"beside_large\""));
+	assert_true(contains(&s->rejected, "beside the batch too large"));
+	assert_false(contains(&s->rejected, "Patient"));
+	hs_buf_free(&body);
+	free_stage(s);
+}
+
+TEST(large_lines_wait_like_a_large_body)
+{
+	struct hs_semaphore *nobody = hs_semaphore_new(0);
+	struct hs_buf body = { 0 };
+	struct stage *s;
+
+	put_beside(&body, 1000, 20000);
+	assert_true(body.n < HS_LARGE_BYTES);
+	s = new_stage(LIBRARY, hs_buf_slice(&body));
+	s->store.large = nobody;
+	assert_int_equal(serve_batch(s), 503);
+	expect(s, "story", "RWFE"); /* nothing is kept */
+	assert_true(s->scratch->maker.batch.lines.n < 4 << 20);
+	s->store.large = NULL;
+	next_request(s, hs_buf_slice(&body));
+	assert_int_equal(serve_batch(s), 200);
+	assert_int_equal(s->count, 1000);
+	hs_semaphore_free(nobody);
+	hs_buf_free(&body);
+	free_stage(s);
+}
+
+/* As stage_append, and of each event that is only looked up the person is suppressed. */
+static enum hs_result append_or_look(void *self, const struct hs_append *append)
+{
+	if (!append->look_only)
+		return stage_append(self, append);
+	*append->suppressed = 1;
+	return ((struct stage *)self)->health_result;
+}
+
+TEST(an_event_without_room_is_not_rejected_if_its_person_is_suppressed)
+{
+	struct hs_buf event = { 0 }, body = { 0 };
+	struct stage *s;
+
+	hs_buf_put_slice(&event, HS_SLICE("{\"type\":\"page\",\"userId\":\"ann\",\""));
+	for (int i = 0; i < 700; i++)
+		hs_buf_putc(&event, 'k');
+	hs_buf_put_slice(&event, HS_SLICE("\":{\"a\":1"));
+	for (uint64_t i = 0; i < 60; i++) {
+		hs_buf_put_slice(&event, HS_SLICE(",\"b"));
+		hs_buf_put_uint(&event, i);
+		hs_buf_put_slice(&event, HS_SLICE("\":1"));
+	}
+	hs_buf_put(&event, "}}", 3);
+	put_batch(&body, event.p, 100);
+	s = new_stage(OPEN, hs_buf_slice(&body));
+	s->store.append = append_or_look;
+	assert_int_equal(serve(s), 200);
+	assert_in_range(s->count, 10, 90);
+	assert_true(contains(&s->answer, "\"rejected\":0,\"dropped\":"));
+	expect(s, "rejected", "");
+	hs_buf_free(&event);
+	hs_buf_free(&body);
+	free_stage(s);
+}
+
+/* The sender tries again, and a line of each attempt would name the person. */
+TEST(nothing_is_rejected_if_the_spool_cannot_be_asked)
+{
+	struct stage *s = new_stage(OPEN "[events]\nunplanned = reject\n", HS_SLICE("[" PAGE "]"));
+
+	s->store.append = append_or_look;
+	s->health_result = HS_E_TIMEOUT;
+	assert_int_equal(serve(s), 503);
+	expect(s, "rejected", "");
+	free_stage(s);
+}
+
 /* --- kept ---------------------------------------------------------------------------------- */
 
 TEST(only_kept_events_are_acknowledged)

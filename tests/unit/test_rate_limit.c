@@ -160,4 +160,17 @@ TEST(a_source_pays_for_its_bytes)
 	assert_result(hs_rate_limit_source(&f.exchange), HS_E_DAILY_SOURCE);
 }
 
+TEST(a_source_pays_for_a_context_once_an_event)
+{
+	struct hs_json context = { .text = { "", 100 } };
+
+	f.source.daily = 1000;
+	f.scratch.direct.context = &context;
+	take(9, 0, 199);
+	assert_result(hs_rate_limit_source(&f.exchange), HS_OK);
+	take(1, 0, 1);
+	assert_result(hs_rate_limit_source(&f.exchange), HS_E_DAILY_SOURCE);
+	f.scratch.direct.context = NULL;
+}
+
 TESTS("rate_limit", begin, end)

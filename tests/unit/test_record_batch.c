@@ -130,13 +130,92 @@ TEST(a_batch_has_a_bound)
 	assert_in_range(in.batch.lines.n, 1, HS_RECORD_BATCH_BASE + HS_RECORD_BATCH_FACTOR * 100 * text.n);
 	assert_int_equal(in.batch.count, events);
 	n = in.batch.lines.n;
-	assert_int_equal(put(&in, text.p, NULL), HS_E_RECORD_LARGE);
+	assert_int_equal(put(&in, text.p, NULL), HS_E_RECORDS_LARGE);
 	assert_int_equal(in.batch.lines.n, n);
 	assert_int_equal(put(&in, "{\"type\":\"page\"}", NULL), HS_OK); /* a small one still has room */
 	hs_record_maker_reset(&in, 0);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(put(&in, text.p, NULL), HS_OK);
 	hs_buf_free(&text);
+	hs_record_maker_free(&in);
+}
+
+/* {"application":{"a0":1,"a1":1,…}} of about so many bytes. */
+static void make_context(struct hs_json *context, struct hs_buf *text, size_t bytes)
+{
+	hs_buf_put_slice(text, HS_SLICE("{\"application\":{\"a\":1"));
+	for (uint64_t i = 0; text->n + 2 < bytes; i++) {
+		hs_buf_put_slice(text, HS_SLICE(",\"a"));
+		hs_buf_put_uint(text, i);
+		hs_buf_put_slice(text, HS_SLICE("\":1"));
+	}
+	hs_buf_put_slice(text, HS_SLICE("}}"));
+	assert_int_equal(hs_json_document(context, hs_buf_slice(text)), HS_OK);
+}
+
+/* Puts events until one is refused, at most so many. Returns their number. */
+static size_t put_beside(struct hs_record_maker *in, const struct hs_json *context, size_t events, enum hs_result *r)
+{
+	struct hs_direct direct = { .source = HS_SLICE("web"), .channel = HS_SLICE("server"), .context = context };
+	struct hs_stamp stamp = { .spooled_at = HS_SLICE(AT), .direct = &direct };
+	struct hs_event e;
+	size_t n;
+
+	assert_int_equal(hs_json_document(&json, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\"}")), HS_OK);
+	assert_int_equal(hs_event_read_direct(&e, &json, 0, HS_VALIDATE_SPEC, HS_SLICE_NONE), HS_OK);
+	for (n = 0; n < events; n++) {
+		*r = hs_record_maker_put(in, &e, &stamp, HS_NAMES_WAREHOUSE);
+		if (*r != HS_OK)
+			break;
+	}
+	return n;
+}
+
+TEST(a_context_beside_a_batch_has_room_in_each_record)
+{
+	struct hs_record_maker in;
+	struct hs_json context = { 0 };
+	struct hs_buf text = { 0 };
+	enum hs_result r;
+	size_t n;
+
+	assert_true(hs_record_maker_init(&in));
+	hs_record_maker_seed(&in, 1);
+	make_context(&context, &text, 2000);
+	hs_record_maker_reset(&in, 2500 * 40 + text.n);
+	assert_int_equal(put_beside(&in, &context, 2500, &r), 2500);
+	hs_buf_reset(&text);
+	make_context(&context, &text, 32000); /* 100 KB in a record of a small event */
+	hs_record_maker_reset(&in, 2500 * 40 + text.n);
+	assert_in_range(put_beside(&in, &context, 2500, &r), 600, 700);
+	assert_int_equal(r, HS_E_RECORDS_LARGE);
+	assert_in_range(in.batch.lines.n, HS_RECORD_BATCH_SHARED - (1 << 17), HS_RECORD_BATCH_SHARED);
+	n = in.batch.lines.n;
+	assert_int_equal(put_beside(&in, &context, 1, &r), 0);
+	assert_int_equal(in.batch.lines.n, n);
+	hs_buf_free(&text);
+	hs_json_free(&context);
+	hs_record_maker_free(&in);
+}
+
+TEST(the_settings_header_has_room_in_each_record)
+{
+	struct hs_record_maker in;
+	struct hs_json settings = { 0 };
+	struct hs_buf text = { 0 };
+	struct hs_stamp stamp = { .settings = &settings, .spooled_at = HS_SLICE(AT) };
+	struct hs_event e;
+
+	assert_true(hs_record_maker_init(&in));
+	hs_record_maker_seed(&in, 1);
+	make_context(&settings, &text, 2000);
+	assert_int_equal(hs_json_document(&json, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\"}")), HS_OK);
+	assert_int_equal(hs_event_read(&e, &json, 0, HS_VALIDATE_SPEC), HS_OK);
+	hs_record_maker_reset(&in, 2500 * 40);
+	for (int i = 0; i < 2500; i++)
+		assert_int_equal(hs_record_maker_put(&in, &e, &stamp, HS_NAMES_WAREHOUSE), HS_OK);
+	hs_buf_free(&text);
+	hs_json_free(&settings);
 	hs_record_maker_free(&in);
 }
 

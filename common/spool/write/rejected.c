@@ -51,7 +51,7 @@ static void put_cut(struct hs_json_writer *w, const struct hs_rejection *r, size
 void hs_rejected_put(struct hs_buf *out, const struct hs_rejection *r)
 {
 	struct hs_json_writer w = { .out = out };
-	struct hs_slice body = cut(r->body, r->is_unreadable ? 0 : room_for_body(out, r->settings));
+	struct hs_slice body = cut(r->body, r->keeps_no_body ? 0 : room_for_body(out, r->settings));
 
 	if (r->settings != NULL && out->n > (size_t)r->settings->rejected_max / 8)
 		return;

@@ -15,8 +15,8 @@ struct hs_rejection {
 	struct hs_slice source;             /* label of a source; n == 0: it came by webhook */
 	struct hs_slice remote_addr;        /* n == 0: unknown */
 	struct hs_slice body;               /* raw text of the event, or of the whole body */
-	const struct hs_settings *settings; /* the limits; NULL: none. Not NULL if is_unreadable */
-	bool is_unreadable;                 /* an erase could not find people in the body, so it is not kept */
+	const struct hs_settings *settings; /* the limits; NULL: none. Not NULL if keeps_no_body */
+	bool keeps_no_body;                 /* no erase could find people in it, or it may hold what must not be kept */
 };
 
 /*
@@ -26,7 +26,7 @@ struct hs_rejection {
  * The body is cut to the smaller of rejected_body and a sixteenth of rejected_max, at the end of a
  * character. Then body_bytes is its length, body_sha256 its hash (unless rejected_body is none), and
  * body_cut is true if anything was kept: the id of the person whom it is about may have been cut
- * off, so an erase within the tenant takes the line. Of an unreadable body only length and hash are kept.
+ * off, so an erase within the tenant takes the line. With keeps_no_body only length and hash are kept.
  *
  * `out` has the lines of one request. Once it is longer than a sixteenth of rejected_max no body is
  * kept, and once it is longer than an eighth no line.
