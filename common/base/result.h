@@ -147,8 +147,7 @@ enum hs_class {
 	  "long keys are repeated in every name below them: look at the source") \
 	X(HS_E_RECORDS_LARGE, SPEC, 400, INFO, "the events of the batch grow too large together", \
 	  "each has the context and integrations beside the batch, or the settings header, and long keys are " \
-	  "repeated " \
-	  "in every name below them: send fewer events at once, or less beside them") \
+	  "repeated in every name below them: send fewer events at once, or less beside them") \
 	X(HS_E_BESIDE_LARGE, SPEC, 400, INFO, "context or integrations beside the batch too large", \
 	  "each event gets them, so at most 32 KB of each are accepted: send less beside the batch") \
 	/* rules: what [events] says */ \
