@@ -239,9 +239,9 @@ bool hs_erase_plan_is_late(const struct hs_erase_plan *plan, const struct hs_sub
 bool hs_erase_plan_put_late(const struct hs_erase_plan *plan, struct hs_erase_plan *late, struct hs_buf *out)
 {
 	struct hs_subjects people = { .count = 0 };
+	struct hs_erase_plan head;
 
 	*late = *plan;
-	late->people = &people;
 	make_id(late);
 	for (size_t i = 0; i < plan->people->count; i++) {
 		const struct hs_subject *who = plan->people->list[i];
@@ -251,13 +251,14 @@ bool hs_erase_plan_put_late(const struct hs_erase_plan *plan, struct hs_erase_pl
 		people.count++;
 		late->sealed_ms = who->newest_ms > late->sealed_ms ? who->newest_ms : late->sealed_ms;
 	}
-	put_head(out, late, hs_io_now());
+	head = *late;
+	head.people = &people;
+	put_head(out, &head, hs_io_now());
 	for (size_t i = 0; i < plan->people->count; i++)
 		if (hs_erase_plan_is_late(plan, plan->people->list[i]))
 			put_person(out, plan->people->list[i], (struct hs_position){ .number = plan->next },
 			           plan->people->list[i]->newest_ms);
 	put_check(out);
-	late->people = plan->people;
 	return hs_buf_ok(out);
 }
 
