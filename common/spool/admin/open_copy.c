@@ -131,7 +131,7 @@ static enum hs_result add_line(struct look *l, struct hs_slice line)
 	bool known;
 	enum hs_result r;
 
-	if (!HS_ARRAY_ROOM(&c->bit, c->lines / 8, &l->bit_cap) || !HS_ARRAY_ROOM(&l->list, l->count, &l->cap))
+	if (!HS_ARRAY_ROOM(&c->bit, (size_t)(c->lines / 8), &l->bit_cap) || !HS_ARRAY_ROOM(&l->list, l->count, &l->cap))
 		return HS_E_MEMORY;
 	if (c->lines % 8 == 0)
 		c->bit[c->lines / 8] = 0;
