@@ -305,6 +305,7 @@ right_PostgreSQL() { pg "ALTER ROLE loader PASSWORD 'wrong'"; }
 HANGS_UP='
 import socket, sys
 server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+open(sys.argv[2], "w").close()
 while True:
     session, _ = server.accept()
     session.recv(8)
@@ -359,8 +360,9 @@ if postgresql_start; then
 		not_ok "$KIND: the server starts with TCP" "$(tail -n 5 "$T/postgresql.log")"
 	fi
 	postgresql_stop
-	python3 -c "$HANGS_UP" "$PGPORT" &
+	python3 -c "$HANGS_UP" "$PGPORT" "$T/listens" &
 	HANGING=$!
+	wait_for 20 test -e "$T/listens" # else the loader tells of a refused connection, and of this one a minute later
 	TO="postgresql://loader@127.0.0.1:$PGPORT/hookspool?sslmode=require"
 	follows
 	check "$KIND: a server that hangs up during the handshake of TLS is away" wait_for 30 says 'the database is away.*SSL SYSCALL'
