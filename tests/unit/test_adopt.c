@@ -7,12 +7,14 @@
 #include "spool/admin/adopt.h"
 #include "spool/admin/erasure_log.h"
 #include "spool/admin/loss.h"
+#include "spool/admin/open_copy.h"
 #include "spool/admin/suppression_list.h"
 #include "spool/dedup/tombstones.h"
 #include "spool/position/cursor.h"
 #include "spool/shared/spool_dir.h"
 #include "tests/lib/temp_spool.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -341,6 +343,29 @@ TEST(an_older_copy_does_not_come_in_again)
 }
 
 /* The sealed segment no longer begins like the copy. */
+/* A power cut would bring the lines back. */
+TEST(lines_that_are_taken_out_are_gone_from_the_disk)
+{
+	for (unsigned lines = 3; lines <= 5; lines++) {
+		struct hs_buf text = sealed_alone("a b c d", "rotate_min_gap = 0\n", false);
+		struct hs_opened_spool o;
+		struct hs_open_copy copy;
+
+		spooldir_write(&s.d, "events.jsonl", lines_from(&text, 0, lines > 4 ? 4 : lines));
+		if (lines > 4)
+			spooldir_add(&s.d, "events.jsonl", HS_SLICE("{\"type\":\"page\",\"message_id\":\"new\"}\n"));
+		assert_result(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
+		assert_result(hs_open_copy_look(&o.dir, "events", &copy), HS_OK);
+		assert_true(copy.gone > 0);
+		wrap_fail(WRAP_FSYNC, 1, WRAP_FOREVER, EIO);
+		assert_true(hs_open_copy_clean(&o.dir, &copy) != HS_OK);
+		wrap_reset();
+		hs_open_copy_free(&copy);
+		hs_spool_dir_close(&o);
+		hs_buf_free(&text);
+	}
+}
+
 TEST(an_erased_event_does_not_come_back)
 {
 	for (int i = 0; i < 4; i++) {
