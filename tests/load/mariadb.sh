@@ -205,6 +205,13 @@ sql "$(sed -n 's/.*: \(ALTER .*\)$/\1/p' <<<"$SAID")"
 load_into
 is 'and mended by its statement' "$CODE" 0
 
+sql 'CREATE TABLE letters (id VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin PRIMARY KEY,
+	narrow VARCHAR(9) CHARACTER SET latin1, wide VARCHAR(9) CHARACTER SET utf8mb4)'
+put_lines <<<'{"type":"track","messageId":"letters","userId":"w","event":"Letters","properties":{"narrow":"é","wide":"é€🙂"}}'
+load_into
+is 'letters arrive as they are, those for a column with fewer of them in _rest' \
+	"$CODE $(value "hex(wide), narrow, hex(json_value(_rest, '\$.narrow')) FROM letters" | xargs)" '0 C3A9E282ACF09F9982 NULL 22C3A922'
+
 sql "ALTER TABLE e ADD COLUMN code VARCHAR(3) UNIQUE, ADD COLUMN twice INT AS (1 + 1) VIRTUAL, ADD COLUMN c CHAR(9);
 	CREATE TABLE log (id VARCHAR(200));
 	CREATE TRIGGER told BEFORE INSERT ON e FOR EACH ROW BEGIN INSERT INTO log VALUES (NEW.id);

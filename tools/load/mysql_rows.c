@@ -93,6 +93,12 @@ static void free_arrays(struct arrays *a)
 	free(a->indicator);
 }
 
+/* A text whose column has the bytes of utf8mb4 goes as bytes: the server would count the characters of a string. */
+static enum enum_field_types bound_as(enum hs_column_type type)
+{
+	return type == HS_COLUMN_TEXT ? MYSQL_TYPE_BLOB : MYSQL_TYPE_STRING;
+}
+
 static bool make_arrays(struct arrays *a, const struct hs_target_rows *rows)
 {
 	size_t n = rows->rows * rows->columns;
@@ -112,7 +118,7 @@ static bool make_arrays(struct arrays *a, const struct hs_target_rows *rows)
 			a->length[i] = value.n;
 			a->indicator[i] = value.p == NULL ? STMT_INDICATOR_NULL : STMT_INDICATOR_NONE;
 		}
-		a->bind[c].buffer_type = MYSQL_TYPE_STRING;
+		a->bind[c].buffer_type = bound_as(type_at(rows, c));
 		a->bind[c].buffer = (void *)&a->value[c * rows->rows];
 		a->bind[c].length = &a->length[c * rows->rows];
 		a->bind[c].u.indicator = &a->indicator[c * rows->rows];
