@@ -5,7 +5,7 @@
 # is BUILD/tsan and the module has locks or atomics, the units of make tsan under that of threads, then the scripts that
 # touch it, then, if it is of the spool, the short faults. The first that fails ends it. A test may take five times as
 # long as without a mutant, and 20 seconds; before it is asked for the first time, it runs without one, and if it fails
-# then, it is left out. Prints the survivors, each with its diff, and at the end the share that was killed and the
+# then, it is left out. A mutant of which an optimizing compiler makes the same code changes nothing. Prints the survivors, each with its diff, and at the end the share that was killed and the
 # interval of 95 % by Wilson's formula. judged.txt lists mutants that change nothing, with the reason.
 # From the environment: CC; MINUTES, after which no mutant is begun (the order is random, so those before are a sample);
 # WORKERS, instead of a copy for each processor; MUTANT_ONLY, a prefix of paths; CHOSEN, a file of mutations in the form
@@ -60,6 +60,8 @@ grep -ro '^#include "[^"]*' --include='*.[ch]' common cgi tests/unit | sort | se
 # the compiler is asked once for its defences, instead of by every make
 # shellcheck disable=SC2016
 hardening=$(make -s --eval 'hardening: ; @echo $(HARDENING)' CC="${CC:-cc}" CFLAGS='-O1 -g' hardening)
+# shellcheck disable=SC2016
+includes=$(make -s --eval 'includes: ; @echo $(filter-out -DHS_VERSION=%,$(CPPFLAGS))' includes)
 echo "seed $seed"
 
 # near HEADER: the units that include it, and the own ones of the modules that do; then those of the headers and modules
@@ -301,6 +303,17 @@ noticed() {
 # is_judged: the list says why the mutant of which apply.py has told changes nothing.
 is_judged() { awk -F '\t+' 'FILENAME == "applied" { sought = $0; next } $1 "\t" $2 "\t" $3 == sought { found = 1 } END { exit !found }' applied tests/mutants/judged.txt; }
 
+# is_same FILE: the compiler makes the same code of the mutant.
+is_same() {
+	local from object
+	for from in "$plain" .; do
+		object=$PWD/$([ "$from" = . ] && echo mutant || echo plain).o
+		# shellcheck disable=SC2086
+		(cd "$from" && ${CC:-cc} $includes '-DHS_VERSION="0"' -std=c11 -O2 -w -c "$1" -o "$object") 2>/dev/null || return
+	done
+	cmp -s plain.o mutant.o
+}
+
 make_all() { timeout -k 5 900 make -s -j"${JOBS:-1}" HARDENING="$hardening" CC="${CC:-cc}" CFLAGS="${MUTANT_CFLAGS--O1 -g}" "$@" >make.log 2>&1; }
 
 # verdict FILE: of the mutant that is in place.
@@ -341,7 +354,7 @@ worker() {
 		compute && before=$computed
 		cp -p "$file" kept
 		"$python" tests/mutants/apply.py "$file" "$from" "$to" "$text" >applied
-		if is_judged; then said='changes nothing'; else said=$(verdict "$file" </dev/null); fi
+		if is_judged || is_same "$file"; then said='changes nothing'; else said=$(verdict "$file" </dev/null); fi
 		compute
 		{
 			echo "$file:$line: $kind: $said ($((SECONDS - started)) s, processor $((computed - before)) s)"
