@@ -29,9 +29,10 @@
 struct hs_store_ops {
 	void *self;
 	enum hs_result (*append)(void *self, const struct hs_append *append);
-	void (*post)(void *self, struct hs_post *post);                                 /* see spool.h */
-	enum hs_result (*health)(void *self, bool *catching_up);                        /* see hs_spool_health */
-	void (*put_figures)(void *self, enum hs_exposition format, struct hs_buf *out); /* see hs_figures_put */
+	void (*post)(void *self, struct hs_post *post);                                     /* see spool.h */
+	enum hs_result (*suppresses)(void *self, struct hs_slice record, bool *suppressed); /* see spool.h */
+	enum hs_result (*health)(void *self, bool *catching_up);                            /* see hs_spool_health */
+	void (*put_figures)(void *self, enum hs_exposition format, struct hs_buf *out);     /* see hs_figures_put */
 	/*
 	 * Counts an answer to a sender, before it is sent, from any thread. `spool` is the value that
 	 * the next member had when the exchange began. NULL: answers are not counted.

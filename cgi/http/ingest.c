@@ -80,51 +80,31 @@ static enum hs_result read_event(const struct hs_exchange *exchange, const struc
 	                      : hs_event_read_direct(e, json, event, validate, direct->type);
 }
 
-/*
- * A rejected line may hold the whole event, so that of a suppressed person must not become one. Asks the
- * spool, which looks for people in records.
- */
-static enum hs_result is_suppressed(struct hs_exchange *exchange, const struct hs_event *e, struct hs_stamp stamp,
-                                    uint64_t *suppressed)
+/* A rejected line may hold the whole event, so that of a suppressed person must not become one. */
+static enum hs_result is_suppressed(const struct hs_exchange *exchange, uint32_t event, bool *suppressed)
 {
-	struct hs_record_maker *maker = &exchange->scratch->maker;
 	const struct hs_store_ops *store = exchange->scratch->store;
-	size_t start = maker->batch.lines.n, most = maker->most;
-	uint64_t duplicate;
-	struct hs_append look = { .count = 1,
-		                  .duplicate = &duplicate,
-		                  .suppressed = suppressed,
-		                  .deadline_ms = exchange->answer_by,
-		                  .look_only = true };
-	enum hs_result result;
+	struct hs_buf *people = &exchange->scratch->message;
 
-	*suppressed = 0;
-	stamp.rules = NULL;
-	maker->most = 0; /* the record is taken back */
-	result = hs_record_maker_put(maker, e, &stamp, (enum hs_names)exchange->settings->names);
-	maker->most = most;
-	if (result != HS_OK)
-		return result == HS_E_MEMORY ? result : HS_OK;
-	look.records = hs_slice(maker->batch.lines.p + start, maker->batch.lines.n - start);
-	look.record = &maker->batch.record[maker->batch.count - 1];
-	result = store->append(store->self, &look);
-	hs_record_maker_take_back(maker);
-	return result;
+	*suppressed = false;
+	hs_buf_reset(people);
+	if (!hs_named_put_record(&exchange->scratch->json, event, exchange->tenant, people))
+		return hs_buf_ok(people) ? HS_OK : HS_E_MEMORY;
+	return store->suppresses(store->self, hs_buf_slice(people), suppressed);
 }
 
-/* Rejects a valid event. HS_OK unless the whole request must end. */
-static enum hs_result reject_valid(struct hs_exchange *exchange, const struct hs_event *e, enum hs_result why,
-                                   const struct hs_stamp *stamp, uint64_t index)
+/* Rejects an event, or drops that of a suppressed person. HS_OK unless the whole request must end. */
+static enum hs_result refuse_event(struct hs_exchange *exchange, uint32_t event, enum hs_result why, uint64_t index)
 {
-	uint64_t suppressed = 0;
+	bool suppressed = false;
 	enum hs_result result = HS_OK;
 
 	if (exchange->settings->rejected_body > 0)
-		result = is_suppressed(exchange, e, *stamp, &suppressed);
+		result = is_suppressed(exchange, event, &suppressed);
 	if (result != HS_OK)
 		return result;
 	exchange->outcome.dropped += suppressed;
-	return suppressed > 0 ? HS_OK : reject_event(exchange, e->root, why, index);
+	return suppressed ? HS_OK : reject_event(exchange, event, why, index);
 }
 
 /* Makes a record of the event at token `event`, or rejects it. HS_OK unless the whole request must end. */
@@ -143,10 +123,8 @@ static enum hs_result take_event(struct hs_exchange *exchange, uint32_t event, u
 		return result;
 	if (result == HS_E_RECORDS_LARGE && direct != NULL)
 		return result; /* a library that is answered 200 forgets the whole batch */
-	if (result == HS_E_UNPLANNED || result == HS_E_RECORDS_LARGE)
-		return reject_valid(exchange, &e, result, &stamp, index);
 	if (result != HS_E_DROPPED)
-		return reject_event(exchange, event, result, index);
+		return refuse_event(exchange, event, result, index);
 	exchange->outcome.dropped++;
 	return HS_OK;
 }

@@ -84,14 +84,17 @@ static void *watch(void *context)
 /*
  * Opens the spool, and starts the watching thread if the disk has been slow lately. A thread costs a
  * twentieth of the whole request, so there is none otherwise: when a disk begins to be slow, the
- * process that writes or syncs for all answers late. So do others if no thread can be started.
+ * process that writes or syncs for all answers late. So do others if no thread can be started. Once for a request.
  */
 static enum hs_result begin(struct cgi *cgi)
 {
 	int64_t now = hs_io_now_monotonic();
 	bool slow;
-	enum hs_result result = hs_spool_is_slow(cgi->spool, &slow);
+	enum hs_result result;
 
+	if (cgi->begun_ms != 0)
+		return HS_OK;
+	result = hs_spool_is_slow(cgi->spool, &slow);
 	if (result != HS_OK)
 		return result;
 	cgi->begun_ms = now;
@@ -118,6 +121,14 @@ static enum hs_result store_append(void *self, const struct hs_append *append)
 	enum hs_result result = begin(cgi);
 
 	return result == HS_OK ? hs_spool_append(cgi->spool, append) : result;
+}
+
+static enum hs_result store_suppresses(void *self, struct hs_slice record, bool *suppressed)
+{
+	struct cgi *cgi = self;
+	enum hs_result result = begin(cgi);
+
+	return result == HS_OK ? hs_spool_suppresses(cgi->spool, record, suppressed) : result;
 }
 
 static void store_post(void *self, struct hs_post *post)
@@ -164,6 +175,7 @@ static void serve(struct hs_transport *transport, struct hs_settings *settings, 
 	struct hs_store_ops store = { .self = &cgi,
 		                      .append = store_append,
 		                      .post = store_post,
+		                      .suppresses = store_suppresses,
 		                      .health = store_health,
 		                      .put_figures = store_figures,
 		                      .count_answer = hs_spool_count_answer,

@@ -126,6 +126,14 @@ static enum hs_result store_append(void *self, const struct hs_append *append)
 	return hs_spool_append(worker->store.spool, append);
 }
 
+static enum hs_result store_suppresses(void *self, struct hs_slice record, bool *suppressed)
+{
+	struct worker *worker = self;
+
+	leave_door(worker);
+	return hs_spool_suppresses(worker->store.spool, record, suppressed);
+}
+
 static void store_post(void *self, struct hs_post *post)
 {
 	struct worker *worker = self;
@@ -297,6 +305,7 @@ static bool start_worker(struct server *server, uint64_t seed)
 	worker->store = (struct hs_store_ops){ .self = worker,
 		                               .append = store_append,
 		                               .post = store_post,
+		                               .suppresses = store_suppresses,
 		                               .health = store_health,
 		                               .put_figures = store_figures,
 		                               .step_aside = leave_door,

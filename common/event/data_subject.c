@@ -212,6 +212,30 @@ void hs_named_in_event(struct hs_named *named, const struct hs_json *json, uint3
 	named->previous = e.field[HS_FIELD_PREVIOUS_ID];
 }
 
+static bool put_id(struct hs_buf *out, struct hs_slice name, const struct hs_json *json, uint32_t token)
+{
+	if (token == 0 || (json->tok[token].kind != HS_JSON_STRING && json->tok[token].kind != HS_JSON_NUMBER))
+		return false;
+	hs_buf_put_slice(out, name);
+	hs_buf_put_slice(out, hs_json_raw(json, token));
+	return true;
+}
+
+bool hs_named_put_record(const struct hs_json *json, uint32_t root, struct hs_slice tenant, struct hs_buf *out)
+{
+	struct hs_named named;
+	bool any = false;
+
+	hs_named_in_event(&named, json, root);
+	hs_buf_put_slice(out, HS_SLICE("{\"tenant\":"));
+	hs_buf_put_json(out, tenant);
+	any |= put_id(out, HS_SLICE(",\"user_id\":"), json, named.user);
+	any |= put_id(out, HS_SLICE(",\"anonymous_id\":"), json, named.anonymous);
+	any |= put_id(out, HS_SLICE(",\"previous_id\":"), json, named.previous);
+	hs_buf_putc(out, '}');
+	return any && hs_buf_ok(out);
+}
+
 bool hs_subject_text(const struct hs_json *json, uint32_t token, struct hs_buf *out)
 {
 	const struct hs_json_token *t = &json->tok[token];

@@ -69,6 +69,12 @@ void hs_named_in_record(struct hs_named *named, const struct hs_json *json, uint
 void hs_named_in_event(struct hs_named *named, const struct hs_json *json, uint32_t root);
 
 /*
+ * Appends a record of the people alone that the event at token `root` names, valid or not, which hs_named_in_record
+ * reads; no '\n'. False: the event names nobody, or memory is out.
+ */
+bool hs_named_put_record(const struct hs_json *json, uint32_t root, struct hs_slice tenant, struct hs_buf *out);
+
+/*
  * False only if the record names nobody in the set. Looks at the record's first bytes without
  * parsing them: several GB/s.
  */

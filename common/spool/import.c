@@ -18,7 +18,7 @@ enum {
 void hs_import_empty(struct run *x, struct commit *c)
 {
 	hs_record_maker_reset(&c->maker, 0);
-	hs_record_maker_reset(&c->unplanned, 0);
+	hs_buf_reset(&c->people);
 	hs_buf_reset(&c->rejected);
 	c->undated = c->rejections = c->left_out = c->duplicate = c->suppressed = c->dropped = c->already =
 	    c->kept_out = 0;
@@ -312,10 +312,8 @@ static void seed_ids(struct run *x, const char *key)
 
 	if (key != NULL && hs_hex_decode(hs_slice(key, 2 * sizeof bytes), bytes, sizeof bytes))
 		memcpy(&seed, bytes, sizeof seed);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 2; i++)
 		hs_record_maker_seed(&x->commit[i].maker, seed);
-		hs_record_maker_seed(&x->commit[i].unplanned, seed);
-	}
 }
 
 static enum hs_result newest_number(const struct run *x, const char *stream, uint64_t *newest)
@@ -445,14 +443,13 @@ static bool init_commit(struct commit *c)
 	c->weak.trace = malloc(COMMIT_EVENTS * sizeof *c->weak.trace);
 	c->refused.lines = &c->rejected;
 	c->refused.trace = malloc(COMMIT_EVENTS * sizeof *c->refused.trace);
-	return hs_record_maker_init(&c->maker) && hs_record_maker_init(&c->unplanned) && c->weak.trace != NULL &&
-	       c->refused.trace != NULL;
+	return hs_record_maker_init(&c->maker) && c->weak.trace != NULL && c->refused.trace != NULL;
 }
 
 static void free_commit(struct commit *c)
 {
 	hs_record_maker_free(&c->maker);
-	hs_record_maker_free(&c->unplanned);
+	hs_buf_free(&c->people);
 	hs_buf_free(&c->rejected);
 	free(c->weak.trace);
 	free(c->refused.trace);

@@ -77,7 +77,7 @@ static void note_trace(const struct run *x, struct traces *t, size_t at, size_t 
 {
 	size_t n = t->lines->n - at;
 
-	t->trace[t->count++] = (struct trace){ hs_hash(t->lines->p + at, n, x->seed), at, n, row, false, false, false };
+	t->trace[t->count++] = (struct trace){ hs_hash(t->lines->p + at, n, x->seed), at, n, row, 0, false, false };
 }
 
 /* Rejects a text; `alone`: it is all of its line. */
@@ -156,19 +156,19 @@ static bool is_weak(const struct run *x, const struct hs_record *record)
 	return record->random || x->settings->dedup_window == 0;
 }
 
-/* Rejects an event that no line of [events] names. Makes its record, too: see hs_import_drop_suppressed. */
-static enum hs_result reject_unplanned(struct run *x, struct commit *c, const struct hs_event *e, struct hs_stamp stamp,
-                                       bool alone)
+/* Rejects an event, and notes whom it names for hs_import_drop_suppressed. */
+static enum hs_result reject_event(struct run *x, struct commit *c, uint32_t root, bool alone, enum hs_result why)
 {
-	size_t lines = c->refused.count;
-	enum hs_result r = reject(x, c, hs_json_raw(&x->in.json, e->root), alone, HS_E_UNPLANNED);
+	size_t lines = c->refused.count, start = c->people.n;
+	enum hs_result r = reject(x, c, hs_json_raw(&x->in.json, root), alone, why);
 
 	if (r != HS_OK || c->refused.count == lines || x->settings->rejected_body == 0)
 		return r;
-	stamp.rules = NULL;
-	r = hs_record_maker_put(&c->unplanned, e, &stamp, (enum hs_names)x->settings->names);
-	c->refused.trace[lines].unplanned = r == HS_OK;
-	return r == HS_E_MEMORY ? r : HS_OK;
+	if (hs_named_put_record(&x->in.json, root, hs_slice_str(x->how->tenant), &c->people))
+		c->refused.trace[lines].people = c->people.n - start;
+	else
+		c->people.n = start;
+	return hs_buf_ok(&c->people) ? HS_OK : HS_E_MEMORY;
 }
 
 /* Takes the event at token `root`. Its offset distinguishes it from equal events without an id. */
@@ -194,13 +194,11 @@ static enum hs_result take_event(struct run *x, struct commit *c, uint32_t root,
 		r = hs_record_maker_put(&c->maker, &e, &stamp, (enum hs_names)x->settings->names);
 	if (r == HS_OK && is_weak(x, &batch->record[batch->count - 1]))
 		note_trace(x, &c->weak, at, batch->count - 1);
-	if (r == HS_E_UNPLANNED)
-		return reject_unplanned(x, c, &e, stamp, alone);
 	if (r == HS_E_DROPPED) {
 		c->dropped++;
 		return HS_OK;
 	}
-	return r == HS_OK || r == HS_E_MEMORY ? r : reject(x, c, hs_json_raw(&x->in.json, root), alone, r);
+	return r == HS_OK || r == HS_E_MEMORY ? r : reject_event(x, c, root, alone, r);
 }
 
 /* --- a line -------------------------------------------------------------------- */

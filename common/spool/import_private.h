@@ -25,9 +25,9 @@ enum {
 struct trace {
 	uint64_t hash;     /* the first member, see hs_array_from */
 	size_t at, n, row; /* bytes in the buffer, and number of the line, from 0 */
+	size_t people;     /* of a rejected line: bytes of the next record in commit.people; 0: none */
 	bool landed;       /* it is in the spool already */
-	bool unplanned;    /* a rejected line, whose record is the next of commit.unplanned */
-	bool suppressed;   /* … and is about a suppressed person */
+	bool suppressed;   /* it is a rejected line about a suppressed person */
 };
 
 /* The traces of one stream. */
@@ -41,8 +41,8 @@ struct traces {
 struct commit {
 	struct hs_record_maker maker;
 	struct hs_buf rejected;
-	struct hs_record_maker unplanned; /* records of rejected events, in which the spool looks for people */
-	struct traces weak, refused;      /* of maker's lines, of rejected */
+	struct hs_buf people;        /* records of hs_named_put_record, of rejected events */
+	struct traces weak, refused; /* of maker's lines, of rejected */
 	char spooled_at[HS_TIMESTAMP_TEXT + 1];
 
 	uint64_t first_line, read;
@@ -111,7 +111,7 @@ void hs_import_drop_refused(struct commit *c);
 
 /*
  * A rejected line may hold the whole event, so that of a suppressed person must not become one. Asks the spool about
- * unplanned events, and removes such lines. Results of hs_spool_append.
+ * them, and removes such lines. Results of hs_spool_suppresses.
  */
 enum hs_result hs_import_drop_suppressed(struct run *x, struct commit *c);
 

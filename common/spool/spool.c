@@ -17,6 +17,8 @@ void hs_spool_view_close(struct spool_view *v)
 		return;
 	hs_index_free(v->index);
 	hs_suppression_list_free(v->suppressed);
+	hs_suppression_list_free(v->asked);
+	pthread_mutex_destroy(&v->asking);
 	hs_buf_free(&v->fresh);
 	for (int i = 0; i < HS_STREAMS; i++)
 		hs_segment_close(&v->segment[i]);
@@ -30,10 +32,13 @@ enum hs_result hs_spool_view_open(const struct hs_settings *settings, bool make,
 	struct stat st;
 	enum hs_result r;
 
-	if (v == NULL)
+	if (v == NULL || pthread_mutex_init(&v->asking, NULL) != 0) {
+		free(v);
 		return HS_E_MEMORY;
+	}
 	r = hs_spool_dir_open(&v->opened, settings, make);
 	if (r != HS_OK) {
+		pthread_mutex_destroy(&v->asking);
 		free(v);
 		return r;
 	}
@@ -49,9 +54,10 @@ enum hs_result hs_spool_view_open(const struct hs_settings *settings, bool make,
 	v->device = (uint64_t)st.st_dev;
 	v->inode = (uint64_t)st.st_ino;
 	v->suppressed = hs_suppression_list_new(&v->opened.dir);
+	v->asked = hs_suppression_list_new(&v->opened.dir);
 	if (settings->dedup_window > 0)
 		v->index = hs_index_new(&v->opened.dir, settings->spool_dir);
-	if (v->suppressed == NULL || (settings->dedup_window > 0 && v->index == NULL)) {
+	if (v->suppressed == NULL || v->asked == NULL || (settings->dedup_window > 0 && v->index == NULL)) {
 		hs_spool_view_close(v);
 		return HS_E_MEMORY;
 	}

@@ -82,6 +82,12 @@ enum hs_result hs_spool_append(struct hs_spool *spool, const struct hs_append *a
 enum hs_result hs_spool_is_slow(struct hs_spool *spool, bool *slow);
 void hs_spool_note_time(struct hs_spool *spool, int64_t begun_ms);
 
+/*
+ * Sets *suppressed if an append would leave the record out as one of a suppressed person. Waits for no other process.
+ * Results of opening the spool, or of hs_suppression_list_follow.
+ */
+enum hs_result hs_spool_suppresses(struct hs_spool *spool, struct hs_slice record, bool *suppressed);
+
 /* --- post ------------------------------------------------------------------- */
 
 /* An append that no thread waits for. All of it must stay in place until done() is called. */

@@ -29,6 +29,9 @@ struct spool_view {
 	struct hs_index *index; /* NULL: dedup_window = 0 */
 	struct hs_suppression_list *suppressed;
 	struct hs_buf fresh; /* the new lines, if an append also has others */
+
+	pthread_mutex_t asking; /* of hs_spool_suppresses */
+	struct hs_suppression_list *asked;
 };
 
 struct hs_spool {

@@ -119,13 +119,22 @@ hs erase --user gone --suppress
 send '{"type":"track","event":"Surprise","userId":"gone","messageId":"p-gone","properties":{"note":"of somebody who is gone"}}'
 is "but nothing of a suppressed person's: it is as if dropped" "$STATUS $(counts) $(found 'of somebody who is gone')" "200 [0,0,0,1] 0"
 
+for event in '"type":"track","userId":"gone"' '"type":"surprise","userId":"gone"' '"type":"alias","previousId":"gone"' \
+	'"type":"group","userId":"gone"'; do
+	send "{$event,\"messageId\":\"invalid\",\"properties\":{\"note\":\"of somebody who is gone\"}}"
+	is "nor an invalid event: $event" "$STATUS $(counts) $(found 'of somebody who is gone')" "200 [0,0,0,1] 0"
+done
+send '{"type":"track","userId":"stranger","messageId":"invalid","properties":{"note":"of nobody who is gone"}}'
+is "that of another person is refused, and kept" "$STATUS $(found 'of nobody who is gone')" "400 1"
+
 for i in 1 2 3; do
 	printf '{"type":"track","event":"Surprise","userId":"%s","messageId":"a-%s","properties":{"note":"archive %s"}}\n' gone $i 'of her' \
 		stranger $i 'of others' gone $i-again 'of her'
+	printf '{"type":"track","userId":"%s","messageId":"i-%s","properties":{"note":"archive %s"}}\n' gone $i 'of her' stranger $i 'of others'
 done >"$T/archive"
 chmod 644 "$T/archive"
 hs import --json "$T/archive"
-is "nor does an archive bring it" "$(jq -c '[.accepted, .suppressed, .rejected]' <<<"$OUT") $(found 'archive of her') $(found 'archive of others')" "[0,6,3] 0 3"
+is "nor does an archive bring it" "$(jq -c '[.accepted, .suppressed, .rejected]' <<<"$OUT") $(found 'archive of her') $(found 'archive of others')" "[0,9,6] 0 6"
 
 send '{"type":"page","userId":"leaver","messageId":"p-leaver","properties":{"note":"of somebody who leaves"}}'
 send '{"type":"delete","userId":"leaver","messageId":"d-leaver"}'

@@ -62,7 +62,8 @@ struct stage {
 	/* what the store answers */
 	bool hold; /* posts are completed later, by done_at_last */
 	struct hs_post *held;
-	enum hs_result append_result, health_result;
+	bool suppresses; /* whomever the event names */
+	enum hs_result append_result, health_result, suppresses_result;
 	bool catching_up;
 	uint64_t duplicate;
 	int64_t hangs_ms; /* how long it takes, while another thread enforces time limits */
@@ -182,6 +183,15 @@ static inline enum hs_result stage_append(void *self, const struct hs_append *ap
 	return take(self, append);
 }
 
+static inline enum hs_result stage_suppresses(void *self, struct hs_slice record, bool *suppressed)
+{
+	const struct stage *s = self;
+
+	assert_int_equal(record.p[record.n - 1], '}');
+	*suppressed = s->suppresses;
+	return s->suppresses_result;
+}
+
 static inline void stage_post(void *self, struct hs_post *post)
 {
 	struct stage *s = self;
@@ -276,6 +286,7 @@ static inline struct stage *new_stage(const char *conf, struct hs_slice body)
 		.self = s,
 		.append = stage_append,
 		.post = stage_post,
+		.suppresses = stage_suppresses,
 		.health = stage_health,
 		.count_answer = stage_count_answer,
 		.spool = (struct hs_spool *)s,
