@@ -6,7 +6,6 @@
 #include "base/timestamp.h"
 #include "config/settings_file.h"
 #include "config/sources.h"
-#include "event/rules.h"
 #include "spool/admin/loss.h"
 #include "spool/file/segment_list.h"
 #include "spool/shared/modes.h"
@@ -16,6 +15,7 @@
 #include "tools/probe/check_consumers.h"
 #include "tools/probe/check_loads.h"
 #include "tools/probe/check_program.h"
+#include "tools/probe/check_rules.h"
 #include "tools/probe/check_sandbox.h"
 #include "tools/probe/check_url.h"
 #include "tools/report/bar_table.h"
@@ -191,36 +191,6 @@ static void check_sources(struct hs_findings *r, const struct hs_settings *s)
 	check_pages(r, s, have_browsers);
 }
 
-/* A refused body holds what the rules would have dropped or masked. */
-static void check_refused(struct hs_findings *r, const struct hs_settings *s)
-{
-	const char *why = s->rules->masks && s->rules->drops ? "[fields] masks values, and [events] drops events"
-	                  : s->rules->masks                  ? "[fields] masks values"
-	                                                     : "[events] drops events";
-
-	if (!s->rules->masks && !s->rules->drops)
-		return;
-	if (s->rejected_body > 0)
-		hs_findings_warn(r, "rules", "set rejected_body = none, or leave it out",
-		                 "%s, but what is refused is kept as it came", why);
-	else
-		hs_findings_ok(r, "rules", "what is refused is not kept in rejected.jsonl, because %s", why);
-}
-
-static void check_rules(struct hs_findings *r, const struct hs_settings *s)
-{
-	if (s->rules == NULL)
-		return;
-	hs_findings_ok(r, "rules", "%u lines in [events], %u in [fields]; hookspool rules tries them", s->rules->events,
-	               s->rules->fields);
-	check_refused(r, s);
-	for (unsigned i = 0; i < s->rules->events; i++)
-		if (hs_rules_drop_deletes(s->rules, i))
-			hs_findings_warn(r, "rules", "put keep = type:delete above the line, or name other types in it",
-			                 "line %d drops delete events, so erase --from-deletes misses them",
-			                 s->rules->event[i].line);
-}
-
 static void check_console(struct hs_findings *r, const struct hs_settings *s)
 {
 	if (s->console_password != NULL && s->console_http)
@@ -262,7 +232,7 @@ static bool check_settings(struct checked *c, const char *path)
 		                 "%s, the settings, looks like a file that is served", c->file);
 	check_access(r, c->settings);
 	check_console(r, c->settings);
-	check_rules(r, c->settings);
+	hs_check_rules(r, c->settings);
 	hs_check_sandbox(r, c->settings);
 	if (c->settings->doubtful_line != 0)
 		hs_findings_warn(r, "secrets", "correct the line, unless that is what was meant",

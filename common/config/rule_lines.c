@@ -454,6 +454,7 @@ static bool is_given(const struct hs_settings_reading *reading, const char *name
 void hs_rule_lines_settle(struct hs_settings_reading *reading)
 {
 	struct hs_settings *s = reading->settings;
+	struct hs_slice address = s->names == HS_NAMES_VERBATIM ? HS_SLICE("context.ip") : HS_SLICE("context_ip");
 
 	if (s->rules == NULL || reading->failed)
 		return;
@@ -464,5 +465,5 @@ void hs_rule_lines_settle(struct hs_settings_reading *reading)
 	if ((s->rules->masks || s->rules->drops) && !is_given(reading, "rejected_body"))
 		s->rejected_body = 0;
 	/* for all tenants if for one: a line of the log may come before it is known whose the request is */
-	s->hides_addresses = hs_rules_mask_for_any(s->rules, HS_SLICE("context_ip")) && !is_given(reading, "ip");
+	s->hides_addresses = hs_rules_mask_for_any(s->rules, address) && !is_given(reading, "ip");
 }

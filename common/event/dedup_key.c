@@ -177,18 +177,44 @@ static void put_members(struct hs_buf *out, const struct hs_json *j, uint32_t ob
 	hs_buf_putc(out, '}');
 }
 
+static void set_made(struct hs_dedup_key_maker *maker, const char *prefix, const uint8_t *bytes,
+                     struct hs_made_id *made)
+{
+	size_t n = strlen(prefix);
+
+	memcpy(maker->made, prefix, n);
+	hs_hex_encode(bytes, HS_DEDUP_KEY_BYTES, maker->made + n);
+	made->text = hs_slice(maker->made, n + 2 * HS_DEDUP_KEY_BYTES);
+}
+
 /* Makes an id from the hash of two texts. */
 static enum hs_result make(struct hs_dedup_key_maker *maker, const char *prefix, struct hs_slice a, struct hs_slice b,
                            struct hs_made_id *made)
 {
 	uint8_t bytes[HS_DEDUP_KEY_BYTES];
-	size_t n = strlen(prefix);
 	enum hs_result r = digest(maker, a, b, HS_SLICE_NONE, bytes);
 
-	memcpy(maker->made, prefix, n);
-	hs_hex_encode(bytes, sizeof bytes, maker->made + n);
-	made->text = hs_slice(maker->made, n + 2 * sizeof bytes);
+	set_made(maker, prefix, bytes, made);
 	return r;
+}
+
+/* Makes an id from the event's members and its type by the path, with the key if there is one. */
+static enum hs_result make_of_event(struct hs_dedup_key_maker *maker, const struct hs_event *e, struct hs_made_id *made)
+{
+	uint8_t mac[HS_SHA256_BYTES];
+
+	hs_buf_reset(&maker->text);
+	put_members(&maker->text, e->json, e->root, false);
+	if (maker->key != NULL)
+		hs_buf_put_slice(&maker->text, e->path_type);
+	if (!hs_buf_ok(&maker->text))
+		return HS_E_MEMORY;
+	if (maker->key == NULL)
+		return make(maker, "hs-", hs_buf_slice(&maker->text), e->path_type, made);
+	if (!hs_hmac256(maker->key, hs_buf_slice(&maker->text), mac))
+		return HS_E_MEMORY;
+	set_made(maker, "hs-", mac, made);
+	return HS_OK;
 }
 
 enum hs_result hs_dedup_key_make_id(struct hs_dedup_key_maker *maker, const struct hs_event *e,
@@ -199,12 +225,8 @@ enum hs_result hs_dedup_key_make_id(struct hs_dedup_key_maker *maker, const stru
 	*made = (struct hs_made_id){ .text = HS_SLICE_NONE };
 	if (has_own_id(e))
 		return HS_OK;
-	if (has_timestamp(e)) {
-		hs_buf_reset(&maker->text);
-		put_members(&maker->text, e->json, e->root, false);
-		return hs_buf_ok(&maker->text) ? make(maker, "hs-", hs_buf_slice(&maker->text), e->path_type, made)
-		                               : HS_E_MEMORY;
-	}
+	if (has_timestamp(e))
+		return make_of_event(maker, e, made);
 	assert(maker->seed != 0);
 	source[0] = maker->seed;
 	source[1] = maker->serial++;

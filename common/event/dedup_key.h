@@ -5,7 +5,8 @@
  * own key: the messageId, within a tenant; in direct intake within a source, because anyone can
  * send with the key of a page and so use up the ids of a server. An event without a usable messageId gets one. With a
  * timestamp, the id is a hash of the event, so a retry gets the same id; without, it is random, so
- * the event is never mistaken for a duplicate.
+ * the event is never mistaken for a duplicate. Since the id stays where rules drop or mask a value, the hash has their
+ * key: whoever has the record cannot try values until the id fits.
  *
  * A record read back from the spool has the key of the event it was made from. The index is
  * rebuilt that way.
@@ -35,9 +36,10 @@ struct hs_dedup_key {
 /* Working memory, one per thread. */
 struct hs_dedup_key_maker {
 	struct hs_digest *digest;
-	struct hs_buf text; /* a decoded id, or the event in its canonical form */
-	uint64_t seed;      /* for random ids: unique to this maker, not 0; set by the owner … */
-	uint64_t serial;    /* … like this counter, if the same ids must be made again */
+	struct hs_buf text;           /* a decoded id, or the event in its canonical form */
+	uint64_t seed;                /* for random ids: unique to this maker, not 0; set by the owner … */
+	uint64_t serial;              /* … like this counter, if the same ids must be made again */
+	const struct hs_hmac256 *key; /* for hashes of events; NULL: none */
 	char made[HS_MADE_ID_MAX];
 };
 

@@ -15,8 +15,10 @@
 enum {
 	HS_RECORD_BASE = 1 << 16, /* a record may have this many bytes … */
 	HS_RECORD_FACTOR = 16,    /* … plus this many for each byte of the event and of what it shares, … */
-	/* … and this many leaves, so that the JSON reader can read it: two tokens each */
-	HS_RECORD_FIELDS_MAX = HS_JSON_TOKENS_MAX / 2 - HS_FIELD_COUNT - 2,
+	/* what hookspool adds: tenant, source, spooled_at, original_message_id, context_ip, _unplanned */
+	HS_RECORD_ADDED = 6,
+	/* … and this many leaves, so that the JSON reader can read it: two tokens each, and one for the whole */
+	HS_RECORD_FIELDS_MAX = (HS_JSON_TOKENS_MAX - 1) / 2 - HS_FIELD_FLAT_COUNT - HS_RECORD_ADDED,
 };
 
 /* Working memory, one per thread; reset, not freed, between events. */
@@ -26,7 +28,7 @@ struct hs_flattener {
 	bool keeps_sent_id;         /* with message_id: the event's own stays as original_message_id */
 	struct hs_name_cache paths;
 	struct hs_buf key; /* a decoded key */
-	uint32_t leaves;   /* in this record, not counting the fixed fields */
+	uint32_t leaves;   /* in this record, not counting the flat fields and what is added */
 	struct hs_ruling ruling;
 };
 

@@ -118,8 +118,10 @@ enum hs_result hs_record_maker_put(struct hs_record_maker *maker, const struct h
 	struct hs_record *record;
 	struct hs_made_id made;
 	struct hs_id_scope scope = { stamp->tenant, HS_SLICE_NONE };
-	enum hs_result r = hs_dedup_key_make_id(&maker->identifier, e, stamp->spooled_at, &made);
+	enum hs_result r;
 
+	maker->identifier.key = stamp->rules != NULL ? stamp->rules->hash_key : NULL;
+	r = hs_dedup_key_make_id(&maker->identifier, e, stamp->spooled_at, &made);
 	if (stamp->direct != NULL) {
 		scope.source = stamp->direct->source;
 		if (r == HS_OK && hs_direct_has_weak_ids(stamp->direct, e))

@@ -74,7 +74,7 @@ struct hs_rules {
 	bool masks;                        /* a line of [fields] is not `keep` */
 	bool drops;                        /* [events] may drop: a line drops or samples, or `unplanned` is drop */
 	bool samples;
-	uint64_t version; /* hash of everything above: other rules, another number */
+	uint64_t version; /* no other rules of this process had or have it; 0: not settled */
 };
 
 void hs_rules_free(struct hs_rules *rules); /* NULL is fine */

@@ -117,7 +117,7 @@ static const struct hs_rules_about *look_up(struct hs_ruling *r, const struct hs
 
 /*
  * A second value of a name has a number after it. Conditions are about the name alone; a mask covers
- * these, too, unless a line names them.
+ * these, too, unless a line names them. No line is about a fixed name, so a * covers what has a number after it.
  */
 const struct hs_rules_about *hs_ruling_look_up(struct hs_ruling *r, const struct hs_name_cache *names, uint32_t step,
                                                uint32_t name)
@@ -129,7 +129,8 @@ const struct hs_rules_about *hs_ruling_look_up(struct hs_ruling *r, const struct
 		return about;
 	r->numbered = (struct hs_rules_about){ .mask = about->mask };
 	about = look_up(r, names, name);
-	if (about != NULL && about->mask > 0 && !r->rules->field[about->mask - 1].is_prefix)
+	if (about != NULL && about->mask > 0 &&
+	    (!r->rules->field[about->mask - 1].is_prefix || hs_rules_is_fixed(hs_name_cache_text_of(names, first))))
 		r->numbered.mask = about->mask;
 	return about == NULL ? NULL : &r->numbered;
 }

@@ -59,6 +59,37 @@ TEST(equal_events_have_equal_keys)
 	hs_record_maker_free(&in);
 }
 
+/* Else the values that rules drop or mask could be guessed until the id fits. */
+TEST(a_made_id_has_the_key_of_the_rules)
+{
+	static const char event[] = "{\"type\":\"page\",\"userId\":\"u\",\"timestamp\":\"2026-11-23T10:15:00Z\"}";
+	struct hs_hmac256 *one = hs_hmac256_new(HS_SLICE("one")), *two = hs_hmac256_new(HS_SLICE("two"));
+	const struct hs_rules rules[] = { { .version = 1 },
+		                          { .hash_key = one, .version = 2 },
+		                          { .hash_key = two, .version = 3 } };
+	struct hs_stamp stamp = { .spooled_at = HS_SLICE(AT) };
+	struct hs_record_maker in;
+	struct hs_event e;
+
+	assert_true(hs_record_maker_init(&in));
+	assert_int_equal(hs_json_document(&json, hs_slice_str(event)), HS_OK);
+	assert_int_equal(hs_event_read(&e, &json, 0, HS_VALIDATE_SPEC), HS_OK);
+	for (size_t i = 0; i < 5; i++) {
+		stamp.rules = i == 4 ? NULL : &rules[i % 3];
+		assert_int_equal(hs_record_maker_put(&in, &e, &stamp, HS_NAMES_WAREHOUSE), HS_OK);
+	}
+	for (size_t i = 0; i < 5; i++)
+		for (size_t k = 0; k < i; k++) {
+			bool same =
+			    memcmp(&in.batch.record[i].id, &in.batch.record[k].id, sizeof in.batch.record[i].id) == 0;
+
+			assert_int_equal(same, (i == 3 || i == 4) && k % 3 == 0); /* 0, 3 and 4 have no key */
+		}
+	hs_record_maker_free(&in);
+	hs_hmac256_free(one);
+	hs_hmac256_free(two);
+}
+
 TEST(a_refused_event_leaves_no_trace)
 {
 	struct hs_record_maker in;

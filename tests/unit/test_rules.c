@@ -147,6 +147,101 @@ TEST(changing_rules_and_tenants)
 	hs_settings_free(two);
 }
 
+/* Lines that differ at their ends alone, after a reload, with and without a condition there. */
+TEST(changing_the_end_of_a_long_line)
+{
+	static const char event[] = "{\"type\":\"page\",\"userId\":\"u\",\"a\":\"yes\"}";
+	static const struct {
+		const char *end;
+		enum hs_result result;
+	} lines[] = { { " a:yes", HS_E_DROPPED }, { " b:yes", HS_OK }, { "", HS_E_DROPPED }, { " a:no", HS_OK } };
+	struct hs_settings *settings[4];
+	struct hs_flattener f;
+	struct hs_buf out = { 0 };
+
+	hs_flattener_init(&f, HS_NAMES_WAREHOUSE);
+	for (size_t i = 0; i < 4; i++) {
+		hs_buf_reset(&out);
+		hs_buf_put_slice(&out, HS_SLICE("[events]\ndrop = type:page"));
+		for (int k = 0; k < 30; k++)
+			hs_buf_put_slice(&out, HS_SLICE(" user_id:u"));
+		hs_buf_printf(&out, "%s\n%c", lines[i].end, '\0');
+		settings[i] = settings_with(out.p);
+	}
+	for (size_t i = 0; i < 40; i++)
+		assert_int_equal(flatten(&f, settings[i * 3 % 4]->rules, "", event, &out), lines[i * 3 % 4].result);
+	hs_flattener_free(&f);
+	hs_buf_free(&out);
+	for (size_t i = 0; i < 4; i++)
+		hs_settings_free(settings[i]);
+}
+
+static void put_numbered(struct hs_buf *out, unsigned n)
+{
+	hs_buf_putc(out, '{');
+	for (unsigned i = 0; i < n; i++)
+		hs_buf_printf(out, "%s\"%c%u\":1", i == 0 ? "" : ",", n < 10000 ? 'b' : 'a', i);
+	hs_buf_putc(out, '}');
+}
+
+/* With so many leaves, all the flat fields, and all that is added. */
+static enum hs_result flatten_widest(const struct hs_rules *rules, unsigned leaves, struct hs_buf *out)
+{
+	static const unsigned beside = 5000;
+	struct hs_json json = { 0 }, context = { 0 };
+	struct hs_direct direct = { .source = HS_SLICE("shop"),
+		                    .ip = HS_SLICE("192.0.2.1"),
+		                    .is_public = true,
+		                    .context = &context,
+		                    .channel = HS_SLICE("client"),
+		                    .sent_at = HS_SLICE("1") };
+	struct hs_stamp stamp = {
+		.spooled_at = HS_SLICE("T"), .rules = rules, .tenant = HS_SLICE("acme"), .direct = &direct
+	};
+	struct hs_flattener f;
+	struct hs_buf text = { 0 }, shared = { 0 };
+	struct hs_event e;
+	enum hs_result result;
+
+	hs_flattener_init(&f, HS_NAMES_WAREHOUSE);
+	f.message_id = HS_SLICE("made");
+	f.keeps_sent_id = true;
+	put_numbered(&shared, beside);
+	hs_buf_put_slice(&text,
+	                 HS_SLICE("{\"type\":\"track\",\"event\":\"E\",\"messageId\":\"m\",\"timestamp\":\"2026\","
+	                          "\"originalTimestamp\":\"2026\",\"sentAt\":\"2026\",\"receivedAt\":\"2026\","
+	                          "\"userId\":\"u\",\"anonymousId\":\"a\",\"groupId\":\"g\",\"previousId\":\"p\","
+	                          "\"name\":\"n\",\"category\":\"c\",\"channel\":\"c\",\"version\":\"1\","
+	                          "\"projectId\":\"p\",\"properties\":"));
+	put_numbered(&text, leaves - beside);
+	hs_buf_putc(&text, '}');
+	assert_int_equal(hs_json_document(&context, hs_buf_slice(&shared)), HS_OK);
+	assert_int_equal(hs_json_document(&json, hs_buf_slice(&text)), HS_OK);
+	assert_int_equal(hs_event_read_direct(&e, &json, 0, HS_VALIDATE_LENIENT, HS_SLICE_NONE), HS_OK);
+	result = hs_flatten(&f, &e, &stamp, out);
+	hs_buf_free(&text);
+	hs_buf_free(&shared);
+	hs_json_free(&json);
+	hs_json_free(&context);
+	hs_flattener_free(&f);
+	return result;
+}
+
+TEST(a_record_with_the_most_fields_can_be_read)
+{
+	struct hs_settings *s = settings_with("[events]\nkeep = event:other\nunplanned = flag\n");
+	struct hs_json json = { 0 };
+	struct hs_buf out = { 0 };
+
+	assert_int_equal(flatten_widest(s->rules, HS_RECORD_FIELDS_MAX + 1, &out), HS_E_RECORD_LARGE);
+	assert_int_equal(flatten_widest(s->rules, HS_RECORD_FIELDS_MAX, &out), HS_OK);
+	assert_int_equal(hs_json_document(&json, hs_slice(out.p, out.n - 1)), HS_OK);
+	assert_in_range(json.n, HS_JSON_TOKENS_MAX - 20, HS_JSON_TOKENS_MAX);
+	hs_json_free(&json);
+	hs_buf_free(&out);
+	hs_settings_free(s);
+}
+
 /* A few names in all spellings that become one, some of them reserved, some with a number already. */
 static void put_random_object(struct random_source *random, struct hs_buf *event, unsigned depth)
 {

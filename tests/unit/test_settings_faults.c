@@ -51,7 +51,7 @@ static const char text[] =
     "acme: traits_* = hash\n";
 
 static struct hs_settings *settings;
-static uint64_t rules; /* their version, read without a fault */
+static struct hs_rules rules; /* read without a fault; for its numbers */
 
 FIXTURE(begin)
 {
@@ -121,9 +121,11 @@ static void is_loaded(void)
 	assert_string_equal(s->ship->creds, "/etc/creds");
 	assert_string_equal(s->ship->password, "/etc/password");
 	assert_true(s->hides_addresses);
-	if (rules == 0)
-		rules = s->rules->version;
-	assert_int_equal(s->rules->version, rules); /* no line is left out */
+	if (rules.fields == 0)
+		rules = *s->rules;
+	assert_int_equal(s->rules->fields, rules.fields); /* no line is left out */
+	assert_int_equal(s->rules->events, rules.events);
+	assert_int_equal(s->rules->conditions, rules.conditions);
 }
 
 TEST(reading_settings)
