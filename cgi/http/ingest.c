@@ -23,7 +23,7 @@ static bool keeps_no_body(enum hs_result result)
 	       result == HS_E_BESIDE_LARGE;
 }
 
-static enum hs_result put_rejected(struct hs_exchange *exchange, int status, struct hs_slice body)
+static enum hs_result put_rejected(struct hs_exchange *exchange, int status, struct hs_slice body, bool keeps_no_body)
 {
 	struct hs_rejection rejection = {
 		.spooled_at = hs_slice_str(exchange->spooled_at),
@@ -32,7 +32,7 @@ static enum hs_result put_rejected(struct hs_exchange *exchange, int status, str
 		.source = exchange->source != NULL ? hs_slice_str(exchange->source->label) : HS_SLICE_NONE,
 		.remote_addr = exchange->request.remote_addr,
 		.body = body,
-		.keeps_no_body = keeps_no_body(exchange->outcome.result),
+		.keeps_no_body = keeps_no_body,
 		.settings = exchange->settings,
 	};
 	struct hs_buf *text = &exchange->scratch->message;
@@ -55,8 +55,8 @@ static enum hs_result reject_event(struct hs_exchange *exchange, uint32_t event,
 	o->rejected++;
 	if (exchange->scratch->store->count_refusal != NULL)
 		exchange->scratch->store->count_refusal(exchange->spool, why);
-	result =
-	    put_rejected(exchange, hs_exchange_status(exchange, why), hs_json_raw(&exchange->scratch->json, event));
+	result = put_rejected(exchange, hs_exchange_status(exchange, why), hs_json_raw(&exchange->scratch->json, event),
+	                      false);
 	/*
 	 * The answer names the first rejected event. But a batch in which only unknown types were
 	 * rejected is 501, and one with any other rejection 400. (Both are 400 to a library.)
@@ -157,6 +157,21 @@ static enum hs_result take_events(struct hs_exchange *exchange)
 	}
 }
 
+/*
+ * Rejects all of a body. Whom its events name is not known, so where people are suppressed it is not kept: any of them
+ * may be in it.
+ */
+static enum hs_result reject_body(struct hs_exchange *exchange, struct hs_slice body)
+{
+	const struct hs_store_ops *store = exchange->scratch->store;
+	enum hs_result why = exchange->outcome.result, result = HS_OK;
+	bool without_body = keeps_no_body(why);
+
+	if (!without_body && exchange->settings->rejected_body > 0)
+		result = store->suppresses(store->self, HS_SLICE_NONE, &without_body);
+	return result == HS_OK ? put_rejected(exchange, hs_exchange_status(exchange, why), body, without_body) : result;
+}
+
 enum hs_result hs_ingest_take(struct hs_exchange *exchange, enum hs_result result)
 {
 	struct hs_scratch *scratch = exchange->scratch;
@@ -178,7 +193,7 @@ enum hs_result hs_ingest_take(struct hs_exchange *exchange, enum hs_result resul
 	hs_buf_reset(&scratch->rejected);
 	exchange->outcome.result = result;
 	exchange->outcome.rejected = exchange->outcome.dropped = 0;
-	return put_rejected(exchange, hs_exchange_status(exchange, result), body);
+	return reject_body(exchange, body);
 }
 
 /* --- keeping ----------------------------------------------------------------- */

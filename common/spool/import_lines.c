@@ -81,7 +81,8 @@ static void note_trace(const struct run *x, struct traces *t, size_t at, size_t 
 }
 
 /* Rejects a text; `alone`: it is all of its line. */
-static enum hs_result reject(struct run *x, struct commit *c, struct hs_slice text, bool alone, enum hs_result why)
+static enum hs_result reject(struct run *x, struct commit *c, struct hs_slice text, bool alone, enum hs_result why,
+                             bool keeps_no_body)
 {
 	const struct hs_result_info *info = hs_result_info(why);
 	struct hs_rejection rejection = {
@@ -89,6 +90,7 @@ static enum hs_result reject(struct run *x, struct commit *c, struct hs_slice te
 		.status = info->status,
 		.tenant = hs_slice_str(x->how->tenant),
 		.body = text,
+		.keeps_no_body = keeps_no_body,
 		.settings = x->settings,
 	};
 	size_t at = c->rejected.n;
@@ -160,7 +162,7 @@ static bool is_weak(const struct run *x, const struct hs_record *record)
 static enum hs_result reject_event(struct run *x, struct commit *c, uint32_t root, bool alone, enum hs_result why)
 {
 	size_t lines = c->refused.count, start = c->people.n;
-	enum hs_result r = reject(x, c, hs_json_raw(&x->in.json, root), alone, why);
+	enum hs_result r = reject(x, c, hs_json_raw(&x->in.json, root), alone, why, false);
 
 	if (r != HS_OK || c->refused.count == lines || x->settings->rejected_body == 0)
 		return r;
@@ -266,6 +268,17 @@ static void read_on(struct reading *in, size_t from)
 	in->spot.at = in->base + from;
 }
 
+/* While anybody is suppressed, a text that is no event is not kept: it may hold theirs. */
+static bool keeps_no_text(const struct run *x)
+{
+	bool suppressed = false;
+
+	if (x->how->look_only || x->settings->rejected_body == 0)
+		return false;
+	return hs_spool_suppresses(x->spool, HS_SLICE_NONE, &suppressed) != HS_OK ||
+	       suppressed; /* an append will tell */
+}
+
 /*
  * Rejects a text that cannot be read with the rest of its line, since where the next event begins is
  * unknown.
@@ -281,7 +294,7 @@ static enum hs_result reject_rest(struct run *x, struct commit *c, size_t from, 
 		c->texts++;
 		x->garbage++;
 	}
-	r = reject(x, c, in->cut ? HS_SLICE("") : rest, alone, why);
+	r = reject(x, c, in->cut ? HS_SLICE("") : rest, alone, why, keeps_no_text(x));
 	pass_over(x, more);
 	return r;
 }

@@ -83,7 +83,8 @@ enum hs_result hs_spool_is_slow(struct hs_spool *spool, bool *slow);
 void hs_spool_note_time(struct hs_spool *spool, int64_t begun_ms);
 
 /*
- * Sets *suppressed if an append would leave the record out as one of a suppressed person. Waits for no other process.
+ * Sets *suppressed if an append would leave the record out as one of a suppressed person; record.n == 0: if anybody is
+ * suppressed. Waits for no other process.
  * Results of opening the spool, or of hs_suppression_list_follow.
  */
 enum hs_result hs_spool_suppresses(struct hs_spool *spool, struct hs_slice record, bool *suppressed);

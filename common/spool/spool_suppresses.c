@@ -13,7 +13,9 @@ enum hs_result hs_spool_suppresses(struct hs_spool *spool, struct hs_slice recor
 		return r;
 	pthread_mutex_lock(&v->asking);
 	r = hs_suppression_list_follow(v->asked, &active);
-	if (r == HS_OK && active)
+	if (r == HS_OK && record.n == 0)
+		*suppressed = active;
+	else if (r == HS_OK && active)
 		r = hs_suppression_list_find(v->asked, record, suppressed);
 	pthread_mutex_unlock(&v->asking);
 	hs_spool_give_back(spool);

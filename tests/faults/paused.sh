@@ -95,6 +95,8 @@ hang_cgi 'the sync of an event' fdatasync 8
 hang_cgi 'the write of an event' pwrite64 8
 { echo m-1 && seq -f 'bulk-%.0f' 1200; } >"$T/ledger"
 hang_cgi 'the sync of a large batch' fdatasync bulk
+printf 'm-1\nm-9\n' >"$T/ledger"
+hang_cgi 'the sync of a batch with a refused event' fdatasync bad
 
 # hang_fcgi NAME CALL BODY: a server process with threads, through a web server; another request comes
 # meanwhile and cannot be served either.

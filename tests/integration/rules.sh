@@ -131,10 +131,11 @@ for i in 1 2 3; do
 	printf '{"type":"track","event":"Surprise","userId":"%s","messageId":"a-%s","properties":{"note":"archive %s"}}\n' gone $i 'of her' \
 		stranger $i 'of others' gone $i-again 'of her'
 	printf '{"type":"track","userId":"%s","messageId":"i-%s","properties":{"note":"archive %s"}}\n' gone $i 'of her' stranger $i 'of others'
+	printf '{"type":"track","userId":"gone","properties":{"note":"archive of her"\n'
 done >"$T/archive"
 chmod 644 "$T/archive"
 hs import --json "$T/archive"
-is "nor does an archive bring it" "$(jq -c '[.accepted, .suppressed, .rejected]' <<<"$OUT") $(found 'archive of her') $(found 'archive of others')" "[0,9,6] 0 6"
+is "nor does an archive bring it" "$(jq -c '[.accepted, .suppressed, .rejected]' <<<"$OUT") $(found 'archive of her') $(found 'archive of others')" "[0,9,9] 0 6"
 
 send '{"type":"page","userId":"leaver","messageId":"p-leaver","properties":{"note":"of somebody who leaves"}}'
 send '{"type":"delete","userId":"leaver","messageId":"d-leaver"}'

@@ -112,6 +112,22 @@ TEST(a_rejected_event_of_a_batch_says_which)
 	free_stage(s);
 }
 
+/* Nobody can tell whom the events are about, or what would be read of them. */
+TEST(where_people_are_suppressed_no_refused_body_is_kept)
+{
+	static const char *const bodies[] = { "[" PAGE "]", "[" PAGE ",", PAGE "{" };
+
+	for (size_t i = 0; i < 2 * sizeof bodies / sizeof *bodies; i++) {
+		struct stage *s = new_stage(OPEN "batches = no\n", hs_slice_str(bodies[i / 2]));
+
+		s->suppresses = i % 2 == 1;
+		assert_int_equal(serve(s), 400);
+		assert_true(contains(&s->rejected, "\"status\":400"));
+		assert_int_equal(contains(&s->rejected, "userId"), !s->suppresses);
+		free_stage(s);
+	}
+}
+
 TEST(batches_signed_by_their_first_element)
 {
 	struct stage *s = new_stage(SIGNED, HS_SLICE("[" PAGE "," NO_ID "," PAGE "]"));
