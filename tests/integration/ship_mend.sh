@@ -49,4 +49,19 @@ check 'beyond it they are sent' wait_for 60 mends
 is 'each once, and nothing else' "$(whole)" '52 52'
 verified 'now nothing is lacking' '0 0 49 0 0' --mend
 verified 'nor of the last hour' '0 0 49 0 0' --since 1h
+
+### A record that no message can hold ###################################
+
+printf '{"type":"track","event":"long","userId":"u","messageId":"long","properties":{"x":"%01100000d"}}\n' 7 >"$T/long"
+chmod 644 "$T/long"
+hs import "$T/long"
+add 1
+all_shipped 'a record that is too long is set aside' --oversize aside
+gone /e-53
+verified 'one after it is gone, the newest' '2 0 49 0 1'
+beyond() { verify --mend --oversize aside && [ "$CODE" = 0 ]; }
+check 'which is mended' wait_for 60 beyond
+is 'the stream has it' "$(admin events | grep -c ' /e-53 ')" 1
+is 'it is named' "$(grep -c '^too long: segment 1 byte [0-9]* /long$' "$T/ship.out")" 1
+verified 'which is no good end if it was not to be set aside' '1 0 49 0 1' --mend
 done_testing

@@ -22,7 +22,7 @@ ERRORS = {
     10047: (500, "insufficient storage resources available"), 10054: (400, "message size exceeds maximum allowed"),
     10060: (400, "expected stream does not match"), 10063: (503, "expected stream sequence does not match"),
     10077: (503, "maximum bytes exceeded"), 10158: (409, "duplicate message id is in process"),
-    10037: (404, "no message found"), 10059: (404, "stream not found"), 10051: (500, "general stream failure"),
+    10167: (429, "too many requests"), 10037: (404, "no message found"), 10059: (404, "stream not found"), 10051: (500, "general stream failure"),
 }
 
 

@@ -72,6 +72,7 @@ TEST(a_full_stream_takes_it_later)
 	assert_int_equal(read_error(503, 10023, "insufficient resources").kind, HS_ANSWER_FULL);
 	assert_int_equal(read_error(500, 10047, "insufficient storage resources available").kind, HS_ANSWER_FULL);
 	assert_int_equal(read_error(500, 10028, "insufficient memory resources available").kind, HS_ANSWER_FULL);
+	assert_int_equal(read_error(429, 10167, "too many requests").kind, HS_ANSWER_FULL);
 	assert_int_equal(read_error(400, 10002, "resource limits exceeded for account").kind, HS_ANSWER_FULL);
 }
 

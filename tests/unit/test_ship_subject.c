@@ -264,6 +264,7 @@ TEST(the_fields_of_a_record)
 		{ "{\"type\":\"page\",\"spooled_at\":\"x\",\"tenant\":\"forged\",\"message_id\":\"forged\"}", "",
 		  "page", "", "" },
 		{ "{\"type\":7,\"event\":null,\"message_id\":true}", "", "", "", "" },
+		{ "{\"type\":\"page\",\"message_id\":4711,\"event\":5}", "", "page", "", "4711" },
 		{ "{\"type\":\"\",\"message_id\":\"a\\\"b\"}", "", "", "", "a\\\"b" },
 		{ "{\"properties_type\":\"x\",\"type\":\"page\"}", "", "page", "", "" },
 		{ "{}", "", "", "", "" },

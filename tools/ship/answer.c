@@ -33,8 +33,11 @@ static enum hs_answer_kind sort_error(int error, int64_t code)
 	case NOT_AVAILABLE:
 	case NOT_LEADER:
 	case SEQUENCE_DIFFERS: return HS_ANSWER_MOMENT;
-	default: return code >= 400 && code < 500 ? HS_ANSWER_SETUP : HS_ANSWER_MOMENT;
+	default: break;
 	}
+	if (code == HS_TOO_MANY_REQUESTS)
+		return HS_ANSWER_FULL;
+	return code >= 400 && code < 500 ? HS_ANSWER_SETUP : HS_ANSWER_MOMENT;
 }
 
 static void read_object(const struct hs_json *json, struct hs_answer *answer)

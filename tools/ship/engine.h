@@ -99,6 +99,9 @@ void hs_engine_flush(struct hs_engine *engine);
 /* Bytes, headers included; 0: not known yet. */
 size_t hs_engine_payload_max(struct hs_engine *engine);
 
+/* The code of an error, as RFC 6585 has it: others fill the queue of the stream (10167, since 2.11). */
+enum { HS_TOO_MANY_REQUESTS = 429 };
+
 enum hs_answer_kind {
 	HS_ANSWER_STORED,    /* sequence > 0 */
 	HS_ANSWER_UNDER_WAY, /* sequence 0, or "in process": another copy, which may never be stored. Again later */

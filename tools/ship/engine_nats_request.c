@@ -111,8 +111,11 @@ static int read_reply(struct hs_reply *reply, struct hs_engine_failure *failure)
 	hs_member_text(&reply->json, error, "description", words, sizeof words);
 	if (reply->error == NO_STREAM || reply->error == NO_MESSAGE)
 		return hs_engine_fail(failure, EX_NOINPUT, "%s (%d)", words, reply->error);
-	/* A cluster that has just begun lacks peers. */
-	return hs_engine_fail(failure, code >= 400 && code < 500 && reply->error != NO_PEERS ? EX_CONFIG : EX_TEMPFAIL,
+	/* A cluster that has just begun lacks peers, and a busy server takes no more requests for now. */
+	return hs_engine_fail(failure,
+	                      code >= 400 && code < 500 && code != HS_TOO_MANY_REQUESTS && reply->error != NO_PEERS
+	                          ? EX_CONFIG
+	                          : EX_TEMPFAIL,
 	                      "%s (%d)", words, reply->error);
 }
 
@@ -201,15 +204,6 @@ static int get(struct hs_requests *r, struct hs_slice body, struct hs_stored *st
 	return code;
 }
 
-int hs_requests_last(struct hs_requests *r, struct hs_stored *stored, struct hs_engine_failure *failure)
-{
-	char subjects[HS_NATS_SUBJECT_MAX], body[HS_NATS_SUBJECT_MAX + 64];
-
-	record_subjects(r, subjects);
-	snprintf(body, sizeof body, "{\"last_by_subj\":\"%s\"}", subjects);
-	return get(r, hs_slice_str(body), stored, failure);
-}
-
 static void next_body(const struct hs_requests *r, uint64_t from, char body[static HS_NATS_SUBJECT_MAX * 2])
 {
 	char subjects[HS_NATS_SUBJECT_MAX];
@@ -236,6 +230,42 @@ int hs_requests_next(struct hs_requests *r, uint64_t from, struct hs_stored *sto
 	next_body(r, from, body);
 	code = get(r, hs_slice_str(body), stored, failure);
 	return code != 0 || stored->sequence == 0 ? code : check_from(stored, from, failure);
+}
+
+/*
+ * nats-server 2.9 finds no last message of several subjects if that one was deleted, though others are there: searches
+ * by halves.
+ */
+static int search_last(struct hs_requests *r, struct hs_stored *stored, struct hs_engine_failure *failure)
+{
+	struct hs_engine_stream stream = { 0 };
+	uint64_t low, middle;
+	int code = hs_requests_next(r, 1, stored, failure);
+
+	if (code != 0 || stored->sequence == 0)
+		return code;
+	low = stored->sequence;
+	code = hs_requests_info(r, &stream, failure);
+	while (code == 0 && low < stream.last) {
+		middle = low + (stream.last - low + 1) / 2;
+		code = hs_requests_next(r, middle, stored, failure);
+		if (stored->sequence > 0)
+			low = stored->sequence;
+		else
+			stream.last = middle - 1;
+	}
+	return code != 0 ? code : hs_requests_next(r, low, stored, failure);
+}
+
+int hs_requests_last(struct hs_requests *r, struct hs_stored *stored, struct hs_engine_failure *failure)
+{
+	char subjects[HS_NATS_SUBJECT_MAX], body[HS_NATS_SUBJECT_MAX + 64];
+	int code;
+
+	record_subjects(r, subjects);
+	snprintf(body, sizeof body, "{\"last_by_subj\":\"%s\"}", subjects);
+	code = get(r, hs_slice_str(body), stored, failure);
+	return code != 0 || stored->sequence > 0 ? code : search_last(r, stored, failure);
 }
 
 /* --- many at once -------------------------------------------------------------------------------------------- */

@@ -39,7 +39,7 @@ struct verify {
 	struct hs_lacking lacking;
 	uint64_t looked_up; /* messages of all receivers were looked at up to this sequence … */
 	int64_t looked_ms;  /* … at this time of the monotonic clock */
-	uint64_t records, mended, elsewhere, twice, gone, tags;
+	uint64_t records, mended, elsewhere, too_long, twice, gone, tags;
 	struct hs_buf text, header;
 };
 
@@ -154,7 +154,7 @@ static bool wait_for_answer(struct verify *v, uint64_t tag, struct hs_answer *an
 	}
 }
 
-/* 0, and the answer says that the record is stored or a duplicate; or an exit code after a message. */
+/* 0, and the answer says that the record is stored, a duplicate, or too long; or an exit code after a message. */
 static int send(struct verify *v, struct hs_slice line, const struct hs_place *place, struct hs_answer *answer)
 {
 	struct hs_places places = { *place, v->done.stored, v->done.stored_at };
@@ -173,10 +173,17 @@ static int send(struct verify *v, struct hs_slice line, const struct hs_place *p
 	message.subject = hs_slice(v->text.p, n);
 	message.id = hs_slice(v->text.p + n, v->text.n - n);
 	message.place = hs_buf_slice(&v->header);
-	if (hs_engine_send(v->engine, &message) == HS_SENT) {
+	*answer = (struct hs_answer){ .kind = HS_ANSWER_OVERSIZE };
+	switch (hs_engine_send(v->engine, &message)) {
+	case HS_SEND_OVERSIZE: return 0;
+	case HS_SENT:
 		hs_engine_flush(v->engine);
-		if (wait_for_answer(v, message.tag, answer) && answer->kind == HS_ANSWER_STORED)
+		if (wait_for_answer(v, message.tag, answer) &&
+		    (answer->kind == HS_ANSWER_STORED || answer->kind == HS_ANSWER_OVERSIZE))
 			return 0;
+		break;
+	case HS_SEND_DOWN:
+	case HS_SEND_ILLEGAL: break;
 	}
 	fputs("hookspool ship: --mend: a record has no answer that says it is stored: run it again, it looks first\n",
 	      stderr);
@@ -348,6 +355,12 @@ static int mend(struct verify *v, struct hs_slice line, const struct hs_place *p
 		return code;
 	}
 	code = send(v, line, place, &answer);
+	if (code == 0 && answer.kind == HS_ANSWER_OVERSIZE) {
+		print_place("too long", record);
+		putchar('\n');
+		v->too_long++;
+		return 0;
+	}
 	if (code == 0 && answer.duplicate)
 		return is_duplicate(v, record, answer.sequence);
 	v->mended += code == 0;
@@ -377,9 +390,10 @@ static int work(struct verify *v)
 		code = read_spool(v, end, mend);
 	lacking = v->lacking.count - v->elsewhere;
 	printf("%" PRIu64 " records before the cursor, %zu messages: %" PRIu64 " lacking, %" PRIu64 " mended, %" PRIu64
-	       " elsewhere, %" PRIu64 " twice, %" PRIu64 " of erased records\n",
-	       v->records, v->count, lacking, v->mended, v->elsewhere, v->twice, v->gone);
-	return code == 0 && (lacking > v->mended || v->twice > 0) ? 1 : code;
+	       " elsewhere, %" PRIu64 " twice, %" PRIu64 " too long, %" PRIu64 " of erased records\n",
+	       v->records, v->count, lacking, v->mended, v->elsewhere, v->twice, v->too_long, v->gone);
+	/* what is too long has been set aside, if that is wanted */
+	return code == 0 && (lacking > v->mended + (v->run->given.aside ? v->too_long : 0) || v->twice > 0) ? 1 : code;
 }
 
 int hs_ship_verify(const struct hs_ship_run *run, const char *receiver, struct hs_engine *engine)

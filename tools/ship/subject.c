@@ -50,6 +50,11 @@ bool hs_subject_is_template(const char *text)
 
 /* --- a record ------------------------------------------------------------------------------ */
 
+static bool is_number(const struct hs_record_field *field)
+{
+	return !field->is_string && field->value.n > 0 && (field->value.p[0] == '-' || hs_is_digit(field->value.p[0]));
+}
+
 void hs_subject_read(struct hs_slice line, struct hs_subject_fields *fields)
 {
 	struct hs_record_fields walk = hs_record_fields_of(line);
@@ -67,7 +72,8 @@ void hs_subject_read(struct hs_slice line, struct hs_subject_fields *fields)
 		if (hs_slice_eq(field.name, HS_SLICE("spooled_at"))) /* those wanted are before it */
 			return;
 		for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-			if (field.is_string && wanted[i].value->p == NULL && hs_slice_eq(field.name, wanted[i].name))
+			if (wanted[i].value->p == NULL && hs_slice_eq(field.name, wanted[i].name) &&
+			    (field.is_string || (wanted[i].value == &fields->message_id && is_number(&field))))
 				*wanted[i].value = field.value;
 	}
 }

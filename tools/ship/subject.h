@@ -31,7 +31,8 @@ bool hs_subject_is_template(const char *text);
 
 /* The fields of a record that make its subject and its id: slices of the line. */
 struct hs_subject_fields {
-	struct hs_slice tenant, type, event, message_id; /* strings' bytes between the quotes; n 0: none */
+	/* Strings' bytes between the quotes, and those of an id that is a number; n 0: none. */
+	struct hs_slice tenant, type, event, message_id;
 };
 
 void hs_subject_read(struct hs_slice line, struct hs_subject_fields *fields);
