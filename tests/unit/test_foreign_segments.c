@@ -87,6 +87,18 @@ TEST(an_open_segment_with_lines_keeps_its_number)
 	assert_no_problems();
 }
 
+/* The open segment must be sealed first, and that has to wait for rotate_min_gap. */
+TEST(an_append_waits_for_the_gap_before_it_takes_them_in)
+{
+	make("rotate_min_gap = 1s\ncompress = none\n");
+	seal("a");
+	put("b");
+	bring(3, "c");
+	put_known("b c d", 2);
+	assert_once(&s.d, "a b c d");
+	assert_no_problems();
+}
+
 /* And after a restart, when only the files can tell. */
 TEST(foreign_segments_found_at_a_restart)
 {

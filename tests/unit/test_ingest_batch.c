@@ -275,7 +275,8 @@ TEST(an_event_without_room_is_not_rejected_if_its_person_is_suppressed)
 
 TEST(an_invalid_event_is_not_rejected_if_its_person_is_suppressed)
 {
-	struct stage *s = new_stage(OPEN, HS_SLICE("[" PAGE ",{\"type\":\"track\",\"userId\":\"ann\"}," PAGE "]"));
+	struct stage *s = new_stage(OPEN "rejected_body = 1\n",
+	                            HS_SLICE("[" PAGE ",{\"type\":\"track\",\"userId\":\"ann\"}," PAGE "]"));
 
 	s->suppresses = true;
 	assert_int_equal(serve(s), 200);

@@ -354,6 +354,32 @@ static uint64_t edit_two_segments(void)
 	return c;
 }
 
+/* The lowest descriptor that is free. */
+static int free_descriptor(void)
+{
+	int fd = dup(0);
+
+	assert_true(fd >= 0 && close(fd) == 0);
+	return fd;
+}
+
+TEST(a_journal_that_is_replaced_is_closed)
+{
+	struct hs_rewrite_log *reader;
+	int lowest;
+
+	edit_two_segments();
+	assert_result(hs_rewrite_log_open(&o.dir, &reader), HS_OK);
+	assert_int_equal(hs_rewrite_log_share(reader), HS_OK);
+	hs_rewrite_log_release(reader);
+	lowest = free_descriptor();
+	assert_int_equal(hs_rewrite_log_trim(rewrites, 0), HS_OK);
+	assert_int_equal(hs_rewrite_log_share(reader), HS_OK);
+	hs_rewrite_log_release(reader);
+	assert_int_equal(free_descriptor(), lowest);
+	hs_rewrite_log_close(reader);
+}
+
 TEST(edits_of_deleted_segments_are_forgotten)
 {
 	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_PWRITE, WRAP_RENAMEAT, WRAP_FSYNC };
