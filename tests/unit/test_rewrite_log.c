@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct hs_opened_spool o;
 static struct hs_rewrite_log *rewrites;
