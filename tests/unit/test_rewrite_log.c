@@ -377,7 +377,7 @@ TEST(a_journal_that_is_replaced_is_closed)
 	assert_int_equal(hs_rewrite_log_trim(rewrites, 0), HS_OK);
 	assert_int_equal(hs_rewrite_log_share(reader), HS_OK);
 	hs_rewrite_log_release(reader);
-	assert_int_equal(free_descriptor(), lowest);
+	assert_in_range(free_descriptor(), 0, lowest);
 	hs_rewrite_log_close(reader);
 }
 
