@@ -252,6 +252,17 @@ is "--stream: a long message is cut, and its rest answers no record" \
 is "… its beginning is in failed.jsonl" \
 	"$(jq -r 'select(.record.message_id == "l0") | .message | "\(length) \(.[:13])"' "$S/spool/failed.jsonl")" "4093 not wanted: {"
 
+# A handler that answers twice: the second answer is not that of the next record.
+put_one '{"type":"track","event":"Twice","messageId":"t1","userId":"t"}'
+put_one '{"type":"track","event":"Twice","messageId":"t2","userId":"t"}'
+for answers in '0\n0\n' '0\n0'; do
+	each "twice${#answers}" --from oldest --stream --on "track:Twice=while read -r line; do printf '$answers'; done"
+	is "--stream: an answer that no record asked for: 78" \
+		"$STATUS $(grep -c 'handler of track:Twice: it wrote an answer that no record asked for; stopped' "$T/said")" "78 1"
+	each "twice${#answers}" --on 'track:Twice=echo "$HS_MESSAGE_ID"'
+	is "… and the next run begins with the next record" "$STATUS $(cat "$T/out")" "0 t2"
+done
+
 check "a handler that does not answer is reported" wait_for 15 grep -q \
 	'handler of page: no answer for 10 s: it must write a line for each one that it reads, and flush it' "$T/silent"
 check "another SIGTERM ends it without the answer" wait_for 10 eval 'kill "$SILENT"; gone "$SILENT"'

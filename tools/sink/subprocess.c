@@ -221,6 +221,11 @@ bool hs_subprocess_answer(struct hs_subprocess *w, struct hs_slice *line)
 	return true;
 }
 
+bool hs_subprocess_has_said_more(const struct hs_subprocess *w)
+{
+	return w->answers.n > w->taken;
+}
+
 /* --- its end -------------------------------------------------------------- */
 
 bool hs_subprocess_ended(struct hs_subprocess *w, int *status)

@@ -51,6 +51,9 @@ void hs_subprocess_pump(struct hs_subprocess *w);
  */
 bool hs_subprocess_answer(struct hs_subprocess *w, struct hs_slice *line);
 
+/* True if it has written more than the answers that were returned, be it a part of a line. */
+bool hs_subprocess_has_said_more(const struct hs_subprocess *w);
+
 /*
  * True once the process has ended: everything it wrote has been read, the pipes are closed, pid is
  * 0 and *status is that of wait(2). Answers and noise remain available.
