@@ -239,6 +239,30 @@ is '"userId":null is not one user: another visitor passes' "$STATUS $(grep -c '"
 each equals --from oldest --on 'track:Order\=Completed=true' --on 'track:Other=echo "$HS_MESSAGE_ID"'
 is "a name may have an equals sign" "$STATUS $(cat "$T/out")" "0 m3"
 
+# --- a sender's text in an answer
+# A handler may repeat a bad value, which may be long and look like answers. All later records are to be tried again.
+text=$(printf ' 0%.0s' {1..50000})
+put_one '{"type":"track","event":"Long","messageId":"l0","userId":"mallory","properties":{"x":"'"$text"'"}}'
+for n in 1 2 3; do put_one '{"type":"track","event":"Long","messageId":"l'$n'","userId":"l-'$n'"}'; done
+each long --from oldest --stream --retry-for 0s --on 'track:Long=while read -r line; do case $line in
+	*mallory*) printf "65 not wanted: %s\n" "$line$line$line$line" ;; *) echo 75 later ;; esac; done'
+is "--stream: a long message is cut, and its rest answers no record" \
+	"$STATUS $(summary | cut -d , -f 1-2) $(tail -n 4 "$S/spool/failed.jsonl" | jq -r '"\(.record.message_id)=\(.status)"' | sort | xargs)" \
+	"0 0 done, 4 set aside l0=65 l1=75 l2=75 l3=75"
+is "… its beginning is in failed.jsonl" \
+	"$(jq -r 'select(.record.message_id == "l0") | .message | "\(length) \(.[:13])"' "$S/spool/failed.jsonl")" "4093 not wanted: {"
+
+# A handler that answers twice: the second answer is not that of the next record.
+put_one '{"type":"track","event":"Twice","messageId":"t1","userId":"t"}'
+put_one '{"type":"track","event":"Twice","messageId":"t2","userId":"t"}'
+for answers in '0\n0\n' '0\n0'; do
+	each "twice${#answers}" --from oldest --stream --on "track:Twice=while read -r line; do printf '$answers'; done"
+	is "--stream: an answer that no record asked for: 78" \
+		"$STATUS $(grep -c 'handler of track:Twice: it wrote an answer that no record asked for; stopped' "$T/said")" "78 1"
+	each "twice${#answers}" --on 'track:Twice=echo "$HS_MESSAGE_ID"'
+	is "… and the next run begins with the next record" "$STATUS $(cat "$T/out")" "0 t2"
+done
+
 check "a handler that does not answer is reported" wait_for 15 grep -q \
 	'handler of page: no answer for 10 s: it must write a line for each one that it reads, and flush it' "$T/silent"
 check "another SIGTERM ends it without the answer" wait_for 10 eval 'kill "$SILENT"; gone "$SILENT"'

@@ -102,14 +102,15 @@ is "… and the next one begins where it stopped" "$STATUS $(ids_posted | xargs)
 fresh
 put b 1 40 40
 echo '. hang' >"$T/script"
-(hs_exec forward --to "$TO" --cursor down --once --jobs 2 2>"$T/said") &
+(hs_exec forward --to "$TO?token=S3CRET" --cursor down --once --jobs 2 2>"$T/said") &
 FORWARD=$!
 wait_for 30 grep -q 'requests in a row failed' "$T/said"
 tried=$(wc -l <"$T/log")
 : >"$T/script"
 wait "$FORWARD"
 is "the breaker: after five failures it is left alone until one request succeeds" "$? $((tried <= 8)) $(ids_posted | sort | uniq -d | wc -l) $(ids_posted | sort -u | wc -l)" "0 1 0 43"
-check "… which is told, too" grep -q 'answers again' "$T/said"
+check "… which is told, too" grep -q "hookspool forward: $TO answers again" "$T/said"
+is "… without the query of the URL, which may be a token" "$(grep -c S3CRET "$T/said")" 0
 is "each user's events are in order" "$(ids_posted | grep -n 'm[12]' | cut -d : -f 2 | xargs)" "m1 m2"
 hs forward --to http://127.0.0.1:1/ --cursor nobody --once --retry-for 0s 2>"$T/said" >/dev/null
 is "no server at all: after --retry-for everything is a dead letter, with why" \
@@ -122,6 +123,19 @@ for answer in nonsense case version; do
 done
 # libcurl would take it for a 200
 is "send says so, too" "$("$HS_BUILD/hookspool" send --url "$TO" --unsigned 2>&1 | grep -o 'the answer is no HTTP: see the web server' | sort -u | wc -l)" 1
+: >"$T/script"
+
+# --- a token in the URL is sent, and neither printed nor kept
+: >"$S/spool/failed.jsonl"
+for answer in 400 401 429 302; do
+	fresh
+	echo ". $answer" >"$T/script"
+	hs forward --to "$TO?token=S3CRET#S3CRET" --cursor "token-$answer" --once --type page --retry-for 1s 2>"$T/said" >/dev/null
+	is "the query of the URL is not told: $answer" "$(grep -c S3CRET "$T/said") $(jq -r .path "$T/log" | sort -u)" "0 /in?token=S3CRET"
+done
+is "… nor in failed.jsonl, which has the rest of the URL" \
+	"$(grep -c S3CRET "$S/spool/failed.jsonl") $(jq -r .on "$S/spool/failed.jsonl" | sort | uniq -c | xargs)" "0 2 $TO"
+is "… nor told by send" "$("$HS_BUILD/hookspool" send --url 'htp://a.test/x?token=S3CRET' --unsigned 2>&1 | grep -o 'htp://a.test/x.\{9\}' | sort -u)" 'htp://a.test/x: expecte'
 : >"$T/script"
 
 # --- kills: every event is posted, in order for each user

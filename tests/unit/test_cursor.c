@@ -178,6 +178,38 @@ TEST(the_kept_place_counts_for_retention)
 	}
 }
 
+/* Hashes of another version match no user: then no record counts as done after the position. */
+TEST(users_of_another_hash_are_dropped)
+{
+#define HELD ",\"held\":[[\"c0ffee0123456789\",3,1200,0]]"
+	static const struct {
+		const char *text;
+		enum hs_result result;
+		uint64_t to;
+	} cases[] = {
+		{ HEAD ",\"ahead\":[44,0,0],\"hash\":2" HELD "}\n", HS_OK, 44 },
+		{ HEAD ",\"ahead\":[44,0,0]" HELD "}\n", HS_OK, 0 },
+		{ HEAD ",\"ahead\":[44,0,0],\"hash\":1" HELD "}\n", HS_OK, 0 },
+		{ HEAD ",\"ahead\":[44,0,0],\"hash\":3" HELD STREAM ",\"kept\":[41,500,0]}\n", HS_OK, 0 },
+		{ HEAD ",\"ahead\":[44,0,0],\"hash\":4294967298" HELD "}\n", HS_OK, 0 },
+		{ HEAD ",\"ahead\":[44,0,0],\"hash\":" HELD "}\n", HS_E_CURSOR, 0 },
+		{ HEAD ",\"ahead\":[44,0,0],\"hash\":2}\n", HS_E_CURSOR, 0 },
+		{ HEAD ",\"ahead\":[44,0,0],\"hash\":1,\"held\":[[\"c0\",3]]}\n", HS_E_CURSOR, 0 },
+	};
+
+	spooldir_mkdir(&s.d, ".hookspool/cursors");
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		spooldir_write(&s.d, ".hookspool/cursors/each", hs_slice_str(cases[i].text));
+		if (reopen("each") != cases[i].result)
+			fail_msg("%s", cases[i].text);
+		if (cases[i].result != HS_OK)
+			continue;
+		assert_int_equal(hs_cursor_position(s.cursor).number, 3);
+		assert_int_equal(hs_cursor_ahead(s.cursor)->to.number, cases[i].to);
+		assert_int_equal(hs_cursor_ahead(s.cursor)->count, cases[i].to != 0);
+	}
+}
+
 TEST(names)
 {
 	static const char *const bad[] = { "", ".x", "a/b", "a~", "..", "a b", "\xc3\xa9", "a\n" };

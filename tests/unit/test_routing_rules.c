@@ -2,6 +2,8 @@
 #include "tests/lib/unit.h"
 #include "tools/sink/routing_rules.h"
 
+#include <stdio.h>
+
 static struct hs_routing_rules rules;
 
 static void add(const char *argument)
@@ -99,6 +101,25 @@ TEST(users)
 	assert_true(user("{\"type\":\"page\",\"user_id\":\"7.0\"}") != user("{\"user_id\":7.0}"));
 	assert_true(user("{\"type\":\"page\",\"message_id\":\"1\"}") !=
 	            user("{\"type\":\"page\",\"message_id\":\"2\"}"));
+}
+
+TEST(a_user_of_another_tenant_is_another_user)
+{
+	static const char *const ids[] = { "\"user_id\":\"1\"", "\"user_id\":7.0", "\"anonymous_id\":\"\\u0061\"",
+		                           "\"message_id\":\"m\"" };
+	char line[3][128];
+
+	for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+		snprintf(line[0], sizeof line[0], "{\"type\":\"page\",%s}", ids[i]);
+		snprintf(line[1], sizeof line[1], "{\"type\":\"page\",%s,\"tenant\":\"acme\"}", ids[i]);
+		snprintf(line[2], sizeof line[2], "{\"type\":\"page\",%s,\"tenant\":\"globex\"}", ids[i]);
+		assert_true(user(line[0]) != user(line[1]));
+		assert_true(user(line[0]) != user(line[2]));
+		assert_true(user(line[1]) != user(line[2]));
+	}
+	assert_true(user("{\"user_id\":\"7\",\"tenant\":\"acme\"}") ==
+	            user("{\"type\":\"page\",\"user_id\":7,\"anonymous_id\":\"a\",\"tenant\":\"\\u0061cme\"}"));
+	assert_true(user("{\"user_id\":\"7\",\"tenant\":\"\"}") == user("{\"user_id\":\"7\"}"));
 }
 
 TESTS("routing_rules", NULL, finish)

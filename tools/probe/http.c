@@ -417,6 +417,16 @@ static enum hs_http_result explain(struct hs_http *h, const char *url, CURLcode 
 	return fail(h, r, why, remedy(r, connected > 0));
 }
 
+/* Nothing was sent. */
+static enum hs_http_result fail_unsent(struct hs_http *h, enum hs_http_result r)
+{
+	struct hs_slice url = hs_http_shown(h->target->url);
+	char text[URL_BYTES];
+
+	snprintf(text, sizeof text, "%.*s", (int)(url.n < sizeof text ? url.n : sizeof text - 1), url.p);
+	return fail(h, r, text, remedy(r, false));
+}
+
 enum hs_http_result hs_http_send(struct hs_http *h, const struct hs_http_request *request,
                                  struct hs_http_answer *answer)
 {
@@ -432,9 +442,9 @@ enum hs_http_result hs_http_send(struct hs_http *h, const struct hs_http_request
 	answer->allow_origins = 0;
 	answer->date_ms = 0;
 	if (!make_url(h, request->below, url))
-		return fail(h, HS_HTTP_URL, h->target->url, remedy(HS_HTTP_URL, false));
+		return fail_unsent(h, HS_HTTP_URL);
 	if (!make_list(request->headers, request->chunked, &headers))
-		return fail(h, HS_HTTP_MEMORY, url, remedy(HS_HTTP_MEMORY, false));
+		return fail_unsent(h, HS_HTTP_MEMORY);
 	if (set_up(h, request, url, headers, answer))
 		code = curl_easy_perform(h->curl);
 	curl_slist_free_all(headers);

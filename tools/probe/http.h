@@ -29,6 +29,12 @@ struct hs_http_target {
 	bool insecure;      /* accept any certificate */
 };
 
+/* The URL as it is printed and kept: without query and fragment, in which a token may be. */
+static inline struct hs_slice hs_http_shown(const char *url)
+{
+	return hs_slice(url, strcspn(url, "?#"));
+}
+
 struct hs_http_request {
 	const char *method; /* GET or OPTIONS, or a method with a body */
 	const char *below;  /* appended to the URL: "/health"; "" for the URL itself */

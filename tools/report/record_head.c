@@ -54,12 +54,14 @@ static bool is_nobody(const struct hs_record_field *leaf)
 	       (!leaf->is_string && hs_slice_eq(leaf->value, HS_SLICE("null")));
 }
 
-/* "\u00e9" and "é", and 7.0 and "7", are one user in two spellings. */
-static uint64_t hash_text(const struct hs_record_field *leaf, uint64_t seed)
+/* "\u00e9" and "é", and 7.0 and "7", are one id in two spellings. */
+static uint64_t hash_id(const struct hs_record_field *leaf, uint64_t seed)
 {
 	struct hs_buf text = { 0 };
 	uint64_t hash;
 
+	if (leaf->is_string && !leaf->value_escaped)
+		return hs_hash(leaf->value.p, leaf->value.n, seed);
 	hs_record_field_put_id(leaf, &text);
 	hash = hs_buf_ok(&text) ? hs_hash(text.p, text.n, seed) : hs_hash(leaf->value.p, leaf->value.n, seed);
 	hs_buf_free(&text);
@@ -69,13 +71,11 @@ static uint64_t hash_text(const struct hs_record_field *leaf, uint64_t seed)
 uint64_t hs_record_head_user(const struct hs_record_head *m)
 {
 	static const enum hs_head_field by[] = { HS_HEAD_USER_ID, HS_HEAD_ANONYMOUS_ID, HS_HEAD_MESSAGE_ID };
+	const struct hs_record_field *tenant = &m->leaf[HS_HEAD_TENANT];
+	uint64_t seed = is_nobody(tenant) ? 0 : hash_id(tenant, HS_HEAD_TENANT);
 
-	for (size_t i = 0; i < sizeof by / sizeof by[0]; i++) {
-		const struct hs_record_field *leaf = &m->leaf[by[i]];
-
-		if (!is_nobody(leaf))
-			return leaf->value_escaped || !leaf->is_string ? hash_text(leaf, i)
-			                                               : hs_hash(leaf->value.p, leaf->value.n, i);
-	}
+	for (size_t i = 0; i < sizeof by / sizeof by[0]; i++)
+		if (!is_nobody(&m->leaf[by[i]]))
+			return hash_id(&m->leaf[by[i]], seed + i);
 	return 0;
 }

@@ -41,7 +41,10 @@ const char *hs_record_head_name(enum hs_head_field field);
  */
 bool hs_record_head_is_test(const struct hs_record_head *m, struct hs_buf *scratch);
 
-/* A hash of the user_id, else the anonymous_id, else the message_id; null is none. */
+/*
+ * A hash of the tenant, and of the user_id, else the anonymous_id, else the message_id; null is none. Cursors keep it:
+ * whoever changes it raises HS_CURSOR_HASH.
+ */
 uint64_t hs_record_head_user(const struct hs_record_head *m);
 
 #endif

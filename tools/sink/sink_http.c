@@ -39,6 +39,7 @@ struct http_sink {
 	struct hs_sink sink;
 	struct hs_sink_http_options options;
 	struct hs_http_posts *posts;
+	struct hs_slice shown; /* of the URL */
 	struct breaker breaker;
 	struct hs_buf headers, why;
 	struct request request[]; /* one for each partition */
@@ -86,16 +87,16 @@ static void note_failure(struct http_sink *s, const char *why)
 	b->until_ms = hs_io_now_monotonic() + b->pause_ms;
 	if (!b->said)
 		hs_terminal_printf(stderr,
-		                   "hookspool %s: %s: %u requests in a row failed, the last with: %s; nothing is sent "
-		                   "for a while, then one request at a time until one succeeds\n",
-		                   s->options.command, s->options.target.url, b->failures, why);
+		                   "hookspool %s: %.*s: %u requests in a row failed, the last with: %s; nothing is "
+		                   "sent for a while, then one request at a time until one succeeds\n",
+		                   s->options.command, (int)s->shown.n, s->shown.p, b->failures, why);
 	b->said = true;
 }
 
 static void note_success(struct http_sink *s)
 {
 	if (s->breaker.said)
-		fprintf(stderr, "hookspool %s: %s answers again\n", s->options.command, s->options.target.url);
+		fprintf(stderr, "hookspool %s: %.*s answers again\n", s->options.command, (int)s->shown.n, s->shown.p);
 	s->breaker = (struct breaker){ 0 };
 }
 
@@ -205,8 +206,8 @@ static void stop(struct http_sink *s, int status)
 	const char *remedy = status < 400 ? "it redirects: give --to the address that it names"
 	                                  : "see that --secret or --key is what it expects";
 
-	fprintf(stderr, "hookspool %s: %s: it answered %d: %s; stopped\n", s->options.command, s->options.target.url,
-	        status, remedy);
+	fprintf(stderr, "hookspool %s: %.*s: it answered %d: %s; stopped\n", s->options.command, (int)s->shown.n,
+	        s->shown.p, status, remedy);
 	if (s->sink.code == 0)
 		s->sink.code = EX_CONFIG;
 }
@@ -215,7 +216,7 @@ static void report(struct http_sink *s, struct hs_pump *pump, struct request *r,
 {
 	struct hs_ack ack = { .status = posted->status,
 		              .retry_after_ms = posted->retry_after_ms,
-		              .on = hs_slice_str(s->options.target.url),
+		              .on = s->shown,
 		              .message = hs_slice_str(posted->why) };
 
 	ack.outcome = hs_sink_http_outcome(posted->status, r->count > 1);
@@ -313,6 +314,7 @@ struct hs_sink *hs_sink_http_new(const struct hs_sink_http_options *options)
 	if (s == NULL)
 		return NULL;
 	s->options = *options;
+	s->shown = hs_http_shown(options->target.url);
 	s->posts = hs_http_posts_new(&s->options.target, options->jobs, options->timeout_ms);
 	if (s->posts == NULL) {
 		free(s);

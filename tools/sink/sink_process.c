@@ -230,7 +230,10 @@ static int read_answer(struct hs_slice answer, struct hs_slice *rest)
 	return code == 0 || code == EX_DATAERR || code == EX_TEMPFAIL || code == EX_CONFIG ? code : -1;
 }
 
-/* Each answer is about the first record that has none yet. */
+/*
+ * Each answer is about the first record that has none yet. What is left when all have theirs would answer the next
+ * record before the handler has seen it.
+ */
 static void read_answers(struct process_sink *s, struct hs_pump *pump, struct slot *slot)
 {
 	struct hs_slice answer, message;
@@ -248,6 +251,8 @@ static void read_answers(struct process_sink *s, struct hs_pump *pump, struct sl
 			stop(s, slot, "it answered 78");
 		report(s, pump, slot, hs_item_queue_pop(&slot->given), code, message, 1);
 	}
+	if (slot->count == 0 && !slot->broken && hs_subprocess_has_said_more(&slot->worker))
+		stop(s, slot, "it wrote an answer that no record asked for");
 }
 
 /* A process that was given some records has ended: its code is about all of them. */

@@ -209,14 +209,21 @@ bool hs_subprocess_answer(struct hs_subprocess *w, struct hs_slice *line)
 	const char *p = w->answers.p + w->taken;
 	size_t n = w->answers.n - w->taken;
 	const char *newline = n == 0 ? NULL : memchr(p, '\n', n);
+	size_t kept = n < HS_SUBPROCESS_ANSWER ? n : HS_SUBPROCESS_ANSWER;
 
-	if (newline == NULL && n < CHUNK)
+	if (newline == NULL) { /* what is cut off goes at once, so that there is room for the end of the line */
+		w->answers.n = w->taken + kept;
 		return false;
-	*line = hs_slice(p, newline != NULL ? (size_t)(newline - p) : n);
-	w->taken += line->n + (newline != NULL);
-	if (line->n > HS_SUBPROCESS_ANSWER)
-		line->n = HS_SUBPROCESS_ANSWER;
+	}
+	n = (size_t)(newline - p);
+	*line = hs_slice(p, n < kept ? n : kept);
+	w->taken += n + 1;
 	return true;
+}
+
+bool hs_subprocess_has_said_more(const struct hs_subprocess *w)
+{
+	return w->answers.n > w->taken;
 }
 
 /* --- its end -------------------------------------------------------------- */

@@ -45,8 +45,14 @@ void hs_subprocess_write(struct hs_subprocess *w);
 /* Writes and reads what can be. Take the answers before waiting for more. */
 void hs_subprocess_pump(struct hs_subprocess *w);
 
-/* Returns the next answer, without its '\n', valid until the next pump. False: there is none yet. */
+/*
+ * Returns the next answer, a line without its '\n', valid until the next pump. False: none has ended yet; what
+ * a line has beyond HS_SUBPROCESS_ANSWER is dropped, however long it is.
+ */
 bool hs_subprocess_answer(struct hs_subprocess *w, struct hs_slice *line);
+
+/* True if it has written more than the answers that were returned, be it a part of a line. */
+bool hs_subprocess_has_said_more(const struct hs_subprocess *w);
 
 /*
  * True once the process has ended: everything it wrote has been read, the pipes are closed, pid is

@@ -36,8 +36,8 @@ static void print_ahead(struct hs_buf *out, const struct hs_ahead *a)
 {
 	char text[HEAD_MAX];
 
-	snprintf(text, sizeof text, ",\"ahead\":[%" PRIu64 ",%" PRIu64 ",%" PRIu64 "],\"held\":[", a->to.number,
-	         a->to.offset, a->to.edit);
+	snprintf(text, sizeof text, ",\"ahead\":[%" PRIu64 ",%" PRIu64 ",%" PRIu64 "],\"hash\":%d,\"held\":[",
+	         a->to.number, a->to.offset, a->to.edit, HS_CURSOR_HASH);
 	hs_buf_put_slice(out, hs_slice_str(text));
 	for (size_t i = 0; i < a->count; i++) {
 		const struct hs_held_user *h = &a->held[i];
@@ -87,15 +87,9 @@ struct saved {
 };
 
 /* Returns the text after it; NULL if it is malformed. */
-static const char *parse_ahead(const char *text, struct hs_ahead *a)
+static const char *parse_held(const char *text, struct hs_ahead *a)
 {
-	int end = 0;
-
-	sscanf(text, ",\"ahead\":[%" SCNu64 ",%" SCNu64 ",%" SCNu64 "],\"held\":[%n", &a->to.number, &a->to.offset,
-	       &a->to.edit, &end);
-	if (end == 0)
-		return NULL;
-	for (text += end; *text != ']'; text += end) {
+	for (int end; *text != ']'; text += end) {
 		struct hs_held_user h = { 0 };
 
 		end = 0;
@@ -108,6 +102,29 @@ static const char *parse_ahead(const char *text, struct hs_ahead *a)
 		a->held[a->count++] = h;
 	}
 	return text + 1;
+}
+
+/* As parse_held. Leaves nothing in *a if the users' hashes are of another version. */
+static const char *parse_ahead(const char *text, struct hs_ahead *a)
+{
+	static const char held[] = ",\"held\":[";
+	uint64_t hash = 1;
+	int end = 0;
+
+	sscanf(text, ",\"ahead\":[%" SCNu64 ",%" SCNu64 ",%" SCNu64 "]%n", &a->to.number, &a->to.offset, &a->to.edit,
+	       &end);
+	if (end == 0)
+		return NULL;
+	text += end;
+	end = 0;
+	sscanf(text, ",\"hash\":%" SCNu64 "%n", &hash, &end);
+	text += end;
+	if (strncmp(text, held, strlen(held)) != 0)
+		return NULL;
+	text = parse_held(text + strlen(held), a);
+	if (hash != HS_CURSOR_HASH)
+		*a = (struct hs_ahead){ .count = 0 };
+	return text;
 }
 
 /* Returns the text after it; NULL if it is malformed. */

@@ -8,10 +8,12 @@
  * that is not known; "spool" and "epoch" name the history that the position belongs to. If a consumer
  * that works out of order has done more, this follows "saved_at":
  *
- *	"ahead":[44,0,0],"held":[["c0ffee0123456789",43,1200,0],…]
+ *	"ahead":[44,0,0],"hash":2,"held":[["c0ffee0123456789",43,1200,0],…]
  *
  * Every event before the position "ahead" (number, offset, edit) is done, except those of each user in
- * "held" from the user's position on. A user's id is hashed. A consumer that sends into a replicated log adds
+ * "held" from the user's position on. A user's tenant and id are hashed; "hash" is the version of that, 1 if it is
+ * absent. Hashes of another version would match nobody, and events that are not done count as done; so then
+ * nothing counts as done after the position. A consumer that sends into a replicated log adds
  *
  *	"stream":{"created":"2026-11-29T04:00:00Z","receiver":"kodabuzi","sequence":998,"own":990,"back":0},
  *	"kept":[41,500,0]
@@ -29,10 +31,14 @@
 
 #include "spool/position/rewrite_log.h"
 
-enum { HS_CURSOR_NAME_MAX = 64, HS_CURSOR_HELD = 512 };
+enum {
+	HS_CURSOR_NAME_MAX = 64,
+	HS_CURSOR_HELD = 512,
+	HS_CURSOR_HASH = 2, /* the version of the users' hashes */
+};
 
 struct hs_held_user {
-	uint64_t user; /* a hash of the id */
+	uint64_t user; /* a hash of the tenant and the id */
 	struct hs_position from;
 };
 
@@ -85,7 +91,7 @@ enum hs_result hs_cursor_save(struct hs_cursor *cursor, struct hs_position posit
 enum hs_result hs_cursor_save_ahead(struct hs_cursor *cursor, struct hs_position position,
                                     const struct hs_ahead *ahead);
 
-/* These, as they were read or last saved. */
+/* These, as they were read or last saved; none if they were saved with hashes of another version. */
 const struct hs_ahead *hs_cursor_ahead(const struct hs_cursor *cursor);
 
 /* The file's knowledge of a log; hs_cursor_set_stream changes what each later save writes. */
