@@ -19,22 +19,34 @@ answer_check 200 '.status == "ok"' '/hookspool.cgi/health'
 URL=$HTTP/hookspool PATH_INFO=/x with_key
 refused 404 'no such' '/hookspool/x'
 
-mkdir "$S/www/spool" "$S/www/.git"
-for path in .htaccess hookspool.conf hookspool.conf.bak .git/config .env spool/events.jsonl \
-	spool/events-1.jsonl.gz spool/.hookspool/run/state spool/x rejected.jsonl; do
-	mkdir -p "$S/www/$(dirname "$path")"
-	[ -e "$S/www/$path" ] || echo 'for nobody' >"$S/www/$path"
-	chmod 644 "$S/www/$path" 2>/dev/null
-	URL=$HTTP/$path request
-	is "/$path is denied" "$STATUS" 403
-done
-chmod 600 "$S/www/hookspool.conf"
+# denied NAME: what the document root may have of the settings, a spool and hidden files.
+denied() {
+	mkdir -p "$S/www/spool" "$S/www/.git"
+	for path in .htaccess hookspool.conf hookspool.conf.bak .git/config .env spool/events.jsonl \
+		spool/events-1.jsonl.gz spool/.hookspool/run/state spool/.hookspool/schema spool/x rejected.jsonl; do
+		mkdir -p "$S/www/$(dirname "$path")"
+		[ -e "$S/www/$path" ] || echo 'for nobody' >"$S/www/$path"
+		chmod 644 "$S/www/$path" 2>/dev/null
+		URL=$HTTP/$path request
+		is "$1/$path is denied" "$STATUS" 403
+	done
+	chmod 600 "$S/www/hookspool.conf"
+}
+denied ''
 mkdir -p "$S/www/.well-known/acme-challenge"
 for path in index.txt .well-known/acme-challenge/token; do
 	echo 'for all' >"$S/www/$path"
 	URL=$HTTP/$path request
 	is "/$path is served as before" "$STATUS" 200
 done
+server_stop
+
+# Hosts that do not allow them: with all lines taken out that may be.
+server_start apache-htaccess
+sed -i '/^CGIPassAuth/d; /^Rewrite/d' "$S/www/.htaccess"
+denied 'without the lines marked 1 and 2: '
+URL=$HTTP/hookspool.cgi PATH_INFO=/health request
+is '/hookspool.cgi is the mount' "$STATUS" 200
 server_stop
 
 # Each of the two ways in .htaccess passes Authorization alone; without both, 401.
