@@ -5,6 +5,7 @@
 #ifndef HS_PUMP_INPUT_H
 #define HS_PUMP_INPUT_H
 
+#include "spool/position/record_check.h"
 #include "tools/sink/dead_letter_source.h"
 #include "tools/sink/event_source.h"
 #include "tools/sink/sink.h"
@@ -42,11 +43,12 @@ struct hs_pump_options {
 	int64_t drain_ms;     /* -1: as long as the sink needs */
 };
 
-/* Zeroed, and letters.fd and letters.lock -1: nothing is open. */
+/* Zeroed, and letters.fd, letters.now and letters.lock -1: nothing is open. */
 struct hs_pump_input {
 	const struct hs_pump_options *options;
 	struct hs_event_source source;
 	struct hs_dead_letter_source letters; /* with options->letters what is read instead */
+	struct hs_record_check check;         /* of the events in hand */
 	struct hs_position read;              /* the next record begins here */
 	struct hs_position end;               /* without follow: where to stop */
 	struct hs_ahead before;               /* what an earlier run has done after the position */
@@ -93,8 +95,8 @@ static inline bool hs_pump_input_line(struct hs_pump_input *in, struct hs_slice 
 
 /* A record for a sink by record. */
 struct hs_pump_record {
-	struct hs_slice line; /* valid until the next one is read */
-	struct hs_position before;
+	struct hs_slice line;             /* valid until the next one is read */
+	struct hs_position before, begin; /* of its item */
 	struct hs_choice choice;
 	unsigned tries; /* of a dead letter */
 };
@@ -104,6 +106,15 @@ struct hs_pump_record {
  * earlier run, there is none for now, or *code is an exit code, after a message.
  */
 bool hs_pump_input_record(struct hs_pump_input *in, struct hs_pump_record *record, int *code);
+
+/* From now on hs_pump_input_is_gone looks at the spool again, once for each segment. */
+void hs_pump_input_look_again(struct hs_pump_input *in);
+
+/*
+ * Sets *gone if the item's record is not in the spool any more: it was erased since it was read, or its dead letter was
+ * removed. HS_OK, or a result of reading.
+ */
+enum hs_result hs_pump_input_is_gone(struct hs_pump_input *in, struct hs_item *item, bool *gone);
 
 /* Has everything been read that the run is for? */
 bool hs_pump_input_is_through(const struct hs_pump_input *in);

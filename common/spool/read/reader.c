@@ -91,6 +91,11 @@ const struct hs_spool_dir *hs_reader_dir(const struct hs_reader *reader)
 	return &reader->opened.dir;
 }
 
+struct hs_rewrite_log *hs_reader_rewrites(const struct hs_reader *reader)
+{
+	return reader->rewrites;
+}
+
 void hs_reader_start(struct hs_reader *reader, struct hs_position position)
 {
 	hs_reader_let_go(reader);

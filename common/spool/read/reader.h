@@ -38,6 +38,9 @@ void hs_reader_close(struct hs_reader *reader); /* NULL is fine */
 /* The open spool, for a cursor say; valid until the reader is closed. */
 const struct hs_spool_dir *hs_reader_dir(const struct hs_reader *reader);
 
+/* Its rewrite log, for the positions that the caller holds; not locked, valid until the reader is closed. */
+struct hs_rewrite_log *hs_reader_rewrites(const struct hs_reader *reader);
+
 /* The next line will be the one at this position; zeroed: the oldest. */
 void hs_reader_start(struct hs_reader *reader, struct hs_position position);
 
