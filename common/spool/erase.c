@@ -254,11 +254,11 @@ static enum hs_result clean_once(struct erase *x, struct file *f)
 	return r;
 }
 
-static enum hs_result clean_all(struct erase *x)
+static enum hs_result clean_files(struct erase *x, size_t from, size_t to)
 {
 	enum hs_result r = HS_OK;
 
-	for (size_t i = 0; i < x->files.count && r == HS_OK && !hs_erase_must_stop(x); i++) {
+	for (size_t i = from; i < to && r == HS_OK && !hs_erase_must_stop(x); i++) {
 		struct stat st;
 
 		if (hs_io_stat(hs_erase_dir_of(x, &x->files.list[i]), x->files.list[i].name, &st) < 0)
@@ -271,6 +271,19 @@ static enum hs_result clean_all(struct erase *x)
 		x->progress.done += (uint64_t)st.st_size;
 	}
 	return r;
+}
+
+/*
+ * Consumers hold records that they have read, and write a dead letter of one as long as its event is there. So the
+ * dead letters come after the events, and are listed then.
+ */
+static enum hs_result clean_all(struct erase *x)
+{
+	enum hs_result r = clean_files(x, 0, x->files.letters);
+
+	if (r == HS_OK)
+		r = hs_erase_list_letters(x);
+	return r == HS_OK ? clean_files(x, x->files.letters, x->files.count) : r;
 }
 
 /* --- the whole ---------------------------------------------------------------------------- */

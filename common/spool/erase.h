@@ -13,7 +13,8 @@
  *	3. Suppress them if asked for (suppression_list.h), log that the erasure has begun
  *	   (erasure_log.h), and leave a request for each database of `hookspool load` (erase_requests.h).
  *	4. Replace each file that has lines about them by a clean copy (rewrite_log.h, so that cursors
- *	   stay valid), the events last and in their order. Store the ids of the removed events
+ *	   stay valid): the events in their order, and after them the dead letters, since one may be written
+ *	   until its event is gone (dead_letters.h). Store the ids of the removed events
  *	   (tombstones.h) before each file is replaced, and leave one more request if some of them are
  *	   later than the plan. Then drop the values that the catalogue of events has kept (schema_file.h),
  *	   even if their records had been deleted before.

@@ -80,19 +80,31 @@ int hs_erase_dir_of(const struct erase *x, const struct file *f)
 	return f->sort == PRIVATE ? x->dir->private_dir : x->dir->fd;
 }
 
+static enum hs_result add_names(struct erase *x, int dir, enum sort sort)
+{
+	struct listing l = { x, sort, HS_OK };
+
+	return hs_io_list(dir, add_named, &l) < 0 ? HS_E_IO : l.result;
+}
+
+enum hs_result hs_erase_list_letters(struct erase *x)
+{
+	x->files.count = x->files.letters;
+	return add_names(x, x->dir->fd, FAILED);
+}
+
 enum hs_result hs_erase_list_files(struct erase *x)
 {
-	struct listing failed = { x, FAILED, HS_OK }, broken = { x, PRIVATE, HS_OK };
 	enum hs_result r = add_stream(x, REJECTED);
 	struct stat st;
 
-	if (r == HS_OK &&
-	    (hs_io_list(x->dir->fd, add_named, &failed) < 0 || hs_io_list(x->dir->private_dir, add_named, &broken) < 0))
-		r = HS_E_IO;
 	if (r == HS_OK)
-		r = failed.result != HS_OK ? failed.result : broken.result;
+		r = add_names(x, x->dir->private_dir, PRIVATE);
 	if (r == HS_OK)
 		r = add_stream(x, EVENTS);
+	x->files.letters = x->files.count;
+	if (r == HS_OK)
+		r = hs_erase_list_letters(x);
 	for (size_t i = 0; i < x->files.count; i++)
 		if (hs_io_stat(hs_erase_dir_of(x, &x->files.list[i]), x->files.list[i].name, &st) == 0)
 			x->progress.all += (uint64_t)st.st_size;

@@ -39,11 +39,12 @@ struct people {
 	struct hs_mark passed; /* every cursor has passed it */
 };
 
-/* All files to read; the events come last, in their order. */
+/* All files to read; the events come in their order, and then the dead letters. */
 struct files {
 	struct file *list;
 	size_t count, cap;
-	uint64_t next; /* number of the first segment of new data */
+	size_t letters; /* where the dead letters begin */
+	uint64_t next;  /* number of the first segment of new data */
 };
 
 /* The file that is being read. */
@@ -104,6 +105,9 @@ int hs_erase_dir_of(const struct erase *x, const struct file *f);
 
 /* Fills x->files, and progress.all with their sizes. HS_OK, HS_E_IO or HS_E_MEMORY. */
 enum hs_result hs_erase_list_files(struct erase *x);
+
+/* Lists the dead letters anew, as they are by now. Results as above. */
+enum hs_result hs_erase_list_letters(struct erase *x);
 
 /*
  * Makes f the current file and opens it; current.fd is -1 if it is gone or is no plain file. HS_OK,

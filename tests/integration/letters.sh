@@ -54,6 +54,17 @@ hs erase --user u0 >/dev/null
 touch "$OUT/go"
 wait "$pid"
 is 'new letters are kept, erased ones stay away' "$(letters)" 'a3/1 b1/1'
+hs each --failed --cursor mail --on "*=echo \$HS_MESSAGE_ID >>$OUT/given; touch $OUT/begun2; until [ -e $OUT/go2 ]; do sleep 0.02; done; exit 65" 2>"$T/err" &
+pid=$!
+wait_for 10 test -e "$OUT/begun2"
+hs erase --user u1 >/dev/null
+touch "$OUT/go2"
+wait "$pid"
+is 'an erased letter that fails again does not come back, and others are not tried' \
+	"$(ls "$S/spool" | grep -c failed) $(xargs <"$OUT/given") $(tail -n 1 "$T/err")" \
+	'0 a3 hookspool each: 0 done, 0 set aside, 0 tried again, 0 without a handler, 2 erased meanwhile'
+put b 3 4 2
+hs each --once --cursor mail --on 'track=[ "$HS_MESSAGE_ID" = b3 ] && exit 65; exit 0' 2>/dev/null
 again mail --on '*=true'
 is 'the file is removed with the last letter' "$CODE $(ls "$S/spool" | grep -c failed)" '0 0'
 again mail --from now --on '*=true'

@@ -43,7 +43,27 @@ put "$(track p-3 Parcel '{"weight":"light"}')" >/dev/null
 has_third() { [ "$(query "SELECT count(*) FROM parcel WHERE id = 'p-3'")" = 1 ]; }
 check 'the next one comes' wait_for 10 has_third
 is 'without another line' "$(grep -c 'parcel.weight' "$T/behind.err")" 1
+
+### Erased while it is in a batch ################################
+# Another program holds the database, so the batch waits; the trigger refuses its rows afterwards.
+query "CREATE TRIGGER nothing_lost BEFORE INSERT ON parcel BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+mkfifo "$T/held"
+sqlite3 "$DB" >"$T/holder.out" <"$T/held" &
+HOLDER=$!
+exec 7>"$T/held"
+printf 'BEGIN EXCLUSIVE;\nSELECT 1;\n' >&7
+check 'the database is held' wait_for 10 test -s "$T/holder.out"
+put "$(track p-4 Parcel '{"weight":4}')" "$(track p-5 Parcel '{"weight":5}' | sed 's/u-1/u-2/')" >/dev/null
+check 'the loader waits' wait_for 30 grep -q 'database is locked' "$T/behind.err"
+hs erase --user u-2 >/dev/null 2>&1
+is 'a person is erased' "$?" 0
+printf 'COMMIT;\n' >&7
+exec 7>&-
+wait "$HOLDER"
+check 'a refused record becomes a dead letter' wait_for 20 grep -q '"message_id":"p-4"' "$S/spool/failed.jsonl"
 end_process "$LOADER"
+is 'one that was erased does not' "$(jq -r .record.message_id "$S/spool/failed.jsonl" | xargs)" p-4
+query 'DROP TRIGGER nothing_lost'
 
 ### --retype ###################################################
 load --to "sqlite:$DB" --retype order.total=text

@@ -59,6 +59,22 @@ is 'which has erased for all that' "$(hs cat | grep -c '"user_id":"u"')" 0
 full cat
 is 'cat on a full disk' $STATUS 74
 
+# cat has read no more than it could print when the reader of its output stops.
+seq 20000 | jq -c '{type: "track", event: "e", messageId: "e\(.)", userId: (if . == 20000 then "anna" else "u" end)}' >"$T/events"
+chmod 644 "$T/events"
+hs import - <"$T/events" >/dev/null
+hs cat --event e | {
+	head -n 1
+	touch "$T/begun"
+	until [ -e "$T/go" ]; do sleep 0.02; done
+	tail -n 1
+} >"$T/ends" &
+wait_for 20 test -e "$T/begun"
+hs erase --user anna >/dev/null
+touch "$T/go"
+wait $!
+is 'cat prints nothing that was erased before it was read' "$(jq -r .message_id "$T/ends" | xargs)" 'a1 e19999'
+
 # A closed stream is no place for a file of the spool: what is printed must not get into that.
 before=$(hs cat | cksum)
 for closed in '1>&-' '0<&- 1>&-' '0<&- 1>&- 2>&-'; do

@@ -1,6 +1,7 @@
 #include "tests/lib/events.h"
 #include "base/io.h"
 #include "base/timestamp.h"
+#include "spool/erase.h"
 #include "tests/lib/processes.h"
 #include "tests/lib/unit.h"
 
@@ -16,7 +17,8 @@ static void add_event(struct events *e, struct hs_dedup_key_maker *identifier, s
 	struct hs_record *record = &e->record[e->count++];
 	const char *slash = memchr(word, '/', n);
 	int tenant = slash == NULL ? 0 : (int)(slash - word);
-	const char *id = slash == NULL ? word : slash + 1;
+	const char *of = slash == NULL ? word : slash + 1, *at = memchr(of, '@', n - (size_t)(of - word));
+	const char *id = at == NULL ? of : at + 1;
 	static _Atomic unsigned made;
 	bool known, random = word[0] == '!';
 	char now[HS_TIMESTAMP_TEXT + 1], line[512], suffix[40] = "";
@@ -27,10 +29,10 @@ static void add_event(struct events *e, struct hs_dedup_key_maker *identifier, s
 	hs_timestamp_text(hs_io_now(), now);
 	if (random)
 		snprintf(suffix, sizeof suffix, "-%d-%u", (int)getpid(), made++);
-	length = snprintf(line, sizeof line,
-	                  "{\"type\":\"track\",\"message_id\":\"%.*s%s\"%s%.*s%s,\"spooled_at\":\"%s\"}\n",
-	                  (int)(word + n - id), id, suffix, tenant > 0 ? ",\"tenant\":\"" : "", tenant, word,
-	                  tenant > 0 ? "\"" : "", now);
+	length = snprintf(
+	    line, sizeof line, "{\"type\":\"track\",\"message_id\":\"%.*s%s\"%s%.*s%s%s%.*s%s,\"spooled_at\":\"%s\"}\n",
+	    (int)(word + n - id), id, suffix, tenant > 0 ? ",\"tenant\":\"" : "", tenant, word, tenant > 0 ? "\"" : "",
+	    at != NULL ? ",\"user_id\":\"" : "", at != NULL ? (int)(at - of) : 0, of, at != NULL ? "\"" : "", now);
 	assert_true(length > 0 && (size_t)length < sizeof line);
 	hs_buf_put(&e->lines, line, (size_t)length);
 	record->n = (size_t)length;
@@ -108,6 +110,19 @@ enum hs_result events_append(struct hs_spool *spool, const char *words, uint64_t
 		hs_io_wait(&w.done, 0, 1000);
 	events_free(e);
 	return w.result;
+}
+
+uint64_t events_erase(struct hs_spool *spool, const struct spooldir *d, const char *user)
+{
+	struct hs_subjects subjects;
+	struct hs_eraser how = { .subjects = &subjects };
+	struct hs_erasure done;
+
+	hs_subjects_init(&subjects, 1);
+	assert_true(hs_subjects_add_id(&subjects, HS_SUBJECT_USER, hs_slice_str(user), ""));
+	assert_result(hs_erase(spool, d->settings, &how, &done), HS_OK);
+	hs_subjects_free(&subjects);
+	return done.events;
 }
 
 struct apart {

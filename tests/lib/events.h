@@ -1,6 +1,7 @@
 /*
  * events: records made of words. "a b acme/c" makes three: one each with the message ids a, b and
- * c, the last one of tenant acme. A word that begins with '!' gets a new id each time.
+ * c, the last one of tenant acme. A word that begins with '!' gets a new id each time. "anna@d" is an event d of the
+ * user anna.
  */
 #ifndef HS_TEST_EVENTS_H
 #define HS_TEST_EVENTS_H
@@ -30,6 +31,9 @@ struct hs_slice word_of(struct hs_slice line);
 
 /* Appends them as one batch; *duplicate, how many were there already, may be NULL. */
 enum hs_result events_append(struct hs_spool *spool, const char *words, uint64_t *duplicate);
+
+/* Erases the user; returns how many of the events are gone. */
+uint64_t events_erase(struct hs_spool *spool, const struct spooldir *d, const char *user);
 
 /* Appends in a process of its own, which opens the spool and closes it. */
 enum hs_result events_append_apart(struct spooldir *d, const char *words, uint64_t *duplicate);

@@ -49,8 +49,8 @@ static void assert_text(const char *want)
 
 TEST(lines_follow_one_another)
 {
-	assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"a\":1}\n"), UINT64_MAX), HS_OK);
-	assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"b\":2}\n"), UINT64_MAX), HS_OK);
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"a\":1}\n"), UINT64_MAX, NULL), HS_OK);
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"b\":2}\n"), UINT64_MAX, NULL), HS_OK);
 	assert_true(wrap_count(WRAP_FDATASYNC) >= 2 && wrap_count(WRAP_FSYNC) >= 1);
 	assert_text("{\"a\":1}\n{\"b\":2}\n");
 }
@@ -58,7 +58,7 @@ TEST(lines_follow_one_another)
 TEST(a_fragment_gets_a_line_of_its_own)
 {
 	spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{\"a\":1}\n{\"torn"));
-	assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"b\":2}\n"), UINT64_MAX), HS_OK);
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"b\":2}\n"), UINT64_MAX, NULL), HS_OK);
 	assert_text("{\"a\":1}\n{\"torn\n{\"b\":2}\n");
 }
 
@@ -66,15 +66,16 @@ TEST(a_failure_leaves_it_as_it_was)
 {
 	static const enum wrap_call calls[] = { WRAP_PWRITE, WRAP_FDATASYNC, WRAP_PREAD };
 
-	assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"a\":1}\n"), UINT64_MAX), HS_OK);
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"a\":1}\n"), UINT64_MAX, NULL), HS_OK);
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
 		wrap_fail(calls[i], 1, 1, calls[i] == WRAP_PWRITE ? ENOSPC : EIO);
-		assert_int_not_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"b\":2}\n"), UINT64_MAX), HS_OK);
+		assert_int_not_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"b\":2}\n"), UINT64_MAX, NULL),
+		                     HS_OK);
 		wrap_reset();
 		assert_text("{\"a\":1}\n");
 	}
 	wrap_short_write(1, ENOSPC);
-	assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"b\":2}\n"), UINT64_MAX), HS_E_FULL);
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"b\":2}\n"), UINT64_MAX, NULL), HS_E_FULL);
 	wrap_reset();
 	assert_text("{\"a\":1}\n");
 }
@@ -83,7 +84,8 @@ static int append_some(void *context)
 {
 	(void)context;
 	for (int i = 0; i < 50; i++)
-		if (hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"from\":\"one of several\"}\n"), UINT64_MAX) != HS_OK)
+		if (hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"from\":\"one of several\"}\n"), UINT64_MAX, NULL) !=
+		    HS_OK)
 			return 1;
 	return 0;
 }
@@ -106,10 +108,10 @@ TEST(nothing_is_set_aside_while_another_has_the_lock)
 
 	assert_int_equal(flock(fd, LOCK_EX), 0);
 	wrap_before(WRAP_FLOCK, 3, later, NULL);
-	assert_result(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"a\":1}\n"), UINT64_MAX), HS_E_LOCKED);
+	assert_result(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"a\":1}\n"), UINT64_MAX, NULL), HS_E_LOCKED);
 	assert_false(spooldir_exists(&s.d, "failed.jsonl"));
 	close(fd);
-	assert_result(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"a\":1}\n"), UINT64_MAX), HS_OK);
+	assert_result(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"a\":1}\n"), UINT64_MAX, NULL), HS_OK);
 	assert_text("{\"a\":1}\n");
 }
 
@@ -207,13 +209,15 @@ TEST(killed_anywhere)
 
 		make(state);
 		for (int n = 1; n < LETTERS; n++)
-			assert_int_equal(hs_dead_letters_append(&s.o.dir, hs_slice_str(letter(n)), UINT64_MAX), HS_OK);
+			assert_int_equal(hs_dead_letters_append(&s.o.dir, hs_slice_str(letter(n)), UINT64_MAX, NULL),
+			                 HS_OK);
 		ended = child_killed(nth, nth % 2 == 1, drop_in_child, NULL) == 0;
 		copy_left |= spooldir_exists(&s.d, "failed-copy.jsonl");
 		copy_said_a |= erase && says_a("failed-copy.jsonl");
 		for (int n = 1; n < LETTERS; n++)
 			assert_in_range(times("failed.jsonl", n), ended ? n != 2 && n != 4 : n % 2, n != 2 || !ended);
-		assert_int_equal(hs_dead_letters_append(&s.o.dir, hs_slice_str(letter(LETTERS)), UINT64_MAX), HS_OK);
+		assert_int_equal(hs_dead_letters_append(&s.o.dir, hs_slice_str(letter(LETTERS)), UINT64_MAX, NULL),
+		                 HS_OK);
 		if (erase)
 			erase_a();
 		assert_false(erase && (says_a("failed.jsonl") || says_a("failed-copy.jsonl")));
@@ -234,12 +238,12 @@ TEST(a_full_file_takes_no_more)
 {
 	struct hs_slice line = hs_slice_str(letter(1));
 
-	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 10), HS_OK); /* a first letter always fits */
-	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 2 * line.n), HS_OK);
-	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 3 * line.n - 1), HS_E_FAILED_MAX);
-	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, line.n / 2), HS_E_FAILED_MAX);
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 10, NULL), HS_OK); /* a first letter always fits */
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 2 * line.n, NULL), HS_OK);
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 3 * line.n - 1, NULL), HS_E_FAILED_MAX);
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, line.n / 2, NULL), HS_E_FAILED_MAX);
 	assert_int_equal(times("failed.jsonl", 1), 2);
-	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 3 * line.n), HS_OK);
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 3 * line.n, NULL), HS_OK);
 }
 
 /* Appends a letter of one day in October, whose record was spooled on another. */
@@ -251,7 +255,7 @@ static void add_dated(const char *failed, const char *spooled)
 	         "{\"failed_at\":\"2026-10-%sT00:00:00.000Z\",\"cursor\":\"crm\","
 	         "\"record\":{\"type\":\"page\",\"spooled_at\":\"2026-10-%sT00:00:00.000Z\"}}\n",
 	         failed, spooled);
-	assert_int_equal(hs_dead_letters_append(&s.o.dir, hs_slice_str(text), UINT64_MAX), HS_OK);
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, hs_slice_str(text), UINT64_MAX, NULL), HS_OK);
 }
 
 enum { DAY = 86400 };
@@ -381,7 +385,7 @@ TEST(a_read_only_disk_has_its_own_result)
 	static const enum wrap_call calls[] = { WRAP_UNLINKAT, WRAP_PWRITE, WRAP_RENAMEAT };
 
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
-		assert_int_equal(hs_dead_letters_append(&s.o.dir, hs_slice_str(letter(1)), UINT64_MAX), HS_OK);
+		assert_int_equal(hs_dead_letters_append(&s.o.dir, hs_slice_str(letter(1)), UINT64_MAX, NULL), HS_OK);
 		wrap_fail(calls[i], 1, 1, EROFS);
 		assert_result(drop_2_and_4(), HS_E_READ_ONLY);
 		wrap_reset();

@@ -130,6 +130,40 @@ TEST(no_summary_of_the_old_segment_stays)
 	assert_in_range(renames, 4, 11);
 }
 
+/* --- dead letters -------------------------------------------------------------------------- */
+
+/* A consumer may write a dead letter as long as the event is there. */
+static void put_letter(void *context)
+{
+	static const char words[] = "\"user_id\":\"a\"";
+	struct hs_buf events = spooldir_read(&s.d, spooldir_name(&s.d, "events-", 0));
+
+	(void)context;
+	if (memmem(events.p, events.n, words, sizeof words - 1) != NULL)
+		spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{\"record\":{\"user_id\":\"a\"}}\n"));
+	hs_buf_free(&events);
+}
+
+TEST(no_dead_letter_that_is_written_meanwhile_stays)
+{
+	unsigned renames = 2;
+
+	for (unsigned nth = 1; nth < renames; nth++) {
+		struct hs_erasure done;
+
+		make("rotate_min_gap = 0\ncompress = none\n");
+		put_users("a/1 b/2");
+		rotate();
+		wrap_reset();
+		wrap_before(WRAP_RENAMEAT, nth, put_letter, NULL);
+		assert_int_equal(erase("a", false, &done), HS_OK);
+		renames = wrap_count(WRAP_RENAMEAT);
+		assert_false(spooldir_exists(&s.d, "failed.jsonl") && spooldir_size(&s.d, "failed.jsonl") > 0);
+		wrap_reset();
+	}
+	assert_in_range(renames, 4, 11);
+}
+
 /* --- what goes, and what stays known --------------------------------------------------- */
 
 TEST(records_of_the_person_go)

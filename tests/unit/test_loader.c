@@ -23,10 +23,11 @@ struct fixture {
 	struct hs_buf line;
 };
 
-static enum hs_result refused(void *context, struct hs_slice line, const char *why)
+static enum hs_result refused(void *context, struct hs_slice line, struct hs_position after, const char *why)
 {
 	struct fixture *f = context;
 
+	(void)after;
 	assert_true(line.n > 0);
 	f->letters++;
 	snprintf(f->why, sizeof f->why, "%s", why);

@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "spool/spool.h"
 #include "tests/lib/events.h"
+#include "tests/lib/processes.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/unit.h"
 #include "tools/command.h"
@@ -82,6 +83,7 @@ struct three {
 	unsigned count, most; /* most: the highest count */
 	bool flushed;
 	const char *retried, *refused, *stuck; /* words; a retried one fails twice */
+	const char *erased;                    /* a user, erased once a record is held */
 	bool kill;                             /* a signal comes once a record is held */
 	unsigned drains, drains_now;
 };
@@ -164,6 +166,10 @@ static void three_collect(struct hs_sink *sink, struct hs_pump *pump)
 	if (t->kill && t->count > 0) {
 		t->kill = false;
 		kill(getpid(), SIGTERM);
+	}
+	if (t->erased != NULL && t->count > 0) {
+		assert_in_range(events_erase(s.spool, &s.d, t->erased), 1, MOST);
+		t->erased = NULL;
 	}
 	if (t->count < AT_ONCE && !t->flushed)
 		return;
@@ -279,6 +285,93 @@ TEST(test_dead_letter)
 	                       "\"cursor\":\"load\",\"on\":\"three\",\"status\":65,\"tries\":1,"
 	                       "\"stderr\":\"too big\",\"record\":{\"type\":\"track\",\"message_id\":\"b1\""));
 	assert_non_null(strstr(letters.p, "\"status\":503"));
+	hs_buf_free(&letters);
+	finish();
+}
+
+/* --- records that are erased while the pump has them -------------------------------------- */
+
+/* The window has all of them when anna is erased; the first three are in the sink's hands. */
+TEST(test_erased_records_are_not_offered)
+{
+	struct three t = { .erased = "anna" };
+
+	make("anna@a1 anna@a2 b1 anna@a3 c1 anna@a4 b2 a5 anna@a6");
+	assert_int_equal(run_three(&t, &once), 0);
+	assert_rows("c1 b1 a1 b2 a5");
+	assert_int_equal(s.counts.done, 5);
+	assert_int_equal(s.counts.gone, 4);
+	finish();
+}
+
+TEST(test_an_erased_record_is_not_tried_again)
+{
+	struct three t = { .retried = "a1", .erased = "anna" };
+
+	make("anna@a1 b1 a2");
+	assert_int_equal(run_three(&t, &once), 0);
+	assert_rows("b1 a2");
+	assert_int_equal(s.counts.again, 1);
+	assert_int_equal(s.counts.gone, 1);
+	finish();
+}
+
+/* Its position in the spool is that of the end of the segment before, in which the line before it is erased. */
+TEST(test_the_first_record_of_a_segment)
+{
+	for (int first = 0; first < 2; first++) {
+		struct three t = { .retried = "a1 b1", .erased = "anna" };
+
+		make(first ? "b1" : "anna@a1");
+		assert_result(hs_spool_rotate(s.spool, soon()), HS_OK);
+		assert_result(events_append(s.spool, first ? "anna@a1 c1" : "b1 c1", NULL), HS_OK);
+		assert_int_equal(run_three(&t, &once), 0);
+		assert_rows("c1 b1");
+		assert_int_equal(s.counts.gone, 1);
+		finish();
+	}
+}
+
+TEST(test_an_erased_record_becomes_no_dead_letter)
+{
+	struct hs_pump_options options = once;
+	struct three t = { .refused = "a1 b1", .erased = "anna" };
+	struct hs_buf letters;
+
+	make("anna@a1 b1");
+	options.cursor = "load";
+	assert_int_equal(run_three(&t, &options), 0);
+	assert_int_equal(s.counts.dead, 1);
+	assert_int_equal(s.counts.gone, 1);
+	letters = spooldir_read(&s.d, "failed.jsonl");
+	assert_non_null(memmem(letters.p, letters.n, "b1", 2));
+	assert_null(memmem(letters.p, letters.n, "anna", 4));
+	hs_buf_free(&letters);
+	finish();
+}
+
+/* The first is in the hands of the sink, and becomes no new letter; the second is not offered. */
+TEST(test_dead_letters_that_are_erased_while_they_are_tried_again)
+{
+	struct hs_pump_options options = once;
+	struct three t = { .refused = "a1 a2 b1" };
+	struct hs_buf letters;
+
+	make("anna@a1 b1 anna@a2");
+	options.cursor = "load";
+	assert_int_equal(run_three(&t, &options), 0);
+	assert_int_equal(s.counts.dead, 3);
+	options.cursor = "load";
+	options.letters = true;
+	t = (struct three){ .refused = "a1 b1", .erased = "anna" };
+	assert_int_equal(run_three(&t, &options), 0);
+	assert_int_equal(s.counts.dead, 1);
+	assert_int_equal(s.counts.gone, 2);
+	assert_rows("");
+	letters = spooldir_read(&s.d, "failed.jsonl");
+	assert_non_null(memmem(letters.p, letters.n, "\"tries\":2", 9));
+	assert_null(memmem(letters.p, letters.n, "\"tries\":1", 9));
+	assert_null(memmem(letters.p, letters.n, "anna", 4));
 	hs_buf_free(&letters);
 	finish();
 }

@@ -760,4 +760,28 @@ TEST(retention_spares_what_a_cursor_needs)
 	}
 }
 
+/* --- erased while a segment is open ------------------------------------------------------- */
+
+TEST(lines_that_are_erased_are_not_read_from_the_old_file)
+{
+	for (int sealed = 0; sealed < 2; sealed++) {
+		make("rotate_min_gap = 0\ncompress = none\n");
+		put("anna@a b anna@c d");
+		if (sealed)
+			rotate();
+		open_reader();
+		assert_result(hs_reader_remember(s.reader), HS_OK);
+		read_some(2);
+		assert_string_equal(s.got, "a b");
+		assert_result(hs_reader_leave_replaced(s.reader), HS_OK);
+		assert_int_equal(events_erase(s.spool, &s.d, "anna"), 2);
+		put("e");
+		assert_result(hs_reader_leave_replaced(s.reader), HS_OK);
+		read_some(1);
+		assert_string_equal(s.got, "d");
+		assert_result(hs_reader_leave_replaced(s.reader), HS_OK);
+		assert_read("e");
+	}
+}
+
 TESTS("reader", NULL, finish)

@@ -74,6 +74,7 @@ static struct world {
 	size_t cut_lost;    /* … and so many messages are gone from the stream's end */
 	bool cut_unseen;    /* … without the connection */
 	size_t failing_asks;
+	size_t erase_after;           /* sends, before ship hears of their answers: the user anna is erased; 0: never */
 	int64_t hurry_ms, hurried_ms; /* how far the clock moves each time that ship looks for news */
 	struct random_source dice;
 } * w;
@@ -191,6 +192,10 @@ void hs_engine_woken(struct hs_engine *e)
 	uint64_t n;
 
 	(void)!read(e->fd, &n, sizeof n);
+	if (w->erase_after > 0 && w->sends >= w->erase_after) {
+		w->erase_after = 0;
+		assert_in_range(events_erase(s.spool, &s.d, "anna"), 1, MESSAGES);
+	}
 	if (w->hurry_ms == 0)
 		return;
 	wrap_clock(0, w->hurried_ms += w->hurry_ms);
@@ -352,7 +357,7 @@ void hs_engine_asked_free(struct hs_engine_asked *asked)
 static void reset_script(void)
 {
 	w->scripted = w->at = w->sends = w->asks = w->most_on_way = w->kill_after = w->cut_after = 0;
-	w->cut_lost = w->failing_asks = w->payload_max = 0;
+	w->cut_lost = w->failing_asks = w->payload_max = w->erase_after = 0;
 	w->fate = STORE;
 	w->hurry_ms = 0;
 	w->backwards = w->random = w->cut_unseen = false;
@@ -868,6 +873,46 @@ TEST(test_a_record_that_the_stream_finds_too_long)
 }
 
 /* 64 refusals, eight at a time, with pauses of 1 s to 30 s between: for two minutes. */
+/* --- records that are erased while they wait --------------------------------------------------- */
+
+TEST(test_an_erased_record_is_not_sent)
+{
+	make("a b anna@c d");
+	s.options.records = 2;
+	SCRIPT(STORE, FULL);
+	w->erase_after = 2;
+	assert_int_equal(run(), 0);
+	assert_stored("a b d");
+	assert_int_equal(times("c"), 0);
+	finish();
+}
+
+TEST(test_an_erased_record_is_not_sent_again)
+{
+	make("anna@a b c");
+	SCRIPT(FULL);
+	w->erase_after = 1;
+	assert_int_equal(run(), 0);
+	assert_stored("b c");
+	assert_int_equal(times("a"), 0);
+	assert_int_equal(run(), 0);
+	assert_int_equal(w->sends, 3);
+	finish();
+}
+
+TEST(test_an_erased_record_that_is_too_long_is_no_dead_letter)
+{
+	make("anna@a b");
+	SCRIPT(TOO_LONG);
+	w->erase_after = 1;
+	s.options.aside = true;
+	assert_int_equal(run(), 0);
+	assert_stored("b");
+	assert_int_equal(s.figures.set_aside, 0);
+	assert_false(spooldir_exists(&s.d, "failed.jsonl"));
+	finish();
+}
+
 TEST(test_a_full_stream_is_said_once_a_minute)
 {
 	make(TEN);

@@ -77,7 +77,7 @@ static enum hs_result run_letter(void)
 
 	if (second_is_there)
 		return HS_OK;
-	result = hs_dead_letters_append(&o.dir, HS_SLICE(SECOND), UINT64_MAX);
+	result = hs_dead_letters_append(&o.dir, HS_SLICE(SECOND), UINT64_MAX, NULL);
 	wrap_reset();
 	second_is_there = is_second_there();
 	assert_true(result == HS_OK || result == HS_E_SYNC || !second_is_there);

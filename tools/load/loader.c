@@ -384,7 +384,7 @@ static enum hs_target_result tell_refused(struct hs_loader *l)
 
 		if (record->why == NULL || record->told)
 			continue;
-		if (l->options->refused(l->options->context, record->line, record->why) != HS_OK)
+		if (l->options->refused(l->options->context, record->line, record->after, record->why) != HS_OK)
 			return HS_TARGET_BROKEN;
 		record->told = true;
 	}

@@ -43,7 +43,7 @@ struct hs_loader_options {
 	 * A record that the database refused, with its reason: writes the dead letter. HS_OK or a result that ends
 	 * the run.
 	 */
-	enum hs_result (*refused)(void *context, struct hs_slice line, const char *why);
+	enum hs_result (*refused)(void *context, struct hs_slice line, struct hs_position after, const char *why);
 	/* True if a signal asks to end: then no call waits after a failure; it returns HS_LOADER_STOPPED. */
 	bool (*stop)(void *context);
 	void *context;

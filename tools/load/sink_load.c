@@ -4,6 +4,7 @@
 #include "base/timestamp.h"
 #include "event/record_fields.h"
 #include "spool/admin/dead_letters.h"
+#include "spool/position/record_check.h"
 #include "tools/load/erase_requests.h"
 #include "tools/sink/pump.h"
 
@@ -35,12 +36,9 @@ static struct load_sink *of(struct hs_sink *sink)
 
 /* --- dead letters --------------------------------------------------------------------- */
 
-static enum hs_result refuse(void *context, struct hs_slice record, const char *why)
+static void put_letter(struct load_sink *s, struct hs_slice record, const char *why)
 {
-	struct load_sink *s = context;
-	const struct hs_spool_dir *dir = hs_reader_dir(hs_pump_reads(s->pump)->source.reader);
 	struct hs_json_writer w = { .out = &s->line };
-	enum hs_result result;
 
 	hs_buf_reset(&s->line);
 	hs_json_writer_object(&w, NULL);
@@ -53,9 +51,22 @@ static enum hs_result refuse(void *context, struct hs_slice record, const char *
 	hs_json_writer_raw(&w, "record", record);
 	hs_json_writer_end(&w, '}');
 	hs_buf_putc(&s->line, '\n');
-	result = hs_buf_ok(&s->line)
-	             ? hs_dead_letters_append(dir, hs_buf_slice(&s->line), (uint64_t)dir->settings->failed_max)
-	             : HS_E_MEMORY;
+}
+
+static enum hs_result refuse(void *context, struct hs_slice record, struct hs_position after, const char *why)
+{
+	struct load_sink *s = context;
+	struct hs_reader *reader = hs_pump_reads(s->pump)->source.reader;
+	const struct hs_spool_dir *dir = hs_reader_dir(reader);
+	struct hs_record_origin of = { hs_reader_rewrites(reader), after };
+	struct hs_dead_letters_origin from = { .look = hs_record_origin_look, .context = &of };
+	enum hs_result result = HS_E_MEMORY;
+
+	of.begin.offset -= record.n + 1;
+	put_letter(s, record, why);
+	if (hs_buf_ok(&s->line))
+		result =
+		    hs_dead_letters_append(dir, hs_buf_slice(&s->line), (uint64_t)dir->settings->failed_max, &from);
 	hs_buf_shrink(&s->line, KEPT_BYTES);
 	if (result != HS_OK)
 		fprintf(stderr, "hookspool %s: failed.jsonl: %s\n", s->options.loader.command,

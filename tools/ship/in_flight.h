@@ -29,6 +29,7 @@ enum hs_flight {
 
 struct hs_in_flight_record {
 	struct hs_place place;
+	uint64_t seen;            /* the edit of its segment in which it was seen last (record_check.h) */
 	struct hs_position after; /* the record's end */
 	uint64_t floor;           /* its message has a greater sequence than this … */
 	bool has_floor;           /* … once that is known */

@@ -1,27 +1,16 @@
 #include "tools/ship/place_set.h"
+#include "spool/position/record_check.h"
 
 #include <stdlib.h>
 
-static enum hs_result translate(struct hs_rewrite_log *rewrites, struct hs_place place, uint64_t ahead,
-                                struct hs_position *position)
-{
-	*position = (struct hs_position){ .number = place.number, .offset = place.offset + ahead, .edit = place.edit };
-	return hs_rewrite_log_translate(rewrites, position);
-}
-
-/* The record's second byte remains its second byte, unless both bytes are gone. */
 enum hs_result hs_place_translate(struct hs_rewrite_log *rewrites, struct hs_place *place, bool *erased)
 {
-	struct hs_position first, second;
-	enum hs_result result = translate(rewrites, *place, 0, &first);
+	struct hs_position begin = { .number = place->number, .offset = place->offset, .edit = place->edit };
+	enum hs_result result = hs_record_translate(rewrites, &begin, erased);
 
 	if (result == HS_OK)
-		result = translate(rewrites, *place, 1, &second);
-	if (result != HS_OK)
-		return result;
-	*erased = second.number != first.number || second.offset != first.offset + 1;
-	*place = (struct hs_place){ first.number, first.offset, first.edit };
-	return HS_OK;
+		*place = (struct hs_place){ begin.number, begin.offset, begin.edit };
+	return result;
 }
 
 static int by_place(const void *a, const void *b)

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/digest.h"
+#include "spool/position/record_check.h"
 #include "tools/ship/in_flight.h"
 #include "tools/ship/kept_place.h"
 #include "tools/ship/place_set.h"
@@ -40,6 +41,7 @@ struct ship {
 	struct hs_engine *engine;
 	struct hs_pump *pump;
 	struct hs_rewrite_log *rewrites;
+	struct hs_record_check check; /* by the same log */
 	struct hs_in_flight *ring;
 	struct ship_found found;
 	struct hs_stream_memory memory;

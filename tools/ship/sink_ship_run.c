@@ -69,10 +69,20 @@ int64_t ship_delay(unsigned tries, int64_t first, int64_t most)
 
 /* --- a record that is too long -------------------------------------------------------------- */
 
-static enum hs_result write_dead_letter(struct ship *s, struct hs_slice line, const char *why)
+static struct hs_position begin_of(const struct hs_in_flight_record *record)
+{
+	return (struct hs_position){ record->place.number, record->place.offset, record->place.edit, 0 };
+}
+
+/* HS_OK, and *erased: it was erased since it was read, and has no dead letter. */
+static enum hs_result write_dead_letter(struct ship *s, const struct hs_in_flight_record *record, const char *why,
+                                        bool *erased)
 {
 	const struct hs_spool_dir *dir = hs_reader_dir(hs_pump_reads(s->pump)->source.reader);
+	struct hs_record_origin of = { s->rewrites, begin_of(record) };
+	struct hs_dead_letters_origin from = { .look = hs_record_origin_look, .context = &of };
 	struct hs_json_writer w = { .out = &s->text };
+	enum hs_result result = HS_E_MEMORY;
 
 	hs_buf_reset(&s->text);
 	hs_json_writer_object(&w, NULL);
@@ -82,16 +92,19 @@ static enum hs_result write_dead_letter(struct ship *s, struct hs_slice line, co
 	hs_json_writer_uint(&w, "status", 0);
 	hs_json_writer_uint(&w, "tries", 1);
 	hs_json_writer_text(&w, "message", hs_slice_str(why));
-	hs_json_writer_raw(&w, "record", line);
+	hs_json_writer_raw(&w, "record", record->line);
 	hs_json_writer_end(&w, '}');
 	hs_buf_putc(&s->text, '\n');
-	return hs_buf_ok(&s->text)
-	           ? hs_dead_letters_append(dir, hs_buf_slice(&s->text), (uint64_t)dir->settings->failed_max)
-	           : HS_E_MEMORY;
+	if (hs_buf_ok(&s->text))
+		result =
+		    hs_dead_letters_append(dir, hs_buf_slice(&s->text), (uint64_t)dir->settings->failed_max, &from);
+	*erased = from.gone;
+	return result;
 }
 
 static void is_too_long(struct ship *s, struct hs_in_flight_record *record, const char *words)
 {
+	bool erased = false;
 	char why[512];
 
 	snprintf(why, sizeof why,
@@ -102,10 +115,10 @@ static void is_too_long(struct ship *s, struct hs_in_flight_record *record, cons
 		s->sink.code = EX_CONFIG;
 		return;
 	}
-	s->sink.code = ship_result(s, write_dead_letter(s, record->line, why));
+	s->sink.code = ship_result(s, write_dead_letter(s, record, why, &erased));
 	if (s->sink.code != 0)
 		return;
-	s->options.figures->set_aside++;
+	s->options.figures->set_aside += !erased;
 	record->state = HS_FLIGHT_ANSWERED;
 }
 
@@ -117,6 +130,17 @@ static bool may_send(const struct ship *s, int64_t now)
 	       now >= s->pace.until_ms;
 }
 
+/* True if the record was erased while it waited, which answers it, or if sink.code was set. */
+static bool is_erased(struct ship *s, struct hs_in_flight_record *record)
+{
+	bool erased = false;
+
+	s->sink.code = ship_result(s, hs_record_check(&s->check, begin_of(record), &record->seen, &erased));
+	if (erased)
+		record->state = HS_FLIGHT_ANSWERED;
+	return erased || s->sink.code != 0;
+}
+
 /* Sends a record for the first time, or again. False: not now. */
 static bool send_record(struct ship *s, struct hs_in_flight_record *record, int64_t now)
 {
@@ -124,6 +148,8 @@ static bool send_record(struct ship *s, struct hs_in_flight_record *record, int6
 	const struct hs_in_flight_record *first = hs_in_flight_first(s->ring);
 	struct hs_message message = { .subject = record->subject, .id = record->id, .data = record->line };
 
+	if (is_erased(s, record))
+		return s->sink.code == 0;
 	if (!record->has_floor)
 		record->floor = s->memory.sequence;
 	record->has_floor = true;
@@ -216,6 +242,7 @@ static struct hs_in_flight_record *add_record(struct ship *s, const struct hs_of
 	if (record == NULL)
 		return NULL;
 	record->place = *place;
+	record->seen = place->edit;
 	record->after = offered->after;
 	record->has_floor = s->found.set.count > 0;
 	record->floor = s->found.floor;
@@ -434,6 +461,7 @@ static void collect(struct hs_sink *sink, struct hs_pump *pump)
 {
 	struct ship *s = ship_of(sink);
 
+	hs_record_check_again(&s->check);
 	hs_engine_woken(s->engine);
 	ship_look_at_link(s);
 	take_answers(s);
@@ -447,6 +475,7 @@ static void collect(struct hs_sink *sink, struct hs_pump *pump)
 	look_for_patience(s);
 	let_go(s);
 	save_figures(s, false);
+	hs_record_check_again(&s->check); /* the pump may sleep before it offers */
 }
 
 static void flush(struct hs_sink *sink, unsigned partition)

@@ -408,6 +408,7 @@ int ship_open(struct hs_sink *sink, struct hs_sink_start *start)
 	recall(s);
 	s->pace.good_ms = hs_io_now_monotonic();
 	code = ship_result(s, hs_rewrite_log_open(hs_reader_dir(reader_of(s)), &s->rewrites));
+	s->check.rewrites = s->rewrites;
 	if (code == 0)
 		code = compare(s, &asked, start);
 	if (code == 0) {

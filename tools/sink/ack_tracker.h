@@ -16,16 +16,18 @@
 struct hs_item {
 	struct hs_item *next;            /* in a hs_item_queue */
 	struct hs_item *earlier, *later; /* in the order of the spool */
-	struct hs_position before;       /* where it begins in the spool */
-	uint64_t user;                   /* hs_record_head_user, or another key */
-	int64_t first_ms;                /* when it first failed, by the monotonic clock; 0: never */
-	int64_t retry_ms;                /* parked: not before */
-	unsigned tries;                  /* that failed in this run … */
-	unsigned tries_before;           /* … and before it became the dead letter it was read from */
-	unsigned rule;                   /* its group: for handlers, an index of routing_rules.h */
-	bool alone;                      /* its batch was refused: offer it by itself */
-	bool is_next;                    /* it goes before its user's waiting records */
-	size_t n;                        /* bytes in line, its '\n' included */
+	struct hs_position before;       /* where the cursor may be as long as it is not done */
+	struct hs_position begin; /* its first byte, while `before` may be the end of the segment before it … */
+	uint64_t seen;            /* … and the edit of its segment in which it was seen last (record_check.h) */
+	uint64_t user;            /* hs_record_head_user, or another key */
+	int64_t first_ms;         /* when it first failed, by the monotonic clock; 0: never */
+	int64_t retry_ms;         /* parked: not before */
+	unsigned tries;           /* that failed in this run … */
+	unsigned tries_before;    /* … and before it became the dead letter it was read from */
+	unsigned rule;            /* its group: for handlers, an index of routing_rules.h */
+	bool alone;               /* its batch was refused: offer it by itself */
+	bool is_next;             /* it goes before its user's waiting records */
+	size_t n;                 /* bytes in line, its '\n' included */
 	char line[];
 };
 

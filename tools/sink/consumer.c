@@ -59,8 +59,11 @@ static void sum_up(const struct hs_pump *pump, const char *command, const char *
 	struct hs_pump_counts n = hs_pump_counts(pump);
 
 	fprintf(stderr,
-	        "hookspool %s: %" PRIu64 " done, %" PRIu64 " set aside, %" PRIu64 " tried again, %" PRIu64 " %s\n",
+	        "hookspool %s: %" PRIu64 " done, %" PRIu64 " set aside, %" PRIu64 " tried again, %" PRIu64 " %s",
 	        command, n.done, n.dead, n.again, n.passed, passed);
+	if (n.gone > 0)
+		fprintf(stderr, ", %" PRIu64 " erased meanwhile", n.gone);
+	fputc('\n', stderr);
 }
 
 int hs_consumer_run(const struct hs_pump_options *options, struct hs_sink *sink, const char *passed)

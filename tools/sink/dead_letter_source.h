@@ -4,7 +4,9 @@
  *
  * The lines that are there at the beginning are read once, in order. A record that is done, or has
  * become a new dead letter (on stable storage by then), is settled: hs_dead_letter_source_save
- * removes its old line from the file. A kill before that means that it is tried once more.
+ * removes its old line from the file. A kill before that means that it is tried once more. A line that
+ * somebody else has removed meanwhile, as erase does, is gone: its record is not to be tried, and
+ * becomes no new letter.
  */
 #ifndef HS_DEAD_LETTER_SOURCE_H
 #define HS_DEAD_LETTER_SOURCE_H
@@ -17,6 +19,10 @@ struct hs_dead_letter_source {
 	const struct hs_spool_dir *dir;
 	const char *cursor;
 	int fd, lock; /* -1: no file */
+	int now;      /* failed.jsonl at the last look, which keeps its inode its own: fd, or another; -1: none */
+	bool looked;
+	uint64_t *there; /* hashes of the lines of `now`, ascending, if that is not fd */
+	size_t there_count, there_cap;
 	struct hs_line_reader lines;
 	uint64_t *hash; /* of each line whose record was taken; 0: settled and removed */
 	size_t count, cap;
@@ -41,6 +47,13 @@ enum hs_result hs_dead_letter_source_next(struct hs_dead_letter_source *l, struc
 
 /* Takes the record that was read last. Returns the position that its item must have. */
 struct hs_position hs_dead_letter_source_take(struct hs_dead_letter_source *l);
+
+/*
+ * Sets *gone if the line of the record with that position is not in failed.jsonl any more, as it was at the first call
+ * after the start, or after _look_again. HS_OK, HS_E_MEMORY or HS_E_IO.
+ */
+enum hs_result hs_dead_letter_source_is_gone(struct hs_dead_letter_source *l, struct hs_position position, bool *gone);
+void hs_dead_letter_source_look_again(struct hs_dead_letter_source *l);
 
 /*
  * Removes the lines whose records were taken and are no longer open. HS_OK, HS_E_MEMORY or a result

@@ -39,7 +39,6 @@ struct by_record {
 	struct hs_retry_policy policy;
 	int64_t seen_ms; /* what was due by then has been offered */
 	uint64_t done;
-	bool said_full;
 };
 
 struct saving {
@@ -120,6 +119,7 @@ void hs_pump_ack(struct hs_pump *p, const struct hs_ack *ack)
 	}
 	switch (hs_retry_policy_decide(&p->record.policy, ack, &code)) {
 	case HS_FATE_PARK: hs_keyed_scheduler_park(scheduler, item); return;
+	case HS_FATE_GONE:
 	case HS_FATE_DEAD: is_settled(p, item); return;
 	case HS_FATE_ERROR: fail(p, code); return;
 	}
@@ -137,19 +137,10 @@ static bool is_full(const struct hs_pump *p)
 	return acks->open >= window || (acks->open > 0 && acks->bytes >= WINDOW_BYTES);
 }
 
-/* Nothing more is read until a record is settled: a person must know why. */
 static void say_full(struct hs_pump *p)
 {
-	const struct hs_item *first = p->record.acks.first;
-
-	if (p->record.said_full || first == NULL || first->tries == 0)
-		return;
-	p->record.said_full = true;
-	fprintf(stderr,
-	        "hookspool %s: %zu records wait for earlier ones of their users that are tried again: "
-	        "nothing more is read until one is done. Correct the handler, or give up sooner with "
-	        "--retry-for\n",
-	        p->options.command, p->record.acks.open);
+	if (p->record.acks.first != NULL && p->record.acks.first->tries > 0)
+		hs_retry_policy_say_window(&p->record.policy, p->record.acks.open);
 }
 
 static void offer_in_order(struct hs_pump *p)
@@ -201,6 +192,8 @@ static void add_item(struct hs_pump *p, const struct hs_pump_record *record)
 	item->user = record->choice.key;
 	item->rule = record->choice.group;
 	item->tries_before = record->tries;
+	item->begin = record->begin;
+	item->seen = record->begin.edit;
 	hs_keyed_scheduler_put(p->record.scheduler, item);
 }
 
@@ -209,7 +202,7 @@ static void fill(struct hs_pump *p)
 {
 	struct hs_position read = p->in.read;
 
-	p->in.at_end = false;
+	fail(p, hs_pump_input_go_on(&p->in));
 	if (p->sink->in_order) {
 		fill_in_order(p);
 		return;
@@ -227,6 +220,32 @@ static void fill(struct hs_pump *p)
 
 /* --- offering ----------------------------------------------------------------- */
 
+/*
+ * The next record for the partition that is still in the spool; NULL: none at present. Settles those that were erased
+ * while they waited here.
+ */
+static struct hs_item *next_item(struct hs_pump *p, unsigned partition, int group)
+{
+	struct hs_keyed_scheduler *scheduler = p->record.scheduler;
+	struct hs_item *item;
+	bool gone = false;
+
+	while ((item = hs_keyed_scheduler_next(scheduler, partition, group, p->record.seen_ms)) != NULL) {
+		fail(p, result_code(p, hs_pump_input_is_gone(&p->in, item, &gone)));
+		if (p->end.code != 0) {
+			hs_keyed_scheduler_put_back(scheduler, item);
+			return NULL;
+		}
+		if (!gone)
+			return item;
+		hs_keyed_scheduler_given(scheduler, item); /* later ones of its user go on as after an answer */
+		hs_keyed_scheduler_answered(scheduler, item);
+		p->record.policy.gone++;
+		is_settled(p, item);
+	}
+	return NULL;
+}
+
 static void offer_partition(struct hs_pump *p, unsigned partition)
 {
 	const struct hs_sink_ops *ops = p->sink->ops;
@@ -235,7 +254,7 @@ static void offer_partition(struct hs_pump *p, unsigned partition)
 	int group = -1;
 
 	while (p->sink->code == 0 && (ops->has_room == NULL || ops->has_room(p->sink, partition)) &&
-	       (item = hs_keyed_scheduler_next(p->record.scheduler, partition, group, p->record.seen_ms)) != NULL) {
+	       (item = next_item(p, partition, group)) != NULL) {
 		struct hs_offered record = { .line = hs_slice(item->line, item->n - 1),
 			                     .item = item,
 			                     .partition = partition };
@@ -285,6 +304,7 @@ static void work(struct hs_pump *p)
 	}
 	p->record.seen_ms = hs_io_now_monotonic();
 	collect(p);
+	hs_pump_input_look_again(&p->in);
 	hs_keyed_scheduler_returned_all(p->record.scheduler);
 	for (unsigned i = 0; i < p->sink->partitions && !p->end.stopping; i++)
 		offer_partition(p, i);
@@ -485,6 +505,7 @@ int hs_pump_run(struct hs_pump *p)
 struct hs_pump_counts hs_pump_counts(const struct hs_pump *p)
 {
 	return (struct hs_pump_counts){ .done = p->record.done,
+		                        .gone = p->record.policy.gone,
 		                        .dead = p->record.policy.dead,
 		                        .again = p->record.policy.again,
 		                        .passed = p->in.passed };
@@ -500,9 +521,8 @@ static void begin_by_record(struct hs_pump *p)
 		                                     .cursor = o->cursor,
 		                                     .noun = p->sink->noun,
 		                                     .failed = p->sink->failed,
-		                                     .dir = hs_reader_dir(p->in.source.reader),
-		                                     .retry_for_ms = o->retry_for_ms,
-		                                     .letters = o->letters };
+		                                     .in = &p->in,
+		                                     .retry_for_ms = o->retry_for_ms };
 	p->record.scheduler = hs_keyed_scheduler_new(p->sink->partitions, p->sink->one_per_key);
 }
 
@@ -547,7 +567,7 @@ struct hs_pump *hs_pump_new(const struct hs_pump_options *options, struct hs_sin
 	p->options = *options;
 	p->sink = sink;
 	sink->progress = &p->in.progress;
-	p->in.letters.fd = p->in.letters.lock = -1;
+	p->in.letters.fd = p->in.letters.now = p->in.letters.lock = -1;
 	p->end.signals = (struct hs_stop_signals)HS_STOP_SIGNALS_NONE;
 	return p;
 }

@@ -12,6 +12,9 @@
  * is read, the sink is drained, the position is saved. A second one, or drain_ms, cuts the drain
  * short. Without it they act as they do by default.
  *
+ * Erasing: what hookspool erase has removed by the time that a record is offered, or becomes a dead letter, is settled
+ * instead. What was offered to a sink by record before that is in its hands. A sink in order looks itself.
+ *
  * Saving: a position is saved at most once a second while much is done, and 100 ms after the last
  * record otherwise; and at the end. It never passes a record that is not acknowledged.
  */
@@ -22,6 +25,7 @@
 
 struct hs_pump_counts {
 	uint64_t done, dead, again; /* records; again: how often one was put off */
+	uint64_t gone;              /* not offered, or not again: erased since they were read */
 	uint64_t passed;            /* not chosen */
 };
 

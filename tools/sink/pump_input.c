@@ -42,6 +42,8 @@ int hs_pump_input_open(struct hs_pump_input *in, const struct hs_pump_options *o
 		code = hs_event_source_owned(&in->source, "--failed");
 	if (code == 0 && options->letters)
 		code = open_letters(in);
+	if (code == 0)
+		in->check.rewrites = hs_reader_rewrites(in->source.reader);
 	return code;
 }
 
@@ -191,6 +193,12 @@ bool hs_pump_input_is_through(const struct hs_pump_input *in)
 	return !in->options->follow && (in->at_end || hs_reader_has_passed(in->source.reader, in->end));
 }
 
+int hs_pump_input_go_on(struct hs_pump_input *in)
+{
+	in->at_end = false;
+	return result_code(in, hs_reader_leave_replaced(in->source.reader));
+}
+
 static void note_gap(struct hs_pump_input *in)
 {
 	uint64_t first, last;
@@ -223,7 +231,7 @@ static bool read_letter(struct hs_pump_input *in, struct hs_pump_record *record,
 	if (result == HS_OK && record->line.n > 0)
 		wanted = choose(in, record->line, &record->choice);
 	if (wanted > 0)
-		record->before = hs_dead_letter_source_take(&in->letters);
+		record->before = record->begin = hs_dead_letter_source_take(&in->letters);
 	else if (wanted == 0 && record->line.n > 0)
 		in->passed++;
 	*code = wanted < 0 ? EX_OSERR : result_code(in, result);
@@ -243,6 +251,8 @@ static bool read_event(struct hs_pump_input *in, struct hs_pump_record *record, 
 		return false;
 	}
 	in->read = hs_reader_position(in->source.reader);
+	record->begin = in->read;
+	record->begin.offset -= record->line.n + 1;
 	if (hs_ahead_has_done(&in->before, in->read, record->choice.key))
 		return false;
 	in->passed += wanted == 0;
@@ -254,4 +264,19 @@ bool hs_pump_input_record(struct hs_pump_input *in, struct hs_pump_record *recor
 	record->tries = 0;
 	record->choice = (struct hs_choice){ 0 };
 	return in->options->letters ? read_letter(in, record, code) : read_event(in, record, code);
+}
+
+/* --- what was erased since it was read ----------------------------------------- */
+
+void hs_pump_input_look_again(struct hs_pump_input *in)
+{
+	hs_record_check_again(&in->check);
+	hs_dead_letter_source_look_again(&in->letters);
+}
+
+enum hs_result hs_pump_input_is_gone(struct hs_pump_input *in, struct hs_item *item, bool *gone)
+{
+	if (in->options->letters)
+		return hs_dead_letter_source_is_gone(&in->letters, item->before, gone);
+	return hs_record_check(&in->check, item->begin, &item->seen, gone);
 }

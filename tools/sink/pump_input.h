@@ -5,6 +5,7 @@
 #ifndef HS_PUMP_INPUT_H
 #define HS_PUMP_INPUT_H
 
+#include "spool/position/record_check.h"
 #include "tools/sink/dead_letter_source.h"
 #include "tools/sink/event_source.h"
 #include "tools/sink/sink.h"
@@ -42,11 +43,12 @@ struct hs_pump_options {
 	int64_t drain_ms;     /* -1: as long as the sink needs */
 };
 
-/* Zeroed, and letters.fd and letters.lock -1: nothing is open. */
+/* Zeroed, and letters.fd, letters.now and letters.lock -1: nothing is open. */
 struct hs_pump_input {
 	const struct hs_pump_options *options;
 	struct hs_event_source source;
 	struct hs_dead_letter_source letters; /* with options->letters what is read instead */
+	struct hs_record_check check;         /* of the events in hand */
 	struct hs_position read;              /* the next record begins here */
 	struct hs_position end;               /* without follow: where to stop */
 	struct hs_ahead before;               /* what an earlier run has done after the position */
@@ -67,6 +69,12 @@ int hs_pump_input_begin(struct hs_pump_input *in, const struct hs_sink_start *st
 
 /* Returns the code. */
 int hs_pump_input_close(struct hs_pump_input *in, int code);
+
+/*
+ * Before some thousand records are read, or after a while: there may be more than at the last at_end, and what was
+ * erased by now is not read. 0, or an exit code after a message.
+ */
+int hs_pump_input_go_on(struct hs_pump_input *in);
 
 /*
  * Handles what is not a line: a gap, which it reports, a segment that was passed over, the end (at_end), or
@@ -93,8 +101,8 @@ static inline bool hs_pump_input_line(struct hs_pump_input *in, struct hs_slice 
 
 /* A record for a sink by record. */
 struct hs_pump_record {
-	struct hs_slice line; /* valid until the next one is read */
-	struct hs_position before;
+	struct hs_slice line;             /* valid until the next one is read */
+	struct hs_position before, begin; /* of its item */
 	struct hs_choice choice;
 	unsigned tries; /* of a dead letter */
 };
@@ -104,6 +112,15 @@ struct hs_pump_record {
  * earlier run, there is none for now, or *code is an exit code, after a message.
  */
 bool hs_pump_input_record(struct hs_pump_input *in, struct hs_pump_record *record, int *code);
+
+/* From now on hs_pump_input_is_gone looks at the spool again, once for each segment. */
+void hs_pump_input_look_again(struct hs_pump_input *in);
+
+/*
+ * Sets *gone if the item's record is not in the spool any more: it was erased since it was read, or its dead letter was
+ * removed. HS_OK, or a result of reading.
+ */
+enum hs_result hs_pump_input_is_gone(struct hs_pump_input *in, struct hs_item *item, bool *gone);
 
 /* Has everything been read that the run is for? */
 bool hs_pump_input_is_through(const struct hs_pump_input *in);

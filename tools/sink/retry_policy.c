@@ -39,6 +39,18 @@ static void say_full(struct hs_retry_policy *p)
 	        p->command);
 }
 
+void hs_retry_policy_say_window(struct hs_retry_policy *p, size_t waiting)
+{
+	if (p->said_window)
+		return;
+	p->said_window = true;
+	fprintf(stderr,
+	        "hookspool %s: %zu records wait for earlier ones of their users that are tried again: "
+	        "nothing more is read until one is done. Correct the handler, or give up sooner with "
+	        "--retry-for\n",
+	        p->command, waiting);
+}
+
 /* --- dead letters ------------------------------------------------------------- */
 
 static void put_letter(struct hs_retry_policy *p, const struct hs_ack *ack)
@@ -77,13 +89,34 @@ static enum hs_fate park(struct hs_retry_policy *p, const struct hs_ack *ack)
 	return HS_FATE_PARK;
 }
 
+struct origin {
+	struct hs_pump_input *in;
+	struct hs_item *item;
+};
+
+static enum hs_result look(void *context, bool *gone)
+{
+	const struct origin *of = context;
+
+	hs_pump_input_look_again(of->in);
+	return hs_pump_input_is_gone(of->in, of->item, gone);
+}
+
 static enum hs_fate give_up(struct hs_retry_policy *p, const struct hs_ack *ack, int *code)
 {
-	uint64_t most = p->letters ? UINT64_MAX : (uint64_t)p->dir->settings->failed_max;
-	enum hs_result result;
+	const struct hs_spool_dir *dir = hs_reader_dir(p->in->source.reader);
+	uint64_t most = p->in->options->letters ? UINT64_MAX : (uint64_t)dir->settings->failed_max;
+	struct origin of = { p->in, ack->item };
+	struct hs_dead_letters_origin from = { .look = look, .context = &of };
+	enum hs_result result = HS_E_MEMORY;
 
 	put_letter(p, ack);
-	result = hs_buf_ok(&p->line) ? hs_dead_letters_append(p->dir, hs_buf_slice(&p->line), most) : HS_E_MEMORY;
+	if (hs_buf_ok(&p->line))
+		result = hs_dead_letters_append(dir, hs_buf_slice(&p->line), most, &from);
+	if (from.gone) {
+		p->gone++;
+		return HS_FATE_GONE;
+	}
 	if (result == HS_OK) {
 		p->dead++;
 		return HS_FATE_DEAD;

@@ -8,28 +8,30 @@
 #define HS_RETRY_POLICY_H
 
 #include "base/buf.h"
-#include "spool/shared/spool_dir.h"
-#include "tools/sink/sink.h"
+#include "tools/sink/pump_input.h"
 
 struct hs_retry_policy {
 	const char *command, *cursor; /* for messages and dead letters */
 	const char *noun, *failed;    /* the sink's words */
-	const struct hs_spool_dir *dir;
+	struct hs_pump_input *in;     /* where the records were read: dead letters are not bound by failed_max */
 	int64_t retry_for_ms;
-	bool letters;         /* the records are dead letters already: failed_max does not bind them */
-	uint64_t dead, again; /* how many became dead letters; how often one was put off */
-	bool said_full, said_again[HS_SINK_GROUPS];
+	uint64_t dead, again, gone; /* how many became dead letters; how often one was put off; how many were erased */
+	bool said_full, said_window, said_again[HS_SINK_GROUPS];
 	struct hs_buf line; /* the dead letter that is being written */
 };
 
 enum hs_fate {
 	HS_FATE_PARK,  /* try it again at item->retry_ms */
 	HS_FATE_DEAD,  /* its dead letter is on stable storage */
+	HS_FATE_GONE,  /* it was erased since it was read, and has no dead letter */
 	HS_FATE_ERROR, /* neither is possible; it was said why */
 };
 
 /* For an ack that is HS_OUTCOME_RETRY or _REFUSED. *code: the exit code of HS_FATE_ERROR. */
 enum hs_fate hs_retry_policy_decide(struct hs_retry_policy *p, const struct hs_ack *ack, int *code);
+
+/* Says, once, that nothing more is read until one of the records that wait is done. */
+void hs_retry_policy_say_window(struct hs_retry_policy *p, size_t waiting);
 
 void hs_retry_policy_free(struct hs_retry_policy *p);
 

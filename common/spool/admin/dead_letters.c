@@ -86,14 +86,18 @@ static enum hs_result append_locked(const struct hs_spool_dir *dir, struct hs_sl
 	return r;
 }
 
-enum hs_result hs_dead_letters_append(const struct hs_spool_dir *dir, struct hs_slice line, uint64_t most)
+enum hs_result hs_dead_letters_append(const struct hs_spool_dir *dir, struct hs_slice line, uint64_t most,
+                                      struct hs_dead_letters_origin *from)
 {
 	int lock;
 	enum hs_result r = hs_dead_letters_lock(dir, &lock);
 
 	if (r != HS_OK)
 		return r;
-	r = append_locked(dir, line, most);
+	if (from != NULL)
+		r = from->look(from->context, &from->gone);
+	if (r == HS_OK && (from == NULL || !from->gone))
+		r = append_locked(dir, line, most);
 	hs_io_close(lock);
 	return r;
 }

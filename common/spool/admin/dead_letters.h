@@ -24,11 +24,23 @@ bool hs_dead_letters_is_name(const char *name);
 enum hs_result hs_dead_letters_lock(const struct hs_spool_dir *dir, int *lock);
 
 /*
+ * Where the record of a new line was read. Erase removes a person's events, and then the dead letters: so whether the
+ * record is still there is asked under the lock, and what was erased does not come back.
+ */
+struct hs_dead_letters_origin {
+	enum hs_result (*look)(void *context, bool *gone);
+	void *context;
+	bool gone; /* it is not there any more: nothing was appended */
+};
+
+/*
  * Appends a whole line with its '\n', durably, if the file has at most `most` bytes afterwards; a
- * first line always fits. HS_OK, HS_E_FAILED_MAX, HS_E_LOCKED, HS_E_SYNC, or as hs_io_result: then the
+ * first line always fits. `from` NULL: no erase can have reached the record. HS_OK (see from->gone),
+ * HS_E_FAILED_MAX, HS_E_LOCKED, HS_E_SYNC, a result of from->look, or as hs_io_result: then the
  * line is not there, unless only the directory could not be synced.
  */
-enum hs_result hs_dead_letters_append(const struct hs_spool_dir *dir, struct hs_slice line, uint64_t most);
+enum hs_result hs_dead_letters_append(const struct hs_spool_dir *dir, struct hs_slice line, uint64_t most,
+                                      struct hs_dead_letters_origin *from);
 
 /* A line to be removed. */
 struct hs_dead_letters_line {

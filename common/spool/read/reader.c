@@ -91,6 +91,11 @@ const struct hs_spool_dir *hs_reader_dir(const struct hs_reader *reader)
 	return &reader->opened.dir;
 }
 
+struct hs_rewrite_log *hs_reader_rewrites(const struct hs_reader *reader)
+{
+	return reader->rewrites;
+}
+
 void hs_reader_start(struct hs_reader *reader, struct hs_position position)
 {
 	hs_reader_let_go(reader);
@@ -222,6 +227,18 @@ enum hs_result hs_reader_open_sealed(struct hs_reader *reader, const struct hs_s
 	if (result != HS_OK)
 		hs_reader_let_go(reader); /* the next call opens it again */
 	return result;
+}
+
+enum hs_result hs_reader_leave_replaced(struct hs_reader *reader)
+{
+	enum hs_result result = reader->kind == NOTHING ? HS_OK : hs_rewrite_log_share(reader->rewrites);
+
+	if (result != HS_OK || reader->kind == NOTHING)
+		return result;
+	if (hs_rewrite_log_number(reader->rewrites, reader->at.number) != reader->at.edit)
+		hs_reader_let_go(reader);
+	hs_rewrite_log_release(reader->rewrites);
+	return HS_OK;
 }
 
 /* --- finding the segment of a position ------------------------------------ */

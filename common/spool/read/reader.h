@@ -38,6 +38,9 @@ void hs_reader_close(struct hs_reader *reader); /* NULL is fine */
 /* The open spool, for a cursor say; valid until the reader is closed. */
 const struct hs_spool_dir *hs_reader_dir(const struct hs_reader *reader);
 
+/* Its rewrite log, for the positions that the caller holds; not locked, valid until the reader is closed. */
+struct hs_rewrite_log *hs_reader_rewrites(const struct hs_reader *reader);
+
 /* The next line will be the one at this position; zeroed: the oldest. */
 void hs_reader_start(struct hs_reader *reader, struct hs_position position);
 
@@ -117,6 +120,12 @@ enum hs_result hs_reader_last(struct hs_reader *reader, size_t n,
  */
 enum hs_result hs_reader_back(struct hs_reader *reader, struct hs_position *stop, uint64_t most,
                               struct hs_position *start);
+
+/*
+ * A reader goes on in a segment that it has open, also once erase or repair has replaced the file. This leaves such a
+ * segment: the next line comes from the present file. HS_OK or as hs_rewrite_log_share.
+ */
+enum hs_result hs_reader_leave_replaced(struct hs_reader *reader);
 
 /* Translates a position to the present files. HS_OK, or as hs_rewrite_log_share and hs_rewrite_log_translate. */
 enum hs_result hs_reader_renew(struct hs_reader *reader, struct hs_position *position);
