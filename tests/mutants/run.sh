@@ -135,7 +135,7 @@ scripts_of() {
 	case $1 in
 	cgi/http/console/* | cgi/http/page_answer*) echo tests/integration/console.sh tests/integration/console_sessions.sh tests/integration/console_rejected.sh ;;
 	cgi/http/sdk_script*) echo tests/integration/script.sh ;;
-	cgi/http/direct* | cgi/http/cors* | cgi/http/sdk*) echo tests/integration/direct.sh tests/integration/direct_refusals.sh ;;
+	cgi/http/direct* | cgi/http/cors* | cgi/http/sdk* | cgi/http/exchange*) echo tests/integration/direct.sh tests/integration/direct_refusals.sh ;;
 	cgi/server/*) echo tests/integration/records.sh tests/integration/signals.sh tests/integration/slow.sh tests/integration/idle.sh ;;
 	cgi/*) echo tests/integration/refusals.sh tests/integration/batches.sh ;;
 	common/spool/admin/dead_letters*) echo tests/integration/letters.sh tests/integration/each.sh ;;
@@ -156,7 +156,7 @@ scripts_of() {
 	common/schema/*) echo tests/integration/schema.sh ;;
 	common/event/rul* | common/event/mask*) echo tests/integration/rules.sh tests/integration/batches.sh ;;
 	common/event/*) echo tests/integration/direct.sh tests/integration/strange.sh tests/integration/batches.sh ;;
-	common/base/io*) echo tests/integration/full.sh tests/integration/cut.sh tests/integration/batches.sh ;;
+	common/base/io*) echo tests/integration/as_root.sh tests/integration/full.sh tests/integration/cut.sh tests/integration/batches.sh ;;
 	*) echo tests/integration/strange.sh tests/integration/batches.sh tests/integration/check.sh ;;
 	esac
 }
