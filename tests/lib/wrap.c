@@ -1,8 +1,10 @@
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "tests/lib/wrap.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/sha.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -50,6 +52,12 @@ WEAK char *__real_strndup(const char *text, size_t n);
 WEAK void *__real_calloc(size_t count, size_t n);
 WEAK void *__real_realloc(void *p, size_t n);
 WEAK int __real_clock_gettime(clockid_t clock, struct timespec *t);
+WEAK int __real_SHA1_Init(SHA_CTX *c);
+WEAK int __real_SHA1_Update(SHA_CTX *c, const void *p, size_t n);
+WEAK int __real_SHA1_Final(unsigned char *out, SHA_CTX *c);
+WEAK int __real_SHA256_Init(SHA256_CTX *c);
+WEAK int __real_SHA256_Update(SHA256_CTX *c, const void *p, size_t n);
+WEAK int __real_SHA256_Final(unsigned char *out, SHA256_CTX *c);
 
 int __wrap_fdatasync(int fd);
 int __wrap_fsync(int fd);
@@ -75,6 +83,12 @@ char *__wrap_strndup(const char *text, size_t n);
 void *__wrap_calloc(size_t count, size_t n);
 void *__wrap_realloc(void *p, size_t n);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *t);
+int __wrap_SHA1_Init(SHA_CTX *c);
+int __wrap_SHA1_Update(SHA_CTX *c, const void *p, size_t n);
+int __wrap_SHA1_Final(unsigned char *out, SHA_CTX *c);
+int __wrap_SHA256_Init(SHA256_CTX *c);
+int __wrap_SHA256_Update(SHA256_CTX *c, const void *p, size_t n);
+int __wrap_SHA256_Final(unsigned char *out, SHA256_CTX *c);
 
 /* --- plans ------------------------------------------------------------------ */
 
@@ -382,4 +396,34 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *t)
 		t->tv_nsec -= carry * 1000000000;
 	}
 	return r;
+}
+
+int __wrap_SHA1_Init(SHA_CTX *c)
+{
+	return may(WRAP_SHA1) ? __real_SHA1_Init(c) : 0;
+}
+
+int __wrap_SHA1_Update(SHA_CTX *c, const void *p, size_t n)
+{
+	return may(WRAP_SHA1) ? __real_SHA1_Update(c, p, n) : 0;
+}
+
+int __wrap_SHA1_Final(unsigned char *out, SHA_CTX *c)
+{
+	return may(WRAP_SHA1) ? __real_SHA1_Final(out, c) : 0;
+}
+
+int __wrap_SHA256_Init(SHA256_CTX *c)
+{
+	return may(WRAP_SHA256) ? __real_SHA256_Init(c) : 0;
+}
+
+int __wrap_SHA256_Update(SHA256_CTX *c, const void *p, size_t n)
+{
+	return may(WRAP_SHA256) ? __real_SHA256_Update(c, p, n) : 0;
+}
+
+int __wrap_SHA256_Final(unsigned char *out, SHA256_CTX *c)
+{
+	return may(WRAP_SHA256) ? __real_SHA256_Final(out, c) : 0;
 }

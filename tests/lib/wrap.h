@@ -1,5 +1,5 @@
 /*
- * wrap: makes chosen calls of the C library fail, wait, or be the last thing a process
+ * wrap: makes chosen calls of the C library, and of libcrypto, fail, wait, or be the last thing a process
  * does. Tests are linked with WRAP of the Makefile (ld --wrap); elsewhere
  * nothing here has an effect. Plans belong to the process; a child made by fork starts
  * with a copy of its parent's.
@@ -33,6 +33,8 @@ enum wrap_call {
 	WRAP_FSTATAT,
 	WRAP_MKDIRAT,
 	WRAP_LINKAT,
+	WRAP_SHA1,   /* SHA1_Init, SHA1_Update, SHA1_Final */
+	WRAP_SHA256, /* likewise */
 	WRAP_CALLS
 };
 
