@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define START "spool_dir = /s\n"
+#define SIXTEEN "0123456789abcdef"
 #define SHA_OF_K1 "6ab9f1eb8f7d3388f4f9d586f66e99fd54080df2c446f0e58668b09c08a16dd0"
 
 static struct hs_settings *settings_of(const char *text)
@@ -86,6 +87,9 @@ TEST(every_error_has_file_line_and_remedy)
 		{ "a = k browser origin=https://u@a\n", "without a path" },
 		{ "a = k browser origin=https://*.a.example\n", "without a path" },
 		{ "a = k browser origin=://a.example\n", "an origin begins with its scheme" },
+		{ "a = k browser origin=1http://a.example\n", "an origin begins with its scheme" },
+		{ "a = k browser origin=ht_tp://a.example\n", "an origin begins with its scheme" },
+		{ "a = k browser origin=https:///\n", "an origin has a host" },
 		{ "a = k browser origin=null\n", "begins with its scheme" },
 		{ "a = k browser origin=\n", "begins with its scheme" },
 		{ "a = k server origin=https://a\n", "only a browser has one" },
@@ -99,6 +103,7 @@ TEST(every_error_has_file_line_and_remedy)
 		{ "a = k daily=2X\n", "daily=2X: expected a size" },
 		{ "a = k tenant=\n", "a tenant has 1 to 64" },
 		{ "a = k tenant=a/b\n", "a tenant has 1 to 64" },
+		{ "a = k tenant=" SIXTEEN SIXTEEN SIXTEEN SIXTEEN "x\n", "a tenant has 1 to 64" },
 		{ "a = k tenant=a tenant=b\n", "tenant=b: is given twice" },
 		{ "a = k browser server origin=*\n", "server: a source is browser or server once" },
 		{ "a =\n", "[sources] a has no value" },
