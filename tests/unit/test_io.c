@@ -408,8 +408,8 @@ TEST(a_fault_is_handled_where_it_is_ours)
 		int (*run)(void *context);
 		int signal, status;
 	} cases[] = {
-		{ read_ours, 0, 0 },            { read_guarded, 0, 7 },
-		{ read_unguarded, SIGBUS, 0 },  { raise_bus_error, SIGBUS, 0 },
+		{ read_ours, 0, 0 },           { read_guarded, 0, 7 },
+		{ read_unguarded, SIGBUS, 0 }, { raise_bus_error, SIGBUS, 0 },
 		{ send_bus_error, SIGBUS, 0 },
 	};
 

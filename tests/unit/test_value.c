@@ -1,7 +1,9 @@
 /* value: the types of columns, and what fits. */
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 #include "warehouse/value.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 /* A value as a record has it: with quotes it is a string. */
@@ -117,6 +119,11 @@ TEST(what_fits)
 		{ "\"+1\"", HS_COLUMN_NUMBER, NEVER },
 		{ "\" 1\"", HS_COLUMN_NUMBER, NEVER },
 		{ "\"1.\"", HS_COLUMN_NUMBER, NEVER },
+		{ "\"1e\"", HS_COLUMN_NUMBER, NEVER },
+		{ "\"1E+\"", HS_COLUMN_NUMBER, NEVER },
+		{ "\"1e-x\"", HS_COLUMN_NUMBER, NEVER },
+		{ "\"1e5 \"", HS_COLUMN_NUMBER, NEVER },
+		{ "1E+5", HS_COLUMN_NUMBER, ALIKE("1E+5") },
 		{ "\"free\"", HS_COLUMN_NUMBER, NEVER },
 		{ "true", HS_COLUMN_NUMBER, NEVER },
 		{ "-0", HS_COLUMN_NUMBER, ALIKE("-0") },
@@ -225,6 +232,105 @@ TEST(the_rest_is_the_text_that_was_sent)
 		assert_slice_equal(hs_buf_slice(&out), hs_slice_str(cases[i].rest));
 		hs_buf_free(&out);
 	}
+}
+
+/* What lacks memory is no misfit: the value would be in _rest of one row, and in its column of the next. */
+TEST(without_memory_no_value_is_called_a_misfit)
+{
+	static const struct {
+		const char *json;
+		enum hs_column_type type;
+	} cases[] = {
+		{ "\"a\\u00e9\"", HS_COLUMN_TEXT },
+		{ "\"\\u0031\"", HS_COLUMN_NUMBER },
+		{ "1.2345678901234e22", HS_COLUMN_NUMBER },
+		{ "\"2026-11-23t10:15:00z\"", HS_COLUMN_TIMESTAMP },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct hs_value value = value_of(cases[i].json);
+		unsigned faults = 0;
+		bool fits = false;
+
+		for (; !fits; faults++) {
+			struct hs_buf out = { 0 };
+
+			wrap_fail(WRAP_REALLOC, faults + 1, 1, ENOMEM);
+			fits = hs_value_fits(&value, cases[i].type, HS_NUMBER_DOUBLE, &out);
+			wrap_reset();
+			if (hs_buf_ok(&out) != fits)
+				fail_msg("%s, without memory at %u: %d", cases[i].json, faults + 1, fits);
+			hs_buf_free(&out);
+		}
+		assert_true(faults > 1);
+	}
+}
+
+/* --- long values ---------------------------------------------------------------------------------- */
+
+/* A text with a character outside the BMP wherever a piece may end, as JSON and decoded. */
+static void put_long(struct hs_buf *json, struct hs_buf *decoded, int shift)
+{
+	hs_buf_reset(json);
+	hs_buf_reset(decoded);
+	for (int i = 0; i < shift; i++) {
+		hs_buf_putc(json, 'a');
+		hs_buf_putc(decoded, 'a');
+	}
+	while (json->n < 3 * HS_PIECE_BYTES) {
+		hs_buf_put_slice(json, HS_SLICE("\\ud83d\\ude00\\n\\u00e9\\udead\xC3\xA9"));
+		hs_buf_put_slice(decoded, HS_SLICE("\xF0\x9F\x98\x80\n\xC3\xA9\xED\xBA\xAD\xC3\xA9"));
+	}
+}
+
+TEST(a_long_value_is_hashed_in_pieces_as_if_it_were_one)
+{
+	struct hs_digest *digest = hs_digest_new();
+	struct hs_buf json = { 0 }, decoded = { 0 }, scratch = { 0 };
+
+	assert_non_null(digest);
+	for (int shift = 0; shift < 24; shift++) {
+		uint8_t got[2][HS_SHA256_BYTES], expected[HS_SHA256_BYTES];
+		struct hs_value value, plain;
+
+		put_long(&json, &decoded, shift);
+		value = (struct hs_value){ hs_buf_slice(&json), true, true };
+		plain = (struct hs_value){ hs_buf_slice(&decoded), true, false };
+		assert_true(hs_sha256(hs_buf_slice(&decoded), expected));
+		assert_true(hs_value_hash(&value, digest, &scratch, got[0]));
+		assert_true(hs_value_hash(&plain, digest, &scratch, got[1]));
+		assert_memory_equal(got[0], expected, sizeof expected);
+		assert_memory_equal(got[1], expected, sizeof expected);
+		assert_true(scratch.cap <= 2 * HS_PIECE_BYTES);
+	}
+	hs_digest_free(digest);
+	hs_buf_free(&json);
+	hs_buf_free(&decoded);
+	hs_buf_free(&scratch);
+}
+
+static bool take_some(void *context, struct hs_slice piece)
+{
+	assert_in_range(piece.n, 1, 3 * HS_PIECE_BYTES);
+	return --*(int *)context > 0;
+}
+
+TEST(the_rest_of_a_long_value_ends_where_nobody_takes_it)
+{
+	struct hs_buf json = { 0 }, decoded = { 0 };
+
+	put_long(&json, &decoded, 0);
+	for (int most = 1; most <= 2; most++) {
+		struct hs_value value = { hs_buf_slice(&json), true, true };
+		int left = most;
+		struct hs_piece_out out = { .take = take_some, .context = &left };
+
+		assert_false(hs_value_put_rest_pieces(&value, &out));
+		assert_int_equal(left, 0);
+		hs_buf_free(&out.buf);
+	}
+	hs_buf_free(&json);
+	hs_buf_free(&decoded);
 }
 
 TESTS("value", NULL, NULL)
