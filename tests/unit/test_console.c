@@ -93,6 +93,28 @@ TEST(the_hash_is_that_of_scrypt)
 	assert_true(hs_password_check(HS_SLICE(""), text, &same) && !same);
 }
 
+/* The key, the room for its blocks, and the salt. */
+TEST(without_memory_no_password_is_right_or_hashed)
+{
+	static const enum wrap_call calls[] = { WRAP_MALLOC, WRAP_MALLOC, WRAP_REALLOC };
+	static const unsigned nth[] = { 1, 2, 1 };
+	static const uint8_t salt[HS_PASSWORD_SALT] = "0123456789abcdef";
+
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+		char text[HS_PASSWORD_TEXT];
+		bool same = true;
+
+		wrap_fail(calls[i], nth[i], 1, ENOMEM);
+		assert_false(hs_password_check(HS_SLICE("correct horse"),
+		                               "scrypt:14:8:1:30313233343536373839616263646566:" SCRYPT_HASH, &same));
+		assert_false(same);
+		wrap_reset();
+		wrap_fail(calls[i], nth[i], 1, ENOMEM);
+		assert_false(hs_password_hash(HS_SLICE("correct horse"), salt, text));
+		wrap_reset();
+	}
+}
+
 TEST(what_is_no_hash)
 {
 #define TAIL "30313233343536373839616263646566:" SCRYPT_HASH

@@ -185,7 +185,7 @@ static const char *const about[] = {
 	"{\"type\":\"identify\",\"user_id\":\"\\u0061nna\",\"anonymous_id\":\"dev\",\"message_id\":\"1\"}",
 	"{\"type\":\"alias\",\"user_id\":\"anna\",\"previous_id\":\"old\\u0031\",\"message_id\":\"2\"}",
 	"{\"type\":\"identify\",\"user_id\":\"anna\",\"anonymous_id\":\"shared\",\"message_id\":\"3\"}",
-	"{\"type\":\"identify\",\"user_id\":\"bob\",\"anonymous_id\":\"shared\",\"message_id\":\"4\"}",
+	"{\"type\":\"identify\",\"user_id\":\"b\\u006fb\",\"anonymous_id\":\"shared\",\"message_id\":\"4\"}",
 };
 enum { ABOUT = sizeof about / sizeof *about };
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/magic.h>
 #include <signal.h>
 #include <sys/file.h>
@@ -304,6 +305,23 @@ TEST(groups_are_ours_or_not)
 	for (int i = 0; i < n; i++)
 		other += other == list[i];
 	assert_int_equal(hs_io_is_in_group(other), other == getegid());
+}
+
+static int is_in_others(void *context)
+{
+	static const gid_t list[] = { 54321, 54322 };
+
+	(void)context;
+	if (setgroups(2, list) < 0)
+		return 4;
+	return hs_io_is_in_group(54321) + hs_io_is_in_group(54322) + hs_io_is_in_group(54323);
+}
+
+TEST(further_groups_are_ours_too)
+{
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(child_run(is_in_others, NULL), 2);
 }
 
 TEST(what_cannot_be_watched_is_told)

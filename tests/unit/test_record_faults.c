@@ -8,6 +8,7 @@
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 
@@ -94,7 +95,7 @@ static void put_many(struct hs_buf *e)
 	hs_buf_printf(e, "\":2}}");
 }
 
-static void begin_way(const struct way *w)
+static void begin_settings(const struct way *w)
 {
 	struct hs_settings_error error;
 
@@ -102,6 +103,11 @@ static void begin_way(const struct way *w)
 	settings = hs_settings_new("test.conf", hs_slice_str(w->conf), NULL, &error);
 	if (settings == NULL)
 		fail_msg("%s", error.text);
+}
+
+static void begin_way(const struct way *w)
+{
+	begin_settings(w);
 	put_masked(next_event());
 	put_nameless(next_event());
 	put_many(next_event());
@@ -296,6 +302,45 @@ TEST(a_record_without_room_leaves_nothing)
 TEST(a_marked_record_without_room_leaves_nothing)
 {
 	end_everywhere(&marked);
+}
+
+/* The room for names ends with one of them, which may be the mark's. */
+TEST(a_mark_whose_name_has_no_room_leaves_nothing)
+{
+	struct request request;
+
+	begin_settings(&marked);
+	assert_result(open_request(&request), HS_OK);
+	for (int fields = 50; fields < 70; fields++) {
+		struct hs_buf *text = next_event();
+		unsigned nth = 0;
+		struct hs_event e;
+		enum hs_result result;
+
+		hs_buf_printf(text, "{\"type\":\"page\",\"userId\":\"u\"");
+		for (int i = 0; i < fields; i++)
+			hs_buf_printf(text, ",\"f%d\":%d", i, i);
+		hs_buf_putc(text, '}');
+		assert_result(read_event(&request, text, &e), HS_OK);
+		hs_buf_reset(&right);
+		assert_non_null(hs_buf_reserve(&right, 1 << 14));
+		do {
+			struct hs_flattener f;
+
+			hs_flattener_init(&f, way->names);
+			right.n = 0;
+			wrap_fail(WRAP_REALLOC, ++nth, 1, ENOMEM);
+			result = hs_flatten(&f, &e, &request.stamp, &right);
+			wrap_reset();
+			assert_int_equal(right.n > 0, result == HS_OK);
+			hs_flattener_free(&f);
+		} while (result == HS_E_MEMORY);
+		assert_result(result, HS_OK);
+		assert_true(nth > 2 && says("\"_unplanned\":true"));
+		hs_buf_free(text);
+		events--;
+	}
+	close_request(&request);
 }
 
 TESTS("record_faults", NULL, end)

@@ -55,6 +55,31 @@ TEST(every_part_of_a_line)
 }
 
 /* A browser's extension sends from an origin of its own: RFC 3986, 3.1 has the characters of a scheme. */
+TEST(tenants_come_from_keys_secrets_and_sources)
+{
+	static const struct {
+		const char *text;
+		bool tenants;
+	} cases[] = {
+		{ "[keys]\na = k1\n", true },
+		{ "[secrets]\na = k1\n", true },
+		{ "[sources]\nweb = k1 tenant=a\n", true },
+		{ "secret = k1\n", false },
+		{ "[sources]\na = k1\n", false },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char text[200];
+		struct hs_settings *s;
+
+		snprintf(text, sizeof text, START "%s", cases[i].text);
+		s = settings_of(text);
+		assert_int_equal(hs_settings_have_tenants(s), cases[i].tenants);
+		assert_int_equal(hs_settings_tenant(s, "a") != NULL, cases[i].tenants);
+		hs_settings_free(s);
+	}
+}
+
 TEST(an_origin_has_any_scheme)
 {
 	static const char *const origins[] = { "moz-extension://0a1b", "chrome-extension://abc",

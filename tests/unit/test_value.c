@@ -234,6 +234,19 @@ TEST(the_rest_is_the_text_that_was_sent)
 	}
 }
 
+/* An exact column takes thousands of digits, a double only what surely returns as it was. */
+TEST(a_long_number_is_no_double)
+{
+	char digits[1100] = "0.";
+
+	for (size_t n = 2; n + 1 < sizeof digits; n++)
+		digits[n] = n == 3 ? '1' : '0';
+	check_fit(&(struct fit){ digits, HS_COLUMN_NUMBER, NEVER }, HS_NUMBER_EXACT, digits);
+	check_fit(&(struct fit){ digits, HS_COLUMN_NUMBER, NEVER }, HS_NUMBER_DOUBLE, NULL);
+	digits[1000] = '\0';
+	check_fit(&(struct fit){ digits, HS_COLUMN_NUMBER, NEVER }, HS_NUMBER_DOUBLE, digits);
+}
+
 /* What lacks memory is no misfit: the value would be in _rest of one row, and in its column of the next. */
 TEST(without_memory_no_value_is_called_a_misfit)
 {
