@@ -56,9 +56,13 @@ TEST(a_value_has_a_limit)
 
 TEST(positions)
 {
-	static const char *const wrong[] = { "p=1",       "p=1.2",    "p=1.2.3.4", "p=-1.2.3",
-		                             "p=1.2.x",   "p= 1.2.3", "p=1..3",    "p=12345678901234567890.0.0",
-		                             "p=1.2.3%20" };
+	static const char *const wrong[] = {
+		"p=1",        "p=1.2",
+		"p=1.2.3.4",  "p=-1.2.3",
+		"p=1.2.x",    "p= 1.2.3",
+		"p=1..3",     "p=12345678901234567890.0.0",
+		"p=1.2.3%20", "p=0000000000000000000.0000000000000000000.00000000000000000000000000000"
+	};
 	struct hs_position position;
 	char text[HS_QUERY_POSITION];
 	bool given;
@@ -220,6 +224,10 @@ TEST(the_right_password_forgives)
 
 	for (int i = 0; i < HS_SESSION_TRIES; i++)
 		try_at("a", NOW);
+	file = opened();
+	assert_result(hs_session_file_forgive(file, HS_SLICE("b")), HS_OK); /* which has tried nothing */
+	hs_session_file_close(file);
+	assert_true(try_at("a", NOW) > 0);
 	file = opened();
 	assert_result(hs_session_file_forgive(file, HS_SLICE("a")), HS_OK);
 	hs_session_file_close(file);

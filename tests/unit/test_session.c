@@ -96,9 +96,41 @@ TEST(any_other_digit_is_another_cookie)
 
 		cookie[i] = was == '0' ? '1' : '0';
 		assert_result(check(PASSWORD("0"), "/m", cookie), HS_E_CONSOLE_SESSION);
+		cookie[i] = 'g'; /* no digit at all */
+		assert_result(check(PASSWORD("0"), "/m", cookie), HS_E_CONSOLE_SESSION);
 		cookie[i] = was;
 	}
 	assert_result(check(PASSWORD("0"), "/m", cookie), HS_OK);
+}
+
+/* A cookie is for the mount as the browser sees it, and no mount's name may add to it. */
+TEST(a_cookie_has_the_path_of_its_mount)
+{
+	static const struct {
+		const char *mount, *uri, *below, *path;
+	} cases[] = {
+		{ "/m", "/shop/m/console?x=1", "/console", "; Path=/shop/m;" },
+		{ "/m", "/shop/m/console", "/console", "; Path=/shop/m;" },
+		{ "/m", "/elsewhere?x=/console", "/console", "; Path=/m;" },
+		{ "/m", "", "/console", "; Path=/m;" },
+		{ "/m;Domain=example", "", "/console", "; Path=/;" },
+		{ "/m,n", "", "/console", "; Path=/;" },
+		{ "/m n", "", "/console", "; Path=/;" },
+		{ "/\xC3\xA9", "", "/console", "; Path=/;" },
+		{ "", "", "/console", "; Path=/;" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct stage *s = request(PASSWORD("0"), cases[i].mount, NULL);
+		char removed[HS_SESSION_COOKIE];
+
+		param(s, "REQUEST_URI", cases[i].uri);
+		param(s, "PATH_INFO", cases[i].below);
+		hs_session_remove(s->exchange, removed);
+		if (strstr(removed, cases[i].path) == NULL)
+			fail_msg("%s, %s: %s", cases[i].mount, cases[i].uri, removed);
+		free_stage(s);
+	}
 }
 
 /* Each costs an HMAC, so a sender cannot ask for many; those of other programs cost nothing. */
