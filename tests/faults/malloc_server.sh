@@ -56,11 +56,13 @@ post() {
 		"param=HTTP_X_SIGNATURE=$(<"$T/sign.$1")" params-end "stdin-file=$T/body.$1" stdin-end
 }
 
-# ask_all: ANSWERS, in order: an event at once, many that arrive bit by bit, and a page that is longer than a record.
+# ask_all: ANSWERS, in order: an event at once; while the settings are read again, many that arrive bit by bit; and a
+# page that is longer than a record.
 ask_all() {
 	WAITED=
 	post small
 	ANSWERS=$STATUS
+	[ "$STATUS" = 000 ] || kill -HUP "$PID" # a server that is about to end would be killed
 	post large
 	ANSWERS="$ANSWERS $STATUS"
 	ask param=REQUEST_METHOD=GET param=SCRIPT_NAME= param=PATH_INFO=/console params-end stdin-end
