@@ -71,6 +71,25 @@ server_stop
 is 'it does not start without streams where none can be opened' "$?" 71
 check 'and says why' grep -q '/dev/null, in the place of a closed standard stream: Too many open files' "$T/err"
 
+# answers ADDRESS: the program that listens there is well.
+answers() { "$RAW" "$1" begin param=REQUEST_METHOD=GET param=PATH_INFO=/health params-end stdin-end read | grep -q '^Status: 200'; }
+(
+	export HOOKSPOOL_CONF=$S/hookspool.conf
+	ulimit -n 80 # fewer than all of its threads could use at once
+	as_server_user "$S/bin/hookspool.fcgi" --listen "unix:$S/run/few"
+) </dev/null >>"$S/log/program.log" 2>&1 &
+PROGRAM_PID=$!
+check 'it serves with few descriptors' wait_for 10 answers "unix:$S/run/few"
+server_stop
+(
+	export HOOKSPOOL_CONF=$S/hookspool.conf
+	cd "$S/run" && as_server_user "$S/bin/hookspool.fcgi" --listen unix:here
+) </dev/null >>"$S/log/program.log" 2>&1 &
+PROGRAM_PID=$!
+check 'it listens at a path without a folder' wait_for 10 answers "unix:$S/run/here"
+server_stop
+is 'which goes with it' "$(ls "$S/run")" ''
+
 # Settings in the folder above the program's: another user could have put them into a folder like /tmp.
 mkdir "$S/hookspool"
 above=$S/hookspool/hookspool.conf

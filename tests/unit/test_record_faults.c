@@ -343,4 +343,35 @@ TEST(a_mark_whose_name_has_no_room_leaves_nothing)
 	close_request(&request);
 }
 
+/* --- a record of too many fields ------------------------------------------------------------------------- */
+
+/* One field more than a record may have, with names that are new, then known; the record before it stays. */
+TEST(a_record_has_a_number_of_fields_at_most)
+{
+	struct hs_buf *text = next_event();
+	struct hs_stamp stamp = { .spooled_at = HS_SLICE("T") };
+	struct hs_json json = { 0 };
+	struct hs_flattener f;
+	struct hs_event e;
+
+	hs_buf_put_slice(text, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\""));
+	for (unsigned i = 0; i <= HS_RECORD_FIELDS_MAX; i++) {
+		hs_buf_put_slice(text, HS_SLICE(",\"f"));
+		hs_buf_put_uint(text, i);
+		hs_buf_put_slice(text, HS_SLICE("\":0"));
+	}
+	hs_buf_putc(text, '}');
+	hs_json_init(&json, 5);
+	assert_result(hs_json_document(&json, hs_buf_slice(text)), HS_OK);
+	assert_result(hs_event_read(&e, &json, 0, HS_VALIDATE_SPEC), HS_OK);
+	hs_flattener_init(&f, HS_NAMES_WAREHOUSE);
+	hs_buf_put_slice(&out, HS_SLICE("before\n"));
+	for (int known = 0; known < 2; known++) {
+		assert_result(hs_flatten(&f, &e, &stamp, &out), HS_E_RECORD_LARGE);
+		assert_slice_equal(hs_buf_slice(&out), HS_SLICE("before\n"));
+	}
+	hs_flattener_free(&f);
+	hs_json_free(&json);
+}
+
 TESTS("record_faults", NULL, end)
