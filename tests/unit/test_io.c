@@ -8,8 +8,11 @@
 #include <grp.h>
 #include <linux/magic.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -89,6 +92,82 @@ TEST(a_fifo_does_not_hold_us_up)
 	fd = hs_io_open_read(temp.fd, "fifo");
 	if (fd >= 0)
 		close(fd);
+}
+
+TEST(what_is_no_plain_file_is_told)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), plain;
+	size_t before;
+
+	snprintf(at.sun_path, sizeof at.sun_path, "%s", spooldir_path(&temp.d, "socket"));
+	assert_int_equal(bind(fd, (const struct sockaddr *)&at, sizeof at), 0);
+	close(fd);
+	spooldir_write(&temp.d, "plain", HS_SLICE("x"));
+	spooldir_mkdir(&temp.d, "folder");
+	assert_int_equal(mkfifoat(temp.fd, "fifo", 0600), 0);
+	assert_int_equal(symlinkat("plain", temp.fd, "link"), 0);
+	before = unit_descriptors();
+	for (const char *const *name = (const char *const[]){ "socket", "folder", "fifo", "link", NULL }; *name != NULL;
+	     name++) {
+		assert_int_equal(hs_io_open_plain(temp.fd, *name), -1);
+		assert_int_equal(errno, HS_IO_NOT_PLAIN);
+	}
+	assert_int_equal(hs_io_open_plain(temp.fd, "none"), -1);
+	assert_int_equal(errno, ENOENT);
+	wrap_fail(WRAP_FSTAT, 1, 1, EIO);
+	assert_int_equal(hs_io_open_plain(temp.fd, "plain"), -1);
+	assert_int_equal(errno, EIO);
+	assert_int_equal(unit_descriptors(), before);
+	plain = hs_io_open_plain(temp.fd, "plain");
+	assert_true(plain >= 0);
+	close(plain);
+}
+
+/* Another process makes it after it was looked for. */
+TEST(a_file_that_appears_meanwhile_is_opened)
+{
+	int fd;
+
+	spooldir_write(&temp.d, "a", HS_SLICE("x"));
+	wrap_fail(WRAP_OPENAT, 1, 1, ENOENT);
+	fd = hs_io_open_or_make(temp.fd, "a", 0600);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+TEST(interrupted_calls_are_repeated)
+{
+	static const enum wrap_call calls[] = { WRAP_OPENAT, WRAP_MKDIRAT, WRAP_FALLOCATE, WRAP_FSTATVFS, WRAP_FLOCK };
+	int fd = hs_io_make(temp.fd, "a", 0600), other;
+	struct hs_space space;
+
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+		wrap_fail(calls[i], 1, 2, EINTR);
+	other = hs_io_open(temp.fd, "a");
+	assert_true(other >= 0);
+	assert_int_equal(hs_io_make_dir(temp.fd, "folder", 0700), 0);
+	assert_true(hs_io_reserve(fd, 0, 4096) == 0 || errno == EOPNOTSUPP);
+	assert_int_equal(hs_io_space(fd, &space), 0);
+	assert_int_equal(hs_io_lock(fd, LOCK_EX), 0);
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+		assert_true(wrap_count(calls[i]) >= 3);
+	close(fd);
+	close(other);
+}
+
+TEST(a_wait_is_over_when_there_is_something)
+{
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	alarm(20);
+	hs_io_wait_writable(ends[1], -1);
+	assert_int_equal(write(ends[1], "x", 1), 1);
+	hs_io_wait_readable(ends[0], INT64_MAX);
+	alarm(0);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 TEST(short_writes_are_continued)

@@ -227,13 +227,25 @@ TEST(settings_of_direct_intake)
 TEST(bad_settings_of_direct_intake)
 {
 	static const char *const lines[] = {
-		"public_url = a.example/x",   "public_url = https://a.example/",
-		"public_url = https:///x",    "public_url = https://a b",
-		"public_url = https://a/?x",  "public_url = ftp://a",
-		"public_url = https://a/\"x", "trusted_proxies = 10.0.0.0/33",
-		"trusted_proxies = a, b",     "ip = maybe",
-		"address_rate = 200",         "address_rate = 0/s",
-		"browser_daily = 1K",         "max_sdk_body = 65M",
+		"public_url = a.example/x",
+		"public_url = https://a.example/",
+		"public_url = https:///x",
+		"public_url = https://a b",
+		"public_url = https://",
+		"public_url = http://",
+		"public_url = https://:80/x",
+		"public_url = http://a/\x7F",
+		"public_url = https://\xC3\xA9.example/x",
+		"public_url = https://a/?x",
+		"public_url = ftp://a",
+		"public_url = https://a/\"x",
+		"trusted_proxies = 10.0.0.0/33",
+		"trusted_proxies = a, b",
+		"ip = maybe",
+		"address_rate = 200",
+		"address_rate = 0/s",
+		"browser_daily = 1K",
+		"max_sdk_body = 65M",
 		"sdk_script = x.js",
 	};
 

@@ -44,6 +44,9 @@ TEST(types)
 		{ "\"2026-11-23T24:00:00Z\"", HS_COLUMN_TEXT },
 		{ "\"2026-13-01T00:00:00Z\"", HS_COLUMN_TEXT },
 		{ "\"0000-01-01T00:00:00Z\"", HS_COLUMN_TEXT },
+		{ "\"2026-00-01T00:00:00Z\"", HS_COLUMN_TEXT },
+		{ "\"2026-01-00T00:00:00Z\"", HS_COLUMN_TEXT },
+		{ "\"2026-01-01T00:60:00Z\"", HS_COLUMN_TEXT },
 		{ "\"2026-11-23T10:15:00.Z\"", HS_COLUMN_TEXT },
 		{ "\"2026-11-23T10:15:00+0100\"", HS_COLUMN_TEXT },
 		{ "\"2026-11-23T10:15:00Zx\"", HS_COLUMN_TEXT },
@@ -75,6 +78,30 @@ TEST(the_day_after_the_last_of_a_month_is_text)
 			if (hs_value_type(&value) != (day == last[month - 1] ? HS_COLUMN_TIMESTAMP : HS_COLUMN_TEXT))
 				fail_msg("%s", text);
 		}
+}
+
+/* A number in the place of a mark, a letter in the place of a digit, an end anywhere. */
+TEST(a_time_with_anything_else_in_any_place_is_text)
+{
+	static const char *const times[] = { "2026-11-23T10:15:00.123+05:30", "2026-11-23T10:15:00Z",
+		                             "2026-11-23t10:15:00.5-00:00" };
+
+	for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+		char text[40];
+		struct hs_value value = { .text = hs_slice_str(times[i]), .is_string = true };
+
+		assert_int_equal(hs_value_type(&value), HS_COLUMN_TIMESTAMP);
+		for (size_t at = 0; at < strlen(times[i]); at++) {
+			snprintf(text, sizeof text, "%s", times[i]);
+			text[at] = hs_is_digit(text[at]) ? 'x' : '0';
+			value.text = hs_slice_str(text);
+			if (hs_value_type(&value) != HS_COLUMN_TEXT)
+				fail_msg("%s", text);
+			value.text = hs_slice(times[i], at);
+			if (hs_value_type(&value) != HS_COLUMN_TEXT)
+				fail_msg("%.*s", (int)at, times[i]);
+		}
+	}
 }
 
 TEST(unlike_types_become_text)
