@@ -133,7 +133,7 @@ TEST(as_many_requests_wait_as_descriptors_allow)
 
 enum { BODY = 1 << 20, PART = 65000 };
 
-/* Says a body of BODY bytes, the last of them and its end at once when all others have been read. False: it was refused. */
+/* Says a body, its last bytes and its end at once when all others have been read. False: it was refused. */
 static bool say_large_body(int fd)
 {
 	static const char part[PART] = "";

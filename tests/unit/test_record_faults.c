@@ -129,7 +129,7 @@ FIXTURE(end)
 
 /* --- their records ----------------------------------------------------------------------------------- */
 
-/* What is read of a request: an event at a time, and what is beside the batch. */
+/* A request as it is read: an event at a time, and what is beside the batch. */
 struct request {
 	struct hs_json event, context, integrations;
 	struct hs_direct direct;
@@ -345,7 +345,7 @@ TEST(a_mark_whose_name_has_no_room_leaves_nothing)
 
 /* --- a record of too many fields ------------------------------------------------------------------------- */
 
-/* One field more than a record may have, with names that are new, then known; the record before it stays. */
+/* There is a field more than a record may have, with names that are new, then known; the record before it stays. */
 TEST(a_record_has_a_number_of_fields_at_most)
 {
 	struct hs_buf *text = next_event();

@@ -223,7 +223,7 @@ static bool take_none(void *context, const struct hs_cell *cell)
 	return --*(int *)context > 0;
 }
 
-/* Whoever takes the cells of a walk may have no memory for the next one. */
+/* The taker of the cells of a walk may have no memory for the next one. */
 TEST(a_walk_ends_where_nobody_takes_its_cells)
 {
 	static const struct hs_row_options none;

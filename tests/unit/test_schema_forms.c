@@ -156,7 +156,7 @@ static bool hang_up(void *context)
 	return --*(int *)context > 0;
 }
 
-/* Whoever reads it may go before its end. */
+/* Its reader may go before its end. */
 TEST(a_catalogue_ends_where_nobody_reads_it)
 {
 	struct hs_schema schema = { .table.seed = 3 };

@@ -274,7 +274,7 @@ TEST(a_long_number_is_no_double)
 	check_fit(&(struct fit){ digits, HS_COLUMN_NUMBER, NEVER }, HS_NUMBER_DOUBLE, digits);
 }
 
-/* What lacks memory is no misfit: the value would be in _rest of one row, and in its column of the next. */
+/* A value that lacks memory is no misfit: the value would be in _rest of one row, and in its column of the next. */
 TEST(without_memory_no_value_is_called_a_misfit)
 {
 	static const struct {
