@@ -227,6 +227,7 @@ static enum hs_result run_script(void)
 {
 	int status = get_script();
 
+	assert_int_equal(contains(&stage->head, "ETag: \""), status == 200);
 	/* a script that cannot be read is none, which costs no event */
 	return status == 404 ? HS_E_SDK_SCRIPT : outcome(status, 200);
 }

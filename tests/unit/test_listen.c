@@ -1,11 +1,12 @@
 /* listen: which server removes the socket's file. */
 #include "cgi/server/listen.h"
-#include "tests/lib/unit.h"
+#include "tests/lib/said.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -92,10 +93,13 @@ TEST(what_cannot_be_made_is_told)
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
 	few = was;
 	few.rlim_cur = (rlim_t)first;
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-	assert_int_equal(hs_listen(address, &file), -1);
-	assert_int_equal(hs_listen("127.0.0.1:0", &file), -1);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	for (const char *const *at = (const char *const[]){ address, "127.0.0.1:0", NULL }; *at != NULL; at++) {
+		said_begin(HS_LOG_ERROR);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+		assert_int_equal(hs_listen(*at, &file), -1);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+		assert_non_null(strstr(said_end(), "Too many open files"));
+	}
 	wrap_fail(WRAP_FSTATAT, 2, 1, EIO); /* the second one is of the new socket */
 	assert_int_equal(hs_listen(address, &file), -1);
 	wrap_reset();
