@@ -181,8 +181,8 @@ TEST(every_kind_of_secret_must_not_be_read_by_everybody)
 		"[sources]\nshop = x\n",
 		"auth = none\nhash_key = 0123456789abcdef0123456789abcdef\n",
 		"auth = none\nmetrics_token = 0123456789abcdef\n",
-		"auth = none\nconsole_password = scrypt:15:8:1:00112233445566778899aabbccddeeff:"
-		"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n",
+		("auth = none\nconsole_password = scrypt:15:8:1:00112233445566778899aabbccddeeff:"
+		 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"),
 		"auth = none\n[load]\na = sqlite:/a.db password=p\n",
 	};
 
