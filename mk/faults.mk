@@ -17,12 +17,15 @@ $(B)/failmalloc.so: tests/faults/failmalloc.c
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared $< -o $@ -ldl
 
 # The program under the sanitizers, in which chosen allocations fail.
+FAIL_WRAP = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 .PHONY: faults-malloc
-faults-malloc:
-	@mkdir -p $(B)/malloc
-	$(Q)$(CC) $(CPPFLAGS) -std=c11 -O1 -g -DFAIL_WRAP -c tests/faults/failmalloc.c -o $(B)/malloc/failmalloc.o
-	$(Q)$(MAKE) --no-print-directory B=$(B)/malloc CFLAGS='-O1 -g $(SANITIZE)' \
-	    LDFLAGS='-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup $(B)/malloc/failmalloc.o' $(B)/malloc/hookspool.fcgi
+faults-malloc: $(B)/malloc/failmalloc.o
+	$(Q)$(MAKE) --no-print-directory B=$(B)/malloc CFLAGS='-O1 -g $(SANITIZE)' LDFLAGS='$(FAIL_WRAP) $<' \
+	    $(B)/malloc/hookspool.fcgi
+
+$(B)/malloc/failmalloc.o: tests/faults/failmalloc.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -std=c11 -O1 -g -fPIE -DFAIL_WRAP -c $< -o $@
 
 RUN_FAULTS = HS_BUILD=$(B) FULL=1 JOBS=1 bash tests/lib/run-tests.sh
 faults:

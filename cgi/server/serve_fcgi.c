@@ -511,7 +511,8 @@ static bool make_server(struct server *server, int listen_fd, struct hs_settings
 {
 	*server = (struct server){ .lock = PTHREAD_MUTEX_INITIALIZER,
 		                   .workers = (int)settings->threads,
-		                   .listen_fd = listen_fd };
+		                   .listen_fd = listen_fd,
+		                   .notify = { .fd = -1 } };
 	server->runtime = hs_runtime_new(settings);
 	server->worker = calloc((size_t)server->workers, sizeof *server->worker);
 	server->large = hs_semaphore_new(places());
@@ -585,5 +586,8 @@ int hs_serve_fcgi(int listen_fd, struct hs_settings *settings, const struct hs_s
 	if (contained)
 		hs_log(HS_LOG_ERROR, "start: out of memory or descriptors");
 	free_all(&server);
+	if (server.runtime == NULL)
+		hs_settings_free(settings);
+	free_server(&server);
 	return contained ? EX_OSERR : EX_CONFIG;
 }

@@ -180,8 +180,6 @@ static size_t put(char line[static HS_LOG_LINE], size_t n, const char *format, v
 {
 	int more;
 
-	if (n >= HS_LOG_LINE)
-		return n;
 	more = vsnprintf(line + n, HS_LOG_LINE - n, format, args);
 	return more < 0 ? n : n + (size_t)more;
 }

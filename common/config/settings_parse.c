@@ -87,8 +87,9 @@ static bool set_token(struct hs_settings_reading *reading, const struct hs_setti
 		    text.n == prefix.n + 2 * HS_SHA256_BYTES &&
 		    hs_hex_decode(hs_slice(text.p + prefix.n, text.n - prefix.n), token->sha256, HS_SHA256_BYTES);
 	else
-		token->is_set =
-		    text.n >= HS_TOKEN_LEAST && strcspn(value, " \t") == text.n && hs_sha256(text, token->sha256);
+		token->is_set = text.n >= HS_TOKEN_LEAST && strcspn(value, " \t") == text.n;
+	if (token->is_set && !hashed && !hs_sha256(text, token->sha256))
+		return hs_settings_fail(reading, "out of memory");
 	return token->is_set ||
 	       hs_settings_fail(reading,
 	                        "%s: expected a text of at least %d bytes without blanks, or sha256: and "

@@ -71,18 +71,22 @@ void hs_row_maker_free(struct hs_row_maker *m)
 
 /* --- the record's cells ------------------------------------------------------------- */
 
-static bool same_text(struct hs_row_maker *m, struct hs_value a, struct hs_value b)
+/* Sets *same if both are one text. False: out of memory. */
+static bool compare_texts(struct hs_row_maker *m, struct hs_value a, struct hs_value b, bool *same)
 {
 	size_t n;
 
+	*same = !a.escaped && !b.escaped && hs_slice_eq(a.text, b.text);
 	if (!a.escaped && !b.escaped)
-		return hs_slice_eq(a.text, b.text);
+		return true;
 	hs_buf_reset(&m->scratch);
 	hs_json_unescape(a.text, &m->scratch);
 	n = m->scratch.n;
 	hs_json_unescape(b.text, &m->scratch);
-	return hs_buf_ok(&m->scratch) &&
-	       hs_slice_eq(hs_slice(m->scratch.p, n), hs_slice(m->scratch.p + n, m->scratch.n - n));
+	if (!hs_buf_ok(&m->scratch))
+		return false;
+	*same = hs_slice_eq(hs_slice(m->scratch.p, n), hs_slice(m->scratch.p + n, m->scratch.n - n));
+	return true;
 }
 
 static bool is_null(struct hs_value value)
@@ -106,6 +110,7 @@ static enum fate fate_of(struct hs_row_maker *m, enum hs_family family, const st
 {
 	struct hs_value value = { field->value, field->is_string, field->value_escaped }, *same;
 	const struct hs_place *n = *place = hs_field_place(&m->places, family, field);
+	bool repeated = false;
 
 	if (n == NULL)
 		return FATE_NO_MEMORY;
@@ -118,7 +123,9 @@ static enum fate fate_of(struct hs_row_maker *m, enum hs_family family, const st
 	}
 	/* analytics.js repeats the name of a page among its properties */
 	if (n->where == HS_WHERE_OWN && same != NULL && same->text.p != NULL && same->is_string == value.is_string &&
-	    same_text(m, *same, value))
+	    !compare_texts(m, *same, value, &repeated))
+		return FATE_NO_MEMORY;
+	if (repeated)
 		return FATE_DROPPED;
 	return n->where == HS_WHERE_LEFT_OUT && m->options->include == NULL ? FATE_DROPPED : FATE_CELL;
 }

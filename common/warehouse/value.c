@@ -122,8 +122,8 @@ static bool is_short(struct hs_slice text)
 	return text.n <= DBL_DIG && memchr(text.p, 'e', text.n) == NULL && memchr(text.p, 'E', text.n) == NULL;
 }
 
-/* True if the shortest text that reads back as this double has the literal's value. */
-static bool is_double(struct hs_slice text)
+/* True if the shortest text that reads back as this double has the literal's value. Without memory *out has failed. */
+static bool is_double(struct hs_slice text, struct hs_buf *out)
 {
 	char literal[DOUBLE_TEXT_MAX + 1], back[HS_DOUBLE_TEXT];
 	struct hs_buf a = { 0 }, b = { 0 };
@@ -142,22 +142,23 @@ static bool is_double(struct hs_slice text)
 	hs_value_double_text(number, back);
 	hs_id_put_number(&a, text);
 	hs_id_put_number(&b, hs_slice_str(back));
-	same = hs_buf_ok(&a) && hs_buf_ok(&b) && hs_slice_eq(hs_buf_slice(&a), hs_buf_slice(&b));
+	out->failed = out->failed || !hs_buf_ok(&a) || !hs_buf_ok(&b);
+	same = hs_buf_ok(out) && hs_slice_eq(hs_buf_slice(&a), hs_buf_slice(&b));
 	hs_buf_free(&a);
 	hs_buf_free(&b);
 	return same;
 }
 
-static bool fits_number(struct hs_slice text, enum hs_number_range numbers)
+static bool fits_number(struct hs_slice text, enum hs_number_range numbers, struct hs_buf *out)
 {
 	if (!is_number(text))
 		return false;
 	if (numbers == HS_NUMBER_EXACT)
 		return text.n <= NUMBER_DIGITS && abs(exponent_of(text)) + (int)text.n <= NUMBER_DIGITS;
 	if (numbers == HS_NUMBER_DOUBLE)
-		return is_double(text);
+		return is_double(text, out);
 	if (!is_integer_64(text))
-		return numbers == HS_NUMBER_SQLITE && is_double(text);
+		return numbers == HS_NUMBER_SQLITE && is_double(text, out);
 	return numbers == HS_NUMBER_SQLITE || is_integer_of(text, numbers);
 }
 
@@ -377,7 +378,7 @@ bool hs_value_text(const struct hs_value *v, enum hs_column_type type, enum hs_n
 	}
 	if (type == HS_COLUMN_BOOLEAN)
 		return is_boolean(*text);
-	return type == HS_COLUMN_NUMBER ? fits_number(*text, numbers) : is_storable(*text);
+	return type == HS_COLUMN_NUMBER ? fits_number(*text, numbers, out) : is_storable(*text);
 }
 
 bool hs_value_fits(const struct hs_value *v, enum hs_column_type type, enum hs_number_range numbers, struct hs_buf *out)

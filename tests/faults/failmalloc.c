@@ -74,13 +74,20 @@ char *__wrap_strdup(const char *text)
 }
 #endif
 
-__attribute__((destructor)) static void tell(void)
+/* Opened at the start, because the program's sandbox forbids it later. */
+static int count_fd = -1;
+
+__attribute__((constructor)) static void open_count(void)
 {
 	const char *path = getenv("FAIL_COUNT");
-	int fd = path == NULL ? -1 : open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
-	if (fd >= 0) {
-		dprintf(fd, "%ld\n", atomic_load(&count));
-		close(fd);
+	count_fd = path == NULL ? -1 : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+}
+
+__attribute__((destructor)) static void tell(void)
+{
+	if (count_fd >= 0) {
+		dprintf(count_fd, "%ld\n", atomic_load(&count));
+		close(count_fd);
 	}
 }

@@ -63,4 +63,56 @@ else
 	ok 'nothing else is where they were # SKIP only root sees the descriptors of a process that may not be traced'
 fi
 server_stop
+(
+	exec 0<&- 1>&-
+	ulimit -n 1
+	exec "$S/bin/hookspool.fcgi" --version
+) 2>"$T/err"
+is 'it does not start without streams where none can be opened' "$?" 71
+check 'and says why' grep -q '/dev/null, in the place of a closed standard stream: Too many open files' "$T/err"
+
+# answers ADDRESS: the program that listens there is well.
+answers() { "$RAW" "$1" begin param=REQUEST_METHOD=GET param=PATH_INFO=/health params-end stdin-end read | grep -q '^Status: 200'; }
+(
+	export HOOKSPOOL_CONF=$S/hookspool.conf
+	ulimit -n 80 # fewer than all of its threads could use at once
+	as_server_user "$S/bin/hookspool.fcgi" --listen "unix:$S/run/few"
+) </dev/null >>"$S/log/program.log" 2>&1 &
+PROGRAM_PID=$!
+check 'it serves with few descriptors' wait_for 10 answers "unix:$S/run/few"
+server_stop
+(
+	export HOOKSPOOL_CONF=$S/hookspool.conf
+	cd "$S/run" && as_server_user "$S/bin/hookspool.fcgi" --listen unix:here
+) </dev/null >>"$S/log/program.log" 2>&1 &
+PROGRAM_PID=$!
+check 'it listens at a path without a folder' wait_for 10 answers "unix:$S/run/here"
+server_stop
+is 'which goes with it' "$(ls "$S/run")" ''
+
+# Settings in the folder above the program's: another user could have put them into a folder like /tmp.
+mkdir "$S/hookspool"
+above=$S/hookspool/hookspool.conf
+printf 'spool_dir = %s\nsecret = %s\nmax_bodyy = 1\n' "$S/spool" "$SECRET" >"$above"
+chmod 600 "$above"
+# alone: the program with no settings but those that it finds itself; CODE and T/err.
+alone() {
+	(as_server_user env -u HOOKSPOOL_CONF "$S/bin/hookspool.fcgi" --check) >"$T/out" 2>"$T/err" </dev/null
+	CODE=$?
+}
+own "$above"
+alone
+check 'its user'\''s settings above it are read' grep -q "$above:3: max_bodyy" "$T/err"
+if [ "$(id -u)" -eq 0 ]; then
+	chown 54321 "$above"
+	chmod 644 "$above"
+	alone
+	is 'those of another user are not' "$CODE $(grep -c max_bodyy "$T/err")" '78 0'
+	check 'which it says' grep -q "$above is not read: chown it to the user who runs this program" "$T/err"
+	chown 54321 "$S/bin/hookspool.fcgi"
+	alone
+	check 'those of its owner are' grep -q "$above:3: max_bodyy" "$T/err"
+else
+	ok 'those of another user are not # SKIP only root can give files away'
+fi
 done_testing

@@ -39,6 +39,25 @@ case $said in
 	;;
 esac
 
+# confined [SETTING]: the program where the last step into Landlock fails; CODE.
+confined() {
+	settings_write "$@"
+	: >"$S/log/program.log"
+	(
+		export HOOKSPOOL_CONF=$S/hookspool.conf
+		as_server_user timeout 2 "$S/bin/deny" landlock_restrict_self=EOPNOTSUPP "$S/bin/hookspool.fcgi" \
+			--listen "unix:$S/run/denied"
+	) </dev/null >>"$S/log/program.log" 2>&1
+	CODE=$?
+}
+cp "$HS_BUILD/deny" "$S/bin/deny"
+confined
+is 'without Landlock it serves, and ends when it is told to' $CODE 124
+check 'and says what it lacks' log 'start: sandbox: no Landlock (Operation not supported), seccomp$'
+confined 'sandbox = strict'
+is 'strict: it does not start' $CODE 78
+check 'strict: and says why' log 'sandbox = strict, but there is no Landlock (Operation not supported), seccomp: remedy it'
+
 SETTINGS='sandbox = strict
 rotate_min_gap = 0'
 server_start lighttpd-fcgi

@@ -21,10 +21,11 @@ static const struct known {
 } calls[] = { { "flock", SYS_flock, 0 },
 	      { "fallocate", SYS_fallocate, 0 },
 	      { "mmap-shared", SYS_mmap, MAP_SHARED },
-	      { "pwritev2", SYS_pwritev2, 0 } },
-  errors[] = {
-	  { "ENOLCK", ENOLCK, 0 }, { "EOPNOTSUPP", EOPNOTSUPP, 0 }, { "EDQUOT", EDQUOT, 0 }, { "ENODEV", ENODEV, 0 }
-  };
+	      { "pwritev2", SYS_pwritev2, 0 },
+	      { "landlock_restrict_self", 446, 0 } }, /* the headers of Debian 12 lack its name */
+    errors[] = {
+	    { "ENOLCK", ENOLCK, 0 }, { "EOPNOTSUPP", EOPNOTSUPP, 0 }, { "EDQUOT", EDQUOT, 0 }, { "ENODEV", ENODEV, 0 }
+    };
 
 static const struct known *find(const struct known *table, size_t n, const char *name, size_t length)
 {

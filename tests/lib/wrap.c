@@ -1,8 +1,10 @@
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "tests/lib/wrap.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/sha.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -12,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/types.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,6 +39,8 @@ WEAK int __real_unlinkat(int dir, const char *name, int flags);
 WEAK int REAL(ftruncate)(int fd, off_t size);
 WEAK int REAL(fallocate)(int fd, int mode, off_t offset, off_t n);
 WEAK int REAL(fstatvfs)(int fd, struct statvfs *out);
+WEAK int REAL(fstatfs)(int fd, struct statfs *out);
+WEAK struct dirent *REAL(readdir)(DIR *d);
 WEAK int REAL(fstat)(int fd, struct stat *st);
 WEAK int REAL(fstatat)(int at, const char *path, struct stat *st, int flags);
 WEAK int __real_fchmod(int fd, mode_t mode);
@@ -50,6 +55,12 @@ WEAK char *__real_strndup(const char *text, size_t n);
 WEAK void *__real_calloc(size_t count, size_t n);
 WEAK void *__real_realloc(void *p, size_t n);
 WEAK int __real_clock_gettime(clockid_t clock, struct timespec *t);
+WEAK int __real_SHA1_Init(SHA_CTX *c);
+WEAK int __real_SHA1_Update(SHA_CTX *c, const void *p, size_t n);
+WEAK int __real_SHA1_Final(unsigned char *out, SHA_CTX *c);
+WEAK int __real_SHA256_Init(SHA256_CTX *c);
+WEAK int __real_SHA256_Update(SHA256_CTX *c, const void *p, size_t n);
+WEAK int __real_SHA256_Final(unsigned char *out, SHA256_CTX *c);
 
 int __wrap_fdatasync(int fd);
 int __wrap_fsync(int fd);
@@ -61,6 +72,8 @@ int __wrap_unlinkat(int dir, const char *name, int flags);
 int WRAP(ftruncate)(int fd, off_t size);
 int WRAP(fallocate)(int fd, int mode, off_t offset, off_t n);
 int WRAP(fstatvfs)(int fd, struct statvfs *out);
+int WRAP(fstatfs)(int fd, struct statfs *out);
+struct dirent *WRAP(readdir)(DIR *d);
 int WRAP(fstat)(int fd, struct stat *st);
 int WRAP(fstatat)(int at, const char *path, struct stat *st, int flags);
 int __wrap_fchmod(int fd, mode_t mode);
@@ -75,6 +88,12 @@ char *__wrap_strndup(const char *text, size_t n);
 void *__wrap_calloc(size_t count, size_t n);
 void *__wrap_realloc(void *p, size_t n);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *t);
+int __wrap_SHA1_Init(SHA_CTX *c);
+int __wrap_SHA1_Update(SHA_CTX *c, const void *p, size_t n);
+int __wrap_SHA1_Final(unsigned char *out, SHA_CTX *c);
+int __wrap_SHA256_Init(SHA256_CTX *c);
+int __wrap_SHA256_Update(SHA256_CTX *c, const void *p, size_t n);
+int __wrap_SHA256_Final(unsigned char *out, SHA256_CTX *c);
 
 /* --- plans ------------------------------------------------------------------ */
 
@@ -95,6 +114,8 @@ static _Atomic int64_t date_shift, monotonic_shift;
 
 static _Atomic long long inodes_free = -1, bytes_free = -1;
 static _Atomic unsigned device_shift;
+static _Atomic uint32_t file_system;
+static _Atomic bool hides_kinds;
 
 void wrap_inodes(long long free)
 {
@@ -109,6 +130,16 @@ void wrap_space(long long free)
 void wrap_device(unsigned shift)
 {
 	atomic_store(&device_shift, shift);
+}
+
+void wrap_file_system(uint32_t type)
+{
+	atomic_store(&file_system, type);
+}
+
+void wrap_hide_kinds(void)
+{
+	atomic_store(&hides_kinds, true);
 }
 
 static _Atomic uint64_t bytes_read;
@@ -127,6 +158,8 @@ void wrap_reset(void)
 	wrap_inodes(-1);
 	wrap_space(-1);
 	wrap_device(0);
+	wrap_file_system(0);
+	atomic_store(&hides_kinds, false);
 	wrap_clock(0, 0);
 }
 
@@ -297,6 +330,25 @@ int WRAP(fstatvfs)(int fd, struct statvfs *out)
 	return r;
 }
 
+int WRAP(fstatfs)(int fd, struct statfs *out)
+{
+	int r = REAL(fstatfs)(fd, out);
+	uint32_t type = atomic_load(&file_system);
+
+	if (r == 0 && type != 0)
+		out->f_type = (__typeof__(out->f_type))type;
+	return r;
+}
+
+struct dirent *WRAP(readdir)(DIR *d)
+{
+	struct dirent *entry = REAL(readdir)(d);
+
+	if (entry != NULL && atomic_load(&hides_kinds))
+		entry->d_type = DT_UNKNOWN;
+	return entry;
+}
+
 int WRAP(fstat)(int fd, struct stat *st)
 {
 	int r = may(WRAP_FSTAT) ? REAL(fstat)(fd, st) : -1;
@@ -382,4 +434,34 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *t)
 		t->tv_nsec -= carry * 1000000000;
 	}
 	return r;
+}
+
+int __wrap_SHA1_Init(SHA_CTX *c)
+{
+	return may(WRAP_SHA1) ? __real_SHA1_Init(c) : 0;
+}
+
+int __wrap_SHA1_Update(SHA_CTX *c, const void *p, size_t n)
+{
+	return may(WRAP_SHA1) ? __real_SHA1_Update(c, p, n) : 0;
+}
+
+int __wrap_SHA1_Final(unsigned char *out, SHA_CTX *c)
+{
+	return may(WRAP_SHA1) ? __real_SHA1_Final(out, c) : 0;
+}
+
+int __wrap_SHA256_Init(SHA256_CTX *c)
+{
+	return may(WRAP_SHA256) ? __real_SHA256_Init(c) : 0;
+}
+
+int __wrap_SHA256_Update(SHA256_CTX *c, const void *p, size_t n)
+{
+	return may(WRAP_SHA256) ? __real_SHA256_Update(c, p, n) : 0;
+}
+
+int __wrap_SHA256_Final(unsigned char *out, SHA256_CTX *c)
+{
+	return may(WRAP_SHA256) ? __real_SHA256_Final(out, c) : 0;
 }

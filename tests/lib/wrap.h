@@ -1,5 +1,5 @@
 /*
- * wrap: makes chosen calls of the C library fail, wait, or be the last thing a process
+ * wrap: makes chosen calls of the C library, and of libcrypto, fail, wait, or be the last thing a process
  * does. Tests are linked with WRAP of the Makefile (ld --wrap); elsewhere
  * nothing here has an effect. Plans belong to the process; a child made by fork starts
  * with a copy of its parent's.
@@ -33,12 +33,14 @@ enum wrap_call {
 	WRAP_FSTATAT,
 	WRAP_MKDIRAT,
 	WRAP_LINKAT,
+	WRAP_SHA1,   /* SHA1_Init, SHA1_Update, SHA1_Final */
+	WRAP_SHA256, /* likewise */
 	WRAP_CALLS
 };
 
 enum { WRAP_FOREVER = 1 << 30 };
 
-/* Forgets every plan and every count, and restores disks and clocks. */
+/* Forgets every plan and every count, and restores disks, directories and clocks. */
 void wrap_reset(void);
 
 /* The number of its calls since wrap_reset. */
@@ -76,6 +78,12 @@ void wrap_space(long long free);
 
 /* Adds `shift` to the device number of every file. */
 void wrap_device(unsigned shift);
+
+/* The type of every file system, as statfs(2) tells it; 0: the real one. */
+void wrap_file_system(uint32_t type);
+
+/* From now on a directory tells no kinds of files, as some file systems do not. */
+void wrap_hide_kinds(void);
 
 /* Moves the clocks: CLOCK_REALTIME, and all others. */
 void wrap_clock(int64_t date_ms, int64_t monotonic_ms);

@@ -1,12 +1,16 @@
 /* accept: what hs_acceptor_next returns to a thread that waits for connections. */
 #include "base/io.h"
 #include "cgi/server/accept.h"
-#include "tests/lib/unit.h"
+#include "tests/lib/said.h"
+#include "tests/lib/wrap.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -156,6 +160,68 @@ TEST(a_ready_request_wakes_a_waiting_thread)
 	assert_int_equal(hs_acceptor_next(s.acceptor, FOR_EVER), HS_ACCEPT_AGAIN);
 	assert_int_equal(read(s.ready_fd, &one, sizeof one), sizeof one);
 	assert_int_equal(hs_acceptor_next(s.acceptor, SOON_MS), HS_ACCEPT_IDLE);
+}
+
+/* The web server may go on connecting: a stop comes all the same. */
+TEST(a_stop_does_not_wait_for_ever)
+{
+	int peer[2] = { connect_to(), connect_to() }, fd;
+
+	stop();
+	fd = hs_acceptor_next(s.acceptor, FOR_EVER);
+	assert_true(fd >= 0);
+	wrap_clock(0, 60000);
+	assert_int_equal(hs_acceptor_next(s.acceptor, FOR_EVER), HS_ACCEPT_STOP);
+	wrap_reset();
+	close(fd);
+	for (int i = 0; i < 2; i++)
+		close(peer[i]);
+}
+
+TEST(an_acceptor_that_cannot_wait_for_all_is_none)
+{
+	size_t before = unit_descriptors();
+	const int cases[][3] = { { -1, s.stop_fd, s.ready_fd },
+		                 { s.listen_fd, -1, s.ready_fd },
+		                 { s.listen_fd, s.stop_fd, 1000 } };
+	struct rlimit was, few;
+	int first = dup(STDIN_FILENO);
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		assert_null(hs_acceptor_new(cases[i][0], cases[i][1], cases[i][2], &s.stopping));
+	wrap_fail(WRAP_CALLOC, 1, 1, ENOMEM);
+	assert_null(hs_acceptor_new(s.listen_fd, s.stop_fd, s.ready_fd, &s.stopping));
+	wrap_reset();
+	close(first);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	few = was;
+	few.rlim_cur = (rlim_t)first;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_null(hs_acceptor_new(s.listen_fd, s.stop_fd, s.ready_fd, &s.stopping));
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_int_equal(unit_descriptors(), before);
+}
+
+/* A connection stays in the queue until there is a descriptor for it. */
+TEST(without_a_descriptor_a_connection_waits)
+{
+	int peer = connect_to(), first = dup(STDIN_FILENO), fd;
+	struct rlimit was, few;
+
+	close(first);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	few = was;
+	few.rlim_cur = (rlim_t)first;
+	said_begin(HS_LOG_WARN);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	fd = hs_acceptor_next(s.acceptor, SOON_MS);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_non_null(strstr(said_end(), "raise the limit on open files"));
+	assert_int_equal(fd, HS_ACCEPT_AGAIN);
+	fd = hs_acceptor_next(s.acceptor, FOR_EVER);
+	assert_true(fd >= 0);
+	close(fd);
+	close(peer);
 }
 
 TESTS("accept", begin, end)

@@ -1,4 +1,4 @@
-/* array: the first element that is not below a number, in arrays of every length. */
+/* array: the first element that is not below a number, in arrays of every length; growth has a bound. */
 #include "base/array.h"
 #include "tests/lib/unit.h"
 
@@ -23,6 +23,22 @@ TEST(the_first_that_is_not_below)
 		}
 	assert_int_equal(hs_array_from(NULL, 0, sizeof *list, 7), 0);
 	assert_int_equal(hs_array_from(list, 40, sizeof *list, UINT64_MAX), 40);
+}
+
+TEST(an_array_that_no_memory_could_hold_does_not_grow)
+{
+	static const struct {
+		size_t cap, size;
+	} cases[] = { { SIZE_MAX / 2 + 1, 1 }, { SIZE_MAX / 16, 16 } };
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct element one, *list = &one;
+		size_t cap = cases[i].cap;
+
+		assert_false(hs_array_grow(&list, &cap, cases[i].size));
+		assert_ptr_equal(list, &one);
+		assert_int_equal(cap, cases[i].cap);
+	}
 }
 
 TESTS("array", NULL, NULL)

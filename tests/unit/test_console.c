@@ -56,9 +56,13 @@ TEST(a_value_has_a_limit)
 
 TEST(positions)
 {
-	static const char *const wrong[] = { "p=1",       "p=1.2",    "p=1.2.3.4", "p=-1.2.3",
-		                             "p=1.2.x",   "p= 1.2.3", "p=1..3",    "p=12345678901234567890.0.0",
-		                             "p=1.2.3%20" };
+	static const char *const wrong[] = {
+		"p=1",        "p=1.2",
+		"p=1.2.3.4",  "p=-1.2.3",
+		"p=1.2.x",    "p= 1.2.3",
+		"p=1..3",     "p=12345678901234567890.0.0",
+		"p=1.2.3%20", "p=0000000000000000000.0000000000000000000.00000000000000000000000000000"
+	};
 	struct hs_position position;
 	char text[HS_QUERY_POSITION];
 	bool given;
@@ -93,6 +97,28 @@ TEST(the_hash_is_that_of_scrypt)
 	assert_true(hs_password_check(HS_SLICE(""), text, &same) && !same);
 }
 
+/* The key, the room for its blocks, and the salt. */
+TEST(without_memory_no_password_is_right_or_hashed)
+{
+	static const enum wrap_call calls[] = { WRAP_MALLOC, WRAP_MALLOC, WRAP_REALLOC };
+	static const unsigned nth[] = { 1, 2, 1 };
+	static const uint8_t salt[HS_PASSWORD_SALT] = "0123456789abcdef";
+
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+		char text[HS_PASSWORD_TEXT];
+		bool same = true;
+
+		wrap_fail(calls[i], nth[i], 1, ENOMEM);
+		assert_false(hs_password_check(HS_SLICE("correct horse"),
+		                               "scrypt:14:8:1:30313233343536373839616263646566:" SCRYPT_HASH, &same));
+		assert_false(same);
+		wrap_reset();
+		wrap_fail(calls[i], nth[i], 1, ENOMEM);
+		assert_false(hs_password_hash(HS_SLICE("correct horse"), salt, text));
+		wrap_reset();
+	}
+}
+
 TEST(what_is_no_hash)
 {
 #define TAIL "30313233343536373839616263646566:" SCRYPT_HASH
@@ -103,6 +129,9 @@ TEST(what_is_no_hash)
 		                             "scrypt:19:8:1:" TAIL,
 		                             "scrypt:15:9:1:" TAIL,
 		                             "scrypt:15:8:0:" TAIL,
+		                             "scrypt:15:8:1:30313233343536373839616263646:" SCRYPT_HASH,
+		                             "scrypt:15:8:1:30313233343536373839616263646566:00",
+		                             "scrypt:15:8:1:" TAIL TAIL TAIL,
 		                             "scrypt:15:8:5:" TAIL,
 		                             "scrypt: 15:8:1:" TAIL,
 		                             "scrypt:+15:8:1:" TAIL,
@@ -198,6 +227,10 @@ TEST(the_right_password_forgives)
 
 	for (int i = 0; i < HS_SESSION_TRIES; i++)
 		try_at("a", NOW);
+	file = opened();
+	assert_result(hs_session_file_forgive(file, HS_SLICE("b")), HS_OK); /* which has tried nothing */
+	hs_session_file_close(file);
+	assert_true(try_at("a", NOW) > 0);
 	file = opened();
 	assert_result(hs_session_file_forgive(file, HS_SLICE("a")), HS_OK);
 	hs_session_file_close(file);

@@ -11,6 +11,7 @@ static const char conf[] = "spool_dir = /nowhere\n[sources]\n"
 static const char any[] = "spool_dir = /nowhere\n[sources]\nshop = BROWSER-KEY-1 browser origin=" SHOP "\n"
 			  "widget = BROWSER-KEY-4 browser origin=*\n";
 
+#define TEN "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
 #define NONE "Vary: Origin\n"
 #define READ(origin) NONE "Access-Control-Allow-Origin: " origin "\n"
 #define LISTED(origin) READ(origin) "Access-Control-Allow-Credentials: true\n"
@@ -43,6 +44,8 @@ static const struct {
 	{ any, -1, SHOP, 400, LISTED(SHOP) },
 	{ any, 1, "https://a.example\r\nX: y", 200, NONE },
 	{ any, 1, "https://a.example b", 200, NONE },
+	{ any, 1, "https://\xC3\xA9.example", 200, NONE },
+	{ any, 1, "https://" TEN TEN TEN TEN TEN TEN ".example", 200, NONE }, /* longer than any */
 };
 
 static void print(const struct hs_response *response, struct hs_buf *text)

@@ -117,6 +117,41 @@ TEST(the_first_one_stays)
 	}
 }
 
+/* FAT and some network file systems have no links. */
+TEST(the_first_one_is_made_where_there_are_no_links)
+{
+	static const int errors[] = { EPERM, EOPNOTSUPP, ENOSYS };
+
+	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+		struct hs_file_replace f = { temp.fd, "file", temp.fd, "file-new", 0600, false, -1 };
+		bool made;
+
+		if (i > 0)
+			spooldir_unlink(&temp.d, "file");
+		assert_result(hs_file_replace_begin(&f), HS_OK);
+		assert_int_equal(hs_io_write_at(f.fd, "1st", 3, 0), 0);
+		wrap_fail(WRAP_LINKAT, 1, 1, errors[i]);
+		assert_result(hs_file_replace_first(&f, HS_OK, &made), HS_OK);
+		assert_true(made);
+		assert_text("file", "1st");
+		assert_false(exists("file-new"));
+	}
+}
+
+TEST(a_first_one_that_cannot_be_made_is_told)
+{
+	struct hs_file_replace f = { temp.fd, "file", temp.fd, "file-new", 0600, false, -1 };
+	bool made;
+
+	assert_result(hs_file_replace_begin(&f), HS_OK);
+	wrap_fail(WRAP_LINKAT, 1, 1, EPERM);
+	wrap_fail(WRAP_RENAMEAT, 1, 1, ENOSPC);
+	assert_result(hs_file_replace_first(&f, HS_OK, &made), HS_E_FULL);
+	assert_false(made);
+	assert_false(exists("file"));
+	assert_false(exists("file-new"));
+}
+
 TEST(what_is_cancelled_leaves_nothing)
 {
 	struct hs_file_replace f = { temp.fd, "file", temp.fd, "file-new", 0600, false, -1 };

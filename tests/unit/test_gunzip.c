@@ -3,6 +3,7 @@
 #include "tests/lib/unit.h"
 #include "tests/lib/zlib_gunzip.h"
 
+#include <libdeflate.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -219,6 +220,28 @@ FIXTURE(finish)
 	hs_buf_free(&out);
 	gunzip = NULL;
 	return 0;
+}
+
+static void *no_memory(size_t n)
+{
+	(void)n;
+	return NULL;
+}
+
+/* The library's own memory. */
+TEST(without_memory_nothing_is_inflated_and_then_it_is)
+{
+	struct hs_buf in = { 0 };
+
+	put_member(&in, HS_SLICE("text"), 9);
+	hs_gunzip_free(gunzip);
+	gunzip = NULL;
+	libdeflate_set_memory_allocator(no_memory, free);
+	assert_result(hs_gunzip(&gunzip, hs_buf_slice(&in), MOST, &out), HS_E_MEMORY);
+	assert_null(gunzip);
+	libdeflate_set_memory_allocator(malloc, free);
+	expect_text(hs_buf_slice(&in), HS_SLICE("text"));
+	hs_buf_free(&in);
 }
 
 TESTS("gunzip", NULL, finish)

@@ -175,6 +175,71 @@ TEST(a_library)
 	fail_each(&(struct job){ prepare_library, run_library, is_library, UINT_MAX });
 }
 
+/* A body whose length is not known before it ends. */
+static enum hs_result run_chunked(void)
+{
+	static char text[20000];
+
+	snprintf(
+	    text, sizeof text,
+	    "{\"type\":\"page\",\"userId\":\"u\",\"messageId\":\"m\",\"writeKey\":\"writekey1\",\"properties\":{\"a\":"
+	    "\"%018000d\"}}",
+	    0);
+	next_request(stage, hs_slice_str(text));
+	stage->param_count = 0;
+	param(stage, "REQUEST_METHOD", "POST");
+	param(stage, "REMOTE_ADDR", "192.0.2.1");
+	param(stage, "PATH_INFO", "/v1/page");
+	param(stage, "HTTP_ORIGIN", "https://shop.example");
+	return outcome(serve_any(), 200);
+}
+
+TEST(a_body_without_a_length)
+{
+	fail_each(&(struct job){ prepare_library, run_chunked, is_served, UINT_MAX });
+	assert_true(contains(&stage->records, "\"properties_a\":\"000"));
+}
+
+static void prepare_script(void)
+{
+	char settings[PATH_MAX + 200];
+
+	spooldir_write(&d, "script.js", HS_SLICE("analytics()"));
+	snprintf(
+	    settings, sizeof settings,
+	    "auth = none\nsdk_script = %s\npublic_url = https://events.example\n[sources]\nshop = writekey1 browser "
+	    "origin=https://shop.example\n",
+	    spooldir_path(&d, "script.js"));
+	begin(settings);
+}
+
+static int get_script(void)
+{
+	next_request(stage, HS_SLICE(""));
+	stage->param_count = 0;
+	param(stage, "REQUEST_METHOD", "GET");
+	param(stage, "REMOTE_ADDR", "192.0.2.1");
+	param(stage, "PATH_INFO", "/analytics.js/v1/writekey1/analytics.min.js");
+	return serve_any();
+}
+
+static enum hs_result run_script(void)
+{
+	int status = get_script();
+
+	assert_int_equal(contains(&stage->head, "ETag: \""), status == 200);
+	/* a script that cannot be read is none, which costs no event */
+	return status == 404 ? HS_E_SDK_SCRIPT : outcome(status, 200);
+}
+
+TEST(the_script_of_a_library)
+{
+	fail_each(&(struct job){ prepare_script, run_script, is_served, UINT_MAX });
+	assert_true(contains(&answer, "analytics()"));
+	prepare_library(); /* which has no script */
+	assert_int_equal(get_script(), 404);
+}
+
 static enum hs_result run_settings(void)
 {
 	next_request(stage, HS_SLICE(""));

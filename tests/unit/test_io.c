@@ -1,10 +1,19 @@
 /* io: what the thin functions promise beyond the calls that they make. */
 #include "base/io.h"
+#include "tests/lib/processes.h"
 #include "tests/lib/temp_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <stdio.h>
 #include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static mode_t mode_of(int fd)
@@ -83,6 +92,82 @@ TEST(a_fifo_does_not_hold_us_up)
 	fd = hs_io_open_read(temp.fd, "fifo");
 	if (fd >= 0)
 		close(fd);
+}
+
+TEST(what_is_no_plain_file_is_told)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), plain;
+	size_t before;
+
+	snprintf(at.sun_path, sizeof at.sun_path, "%s", spooldir_path(&temp.d, "socket"));
+	assert_int_equal(bind(fd, (const struct sockaddr *)&at, sizeof at), 0);
+	close(fd);
+	spooldir_write(&temp.d, "plain", HS_SLICE("x"));
+	spooldir_mkdir(&temp.d, "folder");
+	assert_int_equal(mkfifoat(temp.fd, "fifo", 0600), 0);
+	assert_int_equal(symlinkat("plain", temp.fd, "link"), 0);
+	before = unit_descriptors();
+	for (const char *const *name = (const char *const[]){ "socket", "folder", "fifo", "link", NULL }; *name != NULL;
+	     name++) {
+		assert_int_equal(hs_io_open_plain(temp.fd, *name), -1);
+		assert_int_equal(errno, HS_IO_NOT_PLAIN);
+	}
+	assert_int_equal(hs_io_open_plain(temp.fd, "none"), -1);
+	assert_int_equal(errno, ENOENT);
+	wrap_fail(WRAP_FSTAT, 1, 1, EIO);
+	assert_int_equal(hs_io_open_plain(temp.fd, "plain"), -1);
+	assert_int_equal(errno, EIO);
+	assert_int_equal(unit_descriptors(), before);
+	plain = hs_io_open_plain(temp.fd, "plain");
+	assert_true(plain >= 0);
+	close(plain);
+}
+
+/* Another process makes it after it was looked for. */
+TEST(a_file_that_appears_meanwhile_is_opened)
+{
+	int fd;
+
+	spooldir_write(&temp.d, "a", HS_SLICE("x"));
+	wrap_fail(WRAP_OPENAT, 1, 1, ENOENT);
+	fd = hs_io_open_or_make(temp.fd, "a", 0600);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+TEST(interrupted_calls_are_repeated)
+{
+	static const enum wrap_call calls[] = { WRAP_OPENAT, WRAP_MKDIRAT, WRAP_FALLOCATE, WRAP_FSTATVFS, WRAP_FLOCK };
+	int fd = hs_io_make(temp.fd, "a", 0600), other;
+	struct hs_space space;
+
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+		wrap_fail(calls[i], 1, 2, EINTR);
+	other = hs_io_open(temp.fd, "a");
+	assert_true(other >= 0);
+	assert_int_equal(hs_io_make_dir(temp.fd, "folder", 0700), 0);
+	assert_true(hs_io_reserve(fd, 0, 4096) == 0 || errno == EOPNOTSUPP);
+	assert_int_equal(hs_io_space(fd, &space), 0);
+	assert_int_equal(hs_io_lock(fd, LOCK_EX), 0);
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+		assert_true(wrap_count(calls[i]) >= 3);
+	close(fd);
+	close(other);
+}
+
+TEST(a_wait_is_over_when_there_is_something)
+{
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	alarm(20);
+	hs_io_wait_writable(ends[1], -1);
+	assert_int_equal(write(ends[1], "x", 1), 1);
+	hs_io_wait_readable(ends[0], INT64_MAX);
+	alarm(0);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 TEST(short_writes_are_continued)
@@ -245,6 +330,196 @@ TEST(space_and_network)
 	assert_int_equal(hs_io_space(-1, &space), -1);
 	assert_int_equal(hs_io_is_network(-1), -1);
 	assert_true(hs_io_random() != hs_io_random());
+}
+
+TEST(network_file_systems_are_known)
+{
+	/* statfs(2); CIFS, SMB2 and Ceph have no name in the kernel's headers */
+	static const uint32_t network[] = { NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, AFS_SUPER_MAGIC, CODA_SUPER_MAGIC,
+		                            V9FS_MAGIC,      0xFF534D42,      0xFE534D42,      0x00C36400 };
+	static const uint32_t local[] = { EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, TMPFS_MAGIC, 0xFFFFFFFF };
+
+	for (size_t i = 0; i < sizeof network / sizeof *network; i++) {
+		wrap_file_system(network[i]);
+		assert_int_equal(hs_io_is_network(temp.fd), 1);
+	}
+	for (size_t i = 0; i < sizeof local / sizeof *local; i++) {
+		wrap_file_system(local[i]);
+		assert_int_equal(hs_io_is_network(temp.fd), 0);
+	}
+}
+
+static bool note_kind(void *context, const char *name, bool plain)
+{
+	((char *)context)[name[0] - 'a'] = plain ? 'f' : '-';
+	return true;
+}
+
+/* Some file systems tell the kinds of files only one by one. */
+TEST(plain_files_are_told_from_others)
+{
+	spooldir_write(&temp.d, "a", HS_SLICE(""));
+	spooldir_mkdir(&temp.d, "b");
+	assert_int_equal(symlinkat("a", temp.fd, "c"), 0);
+	spooldir_write(&temp.d, "d", HS_SLICE(""));
+	for (int hidden = 0; hidden < 2; hidden++) {
+		char kinds[8] = "";
+
+		if (hidden)
+			wrap_hide_kinds();
+		assert_int_equal(hs_io_list_kinds(temp.fd, note_kind, kinds), 0);
+		assert_string_equal(kinds, "f--f");
+	}
+}
+
+TEST(groups_are_ours_or_not)
+{
+	gid_t list[256];
+	int n = getgroups(256, list);
+	gid_t other = 54321;
+
+	assert_true(hs_io_is_in_group(getegid()));
+	for (int i = 0; i < n; i++)
+		assert_true(hs_io_is_in_group(list[i]));
+	for (int i = 0; i < n; i++)
+		other += other == list[i];
+	assert_int_equal(hs_io_is_in_group(other), other == getegid());
+}
+
+static int is_in_others(void *context)
+{
+	static const gid_t list[] = { 54321, 54322 };
+
+	(void)context;
+	if (setgroups(2, list) < 0)
+		return 4;
+	return hs_io_is_in_group(54321) + hs_io_is_in_group(54322) + hs_io_is_in_group(54323);
+}
+
+TEST(further_groups_are_ours_too)
+{
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(child_run(is_in_others, NULL), 2);
+}
+
+TEST(what_cannot_be_watched_is_told)
+{
+	size_t before = unit_descriptors();
+	int fd;
+
+	spooldir_write(&temp.d, "file", HS_SLICE(""));
+	assert_int_equal(hs_io_watch(spooldir_path(&temp.d, "none")), -1);
+	assert_int_equal(errno, ENOENT);
+	assert_int_equal(hs_io_watch(spooldir_path(&temp.d, "file")), -1);
+	assert_int_equal(errno, ENOTDIR);
+	assert_int_equal(unit_descriptors(), before);
+	fd = hs_io_watch(temp.d.path);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+/* Returns a bit for each standard stream that is open after all of them were closed, and 8 for success. */
+static int hold_closed(void *files)
+{
+	struct rlimit limit = { *(rlim_t *)files, *(rlim_t *)files };
+	int result, open = 0;
+
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		close(fd);
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 16;
+	result = hs_io_hold_standard();
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		open |= (fcntl(fd, F_GETFD) >= 0) << fd;
+	return open | (result == 0 ? 8 : 0);
+}
+
+/* Otherwise a file of ours would take the place of a standard stream. */
+TEST(standard_streams_are_all_held_or_it_fails)
+{
+	for (rlim_t files = 0; files < 4; files++)
+		assert_int_equal(child_run(hold_closed, &files), files < 3 ? (1 << files) - 1 : 15);
+}
+
+/* --- mappings ------------------------------------------------------------------------------ */
+
+enum { PAGE = 4096 };
+
+/* A mapping whose file has lost its pages. */
+static const char *lost(bool guarded)
+{
+	int fd = hs_io_make(temp.fd, "map", 0600);
+	const void *p;
+
+	assert_int_equal(hs_io_truncate(fd, PAGE), 0);
+	p = guarded ? hs_io_map_guarded(fd, PAGE) : hs_io_map_read(fd, PAGE);
+	assert_non_null(p);
+	assert_int_equal(hs_io_truncate(fd, 0), 0);
+	hs_io_close(fd);
+	return p;
+}
+
+static int read_ours(void *context)
+{
+	(void)context;
+	return *(volatile const char *)lost(false);
+}
+
+static int read_guarded(void *context)
+{
+	struct hs_io_guard guard;
+
+	(void)context;
+	if (!HS_IO_GUARDED(&guard))
+		return 7;
+	return *(volatile const char *)lost(true);
+}
+
+static int read_unguarded(void *context)
+{
+	(void)context;
+	return *(volatile const char *)lost(true);
+}
+
+static int raise_bus_error(void *context)
+{
+	(void)context;
+	lost(false);
+	raise(SIGBUS);
+	return 0;
+}
+
+static int send_bus_error(void *context)
+{
+	(void)context;
+	lost(false);
+	kill(getpid(), SIGBUS);
+	return 0;
+}
+
+/* A fault that is not ours to handle, and a signal that someone sends, end the process as they would without us. */
+TEST(a_fault_is_handled_where_it_is_ours)
+{
+	static const struct {
+		int (*run)(void *context);
+		int signal, status;
+	} cases[] = {
+		{ read_ours, 0, 0 },           { read_guarded, 0, 7 },
+		{ read_unguarded, SIGBUS, 0 }, { raise_bus_error, SIGBUS, 0 },
+		{ send_bus_error, SIGBUS, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		pid_t child = child_start(cases[i].run, NULL);
+		int status;
+
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(WIFSIGNALED(status) ? WTERMSIG(status) : 0, cases[i].signal);
+		if (cases[i].signal == 0)
+			assert_int_equal(WEXITSTATUS(status), cases[i].status);
+		unlinkat(temp.fd, "map", 0);
+	}
 }
 
 TESTS("io", temp_dir_begin, temp_dir_end)

@@ -37,6 +37,21 @@ TEST(an_empty_array_has_no_element)
 	hs_json_free(&j);
 }
 
+TEST(what_is_no_array_has_no_elements)
+{
+	static const char *const texts[] = { "{}", "1", "", " " };
+	struct hs_json j = { 0 };
+	bool more = true;
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		hs_json_start(&j, hs_slice_str(texts[i]));
+		assert_false(hs_json_is_array(&j));
+		assert_int_not_equal(hs_json_element(&j, &more), HS_OK);
+		assert_false(more);
+	}
+	hs_json_free(&j);
+}
+
 /* The pieces of a text, one a line, and the result. */
 static const struct {
 	const char *text, *pieces;

@@ -1,9 +1,13 @@
 /* listen: which server removes the socket's file. */
 #include "cgi/server/listen.h"
-#include "tests/lib/unit.h"
+#include "tests/lib/said.h"
+#include "tests/lib/wrap.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -75,6 +79,38 @@ TEST(one_that_is_full_is_alive)
 	assert_int_equal(access(path, F_OK), 0);
 	for (int i = 0; i < 2; i++)
 		close(peer[i]);
+	close(fd);
+}
+
+/* Nothing is left open, nor is a file left whose server is alive; and it listens when the fault is gone. */
+TEST(what_cannot_be_made_is_told)
+{
+	size_t before = unit_descriptors();
+	int first = dup(STDIN_FILENO), fd = -1;
+	struct rlimit was, few;
+
+	close(first);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	few = was;
+	few.rlim_cur = (rlim_t)first;
+	for (const char *const *at = (const char *const[]){ address, "127.0.0.1:0", NULL }; *at != NULL; at++) {
+		said_begin(HS_LOG_ERROR);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+		assert_int_equal(hs_listen(*at, &file), -1);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+		assert_non_null(strstr(said_end(), "Too many open files"));
+	}
+	wrap_fail(WRAP_FSTATAT, 2, 1, EIO); /* the second one is of the new socket */
+	assert_int_equal(hs_listen(address, &file), -1);
+	wrap_reset();
+	assert_int_equal(unit_descriptors(), before);
+	fd = hs_listen(address, &file);
+	assert_true(fd >= 0);
+	few.rlim_cur = (rlim_t)first + 2; /* there is none left to ask whether it is alive */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_int_equal(hs_listen(address, &file), -1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_int_equal(access(path, F_OK), 0);
 	close(fd);
 }
 

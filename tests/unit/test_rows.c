@@ -206,6 +206,36 @@ TEST(records_with_very_many_fields_do_not_disturb_the_next_ones)
 	hs_row_maker_free(maker);
 }
 
+/* A record that takes much memory leaves it to the next ones only until it is to be given back. */
+TEST(a_record_with_many_fields_leaves_no_memory_behind)
+{
+	static const struct hs_row_options none;
+	struct hs_row_maker *maker = hs_row_maker_new(&none);
+	struct hs_buf line = { 0 };
+	struct hs_rows rows;
+	size_t before;
+
+	assert_non_null(maker);
+	hs_buf_put_slice(&line, HS_SLICE("{\"type\":\"track\",\"event\":\"E\",\"message_id\":\"m\""));
+	for (int i = 0; i < 10000; i++)
+		hs_buf_printf(&line, ",\"properties_p%d\":%d", i, i);
+	hs_buf_put_slice(&line, HS_SLICE(",\"spooled_at\":\"2026-01-02T00:00:00.000Z\"}"));
+	for (int i = 0; i < 2; i++) {
+		const struct hs_row *row = &rows.row[1];
+
+		assert_result(hs_row_maker_make(maker, hs_buf_slice(&line), &rows), HS_OK);
+		assert_int_equal(rows.count, 2);
+		assert_slice_equal(row->cell[row->cells - 1].column, HS_SLICE("p9999"));
+		before = unit_heap();
+		hs_row_maker_shrink(maker);
+		assert_true(before - unit_heap() > 10000 * sizeof *row->cell);
+		assert_result(hs_row_maker_make(maker, hs_slice_str(track), &rows), HS_OK);
+		assert_slice_equal(rows.row[1].cell[rows.row[1].cells - 1].column, HS_SLICE("b"));
+	}
+	hs_buf_free(&line);
+	hs_row_maker_free(maker);
+}
+
 /* The rows of `track` as text, one after another. */
 static void rows_with(const struct hs_row_options *options, bool without_event, const char *expected)
 {

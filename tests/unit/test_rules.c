@@ -314,6 +314,41 @@ TEST(a_used_flattener_does_as_a_new_one)
 		hs_settings_free(s[i]);
 }
 
+/* More names than are kept, in one event: it, and the events after it, have what the rules leave of them. */
+TEST(an_event_with_very_many_names_leaves_no_memory_behind)
+{
+	struct hs_settings *s = settings_with("[fields]\nproperties_p1* = drop\n");
+	struct hs_buf event = { 0 }, out = { 0 };
+	struct hs_flattener f;
+
+	hs_buf_put_slice(&event, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"properties\":{"));
+	for (int i = 0; i < 10000; i++)
+		hs_buf_printf(&event, "\"p%d\":%d,", i, i);
+	hs_buf_put(&event, "\"q\":1}}", 8);
+	hs_flattener_init(&f, HS_NAMES_WAREHOUSE);
+	for (int i = 0; i < 2; i++) {
+		size_t before;
+
+		assert_result(flatten(&f, s->rules, "acme", event.p, &out), HS_OK);
+		assert_non_null(strstr(out.p, "\"properties_p9999\":9999,\"properties_q\":1}"));
+		assert_null(strstr(out.p, "\"properties_p1"));
+		before = unit_heap();
+		hs_flattener_shrink(&f);
+		assert_true(before - unit_heap() > 10000 * sizeof(struct hs_rules_of_name));
+		assert_result(flatten(&f, s->rules, "acme",
+		                      "{\"type\":\"page\",\"userId\":\"u\",\"properties\":"
+		                      "{\"p1\":1,\"p2\":2}}",
+		                      &out),
+		              HS_OK);
+		assert_string_equal(out.p, "{\"type\":\"page\",\"user_id\":\"u\",\"tenant\":\"acme\","
+		                           "\"spooled_at\":\"T\",\"properties_p2\":2}\n");
+	}
+	hs_flattener_free(&f);
+	hs_buf_free(&event);
+	hs_buf_free(&out);
+	hs_settings_free(s);
+}
+
 /* The user decides, not a member that becomes user_id_2. */
 TEST(sample_goes_by_the_user_alone)
 {

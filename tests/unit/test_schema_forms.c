@@ -151,6 +151,29 @@ TEST(a_table_fits_the_terminal)
 	}
 }
 
+static bool hang_up(void *context)
+{
+	return --*(int *)context > 0;
+}
+
+/* Its reader may go before its end. */
+TEST(a_catalogue_ends_where_nobody_reads_it)
+{
+	struct hs_schema schema = { .table.seed = 3 };
+	struct hs_buf out = { 0 };
+	int events = 2;
+
+	for (char type[] = "{\"type\":\"track\",\"event\":\"A\"}"; type[25] < 'F'; type[25]++)
+		assert_true(hs_schema_table_add(&schema.table, hs_slice_str(type), 1, true));
+	assert_int_equal(schema.table.count, 5);
+	hs_schema_put_json(&schema, &(struct hs_schema_view){ .since_ms = 0 }, &out, hang_up, &events);
+	assert_int_equal(events, 0);
+	assert_non_null(memmem(out.p, out.n, "\"B\"", 3));
+	assert_null(memmem(out.p, out.n, "\"C\"", 3));
+	hs_buf_free(&out);
+	hs_schema_free(&schema);
+}
+
 TEST(other_texts_are_refused)
 {
 	static const struct {

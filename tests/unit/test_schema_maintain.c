@@ -58,6 +58,23 @@ TEST(a_file_from_the_future_is_old)
 	assert_int_equal(counted(), 3);
 }
 
+static bool is_over(void *looks)
+{
+	return ++*(int *)looks >= 2;
+}
+
+/* Two hundred records, counted in more than one go. */
+TEST(a_count_that_is_stopped_goes_on_where_it_was)
+{
+	int looks = 0;
+
+	put(many("w", 0, 200));
+	hs_schema_maintain(s.d.settings, &(struct hs_schema_work){ .stop = is_over, .context = &looks }, 0);
+	assert_in_range(counted(), 1, 199);
+	count_for(0);
+	assert_int_equal(counted(), 200);
+}
+
 /* Both the file and its folder. */
 TEST(what_cannot_be_synced_is_an_error)
 {

@@ -2,7 +2,9 @@
 #include "base/io.h"
 #include "cgi/http/semaphore.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -72,6 +74,18 @@ TEST(no_semaphore_is_no_limit)
 	assert_true(hs_semaphore_enter(NULL, 0));
 	hs_semaphore_leave(NULL);
 	hs_semaphore_free(NULL);
+}
+
+TEST(without_memory_there_is_none)
+{
+	struct hs_semaphore *semaphore;
+
+	wrap_fail(WRAP_CALLOC, 1, 1, ENOMEM);
+	assert_null(hs_semaphore_new(1));
+	wrap_reset();
+	semaphore = hs_semaphore_new(1);
+	assert_non_null(semaphore);
+	hs_semaphore_free(semaphore);
 }
 
 TESTS("semaphore", NULL, NULL)

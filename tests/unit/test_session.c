@@ -96,9 +96,88 @@ TEST(any_other_digit_is_another_cookie)
 
 		cookie[i] = was == '0' ? '1' : '0';
 		assert_result(check(PASSWORD("0"), "/m", cookie), HS_E_CONSOLE_SESSION);
+		cookie[i] = 'g'; /* no digit at all */
+		assert_result(check(PASSWORD("0"), "/m", cookie), HS_E_CONSOLE_SESSION);
 		cookie[i] = was;
 	}
 	assert_result(check(PASSWORD("0"), "/m", cookie), HS_OK);
+}
+
+/* A cookie is for the mount as the browser sees it, and no mount's name may add to it. */
+TEST(a_cookie_has_the_path_of_its_mount)
+{
+	static const struct {
+		const char *mount, *uri, *below, *path;
+	} cases[] = {
+		{ "/m", "/shop/m/console?x=1", "/console", "; Path=/shop/m;" },
+		{ "/m", "/shop/m/console", "/console", "; Path=/shop/m;" },
+		{ "/m", "/elsewhere?x=/console", "/console", "; Path=/m;" },
+		{ "/m", "", "/console", "; Path=/m;" },
+		{ "/m;Domain=example", "", "/console", "; Path=/;" },
+		{ "/m,n", "", "/console", "; Path=/;" },
+		{ "/m n", "", "/console", "; Path=/;" },
+		{ "/\xC3\xA9", "", "/console", "; Path=/;" },
+		{ "", "", "/console", "; Path=/;" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct stage *s = request(PASSWORD("0"), cases[i].mount, NULL);
+		char removed[HS_SESSION_COOKIE];
+
+		param(s, "REQUEST_URI", cases[i].uri);
+		param(s, "PATH_INFO", cases[i].below);
+		hs_session_remove(s->exchange, removed);
+		if (strstr(removed, cases[i].path) == NULL)
+			fail_msg("%s, %s: %s", cases[i].mount, cases[i].uri, removed);
+		free_stage(s);
+	}
+}
+
+#define PUBLIC PASSWORD("0") "public_url = https://events.example/hook\n"
+
+/* A page of another site can make a browser send a form, but neither of these headers. */
+TEST(a_form_of_another_site_is_refused)
+{
+	static const struct {
+		const char *site, *origin, *host; /* NULL: the header is absent */
+		const char *conf;
+		enum hs_result result;
+	} cases[] = {
+		{ "same-origin", NULL, "h.example", PUBLIC, HS_OK },
+		{ "same-site", "https://h.example", "h.example", PUBLIC, HS_E_CONSOLE_ORIGIN },
+		{ "cross-site", NULL, "h.example", PUBLIC, HS_E_CONSOLE_ORIGIN },
+		{ "none", NULL, "h.example", PUBLIC, HS_E_CONSOLE_ORIGIN },
+		{ "", "https://h.example", "h.example", PUBLIC, HS_E_CONSOLE_ORIGIN },
+		{ NULL, "https://h.example", "h.example", PUBLIC, HS_OK },
+		{ NULL, "http://h.example:81", "h.example:81", PASSWORD("0"), HS_OK },
+		{ NULL, "https://h.example", "H.Example", PASSWORD("0"), HS_OK },
+		{ NULL, "https://events.example", "127.0.0.1:81", PUBLIC, HS_OK }, /* behind a proxy */
+		{ NULL, "https://events.example", "127.0.0.1:81", PASSWORD("0"), HS_E_CONSOLE_ORIGIN },
+		{ NULL, "https://evil.example", "h.example", PUBLIC, HS_E_CONSOLE_ORIGIN },
+		{ NULL, "https://h.example.evil", "h.example", PUBLIC, HS_E_CONSOLE_ORIGIN },
+		{ NULL, "https://h.example:81", "h.example", PUBLIC, HS_E_CONSOLE_ORIGIN },
+		{ NULL, "null", "null", PUBLIC, HS_E_CONSOLE_ORIGIN },
+		{ NULL, "https://", "", PUBLIC, HS_E_CONSOLE_ORIGIN },
+		{ NULL, "://", "", PASSWORD("0"), HS_E_CONSOLE_ORIGIN },
+		{ NULL, "", "", PASSWORD("0"), HS_E_CONSOLE_ORIGIN },
+		{ NULL, NULL, "h.example", PUBLIC, HS_E_CONSOLE_ORIGIN },
+		{ NULL, NULL, NULL, PASSWORD("0"), HS_E_CONSOLE_ORIGIN },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct stage *s = request(cases[i].conf, "/m", NULL);
+
+		if (cases[i].site != NULL)
+			param(s, "HTTP_SEC_FETCH_SITE", cases[i].site);
+		if (cases[i].origin != NULL)
+			param(s, "HTTP_ORIGIN", cases[i].origin);
+		if (cases[i].host != NULL)
+			param(s, "HTTP_HOST", cases[i].host);
+		if (hs_session_check_origin(s->exchange) != cases[i].result)
+			fail_msg("case %zu: %s, %s", i, cases[i].site != NULL ? cases[i].site : "-",
+			         cases[i].origin != NULL ? cases[i].origin : "-");
+		free_stage(s);
+	}
 }
 
 /* Each costs an HMAC, so a sender cannot ask for many; those of other programs cost nothing. */

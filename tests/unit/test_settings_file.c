@@ -171,4 +171,45 @@ TEST(secrets_that_everybody_may_read)
 	expect_refusal(load(s.path, NULL), "chmod 640");
 }
 
+/* Whatever the secret is. */
+TEST(every_kind_of_secret_must_not_be_read_by_everybody)
+{
+	static const char *const secrets[] = {
+		"secret = x\n",
+		"[secrets]\nacme = x\n",
+		"[keys]\nacme = x\n",
+		"[sources]\nshop = x\n",
+		"auth = none\nhash_key = 0123456789abcdef0123456789abcdef\n",
+		"auth = none\nmetrics_token = 0123456789abcdef\n",
+		("auth = none\nconsole_password = scrypt:15:8:1:00112233445566778899aabbccddeeff:"
+		 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"),
+		"auth = none\n[load]\na = sqlite:/a.db password=p\n",
+	};
+
+	for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
+		char text[400];
+
+		snprintf(text, sizeof text, "spool_dir = /a\n%s", secrets[i]);
+		set(text, 0604);
+		assert_null(load(s.path, NULL));
+		if (s.error.fault != HS_FAULT_EXPOSED)
+			fail_msg("%s: %s", secrets[i], s.error.text);
+		assert_int_equal(chmod(s.path, 0640), 0);
+		expect_dir(load(s.path, NULL), "/a");
+	}
+}
+
+/* A variable whose name only begins alike is a mistake, which is told; an empty one is as none. */
+TEST(a_file_that_no_variable_names)
+{
+	set("spool_dir = /a\nauth = none\n", 0644);
+	if (access("/etc/hookspool/hookspool.conf", F_OK) == 0)
+		skip();
+	snprintf(s.variable, sizeof s.variable, "HOOKSPOOL_CONFIG=%s", s.path);
+	expect_refusal(load(NULL, (char *[]){ s.variable, NULL }), "HOOKSPOOL_CONFIG");
+	assert_int_equal(s.error.fault, HS_FAULT_ENVIRONMENT);
+	assert_null(load(NULL, (char *[]){ (char[]){ "HOOKSPOOL_CONF=" }, NULL }));
+	assert_int_equal(s.error.fault, HS_FAULT_ABSENT);
+}
+
 TESTS("settings_file", NULL, finish)

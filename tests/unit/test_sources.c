@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define START "spool_dir = /s\n"
+#define SIXTEEN "0123456789abcdef"
 #define SHA_OF_K1 "6ab9f1eb8f7d3388f4f9d586f66e99fd54080df2c446f0e58668b09c08a16dd0"
 
 static struct hs_settings *settings_of(const char *text)
@@ -54,6 +55,31 @@ TEST(every_part_of_a_line)
 }
 
 /* A browser's extension sends from an origin of its own: RFC 3986, 3.1 has the characters of a scheme. */
+TEST(tenants_come_from_keys_secrets_and_sources)
+{
+	static const struct {
+		const char *text;
+		bool tenants;
+	} cases[] = {
+		{ "[keys]\na = k1\n", true },
+		{ "[secrets]\na = k1\n", true },
+		{ "[sources]\nweb = k1 tenant=a\n", true },
+		{ "secret = k1\n", false },
+		{ "[sources]\na = k1\n", false },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char text[200];
+		struct hs_settings *s;
+
+		snprintf(text, sizeof text, START "%s", cases[i].text);
+		s = settings_of(text);
+		assert_int_equal(hs_settings_have_tenants(s), cases[i].tenants);
+		assert_int_equal(hs_settings_tenant(s, "a") != NULL, cases[i].tenants);
+		hs_settings_free(s);
+	}
+}
+
 TEST(an_origin_has_any_scheme)
 {
 	static const char *const origins[] = { "moz-extension://0a1b", "chrome-extension://abc",
@@ -86,6 +112,9 @@ TEST(every_error_has_file_line_and_remedy)
 		{ "a = k browser origin=https://u@a\n", "without a path" },
 		{ "a = k browser origin=https://*.a.example\n", "without a path" },
 		{ "a = k browser origin=://a.example\n", "an origin begins with its scheme" },
+		{ "a = k browser origin=1http://a.example\n", "an origin begins with its scheme" },
+		{ "a = k browser origin=ht_tp://a.example\n", "an origin begins with its scheme" },
+		{ "a = k browser origin=https:///\n", "an origin has a host" },
 		{ "a = k browser origin=null\n", "begins with its scheme" },
 		{ "a = k browser origin=\n", "begins with its scheme" },
 		{ "a = k server origin=https://a\n", "only a browser has one" },
@@ -99,6 +128,7 @@ TEST(every_error_has_file_line_and_remedy)
 		{ "a = k daily=2X\n", "daily=2X: expected a size" },
 		{ "a = k tenant=\n", "a tenant has 1 to 64" },
 		{ "a = k tenant=a/b\n", "a tenant has 1 to 64" },
+		{ "a = k tenant=" SIXTEEN SIXTEEN SIXTEEN SIXTEEN "x\n", "a tenant has 1 to 64" },
 		{ "a = k tenant=a tenant=b\n", "tenant=b: is given twice" },
 		{ "a = k browser server origin=*\n", "server: a source is browser or server once" },
 		{ "a =\n", "[sources] a has no value" },
@@ -197,13 +227,25 @@ TEST(settings_of_direct_intake)
 TEST(bad_settings_of_direct_intake)
 {
 	static const char *const lines[] = {
-		"public_url = a.example/x",   "public_url = https://a.example/",
-		"public_url = https:///x",    "public_url = https://a b",
-		"public_url = https://a/?x",  "public_url = ftp://a",
-		"public_url = https://a/\"x", "trusted_proxies = 10.0.0.0/33",
-		"trusted_proxies = a, b",     "ip = maybe",
-		"address_rate = 200",         "address_rate = 0/s",
-		"browser_daily = 1K",         "max_sdk_body = 65M",
+		"public_url = a.example/x",
+		"public_url = https://a.example/",
+		"public_url = https:///x",
+		"public_url = https://a b",
+		"public_url = https://",
+		"public_url = http://",
+		"public_url = https://:80/x",
+		"public_url = http://a/\x7F",
+		"public_url = https://\xC3\xA9.example/x",
+		"public_url = https://a/?x",
+		"public_url = ftp://a",
+		"public_url = https://a/\"x",
+		"trusted_proxies = 10.0.0.0/33",
+		"trusted_proxies = a, b",
+		"ip = maybe",
+		"address_rate = 200",
+		"address_rate = 0/s",
+		"browser_daily = 1K",
+		"max_sdk_body = 65M",
 		"sdk_script = x.js",
 	};
 

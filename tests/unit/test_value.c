@@ -1,7 +1,9 @@
 /* value: the types of columns, and what fits. */
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 #include "warehouse/value.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 /* A value as a record has it: with quotes it is a string. */
@@ -42,6 +44,9 @@ TEST(types)
 		{ "\"2026-11-23T24:00:00Z\"", HS_COLUMN_TEXT },
 		{ "\"2026-13-01T00:00:00Z\"", HS_COLUMN_TEXT },
 		{ "\"0000-01-01T00:00:00Z\"", HS_COLUMN_TEXT },
+		{ "\"2026-00-01T00:00:00Z\"", HS_COLUMN_TEXT },
+		{ "\"2026-01-00T00:00:00Z\"", HS_COLUMN_TEXT },
+		{ "\"2026-01-01T00:60:00Z\"", HS_COLUMN_TEXT },
 		{ "\"2026-11-23T10:15:00.Z\"", HS_COLUMN_TEXT },
 		{ "\"2026-11-23T10:15:00+0100\"", HS_COLUMN_TEXT },
 		{ "\"2026-11-23T10:15:00Zx\"", HS_COLUMN_TEXT },
@@ -73,6 +78,30 @@ TEST(the_day_after_the_last_of_a_month_is_text)
 			if (hs_value_type(&value) != (day == last[month - 1] ? HS_COLUMN_TIMESTAMP : HS_COLUMN_TEXT))
 				fail_msg("%s", text);
 		}
+}
+
+/* A number in the place of a mark, a letter in the place of a digit, an end anywhere. */
+TEST(a_time_with_anything_else_in_any_place_is_text)
+{
+	static const char *const times[] = { "2026-11-23T10:15:00.123+05:30", "2026-11-23T10:15:00Z",
+		                             "2026-11-23t10:15:00.5-00:00" };
+
+	for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+		char text[40];
+		struct hs_value value = { .text = hs_slice_str(times[i]), .is_string = true };
+
+		assert_int_equal(hs_value_type(&value), HS_COLUMN_TIMESTAMP);
+		for (size_t at = 0; at < strlen(times[i]); at++) {
+			snprintf(text, sizeof text, "%s", times[i]);
+			text[at] = hs_is_digit(text[at]) ? 'x' : '0';
+			value.text = hs_slice_str(text);
+			if (hs_value_type(&value) != HS_COLUMN_TEXT)
+				fail_msg("%s", text);
+			value.text = hs_slice(times[i], at);
+			if (hs_value_type(&value) != HS_COLUMN_TEXT)
+				fail_msg("%.*s", (int)at, times[i]);
+		}
+	}
 }
 
 TEST(unlike_types_become_text)
@@ -117,6 +146,11 @@ TEST(what_fits)
 		{ "\"+1\"", HS_COLUMN_NUMBER, NEVER },
 		{ "\" 1\"", HS_COLUMN_NUMBER, NEVER },
 		{ "\"1.\"", HS_COLUMN_NUMBER, NEVER },
+		{ "\"1e\"", HS_COLUMN_NUMBER, NEVER },
+		{ "\"1E+\"", HS_COLUMN_NUMBER, NEVER },
+		{ "\"1e-x\"", HS_COLUMN_NUMBER, NEVER },
+		{ "\"1e5 \"", HS_COLUMN_NUMBER, NEVER },
+		{ "1E+5", HS_COLUMN_NUMBER, ALIKE("1E+5") },
 		{ "\"free\"", HS_COLUMN_NUMBER, NEVER },
 		{ "true", HS_COLUMN_NUMBER, NEVER },
 		{ "-0", HS_COLUMN_NUMBER, ALIKE("-0") },
@@ -225,6 +259,118 @@ TEST(the_rest_is_the_text_that_was_sent)
 		assert_slice_equal(hs_buf_slice(&out), hs_slice_str(cases[i].rest));
 		hs_buf_free(&out);
 	}
+}
+
+/* An exact column takes thousands of digits, a double only what surely returns as it was. */
+TEST(a_long_number_is_no_double)
+{
+	char digits[1100] = "0.";
+
+	for (size_t n = 2; n + 1 < sizeof digits; n++)
+		digits[n] = n == 3 ? '1' : '0';
+	check_fit(&(struct fit){ digits, HS_COLUMN_NUMBER, NEVER }, HS_NUMBER_EXACT, digits);
+	check_fit(&(struct fit){ digits, HS_COLUMN_NUMBER, NEVER }, HS_NUMBER_DOUBLE, NULL);
+	digits[1000] = '\0';
+	check_fit(&(struct fit){ digits, HS_COLUMN_NUMBER, NEVER }, HS_NUMBER_DOUBLE, digits);
+}
+
+/* A value that lacks memory is no misfit: the value would be in _rest of one row, and in its column of the next. */
+TEST(without_memory_no_value_is_called_a_misfit)
+{
+	static const struct {
+		const char *json;
+		enum hs_column_type type;
+	} cases[] = {
+		{ "\"a\\u00e9\"", HS_COLUMN_TEXT },
+		{ "\"\\u0031\"", HS_COLUMN_NUMBER },
+		{ "1.2345678901234e22", HS_COLUMN_NUMBER },
+		{ "\"2026-11-23t10:15:00z\"", HS_COLUMN_TIMESTAMP },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct hs_value value = value_of(cases[i].json);
+		unsigned faults = 0;
+		bool fits = false;
+
+		for (; !fits; faults++) {
+			struct hs_buf out = { 0 };
+
+			wrap_fail(WRAP_REALLOC, faults + 1, 1, ENOMEM);
+			fits = hs_value_fits(&value, cases[i].type, HS_NUMBER_DOUBLE, &out);
+			wrap_reset();
+			if (hs_buf_ok(&out) != fits)
+				fail_msg("%s, without memory at %u: %d", cases[i].json, faults + 1, fits);
+			hs_buf_free(&out);
+		}
+		assert_true(faults > 1);
+	}
+}
+
+/* --- long values ---------------------------------------------------------------------------------- */
+
+/* A text with a character outside the BMP wherever a piece may end, as JSON and decoded. */
+static void put_long(struct hs_buf *json, struct hs_buf *decoded, int shift)
+{
+	hs_buf_reset(json);
+	hs_buf_reset(decoded);
+	for (int i = 0; i < shift; i++) {
+		hs_buf_putc(json, 'a');
+		hs_buf_putc(decoded, 'a');
+	}
+	while (json->n < 3 * HS_PIECE_BYTES) {
+		hs_buf_put_slice(json, HS_SLICE("\\ud83d\\ude00\\n\\u00e9\\udead\xC3\xA9"));
+		hs_buf_put_slice(decoded, HS_SLICE("\xF0\x9F\x98\x80\n\xC3\xA9\xED\xBA\xAD\xC3\xA9"));
+	}
+}
+
+TEST(a_long_value_is_hashed_in_pieces_as_if_it_were_one)
+{
+	struct hs_digest *digest = hs_digest_new();
+	struct hs_buf json = { 0 }, decoded = { 0 }, scratch = { 0 };
+
+	assert_non_null(digest);
+	for (int shift = 0; shift < 24; shift++) {
+		uint8_t got[2][HS_SHA256_BYTES], expected[HS_SHA256_BYTES];
+		struct hs_value value, plain;
+
+		put_long(&json, &decoded, shift);
+		value = (struct hs_value){ hs_buf_slice(&json), true, true };
+		plain = (struct hs_value){ hs_buf_slice(&decoded), true, false };
+		assert_true(hs_sha256(hs_buf_slice(&decoded), expected));
+		assert_true(hs_value_hash(&value, digest, &scratch, got[0]));
+		assert_true(hs_value_hash(&plain, digest, &scratch, got[1]));
+		assert_memory_equal(got[0], expected, sizeof expected);
+		assert_memory_equal(got[1], expected, sizeof expected);
+		assert_true(scratch.cap <= 2 * HS_PIECE_BYTES);
+	}
+	hs_digest_free(digest);
+	hs_buf_free(&json);
+	hs_buf_free(&decoded);
+	hs_buf_free(&scratch);
+}
+
+static bool take_some(void *context, struct hs_slice piece)
+{
+	assert_in_range(piece.n, 1, 3 * HS_PIECE_BYTES);
+	return --*(int *)context > 0;
+}
+
+TEST(the_rest_of_a_long_value_ends_where_nobody_takes_it)
+{
+	struct hs_buf json = { 0 }, decoded = { 0 };
+
+	put_long(&json, &decoded, 0);
+	for (int most = 1; most <= 2; most++) {
+		struct hs_value value = { hs_buf_slice(&json), true, true };
+		int left = most;
+		struct hs_piece_out out = { .take = take_some, .context = &left };
+
+		assert_false(hs_value_put_rest_pieces(&value, &out));
+		assert_int_equal(left, 0);
+		hs_buf_free(&out.buf);
+	}
+	hs_buf_free(&json);
+	hs_buf_free(&decoded);
 }
 
 TESTS("value", NULL, NULL)

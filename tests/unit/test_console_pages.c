@@ -1,0 +1,194 @@
+/* console_pages: logging in with what browsers and strangers send, and the pages over files as they may be. */
+#include "cgi/http/console/session.h"
+#include "tests/lib/spooldir.h"
+#include "tests/lib/stage.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
+#include <limits.h>
+
+static struct spooldir d;
+static struct stage *stage;
+static char cookie[HS_SESSION_COOKIE];
+
+/* "open sesame", with the least work that is allowed. */
+#define HASH \
+	"scrypt:14:8:1:30313233343536373839616263646566:" \
+	"a582a2513e81dc0d896973c3d873f73c656ed0ced2afb2e214ae0071a1211510"
+
+FIXTURE(setup)
+{
+	char conf[PATH_MAX + 400];
+
+	spooldir_make(&d, "");
+	close(spooldir_open(&d));
+	spooldir_mkdir(&d, ".hookspool");
+	spooldir_mkdir(&d, ".hookspool/run");
+	snprintf(conf, sizeof conf,
+	         "spool_dir = %s\nauth = none\nconsole_http = yes\npublic_url = https://events.example/hook\n"
+	         "console_password = " HASH "\n",
+	         d.path);
+	stage = new_stage(conf, HS_SLICE(""));
+	return 0;
+}
+
+FIXTURE(teardown)
+{
+	wrap_reset();
+	free_stage(stage);
+	spooldir_remove(&d);
+	return 0;
+}
+
+static int status_of(void)
+{
+	int status;
+
+	serve_and_read_log(stage);
+	hs_buf_putc(&stage->head, '\0');
+	assert_int_equal(sscanf(stage->head.p, "Status: %d", &status), 1);
+	return status;
+}
+
+/* --- logging in ------------------------------------------------------------------------------------- */
+
+/* Posts a form from an address; NULL: the server does not tell it. */
+static int log_in(const char *form, const char *address)
+{
+	next_request(stage, hs_slice_str(form));
+	if (address == NULL)
+		stage->params[--stage->param_count] = NULL;
+	else
+		snprintf(stage->param[stage->param_count - 1], sizeof stage->param[0], "REMOTE_ADDR=%s", address);
+	param(stage, "CONTENT_TYPE", "application/x-www-form-urlencoded");
+	param(stage, "PATH_INFO", "/console/login");
+	param(stage, "SCRIPT_NAME", "/m");
+	param(stage, "HTTP_SEC_FETCH_SITE", "same-origin");
+	return status_of();
+}
+
+TEST(forms_that_browsers_do_not_send_are_refused)
+{
+	assert_int_equal(log_in("password=%zz", "192.0.2.1"), 400);
+	assert_int_equal(log_in("password=%c3", "192.0.2.1"), 400);
+	assert_int_equal(log_in("password=a%00b", "192.0.2.1"), 400);
+	assert_true(contains(&stage->answer, "the query has a value that cannot be used"));
+	assert_int_equal(log_in("", "192.0.2.1"), 401);
+	assert_int_equal(log_in("password=open+sesame", "192.0.2.1"), 200);
+	assert_true(contains(&stage->head, "Set-Cookie: hookspool_console="));
+}
+
+/* A server on a socket in the file system, or an odd one: all such senders have their tries together. */
+TEST(without_an_address_tries_are_counted_too)
+{
+	for (int i = 0; i < HS_SESSION_TRIES; i++)
+		assert_int_equal(log_in("password=%20", i % 2 == 0 ? NULL : "unix:"), 401);
+	assert_int_equal(log_in("password=open+sesame", NULL), 429);
+	assert_true(contains(&stage->head, "Retry-After: "));
+	assert_int_equal(log_in("password=open+sesame", "192.0.2.1"), 200);
+}
+
+TEST(without_memory_nobody_is_in_and_nobody_has_a_wrong_password)
+{
+	int status = 0;
+	unsigned failed = 0;
+
+	for (unsigned nth = 1; status != 200; nth++) {
+		wrap_fail(WRAP_MALLOC, nth, 1, ENOMEM);
+		status = log_in("password=open+sesame", "192.0.2.1");
+		wrap_reset();
+		failed += status == 503;
+		assert_true(status == 200 || status == 503);
+		assert_int_equal(contains(&stage->head, "Set-Cookie: hookspool_console=;"), false);
+		assert_int_equal(contains(&stage->head, "Set-Cookie: hookspool_console="), status == 200);
+	}
+	assert_true(failed > 2); /* the password's key and room, and the session's key */
+}
+
+/* --- pages --------------------------------------------------------------------------------------------- */
+
+static void begin_session(void)
+{
+	struct hs_session_file *file;
+	enum hs_result result;
+
+	next_request(stage, HS_SLICE(""));
+	stage->exchange->settings = stage->settings;
+	stage->exchange->scratch = stage->scratch;
+	param(stage, "SCRIPT_NAME", "/m");
+	file = hs_session_file_open(d.path, &result);
+	assert_non_null(file);
+	assert_result(hs_session_begin(stage->exchange, file, cookie), HS_OK);
+	hs_session_file_close(file);
+	*strchr(cookie, ';') = '\0';
+}
+
+static int get(const char *path, const char *query)
+{
+	next_request(stage, HS_SLICE(""));
+	stage->param_count = 0;
+	param(stage, "REQUEST_METHOD", "GET");
+	param(stage, "REMOTE_ADDR", "192.0.2.1");
+	param(stage, "SCRIPT_NAME", "/m");
+	param(stage, "PATH_INFO", path);
+	param(stage, "QUERY_STRING", query);
+	param(stage, "HTTP_COOKIE", cookie);
+	return status_of();
+}
+
+TEST(the_overview_has_the_address_for_segment)
+{
+	begin_session();
+	assert_int_equal(get("/console/overview", ""), 200);
+	assert_true(contains(&stage->answer, "\"https://events.example/hook"));
+}
+
+static void put_rejected(struct hs_buf *lines, const char *at, const char *message, int number)
+{
+	hs_buf_printf(lines, "{\"type\":\"rejected\"%s%s%s,\"message\":\"%s %d\",\"body\":\"{}\"}\n",
+	              at[0] != '\0' ? ",\"spooled_at\":\"" : "", at, at[0] != '\0' ? "\"" : "", message, number);
+}
+
+/* Any program may have written into the file. */
+TEST(rejected_lines_of_any_kind_are_counted)
+{
+	struct hs_buf lines = { 0 };
+	char longer[260];
+
+	memset(longer, 'm', sizeof longer - 1);
+	longer[sizeof longer - 1] = '\0';
+	put_rejected(&lines, "2026-11-23T10:15:00.123Z", longer, 1);
+	put_rejected(&lines, "", longer, 2);          /* differs beyond what is compared, and has no time */
+	put_rejected(&lines, "yesterday", longer, 3); /* or none that is one */
+	for (int i = 0; i < 120; i++)                 /* more than are told apart */
+		put_rejected(&lines, "2026-11-23T10:15:00.123Z", "reason", i);
+	spooldir_write(&d, "rejected.jsonl", hs_buf_slice(&lines));
+	begin_session();
+	assert_int_equal(get("/console/rejected", "reason=reason+7"), 200);
+	assert_true(contains(&stage->answer, "mmm\",\"remedy\":\"\",\"count\":3,\"first\":\"2026-11-23T10:15:00.123Z\","
+	                                     "\"last\":\"2026-11-23T10:15:00.123Z\"}"));
+	assert_true(contains(&stage->answer, "\"reason\":\"reason 98\""));
+	assert_false(contains(&stage->answer, "\"reason\":\"reason 99\""));
+	assert_true(contains(&stage->answer, "\"lines\":[\"{\\\"type\\\":\\\"rejected\\\""));
+	hs_buf_free(&lines);
+}
+
+TEST(a_file_that_cannot_be_read_is_told)
+{
+	struct hs_buf lines = { 0 };
+	int status = 0;
+
+	put_rejected(&lines, "2026-11-23T10:15:00.123Z", "reason", 1);
+	spooldir_write(&d, "rejected.jsonl", hs_buf_slice(&lines));
+	begin_session();
+	for (unsigned nth = 2; status != 200; nth++) { /* the first one reads the session */
+		wrap_fail(WRAP_PREAD, nth, 1, EIO);
+		status = get("/console/rejected", "");
+		wrap_reset();
+		assert_true(status == 200 || (status == 503 && nth < 8));
+		assert_int_equal(contains(&stage->answer, "\"reason 1\""), status == 200);
+	}
+	hs_buf_free(&lines);
+}
+
+TESTS("console_pages", setup, teardown)
