@@ -138,6 +138,47 @@ TEST_WITH(backup, NULL, tell_plan)
 	fail_each(&(struct job){ prepare_backup, run_backup, is_backed_up, 0 });
 }
 
+/* The backup has an older form of a segment, and files that the spool no longer has. */
+static void prepare_backup_again(void)
+{
+	char name[HS_SEALED_NAME];
+
+	prepare_backup();
+	spooldir_write(&s.d, "failed-old.jsonl", HS_SLICE("{}\n"));
+	save_cursor("gone", (struct hs_position){ 1, 0, 0, 0 });
+	assert_result(run_backup(), HS_OK);
+	snprintf(name, sizeof name, "%s", spooldir_name(&s.d, "events-", 0));
+	spooldir_write(&s.d, "other", HS_SLICE("{\"type\":\"page\",\"message_id\":\"b\",\"user_id\":\"u\"}\n"));
+	spooldir_rename(&s.d, "other", name); /* without a, who was erased */
+	spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 1));
+	spooldir_unlink(&s.d, ".hookspool/cursors/gone");
+	spooldir_unlink(&s.d, "failed-old.jsonl");
+	while (spooldir_names(&s.d, ".hookspool", "") % 16 != 2) { /* with . and ..: the list of names is full */
+		snprintf(name, sizeof name, ".hookspool/x%zu", spooldir_names(&s.d, ".hookspool", ""));
+		spooldir_write(&s.d, name, HS_SLICE("x"));
+	}
+}
+
+static void is_backed_up_again(void)
+{
+	assert_once(&copy, "b d");
+	assert_int_equal(spooldir_lines(&copy), 2);
+	assert_false(spooldir_exists(&copy, ".hookspool/cursors/gone") || spooldir_exists(&copy, "failed-old.jsonl"));
+	assert_true(spooldir_exists(&copy, ".hookspool/cursors/mine") && spooldir_exists(&copy, "failed.jsonl"));
+}
+
+TEST_WITH(a_second_backup, NULL, tell_plan)
+{
+	size_t before;
+
+	prepare_backup_again();
+	before = unit_descriptors();
+	fail_each_of(FAIL_CALL(WRAP_UNLINKAT) | FAIL_CALL(WRAP_OPENAT) | FAIL_CALL(WRAP_FDOPENDIR) |
+	                 FAIL_CALL(WRAP_REALLOC),
+	             &(struct job){ prepare_backup_again, run_backup, is_backed_up_again, 40 });
+	assert_int_equal(unit_descriptors(), before);
+}
+
 static void prepare_adopt(void)
 {
 	seal_two();
