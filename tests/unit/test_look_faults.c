@@ -208,4 +208,14 @@ TEST(an_inventory_without_a_spool)
 	assert_int_equal(unlink(s.d.path), 0);
 }
 
+/* Then no id is looked at by anybody. */
+TEST(an_inventory_without_a_window)
+{
+	make("rotate_min_gap = 0\ndedup_window = 0\n");
+	seal("a b");
+	ids = 1;
+	assert_result(run_inventory(), HS_OK);
+	assert_int_equal(ids, 0);
+}
+
 TESTS("look_faults", NULL, tell_and_finish)

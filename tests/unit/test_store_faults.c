@@ -94,6 +94,40 @@ TEST(a_dead_letter)
 	fail_each(&(struct job){ write_first, run_letter, are_two_letters, 0 });
 }
 
+static void write_none(void)
+{
+	second_is_there = false;
+	make("");
+	open_dir();
+}
+
+static bool is_dir_synced;
+
+/* If the directory alone could not be synced the line is there; see dead_letters.h. */
+static enum hs_result run_first_letter(void)
+{
+	enum hs_result result;
+
+	if (second_is_there)
+		return HS_OK;
+	result = hs_dead_letters_append(&o.dir, HS_SLICE(SECOND), UINT64_MAX);
+	is_dir_synced = wrap_count(WRAP_FSYNC) > 0;
+	wrap_reset();
+	second_is_there = spooldir_exists(&s.d, "failed.jsonl") && is_second_there();
+	assert_true(result == HS_OK || result == HS_E_SYNC || is_dir_synced || !second_is_there);
+	return result;
+}
+
+static void is_first_letter(void)
+{
+	assert_letters("", SECOND);
+}
+
+TEST(the_first_dead_letter)
+{
+	fail_each(&(struct job){ write_none, run_first_letter, is_first_letter, 0 });
+}
+
 static void write_three(void)
 {
 	make("");
