@@ -29,6 +29,21 @@ TEST(sealed_segments_are_compressed)
 	assert_sound(&s.d);
 }
 
+/* Events need the room that a copy would take. */
+TEST(without_room_nothing_is_compressed)
+{
+	make("rotate_min_gap = 0\n");
+	seal("a b");
+	wrap_space(0);
+	maintain();
+	assert_int_equal(s.maintained.compressed, 0);
+	wrap_space(-1);
+	assert_null(strstr(spooldir_name(&s.d, "events-", 0), ".gz"));
+	maintain();
+	assert_int_equal(s.maintained.compressed, 1);
+	assert_once(&s.d, "a b");
+}
+
 TEST(uncompressed_segments_are_left_as_they_are)
 {
 	make("rotate_min_gap = 0\ncompress = none\n");
