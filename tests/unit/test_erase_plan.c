@@ -366,4 +366,67 @@ TEST(deletes)
 	hs_subjects_free(&people);
 }
 
+/* --- what is left beside ------------------------------------------------------------------------ */
+
+static enum hs_result erase_ann(void)
+{
+	struct hs_eraser eraser = { .subjects = &people };
+	struct hs_subject ann = { .kind = HS_SUBJECT_USER,
+		                  .id = (char[]){ "ann" },
+		                  .n = 3,
+		                  .before = { UINT64_MAX, 0 },
+		                  .until_ms = INT64_MAX };
+	struct hs_erasure done;
+	enum hs_result result;
+
+	hs_subjects_free(&people);
+	hs_subjects_init(&people, 1);
+	assert_true(hs_subjects_add(&people, &ann, NULL));
+	result = hs_erase(s.spool, s.d.settings, &eraser, &done);
+	hs_subjects_free(&people);
+	return result == HS_OK && (done.busy || done.stopped || done.unfinished) ? HS_E_LOCKED : result;
+}
+
+/* Both forms of a segment, as a kill of maintenance leaves them, and lines of hers without an id. */
+static void prepare_both_forms(void)
+{
+	char plain[128];
+	struct hs_buf text;
+
+	make("rotate_min_gap = 0\n");
+	add_record("track", "ann", "t1", "acme");
+	add_record("track", "bob", "t2", "acme");
+	rotate();
+	snprintf(plain, sizeof plain, "%s", spooldir_name(&s.d, "events-", 0));
+	spooldir_add(&s.d, plain, HS_SLICE("{\"type\":\"track\",\"user_id\":\"ann\"}\n"));
+	text = spooldir_read(&s.d, plain);
+	maintain();
+	spooldir_write(&s.d, plain, hs_buf_slice(&text));
+	hs_buf_free(&text);
+}
+
+static void is_ann_gone(void)
+{
+	read_all();
+	assert_string_equal(s.got, "t2");
+	assert_int_equal(spooldir_count(&s.d, "t1"), 0);
+	assert_sound(&s.d);
+}
+
+TEST(both_forms_of_a_segment)
+{
+	prepare_both_forms();
+	assert_result(erase_ann(), HS_OK);
+	is_ann_gone();
+}
+
+TEST(a_damaged_cursor_does_not_stop_deletes)
+{
+	prepare_deletes();
+	save_cursor("mine", position_after(1));
+	spooldir_write(&s.d, ".hookspool/cursors/broken", HS_SLICE("x"));
+	assert_result(run_deletes(), HS_OK);
+	hs_subjects_free(&people);
+}
+
 TESTS("erase_plan", setup, teardown)
