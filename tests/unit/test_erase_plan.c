@@ -366,6 +366,32 @@ TEST(deletes)
 	hs_subjects_free(&people);
 }
 
+/* People whose events came later than the plan says get a plan of their own, and no others do. */
+TEST(a_plan_of_late_people)
+{
+	struct hs_subject who = {
+		.kind = HS_SUBJECT_USER, .n = 3, .tenant = (char[]){ "acme" }, .until_ms = INT64_MAX
+	};
+	struct hs_erase_plan plan = { .people = &people, .sealed_ms = 1000, .next = 3 }, late;
+	struct hs_buf text = { 0 };
+
+	hs_subjects_init(&people, 1);
+	for (int i = 0; i < 2; i++) {
+		who.id = i == 0 ? (char[]){ "ann" } : (char[]){ "bob" };
+		assert_true(hs_subjects_add(&people, &who, NULL));
+	}
+	people.list[0]->newest_ms = 900;
+	people.list[1]->newest_ms = 5000;
+	assert_true(hs_erase_plan_put_late(&plan, &late, &text));
+	assert_int_equal(late.sealed_ms, 5000);
+	hs_buf_putc(&text, '\0');
+	assert_non_null(strstr(text.p, "\"people\":1}"));
+	assert_non_null(strstr(text.p, "\"id\":\"626f62\"")); /* bob */
+	assert_null(strstr(text.p, "\"id\":\"616e6e\""));     /* ann */
+	hs_buf_free(&text);
+	hs_subjects_free(&people);
+}
+
 /* --- what is left beside ------------------------------------------------------------------------ */
 
 static enum hs_result erase_ann(void)

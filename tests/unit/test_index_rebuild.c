@@ -489,6 +489,37 @@ TEST(a_false_segment_does_not_stop_it)
 	}
 }
 
+/* One that may not be read: its events count as new, which is told, or the senders wait. */
+TEST(a_segment_without_access)
+{
+	unsigned told = 0;
+	bool ended = false;
+
+	for (unsigned nth = 1; !ended; nth++) {
+		uint64_t duplicate = 0;
+		enum hs_result result;
+
+		make("rotate_min_gap = 0\n");
+		seal("a b");
+		seal("c");
+		put("d");
+		stop();
+		lose_index();
+		restart();
+		wrap_reset();
+		said_begin(HS_LOG_ERROR);
+		wrap_fail(WRAP_OPENAT, nth, 1, EACCES);
+		result = events_append(s.spool, "a c d", &duplicate);
+		ended = wrap_count(WRAP_OPENAT) < nth;
+		wrap_reset();
+		if (strstr(said_end(), "its events count as new; put the file back") != NULL)
+			told++;
+		else if (result == HS_OK)
+			assert_int_equal(duplicate, 3);
+	}
+	assert_true(told > 0);
+}
+
 /* A sealed segment goes before the index has read it. */
 TEST(retention_deletes_a_segment)
 {

@@ -414,6 +414,25 @@ TEST(a_name_that_begins_like_the_expected_one_is_odd)
 	}
 }
 
+/* Whatever is no record is one odd line, and the summary has nothing but its head. */
+TEST(lines_that_are_no_records)
+{
+	static const char *const lines[] = { "{x}",     "{\"type\"}", "{\"type\"x\"page\"}",  "{\"type\":",
+		                             "{\"type", "{",          "{\"type\":\"page\",}", "{\"type\":\"page\"," };
+
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		struct hs_buf text = { 0 };
+		struct made m;
+
+		hs_buf_printf(&text, "%s\n", lines[i]);
+		m = made_of_text(hs_buf_slice(&text), false);
+		if (m.head.odd != 1 || m.head.lines != 1)
+			fail_msg("%s", lines[i]);
+		hs_buf_free(&m.file);
+		hs_buf_free(&text);
+	}
+}
+
 TEST(an_empty_segment_has_all_parts)
 {
 	struct made m = made_of_text(HS_SLICE(""), false);
