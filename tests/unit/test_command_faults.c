@@ -180,10 +180,6 @@ static void prepare_backup_again(void)
 	spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 1));
 	spooldir_unlink(&s.d, ".hookspool/cursors/gone");
 	spooldir_unlink(&s.d, "failed-old.jsonl");
-	while (spooldir_names(&s.d, ".hookspool", "") % 16 != 2) { /* with . and ..: the list of names is full */
-		snprintf(name, sizeof name, ".hookspool/x%zu", spooldir_names(&s.d, ".hookspool", ""));
-		spooldir_write(&s.d, name, HS_SLICE("x"));
-	}
 }
 
 static void is_backed_up_again(void)

@@ -392,8 +392,6 @@ TEST(a_plan_of_late_people)
 	hs_subjects_free(&people);
 }
 
-/* --- what is left beside ------------------------------------------------------------------------ */
-
 static enum hs_result erase_ann(void)
 {
 	struct hs_eraser eraser = { .subjects = &people };
@@ -412,6 +410,18 @@ static enum hs_result erase_ann(void)
 	hs_subjects_free(&people);
 	return result == HS_OK && (done.busy || done.stopped || done.unfinished) ? HS_E_LOCKED : result;
 }
+
+/* An interrupted erase comes first; if its plan is damaged nothing else is begun, and its plan stays. */
+TEST(a_damaged_plan_among_others)
+{
+	prepare_loads();
+	spooldir_unlink(&s.d, ".hookspool/erase-plan-new");
+	assert_result(erase_ann(), HS_E_IO);
+	assert_result(run_list(), HS_OK);
+	assert_string_equal(listed, " erase-plan-8 erase-plan-9 erase-plan-10");
+}
+
+/* --- what is left beside ------------------------------------------------------------------------ */
 
 /* Both forms of a segment, as a kill of maintenance leaves them, and lines of hers without an id. */
 static void prepare_both_forms(void)

@@ -433,6 +433,19 @@ TEST(lines_that_are_no_records)
 	}
 }
 
+/* A time that is none is not the first or the last one. */
+TEST(an_event_of_no_time)
+{
+	struct made m =
+	    made_of_text(HS_SLICE("{\"type\":\"page\",\"message_id\":\"a\",\"spooled_at\":\"2026-13-23T10:15:00."
+	                          "123Z\"}\n"),
+	                 false);
+
+	assert_int_equal(m.head.lines, 1);
+	assert_true(m.head.first_spooled == 0 && m.head.last_spooled == 0);
+	hs_buf_free(&m.file);
+}
+
 TEST(an_empty_segment_has_all_parts)
 {
 	struct made m = made_of_text(HS_SLICE(""), false);
