@@ -121,7 +121,8 @@ static void compressed_elsewhere(void)
 
 TEST(the_last_lines_of_what_was_compressed_elsewhere)
 {
-	fail_each(&(struct job){ compressed_elsewhere, run_last, is_last, 0 });
+	fail_each_of(FAIL_CALL(WRAP_OPENAT) | FAIL_CALL(WRAP_PREAD) | FAIL_CALL(WRAP_CALLOC),
+	             &(struct job){ compressed_elsewhere, run_last, is_last, 12 });
 }
 
 static void compress_now(void *context)
@@ -131,12 +132,10 @@ static void compress_now(void *context)
 	hs_spool_maintain(s.spool, NULL, NULL, &s.maintained);
 }
 
-/* Between any two steps of a reader: it finds each line once. */
+/* Between any two files that a reader opens: it finds each line once. */
 TEST(segments_that_are_compressed_meanwhile)
 {
-	static const enum wrap_call calls[] = { WRAP_OPENAT, WRAP_FSTAT, WRAP_PREAD };
-
-	for (size_t i = 0; i < 2 * sizeof calls / sizeof *calls; i++) {
+	for (int last = 0; last < 2; last++) {
 		bool ended = false;
 
 		for (unsigned nth = 1; !ended; nth++) {
@@ -145,12 +144,12 @@ TEST(segments_that_are_compressed_meanwhile)
 			seal("c");
 			put("d e");
 			wrap_reset();
-			wrap_before(calls[i / 2], nth, compress_now, NULL);
+			wrap_before(WRAP_OPENAT, nth, compress_now, NULL);
 			s.maintained.compressed = 0;
-			assert_result(i % 2 == 0 ? run_last() : with_reader(read_on), HS_OK);
+			assert_result(last ? run_last() : with_reader(read_on), HS_OK);
 			ended = s.maintained.compressed == 0;
 			wrap_reset();
-			assert_string_equal(s.got, i % 2 == 0 ? "b c d e " : "a b c d e ");
+			assert_string_equal(s.got, last ? "b c d e " : "a b c d e ");
 		}
 	}
 }
@@ -188,7 +187,9 @@ static void is_since(void)
 
 TEST(lines_since_a_time)
 {
-	fail_each(&(struct job){ two_times, run_since, is_since, 0 });
+	fail_each_of(FAIL_CALL(WRAP_OPENAT) | FAIL_CALL(WRAP_PREAD) | FAIL_CALL(WRAP_FDOPENDIR) |
+	                 FAIL_CALL(WRAP_REALLOC),
+	             &(struct job){ two_times, run_since, is_since, 12 });
 }
 
 static enum hs_result renew(struct hs_reader *reader)
@@ -212,7 +213,8 @@ static void is_renewed(void)
 
 TEST(a_position_is_renewed)
 {
-	fail_each(&(struct job){ two_times, run_renew, is_renewed, 0 });
+	fail_each_of(FAIL_CALL(WRAP_FLOCK) | FAIL_CALL(WRAP_FSTAT) | FAIL_CALL(WRAP_CALLOC),
+	             &(struct job){ two_times, run_renew, is_renewed, 12 });
 }
 
 /* It returns when the time is over, though nothing happens. */
@@ -228,7 +230,8 @@ TEST(waiting_has_an_end)
 	assert_in_range(hs_io_now_monotonic() - begin_ms, 0, 60000);
 	assert_read("");
 	put("e");
-	hs_reader_wait(s.reader, 20);
+	hs_reader_wait(s.reader, 1);
+	hs_reader_wait(s.reader, 0);
 	assert_read("e");
 }
 
@@ -307,6 +310,63 @@ static void is_fit(void)
 TEST(a_saved_position)
 {
 	fail_each(&(struct job){ prepare_fit, run_fit, is_fit, 0 });
+}
+
+/* --- as another user ---------------------------------------------------------------- */
+
+/* The spool belongs to somebody else, whose process has it open: it may be read, and nothing is written. */
+static void others_segments(void)
+{
+	static const char *const folders[] = { "", ".hookspool", ".hookspool/run" };
+
+	three_segments();
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+		assert_int_equal(chown(spooldir_path(&s.d, folders[i]), 12345, (gid_t)-1), 0);
+}
+
+static enum hs_result run_read(void)
+{
+	return with_reader(read_on);
+}
+
+static void is_read(void)
+{
+	assert_string_equal(s.got, "a b c d e ");
+}
+
+TEST(a_spool_of_another_user)
+{
+	if (geteuid() != 0)
+		skip(); /* only root can give files away */
+	fail_each_of(FAIL_CALL(WRAP_OPENAT) | FAIL_CALL(WRAP_FSTAT) | FAIL_CALL(WRAP_PREAD) | FAIL_CALL(WRAP_MMAP),
+	             &(struct job){ others_segments, run_read, is_read, 16 });
+}
+
+static void rotate_now(void *done)
+{
+	*(bool *)done = true;
+	hs_spool_rotate(s.spool, hs_io_now_monotonic());
+}
+
+TEST(a_spool_of_another_user_is_rotated_meanwhile)
+{
+	static const enum wrap_call calls[] = { WRAP_OPENAT, WRAP_FSTAT };
+
+	if (geteuid() != 0)
+		skip(); /* only root can give files away */
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+		bool done = true;
+
+		for (unsigned nth = 1; done; nth++) {
+			others_segments();
+			wrap_reset();
+			done = false;
+			wrap_before(calls[i], nth, rotate_now, &done);
+			assert_result(run_read(), HS_OK);
+			wrap_reset();
+			is_read();
+		}
+	}
 }
 
 /* --- the ids ------------------------------------------------------------------------ */

@@ -417,8 +417,18 @@ TEST(a_name_that_begins_like_the_expected_one_is_odd)
 /* Whatever is no record is one odd line, and the summary has nothing but its head. */
 TEST(lines_that_are_no_records)
 {
-	static const char *const lines[] = { "{x}",     "{\"type\"}", "{\"type\"x\"page\"}",  "{\"type\":",
-		                             "{\"type", "{",          "{\"type\":\"page\",}", "{\"type\":\"page\"," };
+	static const char *const lines[] = { "{x}",
+		                             "{\"type\"}",
+		                             "{\"type\"x\"page\"}",
+		                             "{\"type\":",
+		                             "{\"type",
+		                             "{",
+		                             "{\"type\":\"page\",}",
+		                             "{\"type\":\"page\",x}",
+		                             "{\"other\":1,x",
+		                             "{\"other\":1,\"b\"}",
+		                             "{\"other\":1,\"b\"x1}",
+		                             "{\"type\":\"page\"," };
 
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
 		struct hs_buf text = { 0 };
