@@ -295,7 +295,7 @@ static void remove_b(void *removed)
 	*(bool *)removed = true;
 }
 
-/* One that goes while they are listed is not a damaged one. */
+/* A cursor that goes while they are listed is not a damaged one. */
 TEST(a_cursor_that_goes_meanwhile)
 {
 	bool removed = true;

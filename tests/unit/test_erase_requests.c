@@ -209,7 +209,7 @@ static void carry_out(void *done)
 	unlink(spooldir_path(&s.d, ".hookspool/loads/shop@erase-00000000000000ff"));
 }
 
-/* One that is carried out while they are listed is none, and no fault. */
+/* A request that is carried out while they are listed is none, and no fault. */
 TEST(a_request_that_goes_meanwhile)
 {
 	bool done = true;

@@ -111,7 +111,7 @@ TEST(a_complete_loss_is_reported)
 	}
 }
 
-/* What is damaged goes, or service waits. */
+/* A damaged one goes, or service waits. */
 TEST(a_damaged_history_that_cannot_be_removed)
 {
 	unsigned refused = 0;

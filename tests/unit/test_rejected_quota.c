@@ -46,7 +46,7 @@ static size_t reject_text(const char *tenant, struct hs_slice body)
 	return n;
 }
 
-/* One with a body of n bytes; checks the sum. */
+/* Appends one with a body of n bytes, and checks the sum. */
 static void reject(const char *tenant, const char *word, size_t n)
 {
 	static char body[1 << 20];
