@@ -6,11 +6,9 @@
 #include "spool/position/rewrite_log.h"
 #include "spool/shared/spool_dir.h"
 #include "tests/lib/every_fault.h"
-#include "tests/lib/said.h"
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -431,110 +429,11 @@ TEST(a_kill_while_it_is_trimmed)
 	}
 }
 
-/* --- a journal that others have left ---------------------------------------------------- */
-
-static uint64_t was_c, is_c; /* where c begins before and after the edit of the journal, which removes b */
-
-/* The journal's first line of an edit of the segment a b c; `to`: the inode that it gives to the segment. */
-static void write_edit(const char *before, uint64_t from, uint64_t to)
-{
-	struct hs_buf text = { 0 };
-
-	hs_buf_printf(&text,
-	              "%s{\"segment\":1,\"edit\":1,\"file\":\"%s\",\"inode\":[%" PRIu64 ",%" PRIu64
-	              "],\"size\":[700,400],\"removed\":[%" PRIu64 ",%" PRIu64 "]}\n",
-	              before, spooldir_name(&s.d, "events-", 0), from, to, is_c, was_c - is_c);
-	spooldir_write(&s.d, ".hookspool/edits", hs_buf_slice(&text));
-	hs_buf_free(&text);
-}
-
-static void make_abc(void)
-{
-	make_segment("", "a b c");
-	was_c = line_at(2);
-	is_c = line_at(1);
-}
-
-static uint64_t inode_now(void)
-{
-	return (uint64_t)spooldir_inode(&s.d, spooldir_name(&s.d, "events-", 0));
-}
-
-static uint64_t moved_to, edits;
-
-static enum hs_result run_translate(void)
-{
-	struct hs_position p = { 1, was_c, 0, 0 };
-	enum hs_result r = hs_rewrite_log_claim(rewrites);
-
-	if (r != HS_OK)
-		return r;
-	edits = hs_rewrite_log_number(rewrites, 1);
-	r = hs_rewrite_log_translate(rewrites, &p);
-	moved_to = p.offset;
-	hs_rewrite_log_release(rewrites);
-	return r;
-}
-
-/* Killed after the journal's line, before the rename. */
-static void leave_undone(void)
-{
-	make_abc();
-	write_edit("", inode_now(), 9);
-}
-
-static void is_undone(void)
-{
-	assert_int_equal(edits, 0);
-	assert_int_equal(moved_to, was_c);
-}
-
-/* A consumer whose position moved without the lines would miss events. */
-TEST_WITH(an_edit_that_did_not_happen_moves_nothing, NULL, tell_and_close)
-{
-	fail_each(&(struct job){ leave_undone, run_translate, is_undone, 0 });
-}
-
-/* Killed after the rename; a line before it is damaged. */
-static void leave_done(void)
-{
-	make_abc();
-	write_edit("{\"segment\":\n", 3, inode_now());
-}
-
-static void is_done(void)
-{
-	assert_int_equal(edits, 1);
-	assert_int_equal(moved_to, is_c);
-}
-
-TEST_WITH(an_edit_that_happened_moves_positions, NULL, tell_and_close)
-{
-	fail_each(&(struct job){ leave_done, run_translate, is_done, 0 });
-}
-
-TEST(a_damaged_line_of_the_journal_is_told)
-{
-	leave_done();
-	said_begin(HS_LOG_ERROR);
-	assert_result(run_translate(), HS_OK);
-	assert_non_null(strstr(said_end(), "edits: the line at byte 0 is damaged"));
-	is_done();
-}
-
-TEST(an_edit_of_a_segment_that_is_gone)
-{
-	leave_undone();
-	spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0));
-	assert_result(run_translate(), HS_OK);
-	assert_int_equal(edits, 1);
-}
-
 TEST(a_journal_that_is_cut_while_it_is_used)
 {
 	struct hs_position p = { 1, 1000, 0, 0 };
 
-	make_abc();
+	make_segment("", "a b c");
 	assert_result(erase(1), HS_OK);
 	assert_result(hs_rewrite_log_share(rewrites), HS_OK);
 	spooldir_cut(&s.d, ".hookspool/edits", 0);
@@ -580,7 +479,7 @@ TEST(a_segment_that_was_replaced_is_not_edited)
 	struct hs_buf text;
 	char plain[HS_SEALED_NAME];
 
-	make_abc();
+	make_segment("", "a b c");
 	edit = prepare(1, &removed);
 	edit.inode++;
 	assert_result(hs_rewrite_log_replace(rewrites, &edit), HS_E_REWRITTEN);
@@ -588,7 +487,7 @@ TEST(a_segment_that_was_replaced_is_not_edited)
 	text = spooldir_read(&s.d, plain);
 	maintain();
 	edit.sealed.gzip = true;
-	edit.inode = inode_now();
+	edit.inode = (uint64_t)spooldir_inode(&s.d, spooldir_name(&s.d, "events-", 0));
 	spooldir_write(&s.d, plain, hs_buf_slice(&text));
 	hs_buf_free(&text);
 	assert_result(hs_rewrite_log_replace(rewrites, &edit), HS_E_REWRITTEN);
