@@ -132,11 +132,11 @@ static void compress_now(void *context)
 	hs_spool_maintain(s.spool, NULL, NULL, &s.maintained);
 }
 
-/* Between any two files that a reader opens: it finds each line once. */
+/* Between any two files that a reader opens, or reads: it finds each line once. */
 TEST(segments_that_are_compressed_meanwhile)
 {
-	for (int last = 0; last < 2; last++) {
-		bool ended = false;
+	for (int i = 0; i < 3; i++) {
+		bool ended = false, last = i > 0;
 
 		for (unsigned nth = 1; !ended; nth++) {
 			make("rotate_min_gap = 0\ncompress = none\n");
@@ -144,7 +144,7 @@ TEST(segments_that_are_compressed_meanwhile)
 			seal("c");
 			put("d e");
 			wrap_reset();
-			wrap_before(WRAP_OPENAT, nth, compress_now, NULL);
+			wrap_before(i == 2 ? WRAP_PREAD : WRAP_OPENAT, nth, compress_now, NULL);
 			s.maintained.compressed = 0;
 			assert_result(last ? run_last() : with_reader(read_on), HS_OK);
 			ended = s.maintained.compressed == 0;
