@@ -18,6 +18,10 @@ struct job {
 /* Runs the job once without a fault, then for each fault: prepare, run; is_done if that was HS_OK; run, is_done. */
 void fail_each(const struct job *job);
 
+/* As fail_each, for some kinds of calls: FAIL_CALL(WRAP_OPENAT) | FAIL_CALL(WRAP_PREAD). */
+#define FAIL_CALL(call) (1U << (call))
+void fail_each_of(unsigned calls, const struct job *job);
+
 /* For a tear-down: prints which fault it was if a test has failed in fail_each. */
 void fail_each_tell(void);
 

@@ -15,8 +15,11 @@
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 static char told[512]; /* "name:what name:what" */
 
@@ -132,6 +135,42 @@ TEST(a_mirror_takes_over)
 		assert_once(&s.d, "x y n");
 		assert_sound(&s.d);
 	}
+}
+
+TEST(cursors_that_misfit_begin_at_a_time)
+{
+	struct hs_adopter how = { .from = HS_ADOPT_SINCE, .cursor = note };
+	struct hs_position p = { 9, 100, 0, 1 };
+	struct hs_adoption done;
+
+	make("rotate_min_gap = 0\n");
+	seal("a b");
+	hs_io_pause(2); /* times of events have milliseconds */
+	how.from_ms = hs_io_now();
+	put("c d");
+	cursor("ahead", &p, NULL);
+	restart();
+	assert_int_equal(hs_adopt(s.d.settings, &how, &done), HS_OK);
+	assert_int_equal(done.set, 1);
+	p = cursor("ahead", NULL, NULL);
+	assert_true(p.number == 2 && p.offset == 0);
+}
+
+TEST(a_cursor_that_is_held_is_left)
+{
+	struct hs_position p = { 9, 100, 0, 1 };
+	int fd;
+
+	make("rotate_min_gap = 0\n");
+	put("a");
+	cursor("ahead", &p, NULL);
+	fd = open(spooldir_path(&s.d, ".hookspool/cursors/.ahead"), O_RDWR);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(adopt(HS_ADOPT_OLDEST, false).left, 1);
+	assert_string_equal(told, "ahead:5");
+	close(fd);
+	assert_true(cursor("ahead", NULL, NULL).number == 9);
+	assert_int_equal(adopt(HS_ADOPT_OLDEST, false).set, 1);
 }
 
 TEST(a_spool_in_use_is_not_adopted)

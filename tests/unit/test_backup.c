@@ -225,6 +225,88 @@ static bool is_whole(void)
 	return h.settled;
 }
 
+static unsigned rotated;
+
+/* Does not wait: the backup may have the lock just now. */
+static void rotate_meanwhile(void *context)
+{
+	(void)context;
+	rotated += hs_spool_rotate(s.spool, hs_io_now_monotonic()) == HS_OK;
+}
+
+/* The open segment is sealed at any moment of the backup: it is there once, as the one or the other. */
+TEST(a_segment_that_is_sealed_meanwhile)
+{
+	unsigned all = 1;
+
+	rotated = 0;
+	for (unsigned nth = 1; nth <= all; nth++) {
+		struct hs_backup done;
+
+		make_both();
+		seal("a b");
+		put("c d");
+		wrap_reset();
+		wrap_before(WRAP_FDOPENDIR, nth, rotate_meanwhile, NULL);
+		assert_int_equal(back_up(&done), HS_OK);
+		all = wrap_count(WRAP_FDOPENDIR);
+		wrap_reset();
+		assert_once(&copy, "a b c d");
+		assert_int_equal(spooldir_lines(&copy), 4);
+		assert_true(is_whole());
+	}
+	assert_true(rotated > 5);
+}
+
+static void cut_letters(void *context)
+{
+	(void)context;
+	spooldir_cut(&s.d, "failed.jsonl", 3);
+}
+
+static void move_segment_away(void *context)
+{
+	char name[HS_SEALED_NAME];
+
+	(void)context;
+	snprintf(name, sizeof name, "%s", spooldir_name(&s.d, "events-", 0));
+	spooldir_rename(&s.d, name, "aside");
+	spooldir_mkdir(&s.d, name);
+}
+
+/* Somebody cuts a file, or moves one away, while it is copied: the backup ends, with what is there. */
+TEST(files_that_change_meanwhile)
+{
+	unsigned all = 1, cut = 0;
+
+	for (unsigned nth = 1; nth <= all; nth++) {
+		struct hs_backup done;
+
+		prepare_sweep();
+		spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{\"a\":1}\n"));
+		wrap_reset();
+		wrap_before(WRAP_PREAD, nth, cut_letters, NULL);
+		assert_int_equal(back_up(&done), HS_OK);
+		all = wrap_count(WRAP_PREAD);
+		wrap_reset();
+		cut += spooldir_size(&copy, "failed.jsonl") == 3;
+		assert_once(&copy, "a b c d");
+	}
+	assert_true(cut > 0);
+	for (unsigned nth = 1; nth <= all; nth++) {
+		struct hs_backup done;
+
+		prepare_sweep();
+		wrap_reset();
+		wrap_before(WRAP_FSTATAT, nth, move_segment_away, NULL);
+		assert_int_equal(back_up(&done), HS_OK);
+		all = wrap_count(WRAP_FSTATAT);
+		wrap_reset();
+		assert_once(&copy, "b c d");
+	}
+	make_both();
+}
+
 enum { STEP = 4 }; /* not every call in each run: there are many, and each needs its own spool */
 
 static int run_backup(void *context)

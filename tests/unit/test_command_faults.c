@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 static struct spooldir copy;
+static struct hs_buf later;
 
 FIXTURE(tell_plan)
 {
@@ -56,6 +57,32 @@ static void is_compressed(void)
 	assert_all("a b c d");
 	assert_sound(&s.d);
 	assert_no_problems();
+}
+
+/* Killed between the last steps: the compressed segment has its name, and the plain one is still there. */
+static void leave_both_forms(void)
+{
+	char plain[HS_SEALED_NAME];
+	struct hs_buf text;
+
+	seal_two();
+	snprintf(plain, sizeof plain, "%s", spooldir_name(&s.d, "events-", 0));
+	text = spooldir_read(&s.d, plain);
+	maintain();
+	spooldir_write(&s.d, plain, hs_buf_slice(&text));
+	hs_buf_free(&text);
+}
+
+static void is_one_form(void)
+{
+	assert_int_equal(spooldir_names(&s.d, "", "events-"), 2);
+	is_compressed();
+}
+
+TEST_WITH(maintenance_after_a_kill, NULL, tell_plan)
+{
+	/* whoever cannot look at a file leaves both forms for the next time */
+	fail_each_of(~FAIL_CALL(WRAP_FSTATAT), &(struct job){ leave_both_forms, run_maintain, is_one_form, 12 });
 }
 
 TEST_WITH(maintenance, NULL, tell_plan)
@@ -138,9 +165,63 @@ TEST_WITH(backup, NULL, tell_plan)
 	fail_each(&(struct job){ prepare_backup, run_backup, is_backed_up, 0 });
 }
 
+/* The backup has an older form of a segment, and files that the spool no longer has. */
+static void prepare_backup_again(void)
+{
+	char name[HS_SEALED_NAME];
+
+	prepare_backup();
+	spooldir_write(&s.d, "failed-old.jsonl", HS_SLICE("{}\n"));
+	save_cursor("gone", (struct hs_position){ 1, 0, 0, 0 });
+	assert_result(run_backup(), HS_OK);
+	snprintf(name, sizeof name, "%s", spooldir_name(&s.d, "events-", 0));
+	spooldir_write(&s.d, "other", HS_SLICE("{\"type\":\"page\",\"message_id\":\"b\",\"user_id\":\"u\"}\n"));
+	spooldir_rename(&s.d, "other", name); /* without a, who was erased */
+	spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 1));
+	spooldir_unlink(&s.d, ".hookspool/cursors/gone");
+	spooldir_unlink(&s.d, "failed-old.jsonl");
+}
+
+static void is_backed_up_again(void)
+{
+	assert_once(&copy, "b d");
+	assert_int_equal(spooldir_lines(&copy), 2);
+	assert_false(spooldir_exists(&copy, ".hookspool/cursors/gone") || spooldir_exists(&copy, "failed-old.jsonl"));
+	assert_true(spooldir_exists(&copy, ".hookspool/cursors/mine") && spooldir_exists(&copy, "failed.jsonl"));
+}
+
+TEST_WITH(a_second_backup, NULL, tell_plan)
+{
+	size_t before;
+
+	prepare_backup_again();
+	before = unit_descriptors();
+	fail_each_of(FAIL_CALL(WRAP_UNLINKAT) | FAIL_CALL(WRAP_OPENAT) | FAIL_CALL(WRAP_FDOPENDIR) |
+	                 FAIL_CALL(WRAP_REALLOC),
+	             &(struct job){ prepare_backup_again, run_backup, is_backed_up_again, 40 });
+	assert_int_equal(unit_descriptors(), before);
+}
+
+/* The mark of a backup that was made in another epoch, so that neither cursors nor checkpoints are trusted. */
+static void mark_as_backup(void)
+{
+	struct hs_opened_spool o;
+	struct hs_history of;
+
+	assert_result(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
+	of = o.dir.history;
+	of.epoch += 7;
+	of.settled = true;
+	assert_result(hs_history_put(o.dir.private_dir, o.dir.run_dir, HS_HISTORY_BACKUP, &of), HS_OK);
+	hs_spool_dir_close(&o);
+}
+
 static void prepare_adopt(void)
 {
 	seal_two();
+	mark_as_backup();
+	spooldir_mkdir(&s.d, ".hookspool/imports");
+	spooldir_write(&s.d, ".hookspool/imports/0123", HS_SLICE("{\"done\":1,\"line\":1}\n"));
 	save_cursor("fits", position_after(2));
 	save_cursor("ahead", (struct hs_position){ 9, 100, 0, 1 });
 	stop();
@@ -163,6 +244,8 @@ static enum hs_result run_adopt(void)
 
 static void is_adopted(void)
 {
+	assert_false(spooldir_exists(&s.d, ".hookspool/imports/0123"));
+	assert_false(spooldir_exists(&s.d, ".hookspool/" HS_HISTORY_BACKUP)); /* no backup goes on into a spool */
 	restart();
 	put_known("a d", 2);
 	assert_once(&s.d, "a b c d");
@@ -173,6 +256,56 @@ static void is_adopted(void)
 TEST_WITH(adopt, NULL, tell_plan)
 {
 	fail_each(&(struct job){ prepare_adopt, run_adopt, is_adopted, 0 });
+}
+
+/* An older copy of a segment that was sealed since, with events that came later. */
+static void prepare_older_copy(void)
+{
+	struct hs_buf text;
+	char *third;
+
+	make("rotate_min_gap = 0\n");
+	put("a b c d");
+	text = spooldir_read(&s.d, "events.jsonl");
+	rotate();
+	file_time_passes();
+	hs_io_pause(2); /* times of events have milliseconds */
+	put("n o");
+	stop();
+	third = (char *)memchr(text.p, '\n', text.n) + 1;
+	third = (char *)memchr(third, '\n', (size_t)(text.p + text.n - third)) + 1;
+	hs_buf_reset(&later);
+	later = spooldir_read(&s.d, "events.jsonl");
+	spooldir_write(&s.d, "events.jsonl", hs_slice(text.p, (size_t)(third - text.p)));
+	spooldir_add(&s.d, "events.jsonl", hs_buf_slice(&later));
+	spooldir_add(&s.d, spooldir_name(&s.d, "events-", 0), HS_SLICE("{\"type\":\"page\"}\n")); /* without an id */
+	hs_buf_free(&text);
+	hs_buf_free(&later);
+	spooldir_unlink(&s.d, ".hookspool/run/state");
+}
+
+static enum hs_result run_adopt_copy(void)
+{
+	struct hs_adopter how = { .from = HS_ADOPT_OLDEST };
+	struct hs_adoption done;
+	enum hs_result result = hs_adopt(s.d.settings, &how, &done);
+
+	assert_true(result != HS_OK || (done.now.settled && !done.busy && done.doubtful == 0));
+	return result;
+}
+
+static void is_there_once(void)
+{
+	restart();
+	put_known("a d n o", 4);
+	assert_once(&s.d, "a b c d n o");
+	stop();
+}
+
+TEST_WITH(adopt_an_older_copy, NULL, tell_plan)
+{
+	fail_each_of(FAIL_CALL(WRAP_PREAD) | FAIL_CALL(WRAP_MALLOC) | FAIL_CALL(WRAP_REALLOC) | FAIL_CALL(WRAP_FSTAT),
+	             &(struct job){ prepare_older_copy, run_adopt_copy, is_there_once, 40 });
 }
 
 /* --- verify -------------------------------------------------------------------------- */

@@ -139,6 +139,11 @@ TEST(a_damaged_stream_is_told)
 		{ HEAD STREAM ",\"kept\":[41,500,0]}\n", HS_OK },
 		{ HEAD ",\"ahead\":[44,0,0],\"held\":[]" STREAM ",\"kept\":[41,500,0]}\n", HS_OK },
 		{ HEAD STREAM ",\"kept\":[41,500,0]}", HS_E_CURSOR },
+		{ HEAD ",\"ahead\":[44,0,0],\"held\":[[\"000000000000000f\",1,2,3]]}\n", HS_OK },
+		{ HEAD ",\"ahead\":[44,0,0],\"held\":[[\"000000000000000f\",1,2]]}\n", HS_E_CURSOR },
+		{ HEAD ",\"ahead\":[44,0,0],\"held\":[", HS_E_CURSOR },
+		{ HEAD ",\"ahead\":[44,0],\"held\":[]}\n", HS_E_CURSOR },
+		{ HEAD ",\"ahead\":7}\n", HS_E_CURSOR },
 		{ HEAD STREAM ",\"kept\":[41,500,0]}\n\n", HS_E_CURSOR },
 		{ HEAD STREAM ",\"kept\":[41,500]}\n", HS_E_CURSOR },
 		{ HEAD
@@ -313,6 +318,36 @@ TEST(all_cursors_are_listed)
 	assert_int_equal(hs_cursor_oldest(s.o.dir.private_dir, &oldest), HS_OK);
 	assert_int_equal(oldest, 0); /* what it needs is unknown */
 	assert_int_equal(reopen("c"), HS_E_CURSOR);
+}
+
+static void remove_b(void *removed)
+{
+	if (spooldir_exists(&s.d, ".hookspool/cursors/b"))
+		spooldir_unlink(&s.d, ".hookspool/cursors/b");
+	*(bool *)removed = true;
+}
+
+/* A cursor that goes while they are listed is not a damaged one. */
+TEST(a_cursor_that_goes_meanwhile)
+{
+	bool removed = true;
+
+	assert_int_equal(reopen("a"), HS_OK);
+	assert_int_equal(hs_cursor_save(s.cursor, first), HS_OK);
+	for (unsigned nth = 1; removed; nth++) {
+		int count[3] = { 0 };
+
+		assert_int_equal(reopen("b"), HS_OK);
+		assert_int_equal(hs_cursor_save(s.cursor, second), HS_OK);
+		assert_int_equal(reopen("a"), HS_OK);
+		wrap_reset();
+		removed = false;
+		wrap_before(WRAP_OPENAT, nth, remove_b, &removed);
+		assert_int_equal(hs_cursor_list(s.o.dir.private_dir, count_one, count), HS_OK);
+		wrap_reset();
+		assert_in_range(count[0], 1, 2);
+		assert_int_equal(count[1], 0);
+	}
 }
 
 TESTS("cursor", make, finish)

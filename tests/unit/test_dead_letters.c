@@ -401,4 +401,54 @@ TEST(a_copy_without_its_file)
 	assert_false(spooldir_exists(&s.d, "failed-copy.jsonl"));
 }
 
+/* Each entry of the list removes one line, however often the line is there. */
+TEST(equal_letters_go_one_by_one)
+{
+	struct hs_dead_letters_line lines[3] = { { .hash = hs_dead_letters_hash(HS_SLICE("{\"a\":1}"), 7) } };
+
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"a\":1}\n"), UINT64_MAX, NULL), HS_OK);
+	lines[1] = lines[2] = lines[0];
+	assert_int_equal(hs_dead_letters_drop(&s.o.dir, lines, 3, 7), HS_OK);
+	assert_true(lines[0].gone && lines[1].gone && lines[2].gone);
+	assert_text("{\"a\":1}\n{\"a\":1}\n");
+}
+
+/* More than is written at a time. */
+TEST(one_of_many_letters_goes)
+{
+	enum { MANY = 3000 };
+	struct hs_dead_letters_line line;
+	struct hs_buf before = { 0 }, after;
+	size_t at = 0;
+
+	for (int i = 0; i < MANY; i++) {
+		size_t from = before.n;
+
+		hs_buf_printf(&before, "{\"number\":%d,\"text\":\"%0150d\"}\n", i, i);
+		if (i == MANY - 10)
+			line = (struct hs_dead_letters_line){ .hash = hs_dead_letters_hash(
+								  hs_slice(before.p + from, before.n - from - 1), 7) };
+		at = i == MANY - 10 ? from : at;
+	}
+	spooldir_write(&s.d, "failed.jsonl", hs_buf_slice(&before));
+	assert_int_equal(hs_dead_letters_drop(&s.o.dir, &line, 1, 7), HS_OK);
+	after = spooldir_read(&s.d, "failed.jsonl");
+	assert_int_equal(before.n - after.n, (char *)memchr(before.p + at, '\n', before.n - at) + 1 - (before.p + at));
+	assert_memory_equal(before.p, after.p, at);
+	assert_memory_equal(before.p + before.n - (after.n - at), after.p + at, after.n - at);
+	hs_buf_free(&before);
+	hs_buf_free(&after);
+}
+
+TEST(a_letter_without_its_record)
+{
+	static const char *const without[] = { "", "x", "{\"failed_at\":\"x\"}", "{\"a\":1,\"record\":{\"b\":2" };
+
+	for (size_t i = 0; i < sizeof without / sizeof *without; i++)
+		if (hs_dead_letters_record(hs_slice_str(without[i])).p != NULL)
+			fail_msg("'%s' has a record", without[i]);
+	assert_slice_equal(hs_dead_letters_record(HS_SLICE("{\"a\":1,\"record\":{\"b\":2}}")), HS_SLICE("{\"b\":2}"));
+}
+
 TESTS("dead_letters", make, finish)

@@ -41,7 +41,7 @@ FIXTURE(teardown)
 #define PERSON PERSON_OF("\"752d31\"", "42")
 
 /* Writes a plan of these lines, with the right check. */
-static void write_plan(const char *lines)
+static void write_plan_as(const char *name, const char *lines)
 {
 	struct hs_buf text = { 0 };
 	uint64_t check = 0;
@@ -50,8 +50,13 @@ static void write_plan(const char *lines)
 		check = hs_hash(line, (size_t)(end - line), check);
 	hs_buf_put_slice(&text, hs_slice_str(lines));
 	hs_buf_printf(&text, "{\"check\":\"%016" PRIx64 "\"}\n", check);
-	spooldir_write(&s.d, ".hookspool/erase-plan-1", hs_buf_slice(&text));
+	spooldir_write(&s.d, name, hs_buf_slice(&text));
 	hs_buf_free(&text);
+}
+
+static void write_plan(const char *lines)
+{
+	write_plan_as(".hookspool/erase-plan-1", lines);
 }
 
 /* Reads the plan; at HS_OK it has the person of PERSON, and nobody else. */
@@ -162,6 +167,137 @@ TEST(without_memory_a_plan_is_not_damaged)
 	}
 }
 
+/* --- a database that is loaded during an erase ----------------------------------------------- */
+
+#define UNDELETED \
+	"{\"kind\":\"user\",\"id\":\"752d31\",\"tenant\":\"\",\"derived\":false,\"deleted\":false,\"segment\":42," \
+	"\"offset\":0," \
+	"\"edit\":0,\"until_ms\":1795428900123}\n"
+
+/* Two plans, of which the first is damaged in its last line, and one that is not whole yet. */
+static void prepare_loads(void)
+{
+	make("rotate_min_gap = 0\n");
+	put("a");
+	hs_spool_dir_close(&o);
+	assert_result(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
+	write_plan_as(".hookspool/erase-plan-10", HEAD UNDELETED);
+	write_plan_as(".hookspool/erase-plan-9", HEAD_OF("1", "\"beef0123456789ab\"", "1") UNDELETED);
+	write_plan_as(".hookspool/erase-plan-8", HEAD UNDELETED);
+	spooldir_cut(&s.d, ".hookspool/erase-plan-8", 700);
+	spooldir_write(&s.d, ".hookspool/erase-plan-new", HS_SLICE("{"));
+}
+
+static enum hs_result run_mark(void)
+{
+	return hs_erase_requests_mark(&o.dir, "shop");
+}
+
+/* Nobody else would tell the database of an erase that is at work already. */
+static void hears_of_both(void)
+{
+	assert_true(spooldir_exists(&s.d, ".hookspool/loads/shop@erase-beef0123456789ab"));
+	assert_true(spooldir_exists(&s.d, ".hookspool/loads/shop@erase-c0ffee0123456789"));
+	assert_int_equal(spooldir_names(&s.d, ".hookspool/loads", "shop"), 3);
+}
+
+TEST(a_database_hears_of_each_erase_at_work)
+{
+	fail_each(&(struct job){ prepare_loads, run_mark, hears_of_both, 0 });
+}
+
+static char listed[200];
+
+static void note_plan(void *context, const char *name)
+{
+	(void)context;
+	snprintf(listed + strlen(listed), sizeof listed - strlen(listed), " %s", name);
+}
+
+static enum hs_result run_list(void)
+{
+	listed[0] = '\0';
+	return hs_erase_plan_list(o.dir.private_dir, note_plan, NULL);
+}
+
+/* By their numbers, not by their names. */
+static void is_listed_in_order(void)
+{
+	assert_string_equal(listed, " erase-plan-8 erase-plan-9 erase-plan-10 erase-plan-new");
+}
+
+TEST(the_oldest_plan_comes_first)
+{
+	fail_each(&(struct job){ prepare_loads, run_list, is_listed_in_order, 0 });
+}
+
+static struct hs_erase_plan written;
+static struct hs_subjects nobody;
+
+static enum hs_result run_write(void)
+{
+	struct hs_rewrite_log *rewrites;
+	enum hs_result result = hs_rewrite_log_open(&o.dir, &rewrites);
+
+	if (result != HS_OK)
+		return result;
+	written = (struct hs_erase_plan){ .people = &nobody };
+	result = hs_erase_plan_write(&o.dir, rewrites, &written);
+	hs_rewrite_log_close(rewrites);
+	return result;
+}
+
+static void is_last(void)
+{
+	assert_true(strcmp(written.name, "erase-plan-11") == 0 || strcmp(written.name, "erase-plan-12") == 0);
+}
+
+TEST(a_new_plan_comes_last)
+{
+	hs_subjects_init(&nobody, 1);
+	fail_each(&(struct job){ prepare_loads, run_write, is_last, 0 });
+	hs_subjects_free(&nobody);
+}
+
+static size_t read_people;
+
+/* The person's position is in a segment that was edited since. */
+static void prepare_edited(void)
+{
+	prepare_loads();
+	spooldir_write(
+	    &s.d, ".hookspool/edits",
+	    HS_SLICE("{\"segment\":42,\"edit\":1,\"file\":\"x\",\"inode\":[3,9],\"size\":[700,400],\"removed\":"
+	             "[100,300]}\n{\"segment\":42,\"edit\":1,\"done\":true}\n"));
+}
+
+static enum hs_result run_read(void)
+{
+	struct hs_rewrite_log *rewrites;
+	struct hs_subjects found;
+	struct hs_erase_plan plan = { .people = &found };
+	enum hs_result result = hs_rewrite_log_open(&o.dir, &rewrites);
+
+	if (result != HS_OK)
+		return result;
+	hs_subjects_init(&found, 1);
+	result = hs_erase_plan_read(&o.dir, rewrites, "erase-plan-9", &plan);
+	read_people = found.count;
+	hs_subjects_free(&found);
+	hs_rewrite_log_close(rewrites);
+	return result;
+}
+
+static void is_read(void)
+{
+	assert_int_equal(read_people, 1);
+}
+
+TEST(a_plan_of_an_edited_segment)
+{
+	fail_each(&(struct job){ prepare_edited, run_read, is_read, 0 });
+}
+
 /* --- deletes -------------------------------------------------------------------------------- */
 
 static struct hs_subjects people;
@@ -227,6 +363,105 @@ static void are_followed(void)
 TEST(deletes)
 {
 	fail_each(&(struct job){ prepare_deletes, run_deletes, are_followed, 12 });
+	hs_subjects_free(&people);
+}
+
+/* People whose events came later than the plan says get a plan of their own, and no others do. */
+TEST(a_plan_of_late_people)
+{
+	struct hs_subject who = {
+		.kind = HS_SUBJECT_USER, .n = 3, .tenant = (char[]){ "acme" }, .until_ms = INT64_MAX
+	};
+	struct hs_erase_plan plan = { .people = &people, .sealed_ms = 1000, .next = 3 }, late;
+	struct hs_buf text = { 0 };
+
+	hs_subjects_init(&people, 1);
+	for (int i = 0; i < 2; i++) {
+		who.id = i == 0 ? (char[]){ "ann" } : (char[]){ "bob" };
+		assert_true(hs_subjects_add(&people, &who, NULL));
+	}
+	people.list[0]->newest_ms = 900;
+	people.list[1]->newest_ms = 5000;
+	assert_true(hs_erase_plan_put_late(&plan, &late, &text));
+	assert_int_equal(late.sealed_ms, 5000);
+	hs_buf_putc(&text, '\0');
+	assert_non_null(strstr(text.p, "\"people\":1}"));
+	assert_non_null(strstr(text.p, "\"id\":\"626f62\"")); /* bob */
+	assert_null(strstr(text.p, "\"id\":\"616e6e\""));     /* ann */
+	hs_buf_free(&text);
+	hs_subjects_free(&people);
+}
+
+static enum hs_result erase_ann(void)
+{
+	struct hs_eraser eraser = { .subjects = &people };
+	struct hs_subject ann = { .kind = HS_SUBJECT_USER,
+		                  .id = (char[]){ "ann" },
+		                  .n = 3,
+		                  .before = { UINT64_MAX, 0 },
+		                  .until_ms = INT64_MAX };
+	struct hs_erasure done;
+	enum hs_result result;
+
+	hs_subjects_free(&people);
+	hs_subjects_init(&people, 1);
+	assert_true(hs_subjects_add(&people, &ann, NULL));
+	result = hs_erase(s.spool, s.d.settings, &eraser, &done);
+	hs_subjects_free(&people);
+	return result == HS_OK && (done.busy || done.stopped || done.unfinished) ? HS_E_LOCKED : result;
+}
+
+/* An interrupted erase comes first; if its plan is damaged nothing else is begun, and its plan stays. */
+TEST(a_damaged_plan_among_others)
+{
+	prepare_loads();
+	spooldir_unlink(&s.d, ".hookspool/erase-plan-new");
+	assert_result(erase_ann(), HS_E_IO);
+	assert_result(run_list(), HS_OK);
+	assert_string_equal(listed, " erase-plan-8 erase-plan-9 erase-plan-10");
+}
+
+/* --- what is left beside ------------------------------------------------------------------------ */
+
+/* Both forms of a segment, as a kill of maintenance leaves them, and lines of hers without an id. */
+static void prepare_both_forms(void)
+{
+	char plain[128];
+	struct hs_buf text;
+
+	make("rotate_min_gap = 0\n");
+	add_record("track", "ann", "t1", "acme");
+	add_record("track", "bob", "t2", "acme");
+	rotate();
+	snprintf(plain, sizeof plain, "%s", spooldir_name(&s.d, "events-", 0));
+	spooldir_add(&s.d, plain, HS_SLICE("{\"type\":\"track\",\"user_id\":\"ann\"}\n"));
+	text = spooldir_read(&s.d, plain);
+	maintain();
+	spooldir_write(&s.d, plain, hs_buf_slice(&text));
+	hs_buf_free(&text);
+}
+
+static void is_ann_gone(void)
+{
+	read_all();
+	assert_string_equal(s.got, "t2");
+	assert_int_equal(spooldir_count(&s.d, "t1"), 0);
+	assert_sound(&s.d);
+}
+
+TEST(both_forms_of_a_segment)
+{
+	prepare_both_forms();
+	assert_result(erase_ann(), HS_OK);
+	is_ann_gone();
+}
+
+TEST(a_damaged_cursor_does_not_stop_deletes)
+{
+	prepare_deletes();
+	save_cursor("mine", position_after(1));
+	spooldir_write(&s.d, ".hookspool/cursors/broken", HS_SLICE("x"));
+	assert_result(run_deletes(), HS_OK);
 	hs_subjects_free(&people);
 }
 

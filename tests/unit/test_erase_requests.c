@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int erase_user(void *context)
 {
@@ -200,6 +201,49 @@ FIXTURE(end)
 {
 	hs_spool_dir_close(&opened);
 	return finish(state);
+}
+
+static void carry_out(void *done)
+{
+	*(bool *)done = true;
+	unlink(spooldir_path(&s.d, ".hookspool/loads/shop@erase-00000000000000ff"));
+}
+
+/* A request that is carried out while they are listed is none, and no fault. */
+TEST(a_request_that_goes_meanwhile)
+{
+	bool done = true;
+
+	put("a");
+	open_dir();
+	mark("shop");
+	assert_int_equal(erase_user("u"), 0);
+	for (unsigned nth = 1; done; nth++) {
+		struct hs_erase_request *list;
+		size_t count;
+
+		spooldir_write(&s.d, ".hookspool/loads/shop@erase-00000000000000ff", HS_SLICE("{}\n"));
+		wrap_reset();
+		done = false;
+		wrap_before(WRAP_FSTATAT, nth, carry_out, &done);
+		assert_result(hs_erase_requests_list(opened.dir.private_dir, &list, &count), HS_OK);
+		wrap_reset();
+		assert_in_range(count, 1, 2);
+		free(list);
+	}
+}
+
+TEST(without_its_folder_no_request_is_read)
+{
+	struct hs_subjects people;
+	struct hs_erase_plan plan = { .people = &people };
+
+	put("a");
+	open_dir();
+	hs_subjects_init(&people, 0);
+	assert_result(hs_erase_requests_read(opened.dir.private_dir, "shop@erase-00000000000000ff", &plan), HS_E_IO);
+	assert_int_equal(people.count, 0);
+	hs_subjects_free(&people);
 }
 
 TESTS("erase_requests", begin, end)

@@ -1,7 +1,11 @@
 /* figures: sizes and times of what is there, also when the open segment or the counts are lost. */
+#include "base/io.h"
 #include "spool/figures/figures.h"
 #include "tests/lib/temp_spool.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 static struct hs_figures figures;
@@ -100,6 +104,52 @@ TEST(a_spool_without_events_has_no_last_one)
 	assert_int_equal(figures.last_ms, 0);
 	assert_int_equal(figures.oldest_ms, 0);
 	assert_int_equal(figures.bytes, 0);
+}
+
+/* A line longer than what is read of it at once has its time at the front or at the end. */
+TEST(the_lag_after_a_long_line)
+{
+	char *text = malloc(300000);
+	struct hs_position p;
+	int64_t old_ms;
+
+	make("rotate_min_gap = 0\ncompress = none\n");
+	put("a");
+	p = position_after(1);
+	save_cursor("mine", p);
+	assert_non_null(text);
+	strcpy(text, "{\"type\":\"page\",\"spooled_at\":\"2020-01-01T00:00:00.000Z\",\"text\":\"");
+	memset(text + strlen(text), 'x', 200000);
+	strcpy(text + 200000, "\"}\n");
+	stop();
+	spooldir_add(&s.d, "events.jsonl", hs_slice_str(text));
+	free(text);
+	restart();
+	put("b");
+	collect();
+	assert_int_equal(figures.cursors, 1);
+	assert_true(figures.cursor[0].usable);
+	assert_int_equal(figures.cursor[0].records, 2);
+	old_ms = hs_io_now() - INT64_C(1577836800000);
+	assert_in_range(figures.cursor[0].age_ms, old_ms - 60000, old_ms);
+}
+
+TEST(more_cursors_than_are_shown)
+{
+	struct hs_buf text;
+	char name[64];
+
+	make("");
+	put("a");
+	save_cursor("c0", position_after(1));
+	text = spooldir_read(&s.d, ".hookspool/cursors/c0");
+	for (int i = 1; i < HS_FIGURES_CURSORS + 3; i++) {
+		snprintf(name, sizeof name, ".hookspool/cursors/c%d", i);
+		spooldir_write(&s.d, name, hs_buf_slice(&text));
+	}
+	hs_buf_free(&text);
+	collect();
+	assert_int_equal(figures.cursors, HS_FIGURES_CURSORS);
 }
 
 TESTS("figures", NULL, end)

@@ -253,6 +253,27 @@ TEST(a_segment_that_is_being_copied)
 	events_free(e);
 }
 
+/* The open segment must be sealed first, which is too soon: senders come again, and nothing is out of order. */
+TEST(one_that_comes_too_soon)
+{
+	struct events *e = events_new("c");
+	uint64_t duplicate;
+	struct hs_append batch;
+
+	make("rotate_min_gap = 1m\n");
+	seal("a");
+	put("b");
+	bring(3, "x");
+	batch = events_batch(e, &duplicate);
+	batch.deadline_ms = hs_io_now_monotonic() + 30;
+	assert_result(hs_spool_append(s.spool, &batch), HS_E_ROTATE_GAP);
+	s.d.settings->rotate_min_gap = 0;
+	put("c");
+	assert_all("a b x c");
+	assert_no_problems();
+	events_free(e);
+}
+
 TEST(one_that_cannot_be_looked_at_leaves_no_descriptor_open)
 {
 	size_t before;

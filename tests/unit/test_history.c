@@ -111,6 +111,29 @@ TEST(a_complete_loss_is_reported)
 	}
 }
 
+/* A damaged one goes, or service waits. */
+TEST(a_damaged_history_that_cannot_be_removed)
+{
+	unsigned refused = 0;
+
+	for (unsigned nth = 1; nth <= 4; nth++) {
+		make("");
+		put("a");
+		restart();
+		spooldir_unlink(&s.d, ".hookspool/run/state");
+		spooldir_write(&s.d, ".hookspool/" HS_HISTORY_FILE, HS_SLICE("{\"id\":\"12\"}\n"));
+		wrap_reset();
+		wrap_fail(WRAP_UNLINKAT, nth, 1, EIO);
+		refused += append("b") != HS_OK;
+		wrap_reset();
+		if (spooldir_count(&s.d, "b") == 0)
+			put("b");
+		assert_false(history().settled);
+		assert_once(&s.d, "a b");
+	}
+	assert_true(refused > 0);
+}
+
 static int put_a(void *context)
 {
 	struct hs_spool *spool = hs_spool_new(s.d.settings);

@@ -489,6 +489,50 @@ TEST(a_false_segment_does_not_stop_it)
 	}
 }
 
+/* Its events count as new only if it may not be read, which is told; otherwise the senders wait. */
+static unsigned read_with(enum wrap_call call, int error)
+{
+	struct events *again = events_new("a c d");
+	unsigned told = 0;
+	bool ended = false;
+
+	for (unsigned nth = 1; !ended; nth++) {
+		uint64_t duplicate = 0;
+		struct hs_append batch = events_batch(again, &duplicate);
+		enum hs_result result;
+
+		make("rotate_min_gap = 0\n");
+		seal("a b");
+		maintain();
+		seal("c");
+		put("d");
+		stop();
+		lose_index();
+		spooldir_unlink(&s.d, ".hookspool/run/summary/events-1");
+		restart();
+		wrap_reset();
+		said_begin(HS_LOG_ERROR);
+		wrap_fail(call, nth, 1, error);
+		result = hs_spool_append(s.spool, &batch);
+		ended = wrap_count(call) < nth;
+		wrap_reset();
+		if (strstr(said_end(), "its events count as new; put the file back") != NULL)
+			told++;
+		else if (result == HS_OK)
+			assert_int_equal(duplicate, 3);
+	}
+	events_free(again);
+	return told;
+}
+
+TEST(a_segment_that_cannot_be_read)
+{
+	assert_true(read_with(WRAP_OPENAT, EACCES) > 0);
+	assert_int_equal(read_with(WRAP_FSTAT, EIO), 0);
+	assert_int_equal(read_with(WRAP_CALLOC, ENOMEM), 0);
+	assert_int_equal(read_with(WRAP_REALLOC, ENOMEM), 0);
+}
+
 /* A sealed segment goes before the index has read it. */
 TEST(retention_deletes_a_segment)
 {

@@ -161,6 +161,15 @@ TEST(the_marked_segment_is_gone)
 	hs_spool_free(other);
 }
 
+TEST(segments_before_the_mark_are_read)
+{
+	const struct hs_index_mark mark = { .number = 5, .offset = 700 };
+
+	assert_true(hs_index_mark_read(&mark, 4) == HS_INDEX_WHOLE);
+	assert_int_equal(hs_index_mark_read(&mark, 5), 700);
+	assert_int_equal(hs_index_mark_read(&mark, 6), 0);
+}
+
 /* --- sizes -------------------------------------------------------------------------- */
 
 /*

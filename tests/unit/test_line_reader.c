@@ -1,17 +1,25 @@
 /* line_reader: files of lines, plain and gzip, around the borders of a chunk. */
 #include "base/io.h"
 #include "spool/file/line_reader.h"
-#include "tests/lib/spooldir.h"
+#include "tests/lib/every_fault.h"
+#include "tests/lib/temp_dir.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <zlib.h>
 
 enum { CHUNK = 1 << 18 }; /* as in line_reader.c: what is read at once */
+
+FIXTURE(tell_and_end)
+{
+	fail_each_tell();
+	return temp_dir_end(state);
+}
 
 static int file_of(struct hs_slice text)
 {
@@ -279,6 +287,78 @@ TEST(what_a_record_is)
 	assert_true(hs_line_check(&json, HS_SLICE("{\"a\":\"\0\"}")) != HS_OK);
 	assert_true(hs_line_check(&json, HS_SLICE("\0\0\0\0")) != HS_OK);
 	hs_json_free(&json);
+}
+
+/* --- a plain file and its compressed form -------------------------------------------------------- */
+
+static struct hs_pair pair;
+static const char *gz_text;
+
+static void write_pair(void)
+{
+	gzFile file;
+
+	temp_dir_end(NULL);
+	temp_dir_begin(NULL);
+	spooldir_write(&temp.d, "plain", HS_SLICE("one\ntwo\n"));
+	file = gzopen(spooldir_path(&temp.d, "gz"), "wb");
+	assert_int_equal(gzwrite(file, gz_text, (unsigned)strlen(gz_text)), strlen(gz_text));
+	assert_int_equal(gzclose(file), Z_OK);
+}
+
+static enum hs_result run_pair(void)
+{
+	return hs_line_reader_pair(temp.fd, "plain", "gz", &pair);
+}
+
+static void is_same(void)
+{
+	assert_true(pair.both && pair.same && pair.inode[0] == (uint64_t)spooldir_inode(&temp.d, "plain"));
+}
+
+/* The plain one would be removed: whatever fails, another text is never the same. */
+TEST_WITH(the_two_forms_are_the_same, temp_dir_begin, tell_and_end)
+{
+	gz_text = "one\ntwo\n";
+	fail_each(&(struct job){ write_pair, run_pair, is_same, 0 });
+}
+
+static void is_other(void)
+{
+	assert_true(pair.both && !pair.same);
+}
+
+TEST_WITH(the_two_forms_differ, temp_dir_begin, tell_and_end)
+{
+	static const char *const texts[] = { "one\ntwO\n", "one\n", "one\ntwo\nthree\n", "one\ntwo", "" };
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		gz_text = texts[i];
+		fail_each(&(struct job){ write_pair, run_pair, is_other, 0 });
+	}
+}
+
+/* The disk fails before the place at which a foreign file is to be read on. */
+TEST(reading_fails_before_the_place)
+{
+	struct hs_line_reader l = { 0 };
+	char line[32];
+	struct hs_buf text = { 0 };
+	int fd;
+
+	for (unsigned i = 0; i < 300000; i++)
+		hs_buf_put(&text, line, (size_t)snprintf(line, sizeof line, "%u\n", i * 7919U % 100003U));
+	fd = gzip_of(hs_buf_slice(&text));
+	wrap_fail(WRAP_PREAD, 2, 1, EIO);
+	assert_false(hs_line_reader_start_outside(&l, fd, false, 0, text.n - 6));
+	assert_int_equal(errno, EIO);
+	hs_line_reader_free(&l);
+	assert_true(hs_line_reader_start_outside(&l, fd, false, 0, text.n - (size_t)strlen(line)));
+	line[strlen(line) - 1] = '\0';
+	expect_next(&l, 1, line);
+	hs_line_reader_free(&l);
+	hs_buf_free(&text);
+	close(fd);
 }
 
 TESTS("line_reader", NULL, NULL)

@@ -2,6 +2,7 @@
  * look_faults: readers (the last lines, windows backwards, saved positions) and the inventory of ids return nothing
  * wrong, whichever of their calls fails, and all of it when the fault is gone.
  */
+#include "base/io.h"
 #include "spool/admin/inventory.h"
 #include "spool/read/reader.h"
 #include "tests/lib/every_fault.h"
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 /* A compressed segment, a plain one and the open one. */
 static void three_segments(void)
@@ -96,6 +98,143 @@ TEST(the_last_lines)
 	fail_each(&(struct job){ three_segments, run_last, is_last, 0 });
 }
 
+/* The first segment as somebody else's program would compress it: without sizes at its head. */
+static void compressed_elsewhere(void)
+{
+	char gz[HS_SEALED_NAME + 4], plain[HS_SEALED_NAME];
+	struct hs_buf text;
+	gzFile file;
+
+	make("rotate_min_gap = 0\ncompress = none\n");
+	seal("a b");
+	seal("c");
+	put("d e");
+	snprintf(plain, sizeof plain, "%s", spooldir_name(&s.d, "events-", 0));
+	snprintf(gz, sizeof gz, "%s.gz", plain);
+	text = spooldir_read(&s.d, plain);
+	file = gzopen(spooldir_path(&s.d, gz), "wb");
+	assert_int_equal(gzwrite(file, text.p, (unsigned)text.n), text.n);
+	assert_int_equal(gzclose(file), Z_OK);
+	spooldir_unlink(&s.d, plain);
+	hs_buf_free(&text);
+}
+
+TEST(the_last_lines_of_what_was_compressed_elsewhere)
+{
+	fail_each_of(FAIL_CALL(WRAP_OPENAT) | FAIL_CALL(WRAP_PREAD) | FAIL_CALL(WRAP_CALLOC),
+	             &(struct job){ compressed_elsewhere, run_last, is_last, 12 });
+}
+
+static void compress_now(void *context)
+{
+	(void)context;
+	s.d.settings->compress = HS_COMPRESS_GZIP;
+	hs_spool_maintain(s.spool, NULL, NULL, &s.maintained);
+}
+
+/* Between any two files that a reader opens, or reads: it finds each line once. */
+TEST(segments_that_are_compressed_meanwhile)
+{
+	for (int i = 0; i < 3; i++) {
+		bool ended = false, last = i > 0;
+
+		for (unsigned nth = 1; !ended; nth++) {
+			make("rotate_min_gap = 0\ncompress = none\n");
+			seal("a b");
+			seal("c");
+			put("d e");
+			wrap_reset();
+			wrap_before(i == 2 ? WRAP_PREAD : WRAP_OPENAT, nth, compress_now, NULL);
+			s.maintained.compressed = 0;
+			assert_result(last ? run_last() : with_reader(read_on), HS_OK);
+			ended = s.maintained.compressed == 0;
+			wrap_reset();
+			assert_string_equal(s.got, last ? "b c d e " : "a b c d e ");
+		}
+	}
+}
+
+/* --- the end, a time, a position that was edited ---------------------------------------- */
+
+static int64_t between_ms;
+
+static void two_times(void)
+{
+	make("rotate_min_gap = 0\n");
+	seal("a b");
+	hs_io_pause(2); /* times of events have milliseconds */
+	between_ms = hs_io_now();
+	put("c d");
+	maintain();
+}
+
+static enum hs_result read_since(struct hs_reader *reader)
+{
+	enum hs_result result = hs_reader_since(reader, between_ms);
+
+	return result == HS_OK ? read_on(reader) : result;
+}
+
+static enum hs_result run_since(void)
+{
+	return with_reader(read_since);
+}
+
+static void is_since(void)
+{
+	assert_string_equal(s.got, "c d ");
+}
+
+TEST(lines_since_a_time)
+{
+	fail_each_of(FAIL_CALL(WRAP_OPENAT) | FAIL_CALL(WRAP_PREAD) | FAIL_CALL(WRAP_FDOPENDIR) |
+	                 FAIL_CALL(WRAP_REALLOC),
+	             &(struct job){ two_times, run_since, is_since, 12 });
+}
+
+static enum hs_result renew(struct hs_reader *reader)
+{
+	struct hs_position p = { 1, 0, 0, 0 };
+	enum hs_result result = hs_reader_renew(reader, &p);
+
+	if (result == HS_OK)
+		assert_true(p.number == 1 && p.offset == 0 && p.edit == 0);
+	return result;
+}
+
+static enum hs_result run_renew(void)
+{
+	return with_reader(renew);
+}
+
+static void is_renewed(void)
+{
+}
+
+TEST(a_position_is_renewed)
+{
+	fail_each_of(FAIL_CALL(WRAP_FLOCK) | FAIL_CALL(WRAP_FSTAT) | FAIL_CALL(WRAP_CALLOC),
+	             &(struct job){ two_times, run_renew, is_renewed, 12 });
+}
+
+/* It returns when the time is over, though nothing happens. */
+TEST(waiting_has_an_end)
+{
+	int64_t begin_ms;
+
+	two_times();
+	open_reader();
+	assert_read("a b c d");
+	begin_ms = hs_io_now_monotonic();
+	hs_reader_wait(s.reader, 20);
+	assert_in_range(hs_io_now_monotonic() - begin_ms, 0, 60000);
+	assert_read("");
+	put("e");
+	hs_reader_wait(s.reader, 1);
+	hs_reader_wait(s.reader, 0);
+	assert_read("e");
+}
+
 /* --- windows, backwards -------------------------------------------------------- */
 
 static enum hs_result walk_back(struct hs_reader *reader)
@@ -173,6 +312,63 @@ TEST(a_saved_position)
 	fail_each(&(struct job){ prepare_fit, run_fit, is_fit, 0 });
 }
 
+/* --- as another user ---------------------------------------------------------------- */
+
+/* The spool belongs to somebody else, whose process has it open: it may be read, and nothing is written. */
+static void others_segments(void)
+{
+	static const char *const folders[] = { "", ".hookspool", ".hookspool/run" };
+
+	three_segments();
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+		assert_int_equal(chown(spooldir_path(&s.d, folders[i]), 12345, (gid_t)-1), 0);
+}
+
+static enum hs_result run_read(void)
+{
+	return with_reader(read_on);
+}
+
+static void is_read(void)
+{
+	assert_string_equal(s.got, "a b c d e ");
+}
+
+TEST(a_spool_of_another_user)
+{
+	if (geteuid() != 0)
+		skip(); /* only root can give files away */
+	fail_each_of(FAIL_CALL(WRAP_OPENAT) | FAIL_CALL(WRAP_FSTAT) | FAIL_CALL(WRAP_PREAD) | FAIL_CALL(WRAP_MMAP),
+	             &(struct job){ others_segments, run_read, is_read, 16 });
+}
+
+static void rotate_now(void *done)
+{
+	*(bool *)done = true;
+	hs_spool_rotate(s.spool, hs_io_now_monotonic());
+}
+
+TEST(a_spool_of_another_user_is_rotated_meanwhile)
+{
+	static const enum wrap_call calls[] = { WRAP_OPENAT, WRAP_FSTAT };
+
+	if (geteuid() != 0)
+		skip(); /* only root can give files away */
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+		bool done = true;
+
+		for (unsigned nth = 1; done; nth++) {
+			others_segments();
+			wrap_reset();
+			done = false;
+			wrap_before(calls[i], nth, rotate_now, &done);
+			assert_result(run_read(), HS_OK);
+			wrap_reset();
+			is_read();
+		}
+	}
+}
+
 /* --- the ids ------------------------------------------------------------------------ */
 
 static size_t ids;
@@ -206,6 +402,16 @@ TEST(an_inventory_without_a_spool)
 	close(open(s.d.path, O_CREAT | O_WRONLY, 0600));
 	assert_result(run_inventory(), HS_E_SPOOL_DIR);
 	assert_int_equal(unlink(s.d.path), 0);
+}
+
+/* Then no id is looked at by anybody. */
+TEST(an_inventory_without_a_window)
+{
+	make("rotate_min_gap = 0\ndedup_window = 0\n");
+	seal("a b");
+	ids = 1;
+	assert_result(run_inventory(), HS_OK);
+	assert_int_equal(ids, 0);
 }
 
 TESTS("look_faults", NULL, tell_and_finish)

@@ -3,6 +3,8 @@
 #include "tests/lib/processes.h"
 #include "tests/lib/segment_view.h"
 
+#include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 
 static struct hs_modes left;
@@ -47,6 +49,27 @@ TEST(what_others_may_read_is_found_and_mended)
 	spooldir_write(&s.d, "notes.txt", HS_SLICE("")); /* not ours */
 	set("notes.txt", 0666);
 	look(1, ".hookspool/run/state");
+}
+
+/* A file that cannot be opened cannot be right; nobody knows. */
+TEST(a_file_without_access)
+{
+	unsigned noted = 0;
+	bool ended = false;
+
+	assert_result(put(&s.view, "a"), HS_OK);
+	for (unsigned nth = 1; !ended; nth++) {
+		enum hs_result result;
+
+		wrap_reset();
+		wrap_fail(WRAP_OPENAT, nth, 1, EACCES);
+		result = hs_modes_look(&s.view.dir, &left);
+		ended = wrap_count(WRAP_OPENAT) < nth;
+		noted += result == HS_OK && left.count == 1 && strcmp(left.first, "events.jsonl") == 0;
+	}
+	assert_int_equal(noted, 1);
+	wrap_reset();
+	look(0, "");
 }
 
 TESTS("modes", begin, finish)

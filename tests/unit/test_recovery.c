@@ -235,6 +235,22 @@ TEST(a_copy_that_was_done)
 	assert_sound(&s.d);
 }
 
+TEST(a_copy_whose_name_cannot_be_synced)
+{
+	struct hs_found found;
+	bool used;
+
+	set_aside("a", "", 7, -1);
+	spooldir_write(&s.d, "events-20261123T101500.123Z-000007.jsonl", HS_SLICE("{\"message_id\":\"a\"}\n"));
+	found = look();
+	wrap_fail(WRAP_FSYNC, 1, 1, EIO);
+	assert_result(hs_recovery_finish(&s.dir, "events", &found.aside, &used), HS_E_IO);
+	wrap_reset();
+	assert_int_equal(look().aside.number, 7); /* the original is still there */
+	assert_true(finish_aside(HS_OK));
+	assert_once(&s.d, "a");
+}
+
 TEST(several_aside_files_are_finished_one_by_one)
 {
 	set_aside("a", "", 3, -1);

@@ -4,12 +4,17 @@
  */
 #include "base/io.h"
 #include "spool/admin/rejected_quota.h"
+#include "spool/file/file_writer.h"
+#include "spool/file/segment_list.h"
 #include "spool/write/rejected.h"
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MOST = 256 << 10 };
 
@@ -22,23 +27,34 @@ static uint64_t sum(void)
 	return sum;
 }
 
-/* Appends one rejection of the tenant, with a body of n bytes, and checks the sum. */
-static void reject(const char *tenant, const char *word, size_t n)
+/* Appends one rejection of the tenant. Returns the bytes of its line. */
+static size_t reject_text(const char *tenant, struct hs_slice body)
 {
-	static char body[1 << 20];
 	struct hs_buf line = { 0 };
 	uint64_t duplicate, suppressed;
 	struct hs_append append = { .duplicate = &duplicate, .suppressed = &suppressed, .deadline_ms = soon() };
 
-	memset(body, 'x', n);
-	memcpy(body, word, strlen(word));
+	size_t n;
+
 	hs_rejected_put(&line, &(struct hs_rejection){ HS_SLICE("2026-11-23T10:15:00.123Z"), 400,
 	                                               HS_SLICE("type required"), hs_slice_str(tenant), HS_SLICE_NONE,
-	                                               HS_SLICE("192.0.2.1"), hs_slice(body, n), s.d.settings, false });
+	                                               HS_SLICE("192.0.2.1"), body, s.d.settings, false });
 	append.rejected = hs_buf_slice(&line);
 	assert_result(hs_spool_append(s.spool, &append), HS_OK);
-	assert_true(sum() <= MOST + line.n);
+	n = line.n;
 	hs_buf_free(&line);
+	return n;
+}
+
+/* Appends one with a body of n bytes, and checks the sum. */
+static void reject(const char *tenant, const char *word, size_t n)
+{
+	static char body[1 << 20];
+
+	memset(body, 'x', n);
+	memcpy(body, word, strlen(word));
+	n = reject_text(tenant, hs_slice(body, n));
+	assert_true(sum() <= MOST + n);
 }
 
 /* The number of lines of the tenant. */
@@ -137,6 +153,58 @@ TEST(a_copy_that_fails)
 	maintain();
 	reject("globex", "g", 1000);
 	assert_int_equal(spooldir_names(&s.d, ".hookspool/run", "share"), 0);
+}
+
+static void compress_by_hand(const char *name)
+{
+	struct hs_buf text = spooldir_read(&s.d, name);
+	struct hs_file_writer w;
+	char gz[HS_SEALED_NAME + 4];
+	int fd;
+
+	snprintf(gz, sizeof gz, "%s.gz", name);
+	fd = open(spooldir_path(&s.d, gz), O_RDWR | O_CREAT | O_EXCL, 0600);
+	assert_result(hs_file_writer_start(&w, fd, true), HS_OK);
+	assert_result(hs_file_writer_put(&w, hs_buf_slice(&text)), HS_OK);
+	assert_result(hs_file_writer_end(&w), HS_OK);
+	hs_file_writer_free(&w);
+	close(fd);
+	spooldir_unlink(&s.d, name);
+	hs_buf_free(&text);
+}
+
+/* Lines in a compressed file are those of nobody: these files go whole, and those of others stay. */
+TEST(compressed_lines_go_by_the_file)
+{
+	static char body[1 << 15];
+	size_t files;
+
+	make("rejected_max = 1G\nrotate_min_gap = 0\n");
+	for (int i = 0; i < 20; i++) /* in the oldest file */
+		reject_text("acme", HS_SLICE("word"));
+	rotate();
+	for (int file = 0; file < 6; file++) {
+		for (int i = 0; i < 4; i++) {
+			for (size_t n = 0; n + 16 < sizeof body; n += 16)
+				snprintf(body + n, 17, "%016" PRIx64, hs_io_random());
+			reject_text("globex", hs_slice_str(body));
+		}
+		rotate();
+	}
+	files = spooldir_names(&s.d, "", "rejected-");
+	for (size_t i = 1; i < files; i++) {
+		char name[HS_SEALED_NAME];
+
+		snprintf(name, sizeof name, "%s", spooldir_name(&s.d, "rejected-", i));
+		compress_by_hand(name);
+	}
+	assert_true(sum() > MOST);
+	s.d.settings->rejected_max = MOST;
+	maintain();
+	assert_true(sum() <= MOST);
+	assert_int_equal(lines_of("acme"), 20);
+	assert_in_range(spooldir_names(&s.d, "", "rejected-"), 1, files - 1);
+	assert_sound(&s.d);
 }
 
 static void expect_tenant(const char *line, const char *tenant)

@@ -29,6 +29,21 @@ TEST(sealed_segments_are_compressed)
 	assert_sound(&s.d);
 }
 
+/* Events need the room that a copy would take. */
+TEST(without_room_nothing_is_compressed)
+{
+	make("rotate_min_gap = 0\n");
+	seal("a b");
+	wrap_space(0);
+	maintain();
+	assert_int_equal(s.maintained.compressed, 0);
+	wrap_space(-1);
+	assert_null(strstr(spooldir_name(&s.d, "events-", 0), ".gz"));
+	maintain();
+	assert_int_equal(s.maintained.compressed, 1);
+	assert_once(&s.d, "a b");
+}
+
 TEST(uncompressed_segments_are_left_as_they_are)
 {
 	make("rotate_min_gap = 0\ncompress = none\n");
@@ -195,6 +210,21 @@ TEST(old_dead_letters_go)
 	assert_int_equal(s.maintained.deleted, 1);
 	assert_int_equal(s.maintained.letters, 1);
 	assert_int_equal(spooldir_size(&s.d, "failed.jsonl"), (sizeof letter - 1) / 2);
+}
+
+/* The open segment is empty, and has no oldest event. */
+TEST(old_dead_letters_go_after_a_rotation)
+{
+	make("retain_days = 30\nrotate_min_gap = 0\n");
+	maintain();
+	seal("a");
+	spooldir_write(&s.d, "failed.jsonl",
+	               HS_SLICE("{\"failed_at\":\"2020-01-01T00:00:00.000Z\",\"record\":{\"spooled_at\":"
+	                        "\"2020-01-01T00:00:00.000Z\"}}\n"));
+	assert_int_equal(spooldir_size(&s.d, "events.jsonl"), 0);
+	maintain();
+	assert_int_equal(s.maintained.letters, 1);
+	assert_false(spooldir_exists(&s.d, "failed.jsonl"));
 }
 
 TEST(dead_letters_stay_without_retention)

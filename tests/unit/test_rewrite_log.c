@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "spool/position/rewrite_log.h"
 #include "spool/shared/spool_dir.h"
+#include "tests/lib/every_fault.h"
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
@@ -24,6 +25,12 @@ FIXTURE(close_all)
 		rewrites = NULL;
 	}
 	return finish(state);
+}
+
+FIXTURE(tell_and_close)
+{
+	fail_each_tell();
+	return close_all(state);
 }
 
 static void make_segment(const char *settings, const char *words)
@@ -447,6 +454,72 @@ TEST(a_kill_while_it_is_trimmed)
 			assert_true(nth > 6); /* otherwise the test has shown nothing */
 		assert_true(nth < 200);
 	}
+}
+
+TEST(a_journal_that_is_cut_while_it_is_used)
+{
+	struct hs_position p = { 1, 1000, 0, 0 };
+
+	make_segment("", "a b c");
+	assert_result(erase(1), HS_OK);
+	assert_result(hs_rewrite_log_share(rewrites), HS_OK);
+	spooldir_cut(&s.d, ".hookspool/edits", 0);
+	assert_result(hs_rewrite_log_translate(rewrites, &p), HS_E_IO);
+	hs_rewrite_log_release(rewrites);
+}
+
+static enum hs_result run_trim(void)
+{
+	return hs_rewrite_log_trim(rewrites, 0);
+}
+
+static uint64_t at_c;
+
+static void prepare_trim(void)
+{
+	at_c = edit_two_segments();
+}
+
+static void is_trimmed(void)
+{
+	struct hs_position p = { 2, at_c, 0, 0 };
+
+	assert_int_equal(number(), 0); /* of segment 1, which is gone */
+	assert_result(hs_rewrite_log_share(rewrites), HS_OK);
+	assert_result(hs_rewrite_log_translate(rewrites, &p), HS_OK);
+	hs_rewrite_log_release(rewrites);
+	assert_int_equal(p.offset, line_at(1));
+}
+
+TEST_WITH(trimming, NULL, tell_and_close)
+{
+	fail_each_of(FAIL_CALL(WRAP_PREAD) | FAIL_CALL(WRAP_FSTAT) | FAIL_CALL(WRAP_FDOPENDIR) |
+	                 FAIL_CALL(WRAP_REALLOC),
+	             &(struct job){ prepare_trim, run_trim, is_trimmed, 0 });
+}
+
+/* Another file has the segment's name, or its plain form is there again, which counts. */
+TEST(a_segment_that_was_replaced_is_not_edited)
+{
+	struct hs_range removed;
+	struct hs_rewrite edit;
+	struct hs_buf text;
+	char plain[HS_SEALED_NAME];
+
+	make_segment("", "a b c");
+	edit = prepare(1, &removed);
+	edit.inode++;
+	assert_result(hs_rewrite_log_replace(rewrites, &edit), HS_E_REWRITTEN);
+	snprintf(plain, sizeof plain, "%s", spooldir_name(&s.d, "events-", 0));
+	text = spooldir_read(&s.d, plain);
+	maintain();
+	edit.sealed.gzip = true;
+	edit.inode = (uint64_t)spooldir_inode(&s.d, spooldir_name(&s.d, "events-", 0));
+	spooldir_write(&s.d, plain, hs_buf_slice(&text));
+	hs_buf_free(&text);
+	assert_result(hs_rewrite_log_replace(rewrites, &edit), HS_E_REWRITTEN);
+	assert_int_equal(number(), 0);
+	assert_int_equal(spooldir_count(&s.d, "b"), 2); /* in both forms */
 }
 
 TESTS("rewrite_log", NULL, close_all)

@@ -4,6 +4,7 @@
  */
 #include "spool/admin/seen_ids.h"
 #include "spool/dedup/tombstones.h"
+#include "tests/lib/every_fault.h"
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
@@ -17,6 +18,13 @@ enum {
 };
 
 static struct hs_opened_spool opened;
+
+FIXTURE(tell_and_finish)
+{
+	fail_each_tell();
+	return finish(state);
+}
+
 static struct hs_seen_ids seen;
 static struct {
 	enum hs_id_fault fault;
@@ -211,6 +219,77 @@ TEST(a_file_that_cannot_be_written)
 	}
 	wrap_reset();
 	assert_int_equal(r, HS_E_FULL);
+	hs_seen_ids_close(&seen);
+	hs_spool_dir_close(&opened);
+}
+
+/* --- faults ------------------------------------------------------------------------------- */
+
+enum { FILLED = 3000 }; /* ids of one part: some are in the file, some in memory */
+
+static void nothing_seen(void)
+{
+	hs_seen_ids_close(&seen);
+	count = 0;
+}
+
+static enum hs_result run_all(void)
+{
+	struct hs_seen_check check = { &seen, NULL, keep };
+	enum hs_result r;
+
+	nothing_seen();
+	r = hs_seen_ids_open(&seen, &opened.dir);
+	for (uint64_t i = 0; i < FILLED && r == HS_OK; i++) {
+		struct hs_id_block_entry id = { i == FILLED - 1 ? 0 : i, 0, 5000 };
+
+		r = hs_seen_ids_note(&seen, &id, 1, i + 1);
+	}
+	return r == HS_OK ? hs_seen_ids_check(&seen, &check) : r;
+}
+
+static void is_found(void)
+{
+	assert_int_equal(count, 1);
+	assert_found(0, HS_ID_TWICE, 1, FILLED);
+}
+
+/* A run that says that all is well has found what there is. */
+TEST_WITH(each_call_may_fail, NULL, tell_and_finish)
+{
+	start();
+	fail_each(&(struct job){ nothing_seen, run_all, is_found, 0 });
+	hs_seen_ids_close(&seen);
+	hs_spool_dir_close(&opened);
+}
+
+static struct {
+	uint64_t faults, last;
+	bool in_order;
+} told;
+
+static void tell_in_order(void *context, enum hs_id_fault fault, uint32_t file, uint64_t line)
+{
+	(void)context;
+	told.in_order = told.in_order && fault == HS_ID_TWICE && file == 1 && line > told.last;
+	told.last = line;
+	told.faults++;
+}
+
+TEST_WITH(more_faults_than_are_kept_at_a_time, NULL, tell_and_finish)
+{
+	enum { AGAIN = 70000 };
+	struct hs_seen_check check = { &seen, NULL, tell_in_order };
+
+	start();
+	open_seen();
+	for (uint64_t i = 0; i <= AGAIN; i++)
+		note(1, 1, 5000, 1, i + 1);
+	told.faults = told.last = 0;
+	told.in_order = true;
+	assert_result(hs_seen_ids_check(&seen, &check), HS_OK);
+	assert_int_equal(told.faults, AGAIN);
+	assert_true(told.in_order);
 	hs_seen_ids_close(&seen);
 	hs_spool_dir_close(&opened);
 }

@@ -376,6 +376,24 @@ TEST(a_file_that_was_cut)
 	assert_sound(&s.d);
 }
 
+/* Lines that somebody else added are taken in by the next writer, or it fails and they stay. */
+TEST(a_file_that_cannot_be_read_again)
+{
+	struct events *e = events_new("x y");
+
+	assert_result(put(&s.view, "a"), HS_OK);
+	spooldir_add(&s.d, "events.jsonl", hs_buf_slice(&e->lines));
+	wrap_reset();
+	wrap_fail(WRAP_PREAD, 1, 1, EIO);
+	assert_result(put(&s.view, "b"), HS_E_IO);
+	wrap_reset();
+	assert_result(put(&s.view, "b"), HS_OK);
+	assert_once(&s.d, "a x y b");
+	assert_int_equal(spooldir_lines(&s.d), 4);
+	assert_sound(&s.d);
+	events_free(e);
+}
+
 /* mv, as logrotate does: the file that they wrote to decides for those that wait. */
 TEST(a_file_that_was_moved)
 {

@@ -1,9 +1,13 @@
 /* segment_list: the names of sealed segments. */
 #include "base/io.h"
 #include "spool/file/segment_list.h"
+#include "tests/lib/every_fault.h"
 #include "tests/lib/temp_dir.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const int64_t when = INT64_C(1795428900123); /* 2026-11-23T10:15:00.123Z */
 
@@ -122,4 +126,105 @@ TEST(a_segment_compressed_meanwhile_is_listed)
 	free(list);
 }
 
-TESTS("segment_list", temp_dir_begin, temp_dir_end)
+/* --- a number that is not in the name --------------------------------------------------- */
+
+static struct hs_sealed foreign = { .number = 42, .sealed_ms = INT64_C(1795428900123) };
+static int private_dir = -1;
+
+/* Two segments have a number of their own: one of it is said twice, and a kill has left a fragment. */
+static void two_of_elsewhere(void)
+{
+	temp_dir_end(NULL);
+	temp_dir_begin(NULL);
+	spooldir_mkdir(&temp.d, ".hookspool");
+	if (private_dir >= 0)
+		close(private_dir);
+	private_dir = hs_io_open_dir(temp.fd, ".hookspool");
+	spooldir_write(&temp.d, "events-20261123T101500.123Z-000042.jsonl", HS_SLICE("{}\n"));
+	spooldir_write(&temp.d, "events-20261123T101500.124Z-000042.jsonl", HS_SLICE("{}\n"));
+	spooldir_write(
+	    &temp.d, ".hookspool/numbers",
+	    HS_SLICE("{\"file\":\"events-20261123T101500.124Z-000042.jsonl\",\"number\":9}\n"
+	             "{\"file\":\"rejected-20261123T101500.124Z-000042.jsonl\",\"number\":1}\n{\"file\":\"ev"));
+}
+
+static struct hs_sealed *listed;
+static size_t listed_count;
+
+static enum hs_result run_renumber(void)
+{
+	struct hs_sealed sealed = foreign;
+	enum hs_result result = hs_sealed_renumber(private_dir, "events", &sealed, 7, 0600);
+
+	free(listed);
+	listed = NULL;
+	listed_count = 0;
+	return result == HS_OK ? hs_sealed_list(temp.fd, "events", &listed, &listed_count) : result;
+}
+
+static void are_renumbered(void)
+{
+	assert_int_equal(listed_count, 2);
+	assert_true(listed[0].number == 7 && listed[0].moved && listed[0].named == 42);
+	assert_true(listed[1].number == 9 && listed[1].moved && listed[1].named == 42);
+}
+
+/* A list without a number that was given would put the segment elsewhere in the order. */
+TEST(each_call_may_fail)
+{
+	fail_each(&(struct job){ two_of_elsewhere, run_renumber, are_renumbered, 0 });
+	free(listed);
+	listed = NULL;
+	close(private_dir);
+	private_dir = -1;
+}
+
+TEST(segments_that_wait_are_not_listed)
+{
+	struct hs_sealed sealed = foreign, *all;
+	size_t count;
+
+	two_of_elsewhere();
+	assert_result(hs_sealed_renumber(private_dir, "events", &sealed, HS_SEALED_LATER, 0600), HS_OK);
+	assert_result(hs_sealed_list(temp.fd, "events", &all, &count), HS_OK);
+	assert_int_equal(count, 1);
+	assert_int_equal(all[0].number, 9);
+	free(all);
+	assert_result(hs_sealed_list_all(temp.fd, "events", &all, &count), HS_OK);
+	assert_int_equal(count, 2);
+	free(all);
+}
+
+TEST(what_has_the_name_is_looked_at)
+{
+	struct hs_sealed sealed = foreign;
+	struct stat st;
+	char name[HS_SEALED_NAME];
+	uint64_t deleted = 0;
+
+	assert_int_equal(hs_sealed_stat(temp.fd, "events", &sealed, &st), -1);
+	assert_int_equal(errno, ENOENT);
+	sealed = foreign;
+	sealed.gzip = true;
+	hs_sealed_print("events", &sealed, name);
+	spooldir_write(&temp.d, name, HS_SLICE("xyz"));
+	sealed.gzip = false; /* it was compressed since it was listed */
+	assert_int_equal(hs_sealed_stat(temp.fd, "events", &sealed, &st), 0);
+	assert_true(sealed.gzip && st.st_size == 3);
+	wrap_fail(WRAP_UNLINKAT, 1, 1, EROFS);
+	assert_result(hs_sealed_delete(temp.fd, "events", &sealed, &deleted), HS_E_READ_ONLY);
+	assert_int_equal(deleted, 0);
+	assert_result(hs_sealed_delete(temp.fd, "events", &sealed, &deleted), HS_OK);
+	assert_int_equal(deleted, 1);
+	spooldir_mkdir(&temp.d, name);
+	assert_int_equal(hs_sealed_stat(temp.fd, "events", &sealed, &st), -1);
+	assert_int_equal(errno, HS_IO_NOT_PLAIN);
+}
+
+FIXTURE(tell_and_end)
+{
+	fail_each_tell();
+	return temp_dir_end(state);
+}
+
+TESTS("segment_list", temp_dir_begin, tell_and_end)

@@ -436,4 +436,50 @@ TEST(a_reader)
 	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_E_SPOOL_FILE);
 }
 
+/* Left by another version, cut, of no version of ours, and a link: none is read, and no descriptor stays open. */
+TEST(states_that_are_not_to_be_read)
+{
+	struct hs_shared_state_handle reader;
+	int before;
+
+	leave(NULL);
+	before = descriptors();
+	wrap_fail(WRAP_FSTAT, 1, 1, EIO);
+	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_E_IO);
+	wrap_fail(WRAP_PREAD, 1, 1, EIO);
+	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_E_SPOOL_STATE);
+	wrap_fail(WRAP_OPENAT, 1, 1, EACCES);
+	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_E_SPOOL_OWNER);
+	wrap_fail(WRAP_OPENAT, 1, 1, EMFILE);
+	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_E_IO);
+	wrap_reset();
+	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_OK);
+	hs_shared_state_close(&reader);
+	spooldir_cut(&temp.d, "state", sizeof(struct hs_shared_state) - 4096);
+	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_E_SPOOL_ASLEEP);
+	spooldir_write(&temp.d, "state", HS_SLICE("no state"));
+	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_E_SPOOL_ASLEEP);
+	leave(NULL);
+	spooldir_flip(&temp.d, "state", offsetof(struct hs_shared_state, version));
+	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_E_SPOOL_VERSION);
+	spooldir_rename(&temp.d, "state", "elsewhere");
+	assert_int_equal(symlinkat("elsewhere", temp.fd, "state"), 0);
+	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_E_SPOOL_FILE);
+	assert_int_equal(descriptors(), before);
+}
+
+/* A file far larger than a state is not one, and is not read to its end. */
+TEST(a_state_that_does_not_end)
+{
+	struct hs_shared_state_handle h;
+
+	leave(NULL);
+	assert_int_equal(truncate(spooldir_path(&temp.d, "state"), (off_t)1 << 40), 0);
+	assert_result(hs_shared_state_open_to_read(temp.fd, &h), HS_E_SPOOL_ASLEEP);
+	assert_true(wrap_bytes_read() < 4 * sizeof(struct hs_shared_state));
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
+	hs_shared_state_close(&h);
+	assert_int_equal(spooldir_size(&temp.d, "state"), sizeof(struct hs_shared_state));
+}
+
 TESTS("shared_state", temp_dir_begin, temp_dir_end)

@@ -11,6 +11,7 @@
 #include "tests/lib/every_fault.h"
 #include "tests/lib/temp_spool.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,13 +62,16 @@ static void write_first(void)
 	spooldir_write(&s.d, "failed.jsonl", hs_slice(FIRST, sizeof FIRST - 2)); /* a killed writer left no newline */
 }
 
+/* By calls that do not fail and are not counted. */
 static bool is_second_there(void)
 {
-	struct hs_buf text = spooldir_read(&s.d, "failed.jsonl");
-	bool found = memmem(text.p, text.n, SECOND, sizeof SECOND - 1) != NULL;
+	FILE *file = fopen(spooldir_path(&s.d, "failed.jsonl"), "r");
+	char text[1000];
+	size_t n = file != NULL ? fread(text, 1, sizeof text, file) : 0;
 
-	hs_buf_free(&text);
-	return found;
+	if (file != NULL)
+		fclose(file);
+	return memmem(text, n, SECOND, sizeof SECOND - 1) != NULL;
 }
 
 /* A line that was refused is not there, so that a second attempt is right; see dead_letters.h. */
@@ -78,7 +82,6 @@ static enum hs_result run_letter(void)
 	if (second_is_there)
 		return HS_OK;
 	result = hs_dead_letters_append(&o.dir, HS_SLICE(SECOND), UINT64_MAX, NULL);
-	wrap_reset();
 	second_is_there = is_second_there();
 	assert_true(result == HS_OK || result == HS_E_SYNC || !second_is_there);
 	return result;
@@ -92,6 +95,39 @@ static void are_two_letters(void)
 TEST(a_dead_letter)
 {
 	fail_each(&(struct job){ write_first, run_letter, are_two_letters, 0 });
+}
+
+static void write_none(void)
+{
+	second_is_there = false;
+	make("");
+	open_dir();
+}
+
+static bool is_dir_synced;
+
+/* If the directory alone could not be synced the line is there; see dead_letters.h. */
+static enum hs_result run_first_letter(void)
+{
+	enum hs_result result;
+
+	if (second_is_there)
+		return HS_OK;
+	result = hs_dead_letters_append(&o.dir, HS_SLICE(SECOND), UINT64_MAX, NULL);
+	is_dir_synced = wrap_count(WRAP_FSYNC) > 0;
+	second_is_there = is_second_there();
+	assert_true(result == HS_OK || result == HS_E_SYNC || is_dir_synced || !second_is_there);
+	return result;
+}
+
+static void is_first_letter(void)
+{
+	assert_letters("", SECOND);
+}
+
+TEST(the_first_dead_letter)
+{
+	fail_each(&(struct job){ write_none, run_first_letter, is_first_letter, 0 });
 }
 
 static void write_three(void)

@@ -366,4 +366,45 @@ TEST_WITH(killed_at_any_step, begin, finish)
 	hs_buf_free(&whole);
 }
 
+/* A summary that is not there says nothing, so that everything is read. */
+TEST_WITH(none_says_nothing, begin, finish)
+{
+	struct hs_summary_reader r = HS_SUMMARY_READER_NONE;
+
+	for (int kind = 0; kind < HS_SUMMARY_KINDS; kind++)
+		assert_null(hs_summary_read(&r, (enum hs_summary_kind)kind).p);
+	assert_true(hs_summary_may_have(&r, HS_SUMMARY_TYPES, HS_SLICE("page")));
+}
+
+/* Lone surrogates are counted as another character, so nothing is known of a name with one. */
+TEST_WITH(a_name_with_a_lone_surrogate, begin, finish)
+{
+	struct hs_summary_reader r = HS_SUMMARY_READER_NONE;
+	char path[2 * PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s/%s", d.path, spooldir_name(&d, "events-", 0));
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(hs_summary_open(&r, hs_reader_dir(reader), false, 1, &st));
+	assert_false(hs_summary_may_have(&r, HS_SUMMARY_TENANTS, HS_SLICE("globex")));
+	assert_true(hs_summary_may_have(&r, HS_SUMMARY_TENANTS, HS_SLICE("acme")));
+	assert_true(hs_summary_may_have(&r, HS_SUMMARY_TENANTS, HS_SLICE("a\xED\xA0\x80")));
+	hs_summary_close(&r);
+}
+
+/* A compressed segment that is damaged is read once, not by each maintenance. */
+TEST_WITH(a_damaged_segment_has_one_too, begin, finish)
+{
+	const char *name = spooldir_name(&d, "events-", 0);
+
+	spooldir_flip(&d, name, (size_t)spooldir_size(&d, name) / 2);
+	spooldir_unlink(&d, SUMMARY "events-1");
+	maintain();
+	assert_int_equal(done.summaries, 1);
+	wrap_reset();
+	maintain();
+	assert_int_equal(done.summaries, 0);
+	assert_true(spooldir_exists(&d, SUMMARY "events-1"));
+}
+
 TESTS("summary_file", NULL, NULL)

@@ -414,6 +414,48 @@ TEST(a_name_that_begins_like_the_expected_one_is_odd)
 	}
 }
 
+/* Whatever is no record is one odd line, and the summary has nothing but its head. */
+TEST(lines_that_are_no_records)
+{
+	static const char *const lines[] = { "{x}",
+		                             "{\"type\"}",
+		                             "{\"type\"x\"page\"}",
+		                             "{\"type\":",
+		                             "{\"type",
+		                             "{",
+		                             "{\"type\":\"page\",}",
+		                             "{\"type\":\"page\",x}",
+		                             "{\"other\":1,x",
+		                             "{\"other\":1,\"b\"}",
+		                             "{\"other\":1,\"b\"x1}",
+		                             "{\"type\":\"page\"," };
+
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		struct hs_buf text = { 0 };
+		struct made m;
+
+		hs_buf_printf(&text, "%s\n", lines[i]);
+		m = made_of_text(hs_buf_slice(&text), false);
+		if (m.head.odd != 1 || m.head.lines != 1)
+			fail_msg("%s", lines[i]);
+		hs_buf_free(&m.file);
+		hs_buf_free(&text);
+	}
+}
+
+/* A time that is none is not the first or the last one. */
+TEST(an_event_of_no_time)
+{
+	struct made m =
+	    made_of_text(HS_SLICE("{\"type\":\"page\",\"message_id\":\"a\",\"spooled_at\":\"2026-13-23T10:15:00."
+	                          "123Z\"}\n"),
+	                 false);
+
+	assert_int_equal(m.head.lines, 1);
+	assert_true(m.head.first_spooled == 0 && m.head.last_spooled == 0);
+	hs_buf_free(&m.file);
+}
+
 TEST(an_empty_segment_has_all_parts)
 {
 	struct made m = made_of_text(HS_SLICE(""), false);

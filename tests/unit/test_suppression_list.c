@@ -6,6 +6,7 @@
 #include "spool/dedup/tombstones.h"
 #include "spool/file/file_writer.h"
 #include "spool/file/line_reader.h"
+#include "tests/lib/every_fault.h"
 #include "tests/lib/temp_dir.h"
 
 #include <errno.h>
@@ -30,6 +31,7 @@ FIXTURE(setup)
 
 FIXTURE(teardown)
 {
+	fail_each_tell();
 	hs_subjects_free(&people);
 	return temp_dir_end(state);
 }
@@ -135,6 +137,50 @@ TEST(a_file_that_is_no_list_suppresses_nobody_silently)
 	hs_suppression_list_free(s);
 }
 
+static void list_anna(void)
+{
+	hs_subjects_free(&people);
+	hs_subjects_init(&people, 7);
+	add(HS_SUBJECT_USER, "anna", NULL, false);
+	assert_int_equal(hs_suppression_list_add(&spool_dir, &people), HS_OK);
+}
+
+static bool anna_is_found;
+
+static enum hs_result run_find(void)
+{
+	struct hs_suppression_list *s = hs_suppression_list_new(&spool_dir);
+	bool active = false;
+	enum hs_result r = s == NULL ? HS_E_MEMORY : hs_suppression_list_follow(s, &active);
+
+	anna_is_found = false;
+	if (r == HS_OK)
+		r = hs_suppression_list_find(s, HS_SLICE("{\"user_id\":\"\\u0061nna\"}"), &anna_is_found);
+	hs_suppression_list_free(s);
+	return r;
+}
+
+static void is_anna_found(void)
+{
+	assert_true(anna_is_found);
+}
+
+/* An event of hers is refused, or the sender comes again: it is never let in. */
+TEST(whatever_fails_nobody_gets_in)
+{
+	fail_each(&(struct job){ list_anna, run_find, is_anna_found, 0 });
+}
+
+TEST(text_that_is_no_record_is_nobodys)
+{
+	struct hs_suppression_list *s = hs_suppression_list_new(&spool_dir);
+
+	list_anna();
+	assert_false(is_suppressed(s, "{\"user_id\":\"anna\""));
+	assert_false(is_suppressed(s, ""));
+	hs_suppression_list_free(s);
+}
+
 /* --- erasure log ------------------------------------------------------------------------ */
 
 TEST(erasure_log_entries)
@@ -165,6 +211,42 @@ TEST(erasure_log_entries)
 	assert_int_equal(lines, 4);
 	hs_buf_free(&text);
 	hs_json_free(&json);
+}
+
+static uint64_t unfinished_line, unfinished_lines;
+
+static void note_unfinished(void *context, uint64_t line)
+{
+	(void)context;
+	unfinished_line = line;
+	unfinished_lines++;
+}
+
+/* A line of somebody else's, one that has no number of events, and a fragment that a kill has left. */
+static void torn_log(void)
+{
+	list_anna();
+	spooldir_write(&temp.d, "erased.jsonl", HS_SLICE("{}\n{\"state\":\"begun\",\"kind\":\"user\"}\n{\"torn"));
+}
+
+static enum hs_result run_begun(void)
+{
+	struct hs_erasure_entry begun = { "begun", "command", false };
+	enum hs_result r = hs_erasure_log_put(&spool_dir, &people, &begun);
+
+	unfinished_lines = 0;
+	return r == HS_OK ? hs_erasure_log_unfinished(&spool_dir, note_unfinished, NULL) : r;
+}
+
+static void is_one_begun(void)
+{
+	assert_int_equal(unfinished_lines, 1);
+	assert_true(unfinished_line >= 3);
+}
+
+TEST(each_receipt_is_written_and_read)
+{
+	fail_each(&(struct job){ torn_log, run_begun, is_one_begun, 0 });
 }
 
 /* --- ids ------------------------------------------------------------------------------- */
@@ -203,6 +285,51 @@ TEST(ids)
 	assert_int_equal(hs_tombstones_put(temp.fd, id, 1), HS_OK);
 	assert_int_equal(hs_tombstones_each(temp.fd, &known, take, &got), HS_OK); /* only what is new */
 	assert_int_equal(got.count, 4);
+}
+
+static void no_ids(void)
+{
+	if (spooldir_exists(&temp.d, "erased-ids"))
+		spooldir_unlink(&temp.d, "erased-ids");
+}
+
+static struct got all;
+
+static enum hs_result run_ids(void)
+{
+	struct hs_tombstone id = { { { 9 } }, 5 };
+	uint64_t known = 0;
+	enum hs_result r = hs_tombstones_put(temp.fd, &id, 1);
+
+	all = (struct got){ .most = 8 };
+	return r == HS_OK ? hs_tombstones_each(temp.fd, &known, take, &all) : r;
+}
+
+/* An attempt that failed may have left its id, and a second one writes it again. */
+static void are_ids(void)
+{
+	assert_true(all.count > 0 && all.id[all.count - 1].id.bytes[0] == 9 && all.id[all.count - 1].spooled_s == 5);
+}
+
+TEST(an_id_is_kept_or_it_is_an_error)
+{
+	fail_each(&(struct job){ no_ids, run_ids, are_ids, 0 });
+}
+
+TEST(ids_are_read_until_they_are_enough)
+{
+	struct hs_tombstone id[3] = { { { { 1 } }, 1 }, { { { 2 } }, 2 }, { { { 3 } }, 3 } };
+	struct got got = { .most = 2 };
+	uint64_t known = 0;
+
+	assert_int_equal(hs_tombstones_put(temp.fd, id, 3), HS_OK);
+	assert_int_equal(hs_tombstones_each(temp.fd, &known, take, &got), HS_OK);
+	assert_int_equal(got.count, 2);
+	assert_int_equal(known, HS_TOMBSTONES_ENTRY); /* the second one is asked for again */
+	got.most = 8;
+	assert_int_equal(hs_tombstones_each(temp.fd, &known, take, &got), HS_OK);
+	assert_int_equal(got.count, 4);
+	assert_int_equal(got.id[3].spooled_s, 3);
 }
 
 /* --- writer ------------------------------------------------------------------------------ */

@@ -4,6 +4,8 @@
  */
 #include "base/io.h"
 #include "spool/admin/verify.h"
+#include "spool/position/rewrite_log.h"
+#include "spool/shared/spool_dir.h"
 #include "tests/lib/temp_spool.h"
 
 #include <dlfcn.h>
@@ -234,6 +236,78 @@ TEST(an_event_that_is_there_twice)
 	hs_buf_free(&text);
 	assert_int_equal(examine(false), 2);
 	assert_int_equal(found.problem[HS_PROBLEM_TWICE], 2);
+}
+
+/* Files that cannot be opened are reported, or verify fails: lines that it did not read are not fine. */
+TEST(files_that_cannot_be_opened)
+{
+	struct hs_verifier verifier = { NULL, report, NULL, false };
+	unsigned unreadable = 0, failed = 0;
+	bool ended = false;
+
+	seal("a b");
+	put("c");
+	for (unsigned nth = 1; !ended; nth++) {
+		enum hs_result result;
+
+		wrap_reset();
+		wrap_fail(WRAP_OPENAT, nth, 1, EACCES);
+		result = hs_spool_verify(s.spool, &verifier, &found);
+		ended = wrap_count(WRAP_OPENAT) < nth;
+		wrap_reset();
+		if (result == HS_OK && found.problem[HS_PROBLEM_UNREADABLE] > 0)
+			assert_string_equal(reported_file, first());
+		else if (result == HS_OK)
+			assert_int_equal(found.lines, 3);
+		unreadable += result == HS_OK && found.problem[HS_PROBLEM_UNREADABLE] > 0;
+		failed += result != HS_OK;
+	}
+	assert_true(unreadable == 1 && failed > 1);
+	assert_int_equal(examine(false), 0);
+}
+
+/* It says nothing about erasures while one is at work. */
+TEST(during_an_erase)
+{
+	struct hs_opened_spool o;
+	int lock;
+
+	put("a");
+	spooldir_write(&s.d, ".hookspool/erase-plan-1", HS_SLICE("{}\n"));
+	assert_int_equal(examine(false), 1);
+	assert_result(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
+	assert_result(hs_rewriter_lock(o.dir.run_dir, &lock), HS_OK);
+	assert_int_equal(examine(false), 0);
+	hs_io_close(lock);
+	hs_spool_dir_close(&o);
+	assert_int_equal(examine(false), 1);
+}
+
+/* More originals than are kept: the last one makes room, or the segment stays as it is. */
+TEST(the_last_original_is_replaced)
+{
+	char name[160];
+
+	seal("a b");
+	spooldir_add(&s.d, first(), HS_SLICE("{\"a\":}\n"));
+	for (int n = 1; n <= 99; n++) {
+		snprintf(name, sizeof name, ".hookspool/broken-%.0d%s%s", n > 1 ? n : 0, n > 1 ? "-" : "", first());
+		spooldir_write(&s.d, name, HS_SLICE("x"));
+	}
+	for (unsigned nth = 1; spooldir_size(&s.d, name) == 1; nth++) {
+		struct hs_verifier verifier = { NULL, report, NULL, true };
+
+		wrap_reset();
+		wrap_fail(WRAP_UNLINKAT, nth, 1, EIO);
+		if (hs_spool_verify(s.spool, &verifier, &found) == HS_OK)
+			assert_int_equal(found.mended, 1);
+		wrap_reset();
+		assert_in_range(nth, 1, 20);
+	}
+	assert_int_equal(spooldir_names(&s.d, ".hookspool", "broken-"), 99);
+	assert_true(spooldir_size(&s.d, name) > 1);
+	assert_int_equal(examine(false), 0);
+	assert_once(&s.d, "a b");
 }
 
 TEST(a_segment_that_is_missing)

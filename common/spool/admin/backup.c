@@ -414,9 +414,11 @@ static enum hs_result open_folder(struct backup *b)
 	b->private_dir = hs_io_open_dir(b->dir, ".hookspool");
 	if (b->private_dir >= 0)
 		return look_at_mark(b, used);
-	b->done->refused = used || errno == ENOTDIR || errno == ELOOP;
+	b->done->refused = errno == ENOTDIR || errno == ELOOP || (used && (errno == ENOENT || errno == EACCES));
 	if (b->done->refused)
 		return HS_OK;
+	if (errno != ENOENT)
+		return hs_io_result(errno);
 	if (hs_io_make_dir(b->dir, ".hookspool", 0700) < 0 || hs_io_sync_dir(b->dir) < 0)
 		return hs_io_result(errno);
 	b->private_dir = hs_io_open_dir(b->dir, ".hookspool");

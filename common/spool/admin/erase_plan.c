@@ -272,7 +272,7 @@ struct reading {
 	uint64_t people; /* as the head says */
 	size_t read;
 	uint64_t check; /* of the lines so far */
-	bool has_head, is_whole;
+	bool has_head, is_whole, is_damaged;
 };
 
 /* The token of a member; 0: none. */
@@ -434,11 +434,12 @@ static enum hs_result read_lines(struct reading *x, struct hs_line_reader *lines
 
 	while (r == HS_OK && (more = hs_line_reader_next(lines, &line)) == 1)
 		r = read_line(x, line);
-	if (r != HS_OK)
-		return r;
-	if (more < 0 && errno == ENOMEM)
-		return HS_E_MEMORY;
-	return more == 0 && x->has_head && x->is_whole && x->read == x->people ? HS_OK : HS_E_IO;
+	if (r == HS_OK && more < 0)
+		return errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
+	if (r == HS_OK && (more != 0 || !x->has_head || !x->is_whole || x->read != x->people))
+		r = HS_E_IO;
+	x->is_damaged = r == HS_E_IO;
+	return r;
 }
 
 static enum hs_result read_file(int folder, const char *name, struct reading *x)
@@ -481,8 +482,11 @@ enum hs_result hs_erase_plan_read(const struct hs_spool_dir *dir, struct hs_rewr
 enum hs_result hs_erase_plan_read_copy(int folder, const char *name, struct hs_erase_plan *plan)
 {
 	struct reading x = { .plan = plan };
+	enum hs_result r = read_file(folder, name, &x);
 
-	return read_file(folder, name, &x);
+	if (x.is_damaged)
+		errno = EILSEQ;
+	return r;
 }
 
 /* --- removing ------------------------------------------------------------------------------ */

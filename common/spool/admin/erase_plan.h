@@ -73,7 +73,7 @@ enum hs_result hs_erase_plan_read(const struct hs_spool_dir *dir, struct hs_rewr
 
 /*
  * Reads a copy of a plan in another directory, without locks. The people's positions are as they were
- * when it was written. HS_OK, HS_E_MEMORY or HS_E_IO: it cannot be read, or is damaged.
+ * when it was written. HS_OK, HS_E_MEMORY or HS_E_IO: it cannot be read, or is damaged (errno is EILSEQ).
  */
 enum hs_result hs_erase_plan_read_copy(int folder, const char *name, struct hs_erase_plan *plan);
 

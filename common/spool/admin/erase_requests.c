@@ -201,7 +201,7 @@ struct marking {
 	enum hs_result result;
 };
 
-/* A plan that cannot be read is left to the next erase, which says so. */
+/* A plan that is damaged is left to the next erase, which says so; one that is gone was carried out. */
 static void take_plan(void *context, const char *plan)
 {
 	struct marking *m = context;
@@ -216,7 +216,7 @@ static void take_plan(void *context, const char *plan)
 		m->result = read_text(m->private_dir, plan, &m->text);
 	if (m->result == HS_OK && is_news(&people))
 		m->result = put(m->folder, m->database, read.id, m->temporary, hs_buf_slice(&m->text));
-	else if (m->result == HS_E_IO)
+	else if (m->result == HS_E_IO && (errno == EILSEQ || errno == ENOENT))
 		m->result = HS_OK;
 	hs_subjects_free(&people);
 }

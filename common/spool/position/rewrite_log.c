@@ -129,19 +129,22 @@ static bool put_entry(struct hs_rewrite_log *rewrites, struct entry entry)
 }
 
 /*
- * True if the rename of the last edit happened. The inode tells: the segment cannot have got a third
+ * Whether the rename of the last edit happened. The inode tells: the segment cannot have got a third
  * one, since every exclusive holder of the lock settles the edit first. The size is for a spool that
  * was copied with all its files.
  */
-static bool happened(const struct hs_rewrite_log *rewrites, const struct head *head)
+static enum hs_result look_whether_happened(const struct hs_rewrite_log *rewrites, const struct head *head, bool *so)
 {
 	struct stat st;
 
+	*so = true; /* if the segment is gone its edits do not matter */
 	if (hs_io_stat(rewrites->dir->fd, head->file, &st) < 0)
-		return true; /* the segment is gone, and its edits do not matter */
+		return errno == ENOENT ? HS_OK : HS_E_IO;
 	if ((uint64_t)st.st_ino == head->inode[0])
-		return false;
-	return (uint64_t)st.st_ino == head->inode[1] || (uint64_t)st.st_size != head->size[0];
+		*so = false;
+	else
+		*so = (uint64_t)st.st_ino == head->inode[1] || (uint64_t)st.st_size != head->size[0];
+	return HS_OK;
 }
 
 static enum hs_result damaged(uint64_t at)
@@ -162,6 +165,7 @@ static enum hs_result refresh(struct hs_rewrite_log *rewrites)
 	uint64_t size, at;
 	struct hs_slice line;
 	enum hs_result result = reopen(rewrites, &size);
+	bool happened = false;
 	int more;
 
 	if (result != HS_OK || rewrites->fd < 0)
@@ -185,8 +189,10 @@ static enum hs_result refresh(struct hs_rewrite_log *rewrites)
 	}
 	if (more < 0)
 		return HS_E_IO;
-	if (open.edit == 0 || !happened(rewrites, &of_open))
-		return HS_OK;
+	if (open.edit > 0)
+		result = look_whether_happened(rewrites, &of_open, &happened);
+	if (result != HS_OK || !happened)
+		return result;
 	/* the killed process may not have synced the rename, and a power cut must not undo it */
 	if (hs_io_sync_dir(rewrites->dir->fd) < 0)
 		return hs_io_result(errno);
