@@ -173,6 +173,44 @@ int64_t hs_clock_of_first(int dir, const char *name, bool gzip)
 	return ms;
 }
 
+/* When the first record of list[i] was spooled; at `count`, of the open segment. 0: not known. */
+static int64_t first_in(int dir, const char *stream, const struct hs_sealed *list, size_t count, size_t i)
+{
+	char name[HS_SEALED_NAME];
+
+	if (i < count)
+		hs_sealed_print(stream, &list[i], name);
+	else
+		snprintf(name, sizeof name, "%s.jsonl", stream);
+	return hs_clock_of_first(dir, name, i < count && list[i].gzip);
+}
+
+/* A segment ends where the next one begins, unless the clock was set back or the next one comes from elsewhere. */
+static bool is_between(int64_t first_ms, int64_t next_ms, int64_t ms)
+{
+	return first_ms > 0 && first_ms <= next_ms && next_ms < ms;
+}
+
+/* The segment after list[i], which may be listed twice. */
+static size_t next_of(const struct hs_sealed *list, size_t count, size_t i)
+{
+	size_t next = i + 1;
+
+	while (next < count && list[next].number == list[i].number)
+		next++;
+	return next;
+}
+
+bool hs_clock_is_before(int dir, const char *stream, const struct hs_sealed *list, size_t count, size_t i, int64_t ms)
+{
+	int64_t first;
+
+	if (list[i].sealed_ms >= ms)
+		return false;
+	first = first_in(dir, stream, list, count, i);
+	return first < ms && is_between(first, first_in(dir, stream, list, count, next_of(list, count, i)), ms);
+}
+
 enum hs_result hs_ages_init(struct hs_ages *a, const struct hs_spool_dir *dir, const char *stream,
                             const struct hs_sealed *list, size_t count)
 {
@@ -190,14 +228,8 @@ void hs_ages_free(struct hs_ages *a)
 /* The time of the first record in list[i]; at `count`, in the open segment. 0: unknown. */
 static int64_t first_of(struct hs_ages *a, size_t i)
 {
-	char name[HS_SEALED_NAME];
-
 	if (a->first[i] == 0) {
-		if (i < a->count)
-			hs_sealed_print(a->stream, &a->list[i], name);
-		else
-			snprintf(name, sizeof name, "%s.jsonl", a->stream);
-		a->first[i] = hs_clock_of_first(a->dir->fd, name, i < a->count && a->list[i].gzip);
+		a->first[i] = first_in(a->dir->fd, a->stream, a->list, a->count, i);
 		if (a->first[i] == 0)
 			a->first[i] = -1;
 	}

@@ -60,6 +60,14 @@ void hs_clock_move(struct hs_clock *c, int64_t wall_ms, int64_t boot_ms);
 int64_t hs_clock_of_first(int dir, const char *name, bool gzip);
 
 /*
+ * True if every record of the sealed segment list[i] was spooled before `ms`. Its stamp alone does not tell: under a
+ * clock that was not believed it is earlier than the records. So its first record must be before that, too, and the
+ * first one of the next segment, or of the open one, not earlier than its own but before `ms`. False also if that is
+ * not known: read the segment.
+ */
+bool hs_clock_is_before(int dir, const char *stream, const struct hs_sealed *list, size_t count, size_t i, int64_t ms);
+
+/*
  * The earliest times at which a stream's sealed segments may have been sealed: `list` has `count` of
  * them, by number; hs_ages_sealed_ms is to be called for i = 0, 1, … in that order.
  *
