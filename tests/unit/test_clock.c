@@ -472,6 +472,32 @@ TEST(a_rebuilt_index_reads_no_old_segments)
 	assert_true(wrap_bytes_read() < LARGE);
 }
 
+/* A segment that was sealed a moment ago stays, however early its stamp and its first records are; later it goes. */
+TEST(a_segment_is_not_older_than_its_last_record)
+{
+	lag("retain_days = 1\nrotate_age = 0\nrotate_min_gap = 0\n", false);
+	assert_int_equal(deleted(), 1);
+	assert_once(&s.d, "b c d w x y e");
+	show(500 * DAY, 29 * DAY + 23 * HOUR);
+	assert_int_equal(deleted(), 0); /* the segment is compressed by now */
+	show(500 * DAY, 30 * DAY + HOUR);
+	assert_int_equal(deleted(), 4);
+	assert_once(&s.d, "e");
+}
+
+/* The next segment was begun much later, so only its last line tells how old an idle spool's segment is. */
+TEST(an_idle_spool_deletes_what_is_old)
+{
+	make("retain_days = 30\nrotate_min_gap = 0\n");
+	seal("a b");
+	show(0, 29 * DAY);
+	assert_int_equal(deleted(), 0);
+	put("c");
+	show(0, 31 * DAY);
+	assert_int_equal(deleted(), 1);
+	assert_once(&s.d, "c");
+}
+
 TEST(a_clock_set_back_keeps_no_segment_open)
 {
 	make("rotate_age = 1h\nrotate_min_gap = 0\n");

@@ -152,22 +152,29 @@ void hs_clock_trust(const struct hs_spool_dir *dir)
 
 /* --- the age of segments ------------------------------------------------------- */
 
-int64_t hs_clock_of_first(int dir, const char *name, bool gzip)
+/* When a line was spooled; 0: not known. */
+static int64_t spooled_ms(struct hs_slice line)
 {
 	static const char label[] = "\"spooled_at\":\"";
+	const char *at = memmem(line.p, line.n, label, sizeof label - 1);
+	int64_t ms;
+
+	if (at == NULL || (size_t)(line.p + line.n - at) < sizeof label - 1 + HS_TIMESTAMP_TEXT)
+		return 0;
+	return hs_timestamp_parse(hs_slice(at + sizeof label - 1, HS_TIMESTAMP_TEXT), &ms) ? ms : 0;
+}
+
+int64_t hs_clock_of_first(int dir, const char *name, bool gzip)
+{
 	struct hs_line_reader lines = { 0 };
 	struct hs_slice line;
-	const char *at = NULL;
 	int64_t ms = 0;
 	int fd = hs_line_reader_open(&lines, dir, name, gzip);
 
 	if (fd < 0)
 		return 0;
 	if (hs_line_reader_next(&lines, &line) == 1)
-		at = memmem(line.p, line.n, label, sizeof label - 1);
-	if (at != NULL && (size_t)(line.p + line.n - at) >= sizeof label - 1 + HS_TIMESTAMP_TEXT &&
-	    !hs_timestamp_parse(hs_slice(at + sizeof label - 1, HS_TIMESTAMP_TEXT), &ms))
-		ms = 0;
+		ms = spooled_ms(line);
 	hs_line_reader_free(&lines);
 	hs_io_close(fd);
 	return ms;
@@ -248,16 +255,43 @@ static int64_t from_next(struct hs_ages *a, size_t i)
 	return INT64_MAX;
 }
 
+/* True if all records of list[i] are older, as hs_clock_is_before. */
+static bool is_old(struct hs_ages *a, size_t i, int64_t before_ms)
+{
+	return is_between(first_of(a, i), first_of(a, next_of(a->list, a->count, i)), before_ms);
+}
+
+/* The latest time of a record in list[i] that is not from the future; no line after one of `before_ms` is read. */
+static int64_t latest_of(const struct hs_ages *a, size_t i, int64_t before_ms)
+{
+	struct hs_line_reader lines = { 0 };
+	struct hs_sealed sealed = a->list[i];
+	struct hs_slice line;
+	int64_t latest = 0;
+	int fd = hs_sealed_lines(&lines, a->dir->fd, a->stream, &sealed);
+
+	while (fd >= 0 && latest < before_ms && hs_line_reader_next(&lines, &line) == 1) {
+		int64_t ms = spooled_ms(line);
+
+		if (ms > latest && !hs_clock_is_ahead(ms, a->now_ms))
+			latest = ms;
+	}
+	hs_line_reader_free(&lines);
+	if (fd >= 0)
+		hs_io_close(fd);
+	return latest;
+}
+
 int64_t hs_ages_sealed_ms(struct hs_ages *a, size_t i, int64_t before_ms)
 {
-	int64_t ms = a->list[i].sealed_ms, own;
+	int64_t ms = a->list[i].sealed_ms, latest;
 
 	if (hs_clock_is_ahead(ms, a->now_ms)) {
 		ms = from_next(a, i);
-	} else if (ms < before_ms) {
-		own = first_of(a, i);
-		if (own > ms && !hs_clock_is_ahead(own, a->now_ms))
-			ms = own;
+	} else if (ms < before_ms && !is_old(a, i, before_ms)) {
+		latest = latest_of(a, i, before_ms);
+		if (latest > ms)
+			ms = latest;
 	}
 	if (ms < a->floor_ms)
 		ms = a->floor_ms;
