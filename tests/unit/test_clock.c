@@ -3,6 +3,7 @@
  * again by itself.
  */
 #include "base/io.h"
+#include "spool/admin/inventory.h"
 #include "spool/admin/retention.h"
 #include "spool/shared/clock.h"
 #include "tests/lib/temp_spool.h"
@@ -12,6 +13,8 @@
 #define HOUR INT64_C(3600000)
 #define DAY (24 * HOUR)
 #define YEAR (365 * DAY)
+
+enum { LARGE = 1 << 23 }; /* bytes; of a file far fewer are read to find its first line */
 
 /* --- the rule ------------------------------------------------------------------ */
 
@@ -391,6 +394,108 @@ TEST(no_id_is_forgotten)
 	show(YEAR, 8 * DAY); /* believed by now; what came meanwhile is still in the window */
 	put("d");
 	put_known("c d", 2);
+}
+
+/* --- stamps that lag ---------------------------------------------------------------- */
+
+/*
+ * A year and a half off; then a segment that is open for 29 days and gets its stamp before anybody vouches for the
+ * clock: its stamp is that much too early. Its last events, and those of the segments after it, came just now. With
+ * `summary` each has one; without, they are so many that the index reads them in turn.
+ */
+static void lag(const char *settings, bool summary)
+{
+	make(settings);
+	seal("a");
+	show(500 * DAY, 0);
+	put("b");
+	show(500 * DAY, 29 * DAY);
+	put("c d");
+	rotate();
+	for (int i = 0; i < 3; i++)
+		seal(i == 0 ? "w" : i == 1 ? "x" : "y");
+	put("e");
+	if (summary)
+		maintain();
+	assert_true(spooldir_exists(&s.d, ".hookspool/run/summary/events-2") == summary);
+	assert_result(hs_spool_trust_clock(s.spool), HS_OK);
+	restart();
+}
+
+static size_t ids_in_files(void)
+{
+	struct hs_inventory inventory = { 0 };
+	size_t count;
+
+	assert_result(hs_inventory_take(&inventory, s.d.settings), HS_OK);
+	count = inventory.count;
+	hs_inventory_free(&inventory);
+	return count;
+}
+
+TEST(a_rebuilt_index_has_what_came_under_a_stamp_that_lags)
+{
+	for (int summary = 0; summary <= 1; summary++) {
+		lag("dedup_window = 28d\nrotate_age = 0\nrotate_min_gap = 0\ncompress = none\n", summary);
+		spooldir_unlink(&s.d, ".hookspool/run/index");
+		put_known("c d w x y e f", 6);
+		put("b"); /* it came 29 days ago */
+		assert_int_equal(ids_in_files(), 8);
+	}
+}
+
+/* Segments that are old by their records are passed over, also without a summary. */
+TEST(a_rebuilt_index_reads_no_old_segments)
+{
+	static const int days[] = { 0, 1, 2, 3, 4, 50 };
+	char words[] = "a";
+
+	make("dedup_window = 28d\nrotate_age = 0\nrotate_min_gap = 0\ncompress = none\n");
+	for (size_t i = 0; i < sizeof days / sizeof *days; i++, words[0]++) {
+		show(0, days[i] * DAY);
+		seal(words);
+	}
+	for (size_t i = 1; i < 4; i++) {
+		struct hs_buf text = spooldir_read(&s.d, spooldir_name(&s.d, "events-", i));
+		struct hs_buf many = { 0 };
+
+		while (many.n < LARGE)
+			hs_buf_put_slice(&many, hs_buf_slice(&text));
+		spooldir_write(&s.d, spooldir_name(&s.d, "events-", i), hs_buf_slice(&many));
+		hs_buf_free(&many);
+		hs_buf_free(&text);
+	}
+	spooldir_unlink(&s.d, ".hookspool/run/index");
+	wrap_reset();
+	show(0, 50 * DAY);
+	put_known("f g", 1);
+	assert_true(wrap_bytes_read() < LARGE);
+}
+
+/* A segment that was sealed a moment ago stays, however early its stamp and its first records are; later it goes. */
+TEST(a_segment_is_not_older_than_its_last_record)
+{
+	lag("retain_days = 1\nrotate_age = 0\nrotate_min_gap = 0\n", false);
+	assert_int_equal(deleted(), 1);
+	assert_once(&s.d, "b c d w x y e");
+	show(500 * DAY, 29 * DAY + 23 * HOUR);
+	assert_int_equal(deleted(), 0); /* the segment is compressed by now */
+	show(500 * DAY, 30 * DAY + HOUR);
+	assert_int_equal(deleted(), 4);
+	assert_once(&s.d, "e");
+}
+
+/* The next segment was begun much later, so only its last line tells how old an idle spool's segment is. */
+TEST(an_idle_spool_deletes_what_is_old)
+{
+	make("retain_days = 30\nrotate_min_gap = 0\n");
+	seal("a b");
+	show(0, 29 * DAY);
+	assert_int_equal(deleted(), 0);
+	put("c");
+	show(0, 31 * DAY);
+	assert_int_equal(deleted(), 1);
+	assert_once(&s.d, "c");
 }
 
 TEST(a_clock_set_back_keeps_no_segment_open)

@@ -3,6 +3,7 @@
 #include "base/io.h"
 #include "spool/file/line_reader.h"
 #include "spool/file/segment_list.h"
+#include "spool/shared/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -75,7 +76,7 @@ static enum hs_result take_all(struct taking *t)
 	if (r == HS_OK)
 		r = hs_sealed_list(t->dir, EVENTS, &list, &count);
 	for (size_t i = 0; i < count && r == HS_OK; i++)
-		if (list[i].sealed_ms >= t->since_ms)
+		if (!hs_clock_is_before(t->dir, EVENTS, list, count, i, t->since_ms))
 			r = take_lines(t, hs_sealed_lines(&t->lines, t->dir, EVENTS, &list[i]));
 	free(list);
 	return r;

@@ -203,7 +203,7 @@ static bool is_wanted(const struct hs_index_catch_up *c, const struct hs_sealed 
 	bool again = i > 0 && list[i].number == list[i - 1].number;
 
 	return hs_index_mark_read(&c->store->mark, list[i].number) != HS_INDEX_WHOLE && !again &&
-	       hs_index_store_keeps(c->store, (uint32_t)(list[i].sealed_ms / 1000));
+	       hs_sealed_ids_has(&c->sealed, list[i].number);
 }
 
 /* Passes what is missing before a segment. */

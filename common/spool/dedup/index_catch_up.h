@@ -19,7 +19,7 @@ struct hs_index_catch_up {
 };
 
 /*
- * Reads each sealed segment from the mark on; then the mark is at the start of the open segment.
+ * After hs_sealed_ids_open: reads each segment that `sealed` has; then the mark is at the start of the open segment.
  * HS_OK, HS_E_INDEXING (the time is up; the next call goes on), HS_E_MEMORY, or as hs_io_result.
  */
 enum hs_result hs_index_catch_up(struct hs_index_catch_up *c, uint64_t open_number);

@@ -88,6 +88,13 @@ const struct hs_sealed_run *hs_sealed_ids_of(const struct hs_sealed_ids *s, uint
 	return i < s->count && s->run[i].number == number ? &s->run[i] : NULL;
 }
 
+bool hs_sealed_ids_has(const struct hs_sealed_ids *s, uint64_t number)
+{
+	size_t i = hs_array_from(s->missing, s->missing_count, sizeof *s->missing, number);
+
+	return (i < s->missing_count && s->missing[i].number == number) || hs_sealed_ids_of(s, number) != NULL;
+}
+
 /* NULL: damaged, or out of memory. */
 static struct hs_sealed_check *begin_check(struct hs_summary_reader *summary, uint64_t ids_bytes)
 {
@@ -178,7 +185,8 @@ enum hs_result hs_sealed_ids_open(struct hs_sealed_ids *s, const struct hs_spool
 		struct hs_sealed_run run;
 		bool again = i > 0 && list[i].number == list[i - 1].number;
 
-		if (list[i].number < from || again || list[i].sealed_ms / 1000 < (int64_t)since_s)
+		if (list[i].number < from || again ||
+		    hs_summary_is_before(&summary, dir, list, count, i, (int64_t)since_s * 1000))
 			continue;
 		if (!take_open(&old, list[i].number, &run))
 			open_run(&summary, dir, &list[i], &run);

@@ -39,13 +39,16 @@ struct hs_sealed_ids {
 };
 
 /*
- * Opens the summaries of the segments from number `from` to below `to` that were sealed at `since_s` or
- * later, and closes all others; what is open stays as it is. Reads their heads and no ids, since a plain CGI
+ * Opens the summaries of the segments from number `from` to below `to` that may have records of `since_s`
+ * or later, and closes all others; what is open stays as it is. Reads their heads and no ids, since a plain CGI
  * program opens them for each request. Under the append lock. HS_OK, HS_E_IO or HS_E_MEMORY.
  */
 enum hs_result hs_sealed_ids_open(struct hs_sealed_ids *s, const struct hs_spool_dir *dir, uint64_t from, uint64_t to,
                                   uint32_t since_s);
 void hs_sealed_ids_close(struct hs_sealed_ids *s);
+
+/* True if the segment was opened, or is missing: it has ids that count. */
+bool hs_sealed_ids_has(const struct hs_sealed_ids *s, uint64_t number);
 
 /* The run of a segment, or NULL. */
 const struct hs_sealed_run *hs_sealed_ids_of(const struct hs_sealed_ids *s, uint64_t number);

@@ -152,25 +152,70 @@ void hs_clock_trust(const struct hs_spool_dir *dir)
 
 /* --- the age of segments ------------------------------------------------------- */
 
-int64_t hs_clock_of_first(int dir, const char *name, bool gzip)
+/* When a line was spooled; 0: not known. */
+static int64_t spooled_ms(struct hs_slice line)
 {
 	static const char label[] = "\"spooled_at\":\"";
+	const char *at = memmem(line.p, line.n, label, sizeof label - 1);
+	int64_t ms;
+
+	if (at == NULL || (size_t)(line.p + line.n - at) < sizeof label - 1 + HS_TIMESTAMP_TEXT)
+		return 0;
+	return hs_timestamp_parse(hs_slice(at + sizeof label - 1, HS_TIMESTAMP_TEXT), &ms) ? ms : 0;
+}
+
+int64_t hs_clock_of_first(int dir, const char *name, bool gzip)
+{
 	struct hs_line_reader lines = { 0 };
 	struct hs_slice line;
-	const char *at = NULL;
 	int64_t ms = 0;
 	int fd = hs_line_reader_open(&lines, dir, name, gzip);
 
 	if (fd < 0)
 		return 0;
 	if (hs_line_reader_next(&lines, &line) == 1)
-		at = memmem(line.p, line.n, label, sizeof label - 1);
-	if (at != NULL && (size_t)(line.p + line.n - at) >= sizeof label - 1 + HS_TIMESTAMP_TEXT &&
-	    !hs_timestamp_parse(hs_slice(at + sizeof label - 1, HS_TIMESTAMP_TEXT), &ms))
-		ms = 0;
+		ms = spooled_ms(line);
 	hs_line_reader_free(&lines);
 	hs_io_close(fd);
 	return ms;
+}
+
+/* When the first record of list[i] was spooled; at `count`, of the open segment. 0: not known. */
+static int64_t first_in(int dir, const char *stream, const struct hs_sealed *list, size_t count, size_t i)
+{
+	char name[HS_SEALED_NAME];
+
+	if (i < count)
+		hs_sealed_print(stream, &list[i], name);
+	else
+		snprintf(name, sizeof name, "%s.jsonl", stream);
+	return hs_clock_of_first(dir, name, i < count && list[i].gzip);
+}
+
+/* A segment ends where the next one begins, unless the clock was set back or the next one comes from elsewhere. */
+static bool is_between(int64_t first_ms, int64_t next_ms, int64_t ms)
+{
+	return first_ms > 0 && first_ms <= next_ms && next_ms < ms;
+}
+
+/* The segment after list[i], which may be listed twice. */
+static size_t next_of(const struct hs_sealed *list, size_t count, size_t i)
+{
+	size_t next = i + 1;
+
+	while (next < count && list[next].number == list[i].number)
+		next++;
+	return next;
+}
+
+bool hs_clock_is_before(int dir, const char *stream, const struct hs_sealed *list, size_t count, size_t i, int64_t ms)
+{
+	int64_t first;
+
+	if (list[i].sealed_ms >= ms)
+		return false;
+	first = first_in(dir, stream, list, count, i);
+	return first < ms && is_between(first, first_in(dir, stream, list, count, next_of(list, count, i)), ms);
 }
 
 enum hs_result hs_ages_init(struct hs_ages *a, const struct hs_spool_dir *dir, const char *stream,
@@ -190,14 +235,8 @@ void hs_ages_free(struct hs_ages *a)
 /* The time of the first record in list[i]; at `count`, in the open segment. 0: unknown. */
 static int64_t first_of(struct hs_ages *a, size_t i)
 {
-	char name[HS_SEALED_NAME];
-
 	if (a->first[i] == 0) {
-		if (i < a->count)
-			hs_sealed_print(a->stream, &a->list[i], name);
-		else
-			snprintf(name, sizeof name, "%s.jsonl", a->stream);
-		a->first[i] = hs_clock_of_first(a->dir->fd, name, i < a->count && a->list[i].gzip);
+		a->first[i] = first_in(a->dir->fd, a->stream, a->list, a->count, i);
 		if (a->first[i] == 0)
 			a->first[i] = -1;
 	}
@@ -216,16 +255,43 @@ static int64_t from_next(struct hs_ages *a, size_t i)
 	return INT64_MAX;
 }
 
+/* True if all records of list[i] are older, as hs_clock_is_before. */
+static bool is_old(struct hs_ages *a, size_t i, int64_t before_ms)
+{
+	return is_between(first_of(a, i), first_of(a, next_of(a->list, a->count, i)), before_ms);
+}
+
+/* The latest time of a record in list[i] that is not from the future; no line after one of `before_ms` is read. */
+static int64_t latest_of(const struct hs_ages *a, size_t i, int64_t before_ms)
+{
+	struct hs_line_reader lines = { 0 };
+	struct hs_sealed sealed = a->list[i];
+	struct hs_slice line;
+	int64_t latest = 0;
+	int fd = hs_sealed_lines(&lines, a->dir->fd, a->stream, &sealed);
+
+	while (fd >= 0 && latest < before_ms && hs_line_reader_next(&lines, &line) == 1) {
+		int64_t ms = spooled_ms(line);
+
+		if (ms > latest && !hs_clock_is_ahead(ms, a->now_ms))
+			latest = ms;
+	}
+	hs_line_reader_free(&lines);
+	if (fd >= 0)
+		hs_io_close(fd);
+	return latest;
+}
+
 int64_t hs_ages_sealed_ms(struct hs_ages *a, size_t i, int64_t before_ms)
 {
-	int64_t ms = a->list[i].sealed_ms, own;
+	int64_t ms = a->list[i].sealed_ms, latest;
 
 	if (hs_clock_is_ahead(ms, a->now_ms)) {
 		ms = from_next(a, i);
-	} else if (ms < before_ms) {
-		own = first_of(a, i);
-		if (own > ms && !hs_clock_is_ahead(own, a->now_ms))
-			ms = own;
+	} else if (ms < before_ms && !is_old(a, i, before_ms)) {
+		latest = latest_of(a, i, before_ms);
+		if (latest > ms)
+			ms = latest;
 	}
 	if (ms < a->floor_ms)
 		ms = a->floor_ms;

@@ -60,13 +60,21 @@ void hs_clock_move(struct hs_clock *c, int64_t wall_ms, int64_t boot_ms);
 int64_t hs_clock_of_first(int dir, const char *name, bool gzip);
 
 /*
+ * True if every record of the sealed segment list[i] was spooled before `ms`. Its stamp alone does not tell: under a
+ * clock that was not believed it is earlier than the records. So its first record must be before that, too, and the
+ * first one of the next segment, or of the open one, not earlier than its own but before `ms`. False also if that is
+ * not known: read the segment.
+ */
+bool hs_clock_is_before(int dir, const char *stream, const struct hs_sealed *list, size_t count, size_t i, int64_t ms);
+
+/*
  * The earliest times at which a stream's sealed segments may have been sealed: `list` has `count` of
  * them, by number; hs_ages_sealed_ms is to be called for i = 0, 1, … in that order.
  *
  * A segment's time is its stamp. A stamp from the future, of a clock that was ahead, tells nothing;
  * then the first later record that is not from the future counts, since the next segment was begun
  * when this one was sealed. A stamp of a clock that was not believed may be too early; then the
- * segment's own first record may tell a later time.
+ * segment's own records may tell a later time, for it was not sealed before the last of them.
  */
 struct hs_ages {
 	const struct hs_spool_dir *dir;
@@ -85,7 +93,8 @@ void hs_ages_free(struct hs_ages *a);
 
 /*
  * When list[i] was sealed, at the earliest; INT64_MAX: not known, so it counts as new. The caller
- * compares the time with `before_ms`: a segment whose stamp is not earlier is not read.
+ * compares the time with `before_ms`: a segment whose stamp is not earlier is not read, and another only up to a record
+ * that is not.
  */
 int64_t hs_ages_sealed_ms(struct hs_ages *a, size_t i, int64_t before_ms);
 

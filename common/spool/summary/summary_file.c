@@ -5,6 +5,7 @@
 #include "event/top_counts.h"
 #include "spool/file/gzip.h"
 #include "spool/file/line_reader.h"
+#include "spool/shared/clock.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -116,6 +117,20 @@ bool hs_summary_open(struct hs_summary_reader *r, const struct hs_spool_dir *dir
 		       path);
 	let_go(r);
 	return false;
+}
+
+bool hs_summary_is_before(struct hs_summary_reader *r, const struct hs_spool_dir *dir, const struct hs_sealed *list,
+                          size_t count, size_t i, int64_t ms)
+{
+	struct hs_sealed sealed = list[i];
+	struct stat st;
+
+	if (sealed.sealed_ms >= ms)
+		return false;
+	if (hs_sealed_stat(dir->fd, "events", &sealed, &st) == 0 &&
+	    hs_summary_open(r, dir, false, sealed.number, &st) && r->head.odd == 0)
+		return r->head.last_spooled < ms;
+	return hs_clock_is_before(dir->fd, "events", list, count, i, ms);
 }
 
 bool hs_summary_is_there(const struct hs_spool_dir *dir, bool rejected, uint64_t number, const struct stat *segment)

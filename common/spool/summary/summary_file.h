@@ -41,6 +41,9 @@ struct hs_summary_reader {
  */
 bool hs_summary_open(struct hs_summary_reader *r, const struct hs_spool_dir *dir, bool rejected, uint64_t number,
                      const struct stat *segment);
+/* hs_clock_is_before for the events: by the summary, which it opens, if that vouches for every line. */
+bool hs_summary_is_before(struct hs_summary_reader *r, const struct hs_spool_dir *dir, const struct hs_sealed *list,
+                          size_t count, size_t i, int64_t ms);
 void hs_summary_close(struct hs_summary_reader *r); /* frees everything */
 
 /*
