@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <lmdb.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -367,6 +368,86 @@ TEST(a_repair_may_be_interrupted)
 			assert_int_equal(examine(false), 0);
 			assert_once(&s.d, "a b");
 		}
+}
+
+/* --- beside maintenance ------------------------------------------------------------ */
+
+static void (*meanwhile)(void);
+
+/* After the first segment: the second one is listed, and not open yet. */
+static void on_progress(void *context, uint64_t done, uint64_t all)
+{
+	void (*now)(void) = meanwhile;
+
+	(void)context;
+	(void)all;
+	if (done == 0 || now == NULL)
+		return;
+	meanwhile = NULL;
+	now();
+}
+
+static uint64_t examine_while(void (*change)(void), bool mend)
+{
+	struct hs_verifier verifier = { NULL, report, on_progress, mend };
+	uint64_t problems = 0;
+
+	meanwhile = change;
+	assert_int_equal(hs_spool_verify(s.spool, &verifier, &found), HS_OK);
+	assert_null(meanwhile);
+	for (int p = 0; p < HS_PROBLEMS; p++)
+		problems += found.problem[p];
+	return problems;
+}
+
+static void compress_second(void)
+{
+	char command[2 * PATH_MAX];
+
+	snprintf(command, sizeof command, "gzip %s", spooldir_path(&s.d, spooldir_name(&s.d, "events-", 1)));
+	assert_int_equal(system(command), 0);
+}
+
+TEST(a_segment_that_is_compressed_after_it_was_listed)
+{
+	for (int mend = 0; mend < 2; mend++) {
+		make("rotate_min_gap = 0\n");
+		seal("a b");
+		seal("c d");
+		spooldir_add(&s.d, spooldir_name(&s.d, "events-", 1), HS_SLICE("{\"a\":}\n"));
+		assert_int_equal(examine_while(compress_second, mend > 0), 1);
+		assert_int_equal(found.problem[HS_PROBLEM_LINE], 1);
+		assert_int_equal(found.lines, 4);
+		assert_int_equal(reported_line, 3);
+		assert_string_equal(reported_file, spooldir_name(&s.d, "events-", 1));
+		assert_non_null(strstr(reported_file, ".gz"));
+		assert_int_equal(found.mended, mend);
+		assert_int_equal(examine(false), 1 - mend);
+		if (mend > 0)
+			assert_once(&s.d, "a b c d");
+	}
+}
+
+static void remove_plain_second(void)
+{
+	spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 1));
+}
+
+/* Both are listed while a segment is compressed. */
+TEST(a_segment_whose_gz_was_listed_too)
+{
+	char name[HS_SEALED_NAME];
+	struct hs_buf copy;
+
+	seal("a b");
+	seal("c d");
+	snprintf(name, sizeof name, "%s", spooldir_name(&s.d, "events-", 1));
+	copy = spooldir_read_raw(&s.d, name);
+	compress_second();
+	spooldir_write(&s.d, name, hs_buf_slice(&copy));
+	hs_buf_free(&copy);
+	assert_int_equal(examine_while(remove_plain_second, false), 0);
+	assert_int_equal(found.lines, 4);
 }
 
 /* --- killed ---------------------------------------------------------------------- */

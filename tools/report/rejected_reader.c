@@ -9,9 +9,12 @@
 #include <stdlib.h>
 
 struct walk {
+	const struct hs_spool_dir *dir;
+	const char *stream;
 	bool (*take)(void *context, struct hs_slice line);
 	void *context;
 	bool stopped;
+	uint64_t next; /* the sealed files with smaller numbers are done */
 };
 
 /* A missing file was deleted by retention after the listing. */
@@ -30,26 +33,59 @@ static enum hs_result walk_lines(struct walk *w, struct hs_line_reader *lines, i
 	return r;
 }
 
+/* Walks the sealed files from w->next on, and moves that after them. */
+static enum hs_result walk_sealed(struct walk *w)
+{
+	struct hs_line_reader lines = { 0 };
+	struct hs_sealed *list;
+	size_t count;
+	enum hs_result r = hs_sealed_list(w->dir->fd, w->stream, &list, &count);
+
+	for (size_t i = 0; i < count && r == HS_OK; i++)
+		if (list[i].number >= w->next) { /* not the .gz beside a plain one */
+			w->next = list[i].number + 1;
+			r = walk_lines(w, &lines, hs_sealed_lines(&lines, w->dir->fd, w->stream, &list[i]));
+		}
+	free(list);
+	hs_line_reader_free(&lines);
+	return r;
+}
+
+/*
+ * Walks the sealed files, then the open one, which is opened first: if the listing has new files (*sealed), it may
+ * be among them by now, and is left to the next call.
+ */
+static enum hs_result walk_files(struct walk *w, bool *sealed)
+{
+	struct hs_line_reader lines = { 0 };
+	char name[HS_SEALED_NAME];
+	uint64_t next = w->next;
+	enum hs_result r;
+	int fd, error;
+
+	snprintf(name, sizeof name, "%s.jsonl", w->stream);
+	fd = hs_line_reader_open(&lines, w->dir->fd, name, false);
+	error = errno;
+	r = walk_sealed(w);
+	*sealed = w->next != next;
+	errno = error;
+	if (r == HS_OK && !*sealed)
+		r = walk_lines(w, &lines, fd);
+	else if (fd >= 0)
+		hs_io_close(fd);
+	hs_line_reader_free(&lines);
+	return r;
+}
+
 enum hs_result hs_rejected_reader_walk_stream(const struct hs_spool_dir *dir, const char *stream,
                                               bool (*take)(void *context, struct hs_slice line), void *context)
 {
-	struct walk w = { take, context, false };
-	struct hs_line_reader lines = { 0 };
-	char open[HS_SEALED_NAME];
-	struct hs_sealed *list;
-	size_t count;
-	enum hs_result r = hs_sealed_list(dir->fd, stream, &list, &count);
+	struct walk w = { .dir = dir, .stream = stream, .take = take, .context = context };
+	enum hs_result r = HS_OK;
+	bool sealed = true;
 
-	if (r != HS_OK)
-		return r;
-	for (size_t i = 0; i < count && r == HS_OK; i++)
-		if (i == 0 || list[i].number != list[i - 1].number) /* skip the .gz of the same segment */
-			r = walk_lines(&w, &lines, hs_sealed_lines(&lines, dir->fd, stream, &list[i]));
-	free(list);
-	snprintf(open, sizeof open, "%s.jsonl", stream);
-	if (r == HS_OK)
-		r = walk_lines(&w, &lines, hs_line_reader_open(&lines, dir->fd, open, false));
-	hs_line_reader_free(&lines);
+	while (r == HS_OK && sealed && !w.stopped)
+		r = walk_files(&w, &sealed);
 	return r;
 }
 

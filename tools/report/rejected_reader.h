@@ -1,6 +1,7 @@
 /*
  * rejected_reader: reads the lines of the rejected files, oldest first: the sealed ones, plain and
- * .gz, then the open one. Lines written or deleted meanwhile may be missing.
+ * .gz, then the open one. Each line that is there at the beginning comes once, also if its file is sealed or
+ * compressed meanwhile; lines written or deleted meanwhile may be missing.
  */
 #ifndef HS_REJECTED_READER_H
 #define HS_REJECTED_READER_H

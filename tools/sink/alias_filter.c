@@ -8,24 +8,32 @@
 #include <string.h>
 #include <sysexits.h>
 
-/* Moves the users of --user, of the tenant of --tenant, out of the filter. 0 or an exit code. */
-static int move_people(struct hs_alias_filter *a, struct hs_filter *f, const struct hs_event_source *source)
+/* Adds the users of --user, of the tenant that is given (NULL: none is). 0 or an exit code. */
+static int add_people(struct hs_alias_filter *a, const struct hs_filter *f, const struct hs_event_source *source,
+                      const char *given)
 {
-	const char *given = NULL, *tenant = NULL;
+	const char *tenant = NULL;
 	int code = 0;
 
-	if (f->by[HS_BY_TENANT].count > 0)
-		given = f->by[HS_BY_TENANT].value[f->by[HS_BY_TENANT].count - 1].p;
 	if (given == NULL ? hs_settings_have_tenants(source->settings) : strcmp(given, "*") != 0)
 		code = hs_command_tenant(source->settings, source->command, given, &tenant);
-	if (code != 0)
-		return code;
-	for (unsigned i = 0; i < f->by[HS_BY_USER].count; i++)
+	for (unsigned i = 0; code == 0 && i < f->by[HS_BY_USER].count; i++)
 		if (!hs_subjects_add_id(&a->people, HS_SUBJECT_USER, f->by[HS_BY_USER].value[i], tenant))
-			return EX_OSERR;
+			code = EX_OSERR;
+	return code;
+}
+
+/* Moves the users of --user, of each --tenant, out of the filter. 0 or an exit code. */
+static int move_people(struct hs_alias_filter *a, struct hs_filter *f, const struct hs_event_source *source)
+{
+	unsigned tenants = f->by[HS_BY_TENANT].count;
+	int code = tenants == 0 ? add_people(a, f, source, NULL) : 0;
+
+	for (unsigned i = 0; code == 0 && i < tenants; i++)
+		code = add_people(a, f, source, f->by[HS_BY_TENANT].value[i].p);
 	hs_filter_clear(f, HS_BY_USER);
 	hs_filter_clear(f, HS_BY_TENANT);
-	return 0;
+	return code;
 }
 
 static int no_line(const struct hs_event_source *source, struct hs_progress *progress, enum hs_read what)

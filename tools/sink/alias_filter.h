@@ -19,9 +19,9 @@ struct hs_alias_filter {
 };
 
 /*
- * Moves the users and the tenant out of the filter, reads the events up to `end` for their
- * anonymous ids, prints those found to standard error, and starts the reader again at the oldest event.
- * The reader passes over segments whose summaries name none of the people, then and later. The filter
+ * Moves the users, who are meant in each of the tenants, and the tenants out of the filter, reads the events up to
+ * `end` for their anonymous ids, prints those found to standard error, and starts the reader again at the oldest
+ * event. The reader passes over segments whose summaries name none of the people, then and later. The filter
  * must outlive `a`. 0, or an exit code.
  */
 int hs_alias_filter_find(struct hs_alias_filter *a, struct hs_filter *filter, const struct hs_event_source *source,

@@ -256,27 +256,31 @@ static enum hs_result put_in_place(struct verify *x, const struct hs_sealed *sea
 
 static enum hs_result read_sealed(struct verify *x, const struct hs_sealed *sealed, bool copy)
 {
-	int fd = hs_io_open_plain(x->dir->fd, x->current.name);
+	struct hs_sealed now = *sealed; /* may have been compressed since it was listed */
+	int fd = hs_sealed_open(x->dir->fd, x->segment->name, &now), error = errno;
 	enum hs_result r = HS_OK;
 
+	if (x->sealed != NULL) /* else it is read again, for a copy */
+		x->sealed[x->current.nth - 1] = now;
+	hs_sealed_print(x->segment->name, &now, x->current.name);
 	x->current.broken = false;
 	memset(&x->current.st, 0, sizeof x->current.st);
-	if (fd < 0 && (errno == HS_IO_NOT_PLAIN || errno == EACCES || errno == EPERM)) {
-		report(x, errno == HS_IO_NOT_PLAIN ? HS_PROBLEM_STRANGE : HS_PROBLEM_UNREADABLE, 0);
+	if (fd < 0 && (error == HS_IO_NOT_PLAIN || error == EACCES || error == EPERM)) {
+		report(x, error == HS_IO_NOT_PLAIN ? HS_PROBLEM_STRANGE : HS_PROBLEM_UNREADABLE, 0);
 		return HS_OK;
 	}
 	if (fd < 0)
-		return errno == ENOENT ? HS_OK : HS_E_IO; /* deleted or compressed meanwhile */
+		return error == ENOENT ? HS_OK : HS_E_IO; /* deleted meanwhile */
 	if (hs_io_fstat(fd, &x->current.st) < 0)
 		r = HS_E_IO;
 	else
-		r = hs_line_reader_start_file(&x->lines, fd, sealed->gzip, 0, (uint64_t)x->current.st.st_size);
+		r = hs_line_reader_start_file(&x->lines, fd, now.gzip, 0, (uint64_t)x->current.st.st_size);
 	if (r == HS_OK && copy)
-		r = hs_rewrite_copy_begin(&x->copy, x->dir, CLEAN, sealed->gzip);
+		r = hs_rewrite_copy_begin(&x->copy, x->dir, CLEAN, now.gzip);
 	if (r == HS_OK)
 		r = check_lines(x, true);
 	if (r == HS_OK && copy && x->current.broken)
-		r = put_in_place(x, sealed);
+		r = put_in_place(x, &now);
 	hs_rewrite_copy_drop(&x->copy);
 	hs_io_close(fd);
 	return r;
@@ -363,6 +367,8 @@ static enum hs_result check_beside(struct verify *x, const struct hs_sealed *sea
 	enum hs_result r;
 
 	hs_sealed_print(x->segment->name, sealed, gz);
+	if (strcmp(x->current.name, gz) == 0)
+		return HS_OK; /* the plain one was gone, and this one was checked in its place */
 	r = hs_line_reader_pair(x->dir->fd, x->current.name, gz, &pair);
 	if (r != HS_OK || !pair.both || pair.same)
 		return r;
