@@ -57,7 +57,7 @@ static enum hs_target_result read_columns(struct hs_sqlite *s, struct hs_target_
 	return result;
 }
 
-/* True if the index is on `id` and nothing else. */
+/* True if the index is on `id` and nothing else, and compares bytes: another one takes Msg-1 and msg-1 for one id. */
 static bool is_on_id(struct hs_sqlite *s, const char *index)
 {
 	sqlite3_stmt *statement;
@@ -65,13 +65,18 @@ static bool is_on_id(struct hs_sqlite *s, const char *index)
 	int columns = 0;
 
 	hs_buf_reset(&s->sql);
-	hs_buf_put_slice(&s->sql, HS_SLICE("PRAGMA index_info("));
+	hs_buf_put_slice(&s->sql, HS_SLICE("PRAGMA index_xinfo("));
 	hs_sql_put_name(&s->sql, hs_slice_str(index), '"');
 	hs_buf_putc(&s->sql, ')');
 	if (hs_sqlite_prepare(s, &statement) != HS_TARGET_OK)
 		return false;
-	for (; sqlite3_step(statement) == SQLITE_ROW; columns++)
-		on_id = strcmp(hs_sqlite_text(statement, 2), "id") == 0;
+	while (sqlite3_step(statement) == SQLITE_ROW) {
+		if (sqlite3_column_int(statement, 5) == 0)
+			continue; /* it is no part of the key */
+		columns++;
+		on_id = strcmp(hs_sqlite_text(statement, 2), "id") == 0 &&
+		        strcasecmp(hs_sqlite_text(statement, 4), "BINARY") == 0;
+	}
 	sqlite3_finalize(statement);
 	return on_id && columns == 1;
 }
@@ -89,8 +94,8 @@ static enum hs_target_result read_indexes(struct hs_sqlite *s, struct hs_target_
 	while (result == HS_TARGET_OK && sqlite3_step(statement) == SQLITE_ROW) {
 		if (sqlite3_column_int(statement, 2) == 0)
 			continue;
-		if (is_on_id(s, hs_sqlite_text(statement, 1)))
-			table->unique_id = true;
+		if (sqlite3_column_int(statement, 4) == 0 && is_on_id(s, hs_sqlite_text(statement, 1)))
+			table->unique_id = true; /* and it is for every row */
 		else
 			table->other_unique = true;
 	}

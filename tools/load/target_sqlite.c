@@ -287,14 +287,14 @@ static int bind(sqlite3_stmt *statement, int at, enum hs_column_type type, struc
 	return sqlite3_bind_text64(statement, at, value.p, value.n, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-/* INSERT INTO table (columns) VALUES (?, …) ON CONFLICT ("id") DO … */
+/* INSERT … ON CONFLICT ("id" COLLATE BINARY) DO …: what another unique index refuses is an error, not the same row. */
 static void put_insert(struct hs_buf *sql, const struct hs_target_rows *rows, bool update)
 {
 	hs_sql_put_insert(sql, rows, '"');
 	hs_buf_put_slice(sql, HS_SLICE(" VALUES ("));
 	for (size_t i = 0; i < rows->columns; i++)
 		hs_buf_put_slice(sql, i == 0 ? HS_SLICE("?") : HS_SLICE(", ?"));
-	hs_buf_put_slice(sql, HS_SLICE(") ON CONFLICT (\"id\") DO "));
+	hs_buf_put_slice(sql, HS_SLICE(") ON CONFLICT (\"id\" COLLATE BINARY) DO "));
 	if (update)
 		hs_sql_put_update(sql, rows, "excluded", '"');
 	else
@@ -559,7 +559,7 @@ static const struct hs_target_ops ops = {
 	.columns_max = 2000,
 	.reserved = "sqlite_",
 	.whole_texts = true,
-	.mend_id = { "CREATE UNIQUE INDEX \"", "_id\" ON \"", "\" (id)" },
+	.mend_id = { "CREATE UNIQUE INDEX \"", "_id\" ON \"", "\" (id COLLATE BINARY)" },
 	.connect = connect_to,
 	.disconnect = disconnect,
 	.tables = hs_sqlite_tables,

@@ -1,0 +1,82 @@
+#!/bin/bash
+# hookspool load and tables that somebody else has made: columns and keys that ignore case, that are too short or of another type.
+. "$(dirname "$0")/../lib/server.sh"
+. "$(dirname "$0")/../lib/databases.sh"
+
+SETTINGS='auth = none'
+
+spool_make() {
+	directory_make
+	settings_write "$SETTINGS" 'min_free = 0' 'rotate_min_gap = 0'
+	cp "$HS_BUILD/hookspool" "$HS_BUILD/hookspool-load" "$S/bin/"
+}
+take() {
+	printf '%s\n' "$@" >"$T/events.jsonl"
+	chmod 644 "$T/events.jsonl"
+	hs import "$T/events.jsonl"
+	[ "$CODE" = 0 ] || { cat "$T/err" >&2; exit 2; }
+}
+loads() { load --to "$TO" --name "$NAME" "$@"; }
+ask() { $ASK "$1" | xargs; }
+# mend: runs the statement that the loader has said.
+mend() { $ASK "$(sed -n 's/.*; run: \(.*\)$/\1/p' "$T/load.err" | tail -n 1)"; }
+track() { # ID USER NAME [PROPERTIES]
+	printf '{"type":"track","messageId":"%s","userId":"%s","event":"%s","properties":%s}' "$1" "$2" "$3" "${4-{\}}"
+}
+
+### Keys ################################################################
+keys() { # TYPE: of a key that ignores case
+	spool_make
+	NAME=keys
+	$ASK "CREATE TABLE loose (id $1 PRIMARY KEY)"
+	take "$(track Key-1 u Loose)" "$(track key-1 u Loose)"
+	loads
+	is "$KIND: a key on id that ignores case is none" "$CODE $(grep -c 'loose has no unique index on id that compares bytes' "$T/load.err")" '77 1'
+	mend
+	loads
+}
+
+all() {
+	keys "$NOCASE"
+	"keys_$KIND"
+}
+keys_SQLite() {
+	is 'SQLite: after its statement, what the key refuses is a dead letter' \
+		"$CODE $(ask 'SELECT id FROM loose') $(jq -r .record.message_id "$S/spool/failed.jsonl")" '1 Key-1 key-1'
+	$ASK 'CREATE TABLE part (id TEXT); CREATE UNIQUE INDEX some ON part (id) WHERE id > 9'
+	take "$(track part-1 u Part)"
+	loads
+	is 'SQLite: an index on some rows is none' "$CODE $(grep -c 'part has no unique index on id' "$T/load.err")" '77 1'
+	mend
+	loads
+	is 'SQLite: and mended by its statement' "$(ask 'SELECT id FROM part')" part-1
+}
+keys_MariaDB() { is "$KIND: and mended by its statement" "$CODE $(ask 'SELECT id FROM loose ORDER BY id')" '0 Key-1 key-1'; }
+keys_PostgreSQL() { keys_MariaDB; }
+
+mkdir "$T/w"
+own "$T/w"
+KIND=SQLite TO=sqlite:$T/w/w.db ASK=ask_sqlite NOCASE='TEXT COLLATE NOCASE'
+ask_sqlite() { (as_server_user sqlite3 "$T/w/w.db" "$1"); }
+all
+KIND=PostgreSQL ASK=ask_postgresql NOCASE='text COLLATE nocase'
+ask_postgresql() { pg "SET search_path = segment; $1"; }
+if postgresql_start; then
+	TO=$PG
+	pg 'CREATE SCHEMA segment'
+	ask_postgresql "CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
+	all
+	postgresql_stop
+else
+	ok 'PostgreSQL # SKIP it is not installed'
+fi
+KIND=MariaDB ASK=ask_mariadb NOCASE='VARCHAR(99) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci'
+ask_mariadb() { sql "$1" | tr '\t' '|'; }
+if mariadb_start; then
+	TO=$MARIADB
+	all
+	mariadb_stop
+else
+	ok 'MariaDB # SKIP it is not installed'
+fi
+done_testing
