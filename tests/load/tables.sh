@@ -36,9 +36,31 @@ keys() { # TYPE: of a key that ignores case
 	loads
 }
 
+### People #############################################################
+people() { # TYPE: of a column that ignores case
+	spool_make
+	NAME=people
+	$ASK "CREATE TABLE purchase (id $ID PRIMARY KEY, user_id $1, anonymous_id $1); CREATE TABLE identifies (id $ID PRIMARY KEY, user_id $1)"
+	take "$(track p1 ann Purchase)" "$(track p2 Ann Purchase)" '{"type":"identify","messageId":"i1","userId":"ann","traits":{"email":"ann@a"}}' \
+		'{"type":"identify","messageId":"i2","userId":"Ann","traits":{"email":"Ann@b"}}'
+	loads
+	is "$KIND: two people whose ids differ in case are two" "$CODE $(ask 'SELECT email FROM users ORDER BY id')" '0 Ann@b ann@a'
+	$ASK "UPDATE users SET email = 'changed'"
+	loads --rebuild users
+	is "$KIND: --rebuild makes the rows of both" "$CODE $(ask 'SELECT email FROM users ORDER BY id')" '0 Ann@b ann@a'
+	take '{"type":"delete","messageId":"d1","userId":"ann"}'
+	loads
+	is "$KIND: a delete takes the rows of its user alone" \
+		"$CODE $(ask 'SELECT id FROM purchase') $(ask 'SELECT id FROM identifies') $(ask 'SELECT email FROM users')" '0 p2 i2 Ann@b'
+	hs erase --user Ann
+	loads
+	is "$KIND: so does an erase" "$CODE $(ask "SELECT (SELECT count(*) FROM purchase) + (SELECT count(*) FROM users)")" '0 0'
+}
+
 all() {
 	keys "$NOCASE"
 	"keys_$KIND"
+	people "$NOCASE"
 }
 keys_SQLite() {
 	is 'SQLite: after its statement, what the key refuses is a dead letter' \
@@ -56,10 +78,10 @@ keys_PostgreSQL() { keys_MariaDB; }
 
 mkdir "$T/w"
 own "$T/w"
-KIND=SQLite TO=sqlite:$T/w/w.db ASK=ask_sqlite NOCASE='TEXT COLLATE NOCASE'
+KIND=SQLite TO=sqlite:$T/w/w.db ASK=ask_sqlite ID=TEXT NOCASE='TEXT COLLATE NOCASE'
 ask_sqlite() { (as_server_user sqlite3 "$T/w/w.db" "$1"); }
 all
-KIND=PostgreSQL ASK=ask_postgresql NOCASE='text COLLATE nocase'
+KIND=PostgreSQL ASK=ask_postgresql ID=text NOCASE='text COLLATE nocase'
 ask_postgresql() { pg "SET search_path = segment; $1"; }
 if postgresql_start; then
 	TO=$PG
@@ -70,7 +92,8 @@ if postgresql_start; then
 else
 	ok 'PostgreSQL # SKIP it is not installed'
 fi
-KIND=MariaDB ASK=ask_mariadb NOCASE='VARCHAR(99) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci'
+KIND=MariaDB ASK=ask_mariadb ID='VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin'
+NOCASE='VARCHAR(99) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci'
 ask_mariadb() { sql "$1" | tr '\t' '|'; }
 if mariadb_start; then
 	TO=$MARIADB

@@ -389,6 +389,7 @@ static bool read_table(void *context, const struct hs_target_table *found)
 			return false;
 		t->table.column[i].max = found->column[i].max;
 		t->table.column[i].numbers = found->column[i].numbers;
+		t->table.column[i].loose = found->column[i].loose;
 	}
 	t->present = t->table.columns;
 	return true;

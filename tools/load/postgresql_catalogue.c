@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Columns of the answer below. */
-enum { TABLE, COLUMN, DROPPED, TYPE, MODIFIER, GENERATED, UNIQUE_ID, OTHER_UNIQUE, TRIGGERS };
+enum { TABLE, COLUMN, DROPPED, TYPE, MODIFIER, GENERATED, UNIQUE_ID, OTHER_UNIQUE, TRIGGERS, LOOSE };
 
 /*
  * A unique index that guards `id` alone: valid, for every row, checked at once. With none that is loose, whose
@@ -14,7 +14,8 @@ enum { TABLE, COLUMN, DROPPED, TYPE, MODIFIER, GENERATED, UNIQUE_ID, OTHER_UNIQU
 static const char catalogue_sql[] =
     "SELECT relname, attname, attisdropped, atttypid, atttypmod, attgenerated <> '' OR attidentity = 'a', "
     "coalesce(unique_id, false), coalesce(other_unique, false), "
-    "EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal) "
+    "EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal), "
+    "EXISTS (SELECT FROM pg_catalog.pg_collation k WHERE k.oid = attcollation AND NOT collisdeterministic) "
     "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace "
     "JOIN pg_catalog.pg_attribute a ON attrelid = c.oid AND attnum > 0 "
     "LEFT JOIN LATERAL (SELECT bool_or(on_id) AND NOT bool_or(on_id AND loose) AS unique_id, "
@@ -90,6 +91,7 @@ static int read_table(const PGresult *answer, int row, struct hs_target_table *t
 		if (!hs_target_add_column(table, hs_slice_str(PQgetvalue(answer, row, COLUMN)), column.type))
 			return -1;
 		table->column[table->columns - 1].numbers = column.numbers;
+		table->column[table->columns - 1].loose = is_true(answer, row, LOOSE);
 	}
 	return table->name == NULL ? -1 : row;
 }

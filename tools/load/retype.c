@@ -314,6 +314,7 @@ static bool add_view(struct retype *r, const struct hs_target_column *column, en
 	if (!hs_target_add_column(&r->view, hs_slice_str(column->name), type))
 		return false;
 	r->view.column[r->view.columns - 1].numbers = column->numbers;
+	r->view.column[r->view.columns - 1].loose = column->loose;
 	return true;
 }
 

@@ -469,10 +469,7 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
 		fit_cache(s, true);
 	hs_buf_reset(&s->sql);
 	hs_sql_put_select(&s->sql, table, column, columns, where->lengths_from, '"');
-	hs_sql_put_where(&s->sql, where->key, '"');
-	for (size_t i = 0; i < where->values; i++)
-		hs_buf_put_slice(&s->sql, i == 0 ? HS_SLICE("?") : HS_SLICE(", ?"));
-	hs_buf_putc(&s->sql, ')');
+	hs_sqlite_put_where(s, where->key, where->values);
 	return fetch(s, table, column, columns, where->value, where->values, each, context);
 }
 
@@ -483,9 +480,9 @@ static enum hs_target_result scan(struct hs_target *t, const struct hs_target_ta
 	struct hs_sqlite *s = hs_sqlite_of(t);
 
 	hs_buf_reset(&s->sql);
-	hs_sql_put_scan(&s->sql, table, column, columns, after.p != NULL, '"');
+	hs_sql_put_scan(&s->sql, table, column, columns, after.p != NULL, HS_SQLITE_BYTES, '"');
 	hs_buf_put_slice(&s->sql, after.p != NULL ? HS_SLICE("?1") : HS_SLICE(""));
-	hs_sql_put_scan_end(&s->sql, table->column[column[0]].name, rows, '"');
+	hs_sql_put_scan_end(&s->sql, table->column[column[0]].name, rows, HS_SQLITE_BYTES, '"');
 	return fetch(s, table, column, columns, &after, after.p != NULL, each, context);
 }
 
@@ -503,7 +500,7 @@ static enum hs_target_result update(struct hs_target *t, const struct hs_target_
 		hs_sql_put_name(&s->sql, hs_slice_str(row->table->column[row->column[i]].name), '"');
 		hs_buf_printf(&s->sql, " = ?%zu", i + 1);
 	}
-	hs_buf_put_slice(&s->sql, HS_SLICE(" WHERE \"id\" = ?1"));
+	hs_sqlite_put_where(s, "id", 1);
 	result = hs_sqlite_prepare(s, &statement);
 	if (result != HS_TARGET_OK)
 		return result;
@@ -527,10 +524,10 @@ static enum hs_target_result erase(struct hs_target *t, const struct hs_target_t
 	hs_buf_reset(&s->sql);
 	hs_buf_put_slice(&s->sql, HS_SLICE("DELETE FROM "));
 	hs_sql_put_name(&s->sql, hs_slice_str(table->name), '"');
-	hs_sql_put_where(&s->sql, key, '"');
-	hs_buf_put_slice(&s->sql, until.p != NULL ? HS_SLICE("?1) AND \"uuid_ts\" <= ?2") : HS_SLICE("?1)"));
+	hs_sqlite_put_where(s, key, 1);
+	hs_buf_put_slice(&s->sql, until.p != NULL ? HS_SLICE(" AND \"uuid_ts\" <= ?2") : HS_SLICE(""));
 	if (limits->without_user)
-		hs_buf_put_slice(&s->sql, HS_SLICE(" AND coalesce(\"user_id\", '') = ''"));
+		hs_buf_put_slice(&s->sql, HS_SLICE(" AND length(coalesce(\"user_id\", '')) = 0"));
 	result = hs_sqlite_prepare(s, &statement);
 	if (result != HS_TARGET_OK)
 		return result;
