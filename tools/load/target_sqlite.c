@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
 	LONG_BYTES = 4 << 20,                                                          /* of a row */
@@ -94,10 +95,13 @@ static enum hs_target_result look_at(struct hs_sqlite *s, const char *path)
 	return hs_sqlite_result(s, code);
 }
 
+/* A file that is not there is made for the owner alone, as the spool is; SQLite gives its WAL the same mode. */
 static enum hs_target_result open_file(struct hs_sqlite *s, const char *path)
 {
+	mode_t mask = umask(0177);
 	enum hs_target_result result = hs_sqlite_result(s, sqlite3_open_v2(path, &s->db, OPEN_FLAGS, NULL));
 
+	umask(mask);
 	if (result != HS_TARGET_OK)
 		return result;
 	sqlite3_busy_timeout(s->db, HS_TARGET_LOCK_MS);

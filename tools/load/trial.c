@@ -1,7 +1,10 @@
 #include "tools/load/trial.h"
+#include "base/io.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* A table that no event can have: names are snake case. */
 static const char TABLE[] = "hookspool-check";
@@ -151,6 +154,24 @@ static void check_tls(const struct trial *t)
 		    postgresql ? "add ?sslmode=verify-full to the URL" : "add ?tls=verify to the URL");
 }
 
+/* Warns of a file that others can read, in a folder that they may enter: an earlier build made it with the umask. */
+static void check_mode(const struct trial *t)
+{
+	const char *path = strchr(t->target->url, ':') + 1, *slash = strrchr(path, '/');
+	char folder[PATH_MAX] = ".", remedy[PATH_MAX + 16];
+	struct stat file, in;
+
+	if (strcmp(t->target->ops->name, "sqlite") != 0)
+		return;
+	if (slash != NULL)
+		snprintf(folder, sizeof folder, "%.*s", (int)(slash - path) + 1, path);
+	if (hs_io_stat_outside(path, &file) != 0 || hs_io_stat_outside(folder, &in) != 0 ||
+	    (file.st_mode & (S_IROTH | S_IWOTH)) == 0 || (in.st_mode & S_IXOTH) == 0)
+		return;
+	snprintf(remedy, sizeof remedy, "chmod o-rw %s*", path);
+	say(t, "warn", path, ": every user of this machine can read it, and events are personal data", remedy);
+}
+
 /* --- rows ------------------------------------------------------------------------------ */
 
 static enum hs_target_result try_rows(struct trial *t)
@@ -236,6 +257,7 @@ int hs_trial(struct hs_target *target, const char *label)
 	bool fine;
 
 	check_tls(&t);
+	check_mode(&t);
 	fine = settle(&t, target->ops->connect(target), "connecting", "");
 	if (fine) {
 		fine = try_all(&t);
