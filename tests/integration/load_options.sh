@@ -25,11 +25,13 @@ put() {
 track() { printf '{"type":"track","messageId":"%s","userId":"u-1","event":"%s","timestamp":"2026-11-23T10:15:00.123Z","properties":%s}' "$@"; }
 query() { sqlite3 "$DB" "$1"; }
 
+umask 022 # as that of cron
 ### The summary ################################################
 put "$(track o-1 Order '{"total":40,"paid":true}')" "$(track o-2 Order '{"total":"free"}')" >/dev/null
 load --to "sqlite:$DB" --batch 1
 is 'the summary names the columns whose values did not fit' "$CODE $(sed -n 's/^hookspool load: \(.* records, .* rows\).*new, \(.*\)$/\1, \2/p' "$T/load.err")" \
 	'0 2 records, 4 rows, 1 values in _rest (order.total: 1 text), 0 failed, 0.0 s behind'
+is 'the database is for its owner alone' "$(stat -c %a "$DB"* | sort -u)" 600
 check 'and the --retype that takes them' grep -qF -e '--retype order.total=text takes them' "$T/load.err"
 
 ### While it follows ###########################################
@@ -119,6 +121,16 @@ is '--retype meanwhile: 75' "$CODE" 75
 load --to "sqlite:$DB" --rebuild users
 is '--rebuild meanwhile: 75' "$CODE" 75
 end_process "$LOADER"
+
+### Who may read it ############################################
+(as_server_user sqlite3 "$T/w/open.db" 'CREATE TABLE mine (n)')
+chmod 644 "$T/w/open.db"
+load --to "sqlite:$T/w/open.db" --name open
+is 'a file that is there keeps its mode' "$CODE $(stat -c %a "$T/w/open.db")" '0 644'
+printf '%s\n' '[load]' "closed = sqlite:$DB" "open = sqlite:$T/w/open.db" >>"$S/hookspool.conf"
+hs check --json
+is 'check warns of what every user can read' "$(jq -r '.[] | select(.check == "load" and .verdict == "warn") | [.text, .remedy] | join("|")' <<<"$OUT")" \
+	"open: $T/w/open.db: every user of this machine can read it, and events are personal data|chmod o-rw $T/w/open.db*"
 
 ### Long strings ###############################################
 DB=$T/w/long.db

@@ -83,6 +83,7 @@ static bool note_column(void *context, const struct hs_slice *value)
 	column->numbers = integers_of(value);
 	if (type == HS_COLUMN_TEXT && length < UINT32_MAX)
 		column->max = length;
+	column->loose = type == HS_COLUMN_TEXT && !compares_bytes(value[COLLATION]);
 	if (is(value[NAME], "id"))
 		read->exact_id = type == HS_COLUMN_TEXT && compares_bytes(value[COLLATION]);
 	return true;

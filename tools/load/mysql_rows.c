@@ -444,12 +444,16 @@ enum hs_target_result hs_mysql_scan(struct hs_target *t, const struct hs_target_
                                     bool (*each)(void *context, const struct hs_slice *value), void *context)
 {
 	struct hs_mysql *m = hs_mysql_of(t);
+	const struct hs_target_column *first = &table->column[column[0]];
+	char collate[64] = "";
 
+	if (first->loose)
+		snprintf(collate, sizeof collate, " COLLATE %s", m->collation);
 	hs_buf_reset(&m->sql);
-	hs_sql_put_scan(&m->sql, table, column, columns, after.p != NULL, '`');
+	hs_sql_put_scan(&m->sql, table, column, columns, after.p != NULL, collate, '`');
 	if (after.p != NULL)
 		hs_mysql_put_text(m, after);
-	hs_sql_put_scan_end(&m->sql, table->column[column[0]].name, rows, '`');
+	hs_sql_put_scan_end(&m->sql, first->name, rows, collate, '`');
 	return fetch(m, table, column, columns, each, context);
 }
 
@@ -484,7 +488,7 @@ enum hs_target_result hs_mysql_erase(struct hs_target *t, const struct hs_target
 		put_value(m, HS_COLUMN_TIMESTAMP, limits->until);
 	}
 	if (limits->without_user)
-		hs_buf_put_slice(&m->sql, HS_SLICE(" AND coalesce(`user_id`, '') = ''"));
+		hs_buf_put_slice(&m->sql, HS_SLICE(" AND length(coalesce(`user_id`, '')) = 0"));
 	result = hs_mysql_run(m);
 	if (result == HS_TARGET_OK)
 		*gone += mysql_affected_rows(m->my);

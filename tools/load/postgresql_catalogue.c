@@ -5,17 +5,23 @@
 #include <string.h>
 
 /* Columns of the answer below. */
-enum { TABLE, COLUMN, DROPPED, TYPE, MODIFIER, GENERATED, UNIQUE_ID, OTHER_UNIQUE, TRIGGERS };
+enum { TABLE, COLUMN, DROPPED, TYPE, MODIFIER, GENERATED, UNIQUE_ID, OTHER_UNIQUE, TRIGGERS, LOOSE };
 
-/* A unique index that guards `id` alone: valid, for every row, checked at once. */
+/*
+ * A unique index that guards `id` alone: valid, for every row, checked at once. With none that is loose, whose
+ * collation may take different bytes for one id: ON CONFLICT ("id") goes by all of them.
+ */
 static const char catalogue_sql[] =
     "SELECT relname, attname, attisdropped, atttypid, atttypmod, attgenerated <> '' OR attidentity = 'a', "
     "coalesce(unique_id, false), coalesce(other_unique, false), "
-    "EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal) "
+    "EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal), "
+    "EXISTS (SELECT FROM pg_catalog.pg_collation k WHERE k.oid = attcollation AND NOT collisdeterministic) "
     "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace "
     "JOIN pg_catalog.pg_attribute a ON attrelid = c.oid AND attnum > 0 "
-    "LEFT JOIN LATERAL (SELECT bool_or(on_id) AS unique_id, bool_or(NOT on_id) AS other_unique FROM ("
-    "SELECT indisvalid AND indimmediate AND indpred IS NULL AND indnkeyatts = 1 AND indkey[0] = ("
+    "LEFT JOIN LATERAL (SELECT bool_or(on_id) AND NOT bool_or(on_id AND loose) AS unique_id, "
+    "bool_or(NOT on_id) AS other_unique FROM (SELECT EXISTS (SELECT FROM pg_catalog.pg_collation k "
+    "WHERE k.oid = indcollation[0] AND NOT collisdeterministic) AS loose, indisvalid AND indimmediate AND indpred IS "
+    "NULL AND indnkeyatts = 1 AND indkey[0] = ("
     "SELECT attnum FROM pg_catalog.pg_attribute WHERE attrelid = c.oid AND attname = 'id' AND NOT attisdropped) "
     "IS TRUE AS on_id FROM pg_catalog.pg_index WHERE indrelid = c.oid AND indisunique) i) u ON true "
     "WHERE nspname = $1 AND relkind IN ('r', 'p') AND left(relname::text, length($2)) = $2 ORDER BY c.oid, attnum";
@@ -85,6 +91,7 @@ static int read_table(const PGresult *answer, int row, struct hs_target_table *t
 		if (!hs_target_add_column(table, hs_slice_str(PQgetvalue(answer, row, COLUMN)), column.type))
 			return -1;
 		table->column[table->columns - 1].numbers = column.numbers;
+		table->column[table->columns - 1].loose = is_true(answer, row, LOOSE);
 	}
 	return table->name == NULL ? -1 : row;
 }

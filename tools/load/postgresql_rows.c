@@ -191,7 +191,17 @@ enum hs_target_result hs_postgresql_upsert(struct hs_target *t, const struct hs_
 	return put_rows(t, rows, true);
 }
 
-/* WHERE key IN ($1, …), which are texts: a column of another type is compared by its text. */
+static void put_list(struct hs_postgresql *s, size_t values)
+{
+	for (size_t i = 1; i <= values; i++)
+		hs_buf_printf(&s->sql, "%s$%zu", i == 1 ? " IN (" : ", ", i);
+	hs_postgresql_put(s, ")");
+}
+
+/*
+ * WHERE key IN ($1, …), for the index, and then by bytes: a key of yours may ignore case. They are texts: a column of
+ * another type is compared by its text.
+ */
 static void put_where(struct hs_postgresql *s, const struct hs_target_table *table, const char *key, size_t values)
 {
 	enum hs_column_type type = HS_COLUMN_FOREIGN;
@@ -200,11 +210,14 @@ static void put_where(struct hs_postgresql *s, const struct hs_target_table *tab
 		if (strcmp(table->column[i].name, key) == 0)
 			type = table->column[i].type;
 	hs_postgresql_put(s, " WHERE ");
+	if (type == HS_COLUMN_TEXT) {
+		hs_postgresql_put_name(s, key);
+		put_list(s, values);
+		hs_postgresql_put(s, " AND ");
+	}
 	hs_postgresql_put_name(s, key);
-	hs_postgresql_put(s, type == HS_COLUMN_TEXT ? " IN ($1" : "::text IN ($1");
-	for (size_t i = 2; i <= values; i++)
-		hs_buf_printf(&s->sql, ", $%zu", i);
-	hs_postgresql_put(s, ")");
+	hs_postgresql_put(s, type == HS_COLUMN_TEXT ? " COLLATE \"C\"" : "::text COLLATE \"C\"");
+	put_list(s, values);
 }
 
 /* The value of an answer as hs_value_fits writes it: a time has three digits, if the last three are zeros. */
@@ -241,8 +254,9 @@ static void put_column(struct hs_postgresql *s, const struct hs_target_column *c
 		put_within(s, "", column, "");
 }
 
+/* `collate` comes after the first column. */
 static void put_select(struct hs_postgresql *s, const struct hs_target_table *table, const size_t *column,
-                       size_t columns, size_t lengths_from)
+                       size_t columns, size_t lengths_from, const char *collate)
 {
 	for (size_t i = 0; i < columns; i++) {
 		hs_postgresql_put(s, i == 0 ? "" : ", ");
@@ -250,6 +264,7 @@ static void put_select(struct hs_postgresql *s, const struct hs_target_table *ta
 			put_within(s, "octet_length(", &table->column[column[i]], "::text)");
 		else
 			put_column(s, &table->column[column[i]]);
+		hs_postgresql_put(s, i == 0 ? collate : "");
 	}
 	hs_postgresql_put(s, " FROM ");
 	hs_postgresql_put_table(s, table->name);
@@ -483,7 +498,7 @@ enum hs_target_result hs_postgresql_select(struct hs_target *t, const struct hs_
 	if (where->is_long)
 		return select_long(s, table, column, columns, where, each, context);
 	hs_postgresql_begin_sql(s, "SELECT ");
-	put_select(s, table, column, columns, where->lengths_from);
+	put_select(s, table, column, columns, where->lengths_from, "");
 	put_where(s, table, where->key, where->values);
 	if (strcmp(where->key, "id") == 0)
 		hs_postgresql_put(s, " FOR UPDATE");
@@ -496,13 +511,15 @@ enum hs_target_result hs_postgresql_scan(struct hs_target *t, const struct hs_ta
 {
 	struct hs_postgresql *s = of(t);
 	const char *first = table->column[column[0]].name;
+	const char *collate = table->column[column[0]].loose ? " COLLATE \"C\"" : "";
 
 	hs_postgresql_begin_sql(s, columns == 1 ? "SELECT DISTINCT " : "SELECT ");
-	put_select(s, table, column, columns, 0);
+	put_select(s, table, column, columns, 0, collate);
 	hs_postgresql_put(s, " WHERE ");
 	hs_postgresql_put_name(s, first);
+	hs_postgresql_put(s, collate);
 	hs_postgresql_put(s, after.p != NULL ? " > $1" : " IS NOT NULL");
-	hs_sql_put_scan_end(&s->sql, first, rows, '"');
+	hs_sql_put_scan_end(&s->sql, first, rows, collate, '"');
 	return fetch(s, table, column, columns, &after, after.p != NULL, each, context);
 }
 
@@ -521,7 +538,7 @@ enum hs_target_result hs_postgresql_erase(struct hs_target *t, const struct hs_t
 	if (limits->until.p != NULL)
 		hs_postgresql_put(s, " AND \"uuid_ts\" <= $2::timestamptz");
 	if (limits->without_user)
-		hs_postgresql_put(s, " AND coalesce(\"user_id\", '') = ''");
+		hs_postgresql_put(s, " AND length(coalesce(\"user_id\"::text, '')) = 0");
 	result = hs_postgresql_ask(s, values, limits->until.p != NULL ? 2 : 1, &answer);
 	if (result == HS_TARGET_OK)
 		*gone += strtoull(PQcmdTuples(answer), NULL, 10);

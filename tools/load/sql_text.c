@@ -125,23 +125,25 @@ void hs_sql_put_user_index(struct hs_buf *sql, const char *prefix, const struct 
 }
 
 void hs_sql_put_scan(struct hs_buf *sql, const struct hs_target_table *table, const size_t *column, size_t columns,
-                     bool after, char quote)
+                     bool after, const char *collate, char quote)
 {
 	hs_buf_put_slice(sql, columns == 1 ? HS_SLICE("SELECT DISTINCT ") : HS_SLICE("SELECT "));
 	for (size_t i = 0; i < columns; i++) {
 		hs_buf_put_slice(sql, i == 0 ? HS_SLICE("") : HS_SLICE(", "));
 		put_column(sql, table, column[i], quote);
+		hs_buf_put_slice(sql, i == 0 ? hs_slice_str(collate) : HS_SLICE(""));
 	}
 	hs_buf_put_slice(sql, HS_SLICE(" FROM "));
 	hs_sql_put_name(sql, hs_slice_str(table->name), quote);
 	hs_buf_put_slice(sql, HS_SLICE(" WHERE "));
 	put_column(sql, table, column[0], quote);
+	hs_buf_put_slice(sql, hs_slice_str(collate));
 	hs_buf_put_slice(sql, after ? HS_SLICE(" > ") : HS_SLICE(" IS NOT NULL"));
 }
 
-void hs_sql_put_scan_end(struct hs_buf *sql, const char *first, size_t rows, char quote)
+void hs_sql_put_scan_end(struct hs_buf *sql, const char *first, size_t rows, const char *collate, char quote)
 {
 	hs_buf_put_slice(sql, HS_SLICE(" ORDER BY "));
 	hs_sql_put_name(sql, hs_slice_str(first), quote);
-	hs_buf_printf(sql, " LIMIT %zu", rows);
+	hs_buf_printf(sql, "%s LIMIT %zu", collate, rows);
 }

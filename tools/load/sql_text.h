@@ -31,10 +31,13 @@ void hs_sql_put_select(struct hs_buf *sql, const struct hs_target_table *table, 
 /* WHERE key IN ( */
 void hs_sql_put_where(struct hs_buf *sql, const char *key, char quote);
 
-/* SELECT … FROM table WHERE first > , but the WHERE only with `after`; then hs_sql_put_scan_end. */
+/*
+ * SELECT … FROM table WHERE first > , but the WHERE only with `after`; then hs_sql_put_scan_end. `collate`: what comes
+ * after the name of the first column, so that it is compared by bytes; "": nothing.
+ */
 void hs_sql_put_scan(struct hs_buf *sql, const struct hs_target_table *table, const size_t *column, size_t columns,
-                     bool after, char quote);
-void hs_sql_put_scan_end(struct hs_buf *sql, const char *first, size_t rows, char quote);
+                     bool after, const char *collate, char quote);
+void hs_sql_put_scan_end(struct hs_buf *sql, const char *first, size_t rows, const char *collate, char quote);
 
 /* The column by which people are looked up: user_id of identifies, group_id of groups. NULL: another table. */
 const char *hs_sql_person_column(const char *prefix, const struct hs_target_table *table);

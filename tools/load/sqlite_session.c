@@ -1,4 +1,5 @@
 #include "tools/load/sqlite_session.h"
+#include "tools/load/sql_text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -66,6 +67,27 @@ enum hs_target_result hs_sqlite_prepare(struct hs_sqlite *s, sqlite3_stmt **stat
 	if (!hs_buf_ok(&s->sql))
 		return hs_sqlite_out_of_memory(s);
 	return hs_sqlite_result(s, sqlite3_prepare_v2(s->db, s->sql.p, (int)s->sql.n, statement, NULL));
+}
+
+static void put_list(struct hs_sqlite *s, size_t values)
+{
+	for (size_t i = 1; i <= values; i++)
+		hs_buf_printf(&s->sql, "%s?%zu", i > 1 ? ", " : "", i);
+	hs_buf_putc(&s->sql, ')');
+}
+
+/* A number goes by its text: the column would take "7.0" for 7. But a 7 of a column of doubles has the text 7.0. */
+void hs_sqlite_put_where(struct hs_sqlite *s, const char *key, size_t values)
+{
+	hs_sql_put_where(&s->sql, key, '"');
+	put_list(s, values);
+	hs_buf_put_slice(&s->sql, HS_SLICE(" AND (typeof("));
+	hs_sql_put_name(&s->sql, hs_slice_str(key), '"');
+	hs_buf_put_slice(&s->sql, HS_SLICE(") = 'real' OR CAST("));
+	hs_sql_put_name(&s->sql, hs_slice_str(key), '"');
+	hs_buf_put_slice(&s->sql, HS_SLICE(" AS TEXT)" HS_SQLITE_BYTES " IN ("));
+	put_list(s, values);
+	hs_buf_putc(&s->sql, ')');
 }
 
 const char *hs_sqlite_text(sqlite3_stmt *statement, int column)

@@ -29,6 +29,11 @@ enum hs_target_result hs_sqlite_run(struct hs_sqlite *s, const char *sql);
 /* Prepares what is in s->sql. */
 enum hs_target_result hs_sqlite_prepare(struct hs_sqlite *s, sqlite3_stmt **statement);
 
+#define HS_SQLITE_BYTES " COLLATE BINARY"
+
+/* Puts WHERE key IN (?1, …), for the index, and then by bytes: a key of yours may ignore case. */
+void hs_sqlite_put_where(struct hs_sqlite *s, const char *key, size_t values);
+
 /*
  * Empties the WAL if it may hold what was erased; while a reader or another loader needs it, waits for so long. If that
  * was not enough, a later call does it.

@@ -32,6 +32,7 @@ struct hs_target_column {
 	enum hs_column_type type;
 	size_t max;                   /* bytes of a text that always fit: VARCHAR(40), say; 0: any */
 	enum hs_number_range numbers; /* a number's; AS_DATABASE unless another program made the column */
+	bool loose;                   /* a text that the database takes for another one: it ignores case, say */
 	char *path;                   /* the whole name of a new column, if it was cut; else NULL */
 };
 
@@ -152,7 +153,7 @@ struct hs_target_ops {
 	enum hs_target_result (*upsert)(struct hs_target *t, const struct hs_target_rows *rows);
 	/*
 	 * Calls each() with the values of these columns (as text, NULL: p == NULL) of all rows that `where` asks
-	 * for.
+	 * for. A key is compared by bytes, also where its column is loose; so it is in scan and erase.
 	 */
 	enum hs_target_result (*select)(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
 	                                size_t columns, const struct hs_target_where *where,

@@ -308,7 +308,7 @@ static enum hs_target_result update(struct hs_target *t, const struct hs_target_
 		hs_postgresql_put_name(s, column->name);
 		hs_buf_printf(&s->sql, " = $%zu::%s", i + 1, type_name(column));
 	}
-	hs_postgresql_put(s, " WHERE \"id\" = $1");
+	hs_postgresql_put(s, " WHERE \"id\" = $1 AND \"id\" COLLATE \"C\" = $1");
 	result = hs_postgresql_ask(s, row->value, (int)row->columns, &answer);
 	PQclear(answer);
 	return result;
@@ -470,7 +470,7 @@ static const struct hs_target_ops ops = {
 	.name = "postgresql",
 	.numbers = HS_NUMBER_EXACT,
 	.columns_max = 1600,
-	.mend_id = { "CREATE UNIQUE INDEX ON \"", "\" (id)" },
+	.mend_id = { "ALTER TABLE \"", "\" ALTER id TYPE text COLLATE \"C\", ADD UNIQUE (id)" },
 	.connect = connect_to,
 	.disconnect = disconnect,
 	.tables = hs_postgresql_tables,

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
 	LONG_BYTES = 4 << 20,                                                          /* of a row */
@@ -94,10 +95,13 @@ static enum hs_target_result look_at(struct hs_sqlite *s, const char *path)
 	return hs_sqlite_result(s, code);
 }
 
+/* A file that is not there is made for the owner alone, as the spool is; SQLite gives its WAL the same mode. */
 static enum hs_target_result open_file(struct hs_sqlite *s, const char *path)
 {
+	mode_t mask = umask(0177);
 	enum hs_target_result result = hs_sqlite_result(s, sqlite3_open_v2(path, &s->db, OPEN_FLAGS, NULL));
 
+	umask(mask);
 	if (result != HS_TARGET_OK)
 		return result;
 	sqlite3_busy_timeout(s->db, HS_TARGET_LOCK_MS);
@@ -287,14 +291,14 @@ static int bind(sqlite3_stmt *statement, int at, enum hs_column_type type, struc
 	return sqlite3_bind_text64(statement, at, value.p, value.n, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-/* INSERT INTO table (columns) VALUES (?, …) ON CONFLICT ("id") DO … */
+/* INSERT … ON CONFLICT ("id" COLLATE BINARY) DO …: what another unique index refuses is an error, not the same row. */
 static void put_insert(struct hs_buf *sql, const struct hs_target_rows *rows, bool update)
 {
 	hs_sql_put_insert(sql, rows, '"');
 	hs_buf_put_slice(sql, HS_SLICE(" VALUES ("));
 	for (size_t i = 0; i < rows->columns; i++)
 		hs_buf_put_slice(sql, i == 0 ? HS_SLICE("?") : HS_SLICE(", ?"));
-	hs_buf_put_slice(sql, HS_SLICE(") ON CONFLICT (\"id\") DO "));
+	hs_buf_put_slice(sql, HS_SLICE(") ON CONFLICT (\"id\" COLLATE BINARY) DO "));
 	if (update)
 		hs_sql_put_update(sql, rows, "excluded", '"');
 	else
@@ -469,10 +473,7 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
 		fit_cache(s, true);
 	hs_buf_reset(&s->sql);
 	hs_sql_put_select(&s->sql, table, column, columns, where->lengths_from, '"');
-	hs_sql_put_where(&s->sql, where->key, '"');
-	for (size_t i = 0; i < where->values; i++)
-		hs_buf_put_slice(&s->sql, i == 0 ? HS_SLICE("?") : HS_SLICE(", ?"));
-	hs_buf_putc(&s->sql, ')');
+	hs_sqlite_put_where(s, where->key, where->values);
 	return fetch(s, table, column, columns, where->value, where->values, each, context);
 }
 
@@ -483,9 +484,9 @@ static enum hs_target_result scan(struct hs_target *t, const struct hs_target_ta
 	struct hs_sqlite *s = hs_sqlite_of(t);
 
 	hs_buf_reset(&s->sql);
-	hs_sql_put_scan(&s->sql, table, column, columns, after.p != NULL, '"');
+	hs_sql_put_scan(&s->sql, table, column, columns, after.p != NULL, HS_SQLITE_BYTES, '"');
 	hs_buf_put_slice(&s->sql, after.p != NULL ? HS_SLICE("?1") : HS_SLICE(""));
-	hs_sql_put_scan_end(&s->sql, table->column[column[0]].name, rows, '"');
+	hs_sql_put_scan_end(&s->sql, table->column[column[0]].name, rows, HS_SQLITE_BYTES, '"');
 	return fetch(s, table, column, columns, &after, after.p != NULL, each, context);
 }
 
@@ -503,7 +504,7 @@ static enum hs_target_result update(struct hs_target *t, const struct hs_target_
 		hs_sql_put_name(&s->sql, hs_slice_str(row->table->column[row->column[i]].name), '"');
 		hs_buf_printf(&s->sql, " = ?%zu", i + 1);
 	}
-	hs_buf_put_slice(&s->sql, HS_SLICE(" WHERE \"id\" = ?1"));
+	hs_sqlite_put_where(s, "id", 1);
 	result = hs_sqlite_prepare(s, &statement);
 	if (result != HS_TARGET_OK)
 		return result;
@@ -527,10 +528,10 @@ static enum hs_target_result erase(struct hs_target *t, const struct hs_target_t
 	hs_buf_reset(&s->sql);
 	hs_buf_put_slice(&s->sql, HS_SLICE("DELETE FROM "));
 	hs_sql_put_name(&s->sql, hs_slice_str(table->name), '"');
-	hs_sql_put_where(&s->sql, key, '"');
-	hs_buf_put_slice(&s->sql, until.p != NULL ? HS_SLICE("?1) AND \"uuid_ts\" <= ?2") : HS_SLICE("?1)"));
+	hs_sqlite_put_where(s, key, 1);
+	hs_buf_put_slice(&s->sql, until.p != NULL ? HS_SLICE(" AND \"uuid_ts\" <= ?2") : HS_SLICE(""));
 	if (limits->without_user)
-		hs_buf_put_slice(&s->sql, HS_SLICE(" AND coalesce(\"user_id\", '') = ''"));
+		hs_buf_put_slice(&s->sql, HS_SLICE(" AND length(coalesce(\"user_id\", '')) = 0"));
 	result = hs_sqlite_prepare(s, &statement);
 	if (result != HS_TARGET_OK)
 		return result;
@@ -559,7 +560,7 @@ static const struct hs_target_ops ops = {
 	.columns_max = 2000,
 	.reserved = "sqlite_",
 	.whole_texts = true,
-	.mend_id = { "CREATE UNIQUE INDEX \"", "_id\" ON \"", "\" (id)" },
+	.mend_id = { "CREATE UNIQUE INDEX \"", "_id\" ON \"", "\" (id COLLATE BINARY)" },
 	.connect = connect_to,
 	.disconnect = disconnect,
 	.tables = hs_sqlite_tables,

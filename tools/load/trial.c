@@ -1,7 +1,11 @@
 #include "tools/load/trial.h"
+#include "base/io.h"
+#include "tools/load/table_needs.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* A table that no event can have: names are snake case. */
 static const char TABLE[] = "hookspool-check";
@@ -11,7 +15,7 @@ struct trial {
 	const char *label;
 	struct hs_target_table table; /* where rows are tried; no name: nowhere */
 	size_t known;                 /* tables that are there */
-	char unusable[128];           /* the first one without a unique id; "": none */
+	struct hs_table_lack lack;    /* of the first one that the loader cannot use; what[0] '\0': none */
 };
 
 /* --- findings ----------------------------------------------------------------------- */
@@ -111,16 +115,27 @@ static bool choose_table(struct trial *t, const char *name)
 	       hs_target_add_column(&t->table, HS_SLICE("user_id"), HS_COLUMN_TEXT);
 }
 
-/* Only a table of ours must have a unique id: others share the schema. */
+/* Notes why the loader would end at the first row. Only tables of ours must be fit: others share the schema. */
+static void look_for_lack(struct trial *t, const struct hs_target_table *table)
+{
+	if (t->lack.what[0] != '\0' || !is_ours(table->name + strlen(t->target->prefix)))
+		return;
+	if (table->taken) {
+		snprintf(t->lack.what, sizeof t->lack.what, "%s is there, but is no table", table->name);
+		snprintf(t->lack.remedy, sizeof t->lack.remedy, "rename it");
+	} else {
+		hs_table_is_fit(t->target, table, &t->lack);
+	}
+}
+
 static bool look_at(void *context, const struct hs_target_table *table)
 {
 	struct trial *t = context;
 
+	look_for_lack(t, table);
 	if (table->taken)
 		return true;
 	t->known++;
-	if (!table->unique_id && t->unusable[0] == '\0' && is_ours(table->name + strlen(t->target->prefix)))
-		snprintf(t->unusable, sizeof t->unusable, "%s", table->name);
 	if (t->target->ops->ddl_rolls_back || t->table.name != NULL || !table->unique_id || table->other_unique ||
 	    !has_column(table, "id") || !has_column(table, "user_id"))
 		return true;
@@ -149,6 +164,24 @@ static void check_tls(const struct trial *t)
 	if (strstr(url, postgresql ? "sslmode=verify-full" : "tls=verify") == NULL)
 		say(t, "warn", "TLS: the certificate of ", "the server is not checked",
 		    postgresql ? "add ?sslmode=verify-full to the URL" : "add ?tls=verify to the URL");
+}
+
+/* Warns of a file that others can read, in a folder that they may enter: an earlier build made it with the umask. */
+static void check_mode(const struct trial *t)
+{
+	const char *path = strchr(t->target->url, ':') + 1, *slash = strrchr(path, '/');
+	char folder[PATH_MAX] = ".", remedy[PATH_MAX + 16];
+	struct stat file, in;
+
+	if (strcmp(t->target->ops->name, "sqlite") != 0)
+		return;
+	if (slash != NULL)
+		snprintf(folder, sizeof folder, "%.*s", (int)(slash - path) + 1, path);
+	if (hs_io_stat_outside(path, &file) != 0 || hs_io_stat_outside(folder, &in) != 0 ||
+	    (file.st_mode & (S_IROTH | S_IWOTH)) == 0 || (in.st_mode & S_IXOTH) == 0)
+		return;
+	snprintf(remedy, sizeof remedy, "chmod o-rw %s*", path);
+	say(t, "warn", path, ": every user of this machine can read it, and events are personal data", remedy);
 }
 
 /* --- rows ------------------------------------------------------------------------------ */
@@ -211,12 +244,11 @@ static bool try_all(struct trial *t)
 
 	if (!settle(t, t->target->ops->tables(t->target, look_at, t), "the catalogue", "USAGE ON SCHEMA"))
 		return false;
-	if (t->unusable[0] != '\0') {
-		char remedy[256];
+	if (t->lack.what[0] != '\0') {
+		char remedy[sizeof t->lack.remedy + 48];
 
-		snprintf(remedy, sizeof remedy,
-		         "ALTER TABLE %s ADD PRIMARY KEY (id), or another schema= or prefix=", t->unusable);
-		say(t, "fail", t->unusable, " has no unique id", remedy);
+		snprintf(remedy, sizeof remedy, "%s; or another schema= or prefix=", t->lack.remedy);
+		say(t, "fail", t->lack.what, "", remedy);
 		return false;
 	}
 	if (!try_transaction(t))
@@ -236,6 +268,7 @@ int hs_trial(struct hs_target *target, const char *label)
 	bool fine;
 
 	check_tls(&t);
+	check_mode(&t);
 	fine = settle(&t, target->ops->connect(target), "connecting", "");
 	if (fine) {
 		fine = try_all(&t);
