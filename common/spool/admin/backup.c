@@ -75,7 +75,7 @@ static bool is_unfinished(const char *name)
 	return name[0] == '.' || ends(name, "~");
 }
 
-/* The same for a file of .hookspool itself, whose name is hookspool's own. */
+/* True for an unfinished file of .hookspool itself, whose name is hookspool's own. */
 static bool is_temporary(const char *name)
 {
 	return is_unfinished(name) || ends(name, "-new") || ends(name, ".new");
