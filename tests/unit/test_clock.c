@@ -498,6 +498,20 @@ TEST(an_idle_spool_deletes_what_is_old)
 	assert_once(&s.d, "c");
 }
 
+/* The segment has an older record, too, which does not come; segments before it are passed over. */
+TEST(what_came_since_a_time_under_a_stamp_that_lags)
+{
+	for (int summary = 0; summary <= 1; summary++) {
+		lag("rotate_age = 0\nrotate_min_gap = 0\n", summary);
+		open_reader();
+		assert_result(hs_reader_since(s.reader, hs_io_now() - HOUR), HS_OK);
+		assert_read("c d w x y e");
+		open_reader();
+		assert_result(hs_reader_since(s.reader, hs_io_now() - 100 * DAY), HS_OK);
+		assert_read("b c d w x y e");
+	}
+}
+
 TEST(a_clock_set_back_keeps_no_segment_open)
 {
 	make("rotate_age = 1h\nrotate_min_gap = 0\n");

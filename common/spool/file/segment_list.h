@@ -3,7 +3,7 @@
  *
  * events-20261123T101500.123Z-000042.jsonl: the stamp is the time of sealing, the number counts up and
  * never repeats; .gz follows once the segment is compressed. Sorted by name they are in the order of
- * sealing.
+ * sealing. The stamp is by believed time (clock.h): it may be earlier than the records, which bear the clock's.
  *
  * Another program may put segments into the spool whose numbers are in use. They keep their names, so
  * that a mirror does not bring them again. The number under which such a segment is read is in

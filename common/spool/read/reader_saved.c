@@ -180,15 +180,18 @@ static int64_t spooled_ms(struct hs_slice line)
 
 enum hs_result hs_reader_since(struct hs_reader *reader, int64_t ms)
 {
+	const struct hs_spool_dir *dir = &reader->opened.dir;
 	struct hs_position before = { 0 };
 	enum hs_result result = hs_reader_list_again(reader);
 	struct hs_slice line;
 	enum hs_read what;
+	size_t i = 0;
 
 	if (result != HS_OK)
 		return result;
-	for (size_t i = 0; reader->list != NULL && i < reader->count && reader->list[i].sealed_ms < ms; i++)
-		before.number = reader->list[i].number + 1; /* all of it is older */
+	while (reader->list != NULL && i < reader->count &&
+	       hs_summary_is_before(&reader->summary, dir, reader->list, reader->count, i, ms))
+		before.number = reader->list[i++].number + 1;
 	hs_reader_start(reader, before);
 	while ((what = hs_reader_next(reader, &line)) == HS_READ_LINE || what == HS_READ_GAP ||
 	       what == HS_READ_SKIPPED) {
