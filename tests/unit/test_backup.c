@@ -80,6 +80,33 @@ TEST(a_backup_holds_all_and_becomes_a_spool)
 	assert_true(done.refused); /* it is a spool now */
 }
 
+/* A person may choose names that look like those of hookspool's own temporary files. */
+TEST(every_cursor_and_database_is_copied)
+{
+	static const char *const names[] = {
+		".hookspool/cursors/crm",     ".hookspool/cursors/crm-new", ".hookspool/cursors/crm.new",
+		".hookspool/loads/dw-new",    ".hookspool/loads/dw.new",    ".hookspool/loads/new",
+		".hookspool/imports/old-new",
+	};
+	static const char *const unfinished[] = { ".hookspool/cursors/crm~", ".hookspool/loads/.dw-new" };
+	struct hs_backup done;
+
+	make_both();
+	put("a");
+	spooldir_mkdir(&s.d, ".hookspool/cursors");
+	spooldir_mkdir(&s.d, ".hookspool/loads");
+	spooldir_mkdir(&s.d, ".hookspool/imports");
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		spooldir_write(&s.d, names[i], HS_SLICE("x"));
+	for (size_t i = 0; i < sizeof unfinished / sizeof unfinished[0]; i++)
+		spooldir_write(&s.d, unfinished[i], HS_SLICE("x"));
+	assert_int_equal(back_up(&done), HS_OK);
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		assert_true(spooldir_exists(&copy, names[i]));
+	for (size_t i = 0; i < sizeof unfinished / sizeof unfinished[0]; i++)
+		assert_false(spooldir_exists(&copy, unfinished[i]));
+}
+
 TEST(a_backup_leaves_no_descriptor_open)
 {
 	size_t before;

@@ -69,10 +69,16 @@ static bool ends(const char *name, const char *end)
 	return n >= m && strcmp(name + n - m, end) == 0;
 }
 
-/* True for unfinished copies: they do not belong in a backup. */
+/* True for the unfinished copy of a file with a name that a person chose: no such name begins or ends so. */
+static bool is_unfinished(const char *name)
+{
+	return name[0] == '.' || ends(name, "~");
+}
+
+/* Like is_unfinished, for a file of .hookspool itself, whose name is hookspool's own. */
 static bool is_temporary(const char *name)
 {
-	return name[0] == '.' || ends(name, "-new") || ends(name, ".new") || ends(name, "~");
+	return is_unfinished(name) || ends(name, "-new") || ends(name, ".new");
 }
 
 /* --- one file ---------------------------------------------------------------- */
@@ -175,7 +181,7 @@ static enum hs_result copy_folder(struct backup *b, const char *name)
 	if (r == HS_OK && from >= 0)
 		r = list_names(from, &names);
 	for (size_t i = 0; i < names.count && r == HS_OK; i++)
-		if (!is_temporary(names.list[i]))
+		if (!is_unfinished(names.list[i]))
 			r = copy_named(b, from, to, names.list[i]);
 	if (r == HS_OK)
 		r = drop_others(to, &names);
