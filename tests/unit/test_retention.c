@@ -38,6 +38,55 @@ TEST(uncompressed_segments_are_left_as_they_are)
 	assert_null(strstr(spooldir_name(&s.d, "events-", 0), ".gz"));
 }
 
+/* An administrator restores a segment that retention has deleted; `cp` writes on to the file that it has opened. */
+TEST(a_segment_that_is_being_copied_in_is_left)
+{
+	struct hs_buf all;
+	char name[128];
+
+	make("rotate_min_gap = 0\n");
+	seal("a b c");
+	seal("d");
+	snprintf(name, sizeof name, "%s", spooldir_name(&s.d, "events-", 0));
+	all = spooldir_read_raw(&s.d, name);
+	spooldir_unlink(&s.d, name);
+	spooldir_write(&s.d, name, hs_slice(all.p, all.n - 5));
+	maintain();
+	assert_int_equal(s.maintained.compressed, 1);
+	assert_true(spooldir_exists(&s.d, name));
+	spooldir_add(&s.d, name, hs_slice(all.p + all.n - 5, 5));
+	maintain();
+	assert_int_equal(s.maintained.compressed, 1);
+	assert_false(spooldir_exists(&s.d, name));
+	assert_once(&s.d, "a b c d");
+	hs_buf_free(&all);
+}
+
+static void add_event(void *context)
+{
+	struct events *e = context;
+
+	spooldir_add(&s.d, spooldir_name(&s.d, "events-", 0), hs_buf_slice(&e->lines));
+}
+
+/* The copy's last part comes when the first has been read, and ended with a line. */
+TEST(a_segment_that_grows_while_it_is_compressed_is_left)
+{
+	struct events *e = events_new("c");
+
+	make("rotate_min_gap = 0\n");
+	seal("a b");
+	wrap_before(WRAP_RENAMEAT, 1, add_event, e); /* the summary's name, when all has been read */
+	maintain();
+	wrap_reset();
+	assert_int_equal(s.maintained.compressed, 0);
+	assert_once(&s.d, "a b c");
+	maintain();
+	assert_int_equal(s.maintained.compressed, 1);
+	assert_once(&s.d, "a b c");
+	events_free(e);
+}
+
 /* Killed when the copy has its name and the plain one is still there. */
 TEST(a_finished_copy_is_believed)
 {

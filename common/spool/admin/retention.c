@@ -8,6 +8,7 @@
 #include "spool/position/cursor.h"
 #include "spool/position/rewrite_copy.h"
 #include "spool/shared/clock.h"
+#include "spool/write/foreign_segments.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -67,24 +68,29 @@ static enum hs_result compress_into(const struct work *w, int from, struct hs_fi
 	return r;
 }
 
-/*
- * Replaces the plain segment by the copy, with rewrites locked out. *fresh is false if the segment was
- * rewritten since it was read: the copy has lines that were removed, and must not be used.
- */
-static enum hs_result replace(const struct work *w, struct hs_rewrite_copy *copy, int from, const char *plain,
-                              const char *gz, bool *fresh)
+static bool is_unchanged(const struct stat *read, const struct stat *now)
 {
-	struct stat read, now;
+	return now->st_ino == read->st_ino && now->st_size == read->st_size &&
+	       now->st_mtim.tv_sec == read->st_mtim.tv_sec && now->st_mtim.tv_nsec == read->st_mtim.tv_nsec;
+}
+
+/*
+ * Replaces the plain segment by the copy, with rewrites locked out. *fresh is false if the segment is not as it was
+ * before it was read, `read`: it was rewritten, and the copy has lines that were removed; or it has grown, and the
+ * copy lacks lines.
+ */
+static enum hs_result replace(const struct work *w, struct hs_rewrite_copy *copy, const struct stat *read,
+                              const char *plain, const char *gz, bool *fresh)
+{
+	struct stat now;
 	enum hs_result r = hs_rewrite_log_claim(w->rewrites);
 
 	*fresh = false;
 	if (r != HS_OK)
 		return r;
-	if (hs_io_fstat(from, &read) < 0) {
-		r = HS_E_IO;
-	} else if (hs_io_stat(w->dir->fd, plain, &now) < 0) {
+	if (hs_io_stat(w->dir->fd, plain, &now) < 0) {
 		r = errno == ENOENT ? HS_OK : HS_E_IO; /* deleted meanwhile */
-	} else if (now.st_ino == read.st_ino) {
+	} else if (is_unchanged(read, &now)) {
 		r = hs_rewrite_copy_publish(copy, w->dir->fd, gz);
 		if (r == HS_OK && hs_io_unlink(w->dir->fd, plain) < 0)
 			r = hs_io_result(errno);
@@ -117,7 +123,9 @@ static void begin_summary(struct work *w, bool rejected, uint64_t number)
 		w->summary = hs_summary_builder_new(w->dir->history.id, rejected, number);
 }
 
-static enum hs_result compress_file(struct work *w, int from, const char *stream, const struct hs_sealed *sealed)
+/* `read`: of the plain file, before it is read. */
+static enum hs_result compress_file(struct work *w, int from, const struct stat *read, const char *stream,
+                                    const struct hs_sealed *sealed)
 {
 	struct hs_sealed compressed = *sealed;
 	char plain[HS_SEALED_NAME], gz[HS_SEALED_NAME];
@@ -133,8 +141,8 @@ static enum hs_result compress_file(struct work *w, int from, const char *stream
 		r = compress_into(w, from, &copy.writer, &whole);
 	if (r == HS_OK && whole) {
 		write_summary(w, from, copy.file.fd);
-		r = replace(w, &copy, from, plain, gz, &whole);
-		if (!whole) /* it was edited: the summary may name what is gone by now */
+		r = replace(w, &copy, read, plain, gz, &whole);
+		if (!whole) /* it was changed: the summary may name what is gone by now */
 			hs_summary_remove(w->dir, rejected, sealed->number);
 	}
 	w->done->compressed += r == HS_OK && whole;
@@ -159,7 +167,7 @@ static enum hs_result compress_one(struct work *w, const char *stream, const str
 	else if (space.bytes < (uint64_t)st.st_size + (uint64_t)w->dir->settings->min_free)
 		r = HS_OK; /* events need the room: perhaps the next time */
 	else
-		r = compress_file(w, fd, stream, sealed);
+		r = compress_file(w, fd, &st, stream, sealed);
 	hs_io_close(fd);
 	return r;
 }
@@ -218,7 +226,7 @@ static uint64_t bytes_to_compress(const struct hs_spool_dir *dir, const char *st
 }
 
 /*
- * Compresses plain segments below the open one's number; later ones may still be being copied in
+ * Compresses plain segments below the open one's number that are not still being copied in; later ones may be
  * (foreign_segments.h). Goes on after a segment that cannot be read, not when the disk is full.
  */
 static enum hs_result compress_all(struct work *w, const char *stream, uint64_t open_number)
@@ -235,7 +243,7 @@ static enum hs_result compress_all(struct work *w, const char *stream, uint64_t 
 		char name[HS_SEALED_NAME], gz[HS_SEALED_NAME];
 		enum hs_result one;
 
-		if (list[i].gzip)
+		if (list[i].gzip || hs_foreign_segments_is_growing(w->dir->fd, stream, &list[i]))
 			continue;
 		hs_sealed_print(stream, &list[i], name);
 		if (twice) {

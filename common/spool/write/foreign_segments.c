@@ -40,15 +40,13 @@ bool hs_foreign_segments_may_differ(const struct hs_segment *s, bool urgent)
 
 /* --- one segment ------------------------------------------------------------ */
 
-static int open_sealed(const struct hs_segment *s, const struct hs_sealed *sealed, struct stat *st)
+static int open_sealed(int dir, const char *name, struct stat *st)
 {
-	char name[HS_SEALED_NAME];
 	int fd;
 
-	hs_sealed_print(s->name, sealed, name);
-	if (hs_io_stat(s->dir->fd, name, st) < 0 || !S_ISREG(st->st_mode))
+	if (hs_io_stat(dir, name, st) < 0 || !S_ISREG(st->st_mode))
 		return -1;
-	fd = hs_io_open_read(s->dir->fd, name);
+	fd = hs_io_open_read(dir, name);
 	if (fd >= 0 && hs_io_fstat(fd, st) == 0)
 		return fd;
 	if (fd >= 0)
@@ -80,26 +78,28 @@ static bool is_new(const struct stat *st)
 	return age_ms > -GROWING_MS && age_ms < GROWING_MS;
 }
 
-/*
- * True if the segment is still being copied. One that cannot be read at all is not waited for. Opens only new
- * ones, for after the loss of the shared state all segments are looked at.
- */
-static bool is_growing(const struct hs_segment *s, const struct hs_sealed *sealed)
+/* Opens only new ones, for after the loss of the shared state all segments are looked at. */
+bool hs_foreign_segments_is_growing(int dir, const char *stream, const struct hs_sealed *sealed)
 {
 	char name[HS_SEALED_NAME];
 	struct stat st;
 	bool growing;
 	int fd;
 
-	hs_sealed_print(s->name, sealed, name);
-	if (hs_io_stat(s->dir->fd, name, &st) < 0 || !is_new(&st))
+	hs_sealed_print(stream, sealed, name);
+	if (hs_io_stat(dir, name, &st) < 0 || !is_new(&st))
 		return false;
-	fd = open_sealed(s, sealed, &st);
+	fd = open_sealed(dir, name, &st);
 	if (fd < 0)
 		return false;
 	growing = is_new(&st) && !ends_whole(fd, sealed->gzip, (uint64_t)st.st_size);
 	hs_io_close(fd);
 	return growing;
+}
+
+static bool is_growing(const struct hs_segment *s, const struct hs_sealed *sealed)
+{
+	return hs_foreign_segments_is_growing(s->dir->fd, s->name, sealed);
 }
 
 /* A line must be on stable storage before another counts as its duplicate. */
@@ -114,7 +114,7 @@ static enum hs_result sync_sealed(const struct hs_segment *s, const struct hs_se
 	if (s->is_stored != NULL && hs_io_stat(s->dir->fd, name, &st) == 0 &&
 	    s->is_stored(s->dir, s->stream != s->dir->state->state->stream, sealed->number, &st))
 		return HS_OK;
-	fd = open_sealed(s, sealed, &st);
+	fd = open_sealed(s->dir->fd, name, &st);
 	if (fd < 0) /* gone, or not readable: its reader reports that */
 		return HS_OK;
 	if (hs_io_sync_data(fd) < 0)

@@ -29,7 +29,7 @@
  * A number below that no other segment has (an administrator restores a segment that retention has deleted) is not
  * news: consumers have passed it. `hookspool repair` teaches the index its events.
  *
- * All functions but hs_foreign_segments_list need the stream's append lock.
+ * All functions but hs_foreign_segments_list and hs_foreign_segments_is_growing need the stream's append lock.
  */
 #ifndef HS_FOREIGN_SEGMENTS_H
 #define HS_FOREIGN_SEGMENTS_H
@@ -64,6 +64,12 @@ void hs_foreign_segments_note_list(struct hs_segment *s, const struct hs_unlocke
  * must become higher than *highest. HS_OK, HS_E_SYNC, or as hs_io_result.
  */
 enum hs_result hs_foreign_segments_take_in(const struct hs_segment *s, bool keep, uint64_t *highest);
+
+/*
+ * True if the sealed segment of this spool folder is still being copied: it has a recent write, and its last line is
+ * not whole. One that cannot be read is not waited for.
+ */
+bool hs_foreign_segments_is_growing(int dir, const char *stream, const struct hs_sealed *sealed);
 
 /* Notes that this spool seals a segment, or is about to. */
 void hs_foreign_segments_note(struct hs_stream *stream, uint64_t number, int64_t sealed_ms);
