@@ -75,7 +75,8 @@ static enum hs_result member(struct hs_gunzip *g, struct hs_slice *in, size_t mo
 	return HS_OK;
 }
 
-enum hs_result hs_gunzip(struct hs_gunzip **gunzip, struct hs_slice in, size_t most, struct hs_buf *out)
+/* Inflates the members at the start of *in, all or the first one, and moves *in to their end. */
+static enum hs_result members(struct hs_gunzip **gunzip, struct hs_slice *in, bool all, size_t most, struct hs_buf *out)
 {
 	size_t bound = out->max;
 	enum hs_result result;
@@ -87,10 +88,20 @@ enum hs_result hs_gunzip(struct hs_gunzip **gunzip, struct hs_slice in, size_t m
 		return HS_E_MEMORY;
 	out->max = most + 1; /* so that it does not grow by half beyond that */
 	do
-		result = in.n >= SMALLEST ? member(*gunzip, &in, most, out) : HS_E_GZIP;
-	while (result == HS_OK && in.n > 0);
+		result = in->n >= SMALLEST ? member(*gunzip, in, most, out) : HS_E_GZIP;
+	while (result == HS_OK && all && in->n > 0);
 	out->max = bound;
 	return result;
+}
+
+enum hs_result hs_gunzip(struct hs_gunzip **gunzip, struct hs_slice in, size_t most, struct hs_buf *out)
+{
+	return members(gunzip, &in, true, most, out);
+}
+
+enum hs_result hs_gunzip_first(struct hs_gunzip **gunzip, struct hs_slice *in, size_t most, struct hs_buf *out)
+{
+	return members(gunzip, in, false, most, out);
 }
 
 void hs_gunzip_free(struct hs_gunzip *gunzip)

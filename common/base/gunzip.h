@@ -16,6 +16,9 @@ struct hs_gunzip; /* the memory of one thread */
  * stream announces. *gunzip is made at the first call; free it with hs_gunzip_free.
  */
 enum hs_result hs_gunzip(struct hs_gunzip **gunzip, struct hs_slice in, size_t most, struct hs_buf *out);
+
+/* Like hs_gunzip, for the first member alone, whatever follows it; moves *in to its end. */
+enum hs_result hs_gunzip_first(struct hs_gunzip **gunzip, struct hs_slice *in, size_t most, struct hs_buf *out);
 void hs_gunzip_free(struct hs_gunzip *gunzip); /* NULL is fine */
 
 /* The size that the stream claims for its last member, or the most that a stream of its length can hold. */

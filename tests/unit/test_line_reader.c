@@ -1,5 +1,6 @@
 /* line_reader: files of lines, plain and gzip, around the borders of a chunk. */
 #include "base/io.h"
+#include "spool/file/gzip.h"
 #include "spool/file/line_reader.h"
 #include "tests/lib/every_fault.h"
 #include "tests/lib/temp_dir.h"
@@ -253,6 +254,129 @@ TEST(lines_before_the_damage)
 	assert_int_equal(hs_line_reader_next(&l, &line), -1);
 	hs_line_reader_free(&l);
 	hs_buf_free(&text);
+	close(fd);
+}
+
+enum { LINES = 20 };
+
+/* Three members as in gzip.h; *begin and *end are those of the second one. */
+static void three_members(struct hs_buf *file, size_t *begin, size_t *end)
+{
+	struct hs_gzip *gzip = hs_gzip_new();
+
+	for (int member = 0; member < 3; member++) {
+		struct hs_buf text = { 0 };
+
+		for (int i = 0; i < LINES; i++)
+			hs_buf_printf(&text, "{\"member\":%d,\"line\":%d}\n", member, i);
+		*begin = member == 1 ? file->n : *begin;
+		hs_buf_put_slice(file, hs_gzip_member(gzip, hs_buf_slice(&text)));
+		*end = member == 1 ? file->n : *end;
+		hs_buf_free(&text);
+	}
+	hs_gzip_free(gzip);
+}
+
+/* Expects every line of this member. */
+static void expect_member(struct hs_line_reader *l, int member)
+{
+	for (int i = 0; i < LINES; i++) {
+		char text[64];
+
+		snprintf(text, sizeof text, "{\"member\":%d,\"line\":%d}", member, i);
+		expect_next(l, 1, text);
+	}
+}
+
+/* Nothing of a member is returned whose check sum is wrong; what follows it is whole. False: no line is gone. */
+static bool expect_damage(struct hs_line_reader *l)
+{
+	struct hs_slice line;
+
+	expect_member(l, 0);
+	if (hs_line_reader_next(l, &line) == 1) { /* a bit that nobody reads, after the last of the text */
+		hs_line_reader_back(l, line.n + 1);
+		expect_member(l, 1);
+		expect_member(l, 2);
+		return false;
+	}
+	assert_int_equal(errno, EILSEQ);
+	expect_next(l, -1, NULL);
+	assert_int_equal(errno, EILSEQ);
+	assert_true(hs_line_reader_pass_damage(l));
+	expect_member(l, 2);
+	return true;
+}
+
+TEST(a_damaged_member)
+{
+	struct hs_line_reader l = { 0 };
+	struct hs_buf file = { 0 };
+	size_t begin = 0, end = 0, whole = 0;
+
+	three_members(&file, &begin, &end);
+	for (size_t at = begin + HS_GZIP_HEAD; at < end; at++)
+		for (int bit = 0; bit < 8; bit++) {
+			int fd;
+
+			file.p[at] ^= (char)(1 << bit);
+			fd = file_of(hs_buf_slice(&file));
+			assert_true(hs_line_reader_start_gzip(&l, fd, 0));
+			whole += !expect_damage(&l);
+			expect_next(&l, 0, NULL);
+			file.p[at] ^= (char)(1 << bit);
+			close(fd);
+		}
+	assert_true(whole < 8);
+	hs_line_reader_free(&l);
+	hs_buf_free(&file);
+}
+
+/* The check sum tells that the text is right, and where the member ends. */
+TEST(a_damaged_size_in_a_head)
+{
+	struct hs_line_reader l = { 0 };
+	struct hs_buf file = { 0 };
+	size_t begin = 0, end = 0;
+
+	three_members(&file, &begin, &end);
+	for (size_t at = begin + HS_GZIP_HEAD - 8; at < begin + HS_GZIP_HEAD; at++)
+		for (int bit = 0; bit < 8; bit++) {
+			int fd;
+
+			file.p[at] ^= (char)(1 << bit);
+			fd = file_of(hs_buf_slice(&file));
+			assert_true(hs_line_reader_start_gzip(&l, fd, 0));
+			for (int member = 0; member < 3; member++)
+				expect_member(&l, member);
+			expect_next(&l, 0, NULL);
+			file.p[at] ^= (char)(1 << bit);
+			close(fd);
+		}
+	hs_line_reader_free(&l);
+	hs_buf_free(&file);
+}
+
+/* Without a head behind the damage nothing is passed. */
+TEST(damage_that_cannot_be_passed)
+{
+	struct hs_line_reader l = { 0 };
+	struct hs_buf file = { 0 };
+	size_t begin = 0, end = 0;
+	int fd;
+
+	three_members(&file, &begin, &end);
+	file.p[end - 1] ^= 1;
+	file.p[end] ^= 1;
+	fd = file_of(hs_buf_slice(&file));
+	assert_true(hs_line_reader_start_gzip(&l, fd, 0));
+	expect_member(&l, 0);
+	expect_next(&l, -1, NULL);
+	assert_false(hs_line_reader_pass_damage(&l));
+	expect_next(&l, -1, NULL);
+	assert_int_equal(errno, EILSEQ);
+	hs_line_reader_free(&l);
+	hs_buf_free(&file);
 	close(fd);
 }
 

@@ -4,6 +4,7 @@
  */
 #include "base/io.h"
 #include "spool/admin/verify.h"
+#include "spool/file/gzip.h"
 #include "spool/position/rewrite_log.h"
 #include "spool/shared/spool_dir.h"
 #include "tests/lib/temp_spool.h"
@@ -560,6 +561,76 @@ TEST(killed_at_any_step)
 			hs_buf_free(&is);
 			assert_true(nth < 2000);
 		}
+	}
+}
+
+/* --- a damaged member -------------------------------------------------------------- */
+
+enum { PER_MEMBER = 2 }; /* lines */
+
+/* Compresses the first segment by hand, with two lines in each member. Returns the middle of the nth member, from 0. */
+static size_t compress_in_members(unsigned nth)
+{
+	struct hs_buf text = spooldir_read(&s.d, first()), file = { 0 };
+	struct hs_gzip *gzip = hs_gzip_new();
+	char plain[HS_SEALED_NAME], name[HS_SEALED_NAME + 3];
+	size_t middle = 0;
+	unsigned member = 0;
+
+	snprintf(plain, sizeof plain, "%s", first());
+	for (size_t at = 0; at < text.n; member++) {
+		struct hs_slice compressed;
+		size_t end = at;
+
+		for (int line = 0; line < PER_MEMBER && end < text.n; line++)
+			end = (size_t)((char *)memchr(text.p + end, '\n', text.n - end) - text.p) + 1;
+		compressed = hs_gzip_member(gzip, hs_slice(text.p + at, end - at));
+		middle = member == nth ? file.n + compressed.n / 2 : middle;
+		hs_buf_put_slice(&file, compressed);
+		at = end;
+	}
+	snprintf(name, sizeof name, "%s.gz", plain);
+	spooldir_write(&s.d, name, hs_buf_slice(&file));
+	spooldir_unlink(&s.d, plain);
+	hs_gzip_free(gzip);
+	hs_buf_free(&text);
+	hs_buf_free(&file);
+	return middle;
+}
+
+/* The disk changes a bit of one member. The others are whole, and nothing of that one is believed. */
+TEST(a_damaged_member_of_several)
+{
+	static const char *const kept[] = { "c d e f", "a b e f", "a b c d" };
+	static const char *const lost[] = { "a b", "c d", "e f" };
+
+	for (unsigned nth = 0; nth < 3 * 2; nth++) {
+		bool forgetful = nth % 2 == 1;
+		struct hs_position before, after;
+		size_t middle;
+
+		make("rotate_min_gap = 0\n");
+		seal("a b c d e f");
+		before = position_after(2);
+		after = position_after(4);
+		middle = compress_in_members(nth / 2);
+		spooldir_flip(&s.d, first(), middle);
+		if (forgetful) { /* the index is made again from the damaged file */
+			stop();
+			spooldir_unlink(&s.d, ".hookspool/run/index");
+			restart();
+		}
+		examine(false);
+		assert_int_equal(found.problem[HS_PROBLEM_DAMAGED], 1);
+		assert_int_equal(found.lines, 4);
+		assert_int_equal(examine(true), 1);
+		assert_int_equal(found.mended, 1);
+		assert_int_equal(examine(false), 0);
+		assert_once(&s.d, kept[nth / 2]);
+		assert_goes_on(before, nth / 2 == 1 ? "ef" : nth / 2 == 0 ? "cdef" : "cd", true);
+		assert_goes_on(after, nth / 2 == 2 ? "" : "ef", true);
+		put_known(kept[nth / 2], 4);
+		put(lost[nth / 2]);
 	}
 }
 

@@ -35,12 +35,12 @@ struct verify {
 		struct stat st;
 		uint32_t nth;     /* in the stream, from 1 */
 		bool broken;      /* a line must go */
+		bool damaged;     /* a part of a .gz cannot be read */
 	} current;                /* file */
 	struct hs_sealed *sealed; /* the stream's segments */
 	size_t sealed_count;
 	struct hs_line_reader lines;
 	struct hs_summary_builder *summary; /* of the current sealed segment; NULL: none */
-	bool misled;                        /* the index may have been made from a wrong one */
 	struct hs_rewrite_copy copy;        /* of the good lines of the current file */
 	struct {
 		uint64_t done, all; /* bytes */
@@ -126,12 +126,24 @@ static enum hs_result omit(struct verify *x, uint64_t bytes)
 	return omit_at(x, x->lines.at - bytes, bytes);
 }
 
-/* A .gz cannot be read on from here: how much is lost is unknown, but a cursor may be in there. */
-static enum hs_result omit_rest(struct verify *x)
+/*
+ * A member of a .gz is damaged: leaves it out, and all that follows if the next one is not found; how much is lost is
+ * unknown then, but a cursor may be in there. *more is set to 0 if nothing more can be read.
+ */
+static enum hs_result omit_damage(struct verify *x, int *more)
 {
+	uint64_t from = x->lines.at;
+	bool passed = hs_line_reader_pass_damage(&x->lines);
+
+	if (!x->current.damaged) {
+		hs_summary_builder_damage(x->summary); /* a summary ends at the first damage */
+		report(x, HS_PROBLEM_DAMAGED, 0);
+	}
 	x->current.broken = true;
-	report(x, HS_PROBLEM_DAMAGED, 0);
-	return omit_at(x, x->lines.at, UINT64_MAX - x->lines.at);
+	x->current.damaged = true;
+	if (!passed)
+		*more = 0;
+	return omit_at(x, from, passed ? x->lines.at - from : UINT64_MAX - from);
 }
 
 static enum hs_result check_line(struct verify *x, struct hs_slice line, uint64_t number)
@@ -174,11 +186,17 @@ static enum hs_result check_lines(struct verify *x, bool sealed)
 	struct hs_slice line;
 	uint64_t number = 0;
 	enum hs_result r = HS_OK;
-	int more;
+	int more = 1;
 
-	while (r == HS_OK && (more = hs_line_reader_next(&x->lines, &line)) > 0) {
+	x->current.damaged = false;
+	while (r == HS_OK && more != 0 && (more = hs_line_reader_next(&x->lines, &line)) != 0) {
+		if (more < 0) {
+			r = errno == EILSEQ ? omit_damage(x, &more) : hs_io_result(errno);
+			continue;
+		}
 		number++;
-		hs_summary_builder_line(x->summary, line, more == 1);
+		if (!x->current.damaged)
+			hs_summary_builder_line(x->summary, line, more == 1);
 		if (more == 2) {
 			x->current.broken = true;
 			if (sealed)
@@ -189,12 +207,6 @@ static enum hs_result check_lines(struct verify *x, bool sealed)
 		r = check_line(x, line, number);
 		if (number % PROGRESS_LINES == 0)
 			show_progress(x, x->lines.inflater == NULL ? x->lines.at : 0);
-	}
-	if (r == HS_OK && more < 0) {
-		if (errno != EILSEQ)
-			return hs_io_result(errno);
-		hs_summary_builder_damage(x->summary);
-		r = omit_rest(x);
 	}
 	return r;
 }
@@ -312,7 +324,6 @@ static enum hs_result check_summary(struct verify *x, const struct hs_sealed *se
 	if (hs_summary_agrees(x->dir, x->summary, rejected, sealed->number, &x->current.st))
 		return HS_OK;
 	report(x, HS_PROBLEM_SUMMARY, 0);
-	x->misled = true;
 	return x->verifier->mend ? hs_summary_remove(x->dir, rejected, sealed->number) : HS_OK;
 }
 
@@ -418,6 +429,28 @@ static enum hs_result check_nth(struct verify *x, size_t nth)
 	return r;
 }
 
+/* Brings the index up to date with all segments, since they are about to be replaced. */
+static enum hs_result complete_index(struct verify *x)
+{
+	enum hs_result r = hs_index_begin_whole(x->index, x->segment, LOCK_MS);
+
+	if (r == HS_OK)
+		hs_segment_end(x->segment);
+	return r;
+}
+
+/* Rebuilds the index from the files alone, and from no summary that was wrong: lost events may be sent again. */
+static enum hs_result renew_index(struct verify *x)
+{
+	enum hs_result r = hs_segment_begin(x->segment, 0, hs_io_now_monotonic() + LOCK_MS);
+
+	if (r != HS_OK)
+		return r;
+	r = hs_index_discard(x->index);
+	hs_segment_end(x->segment);
+	return r == HS_OK ? complete_index(x) : r;
+}
+
 static enum hs_result check_stream(struct verify *x)
 {
 	enum hs_result r = settle_numbers(x);
@@ -435,6 +468,8 @@ static enum hs_result check_stream(struct verify *x)
 			r = check_nth(x, i + 1);
 	if (r == HS_OK)
 		r = check_open(x);
+	if (r == HS_OK && x->index != NULL && x->verifier->mend)
+		r = renew_index(x);
 	if (r == HS_OK && x->index != NULL)
 		r = check_ids(x);
 	free(x->sealed);
@@ -489,35 +524,18 @@ static enum hs_result check_losses(struct verify *x)
 	return r;
 }
 
-/* Rebuilds the index from the files alone; wholly, because segments are about to be replaced. */
-static enum hs_result renew_index(struct verify *x, struct hs_segment *events)
-{
-	enum hs_result r = hs_segment_begin(events, 0, hs_io_now_monotonic() + LOCK_MS);
-
-	if (r != HS_OK)
-		return r;
-	r = hs_index_discard(x->index);
-	hs_segment_end(events);
-	if (r == HS_OK)
-		r = hs_index_begin_whole(x->index, events, LOCK_MS);
-	if (r == HS_OK)
-		hs_segment_end(events);
-	return r;
-}
-
-/* A repair rebuilds the index; again without the summaries that were wrong, for lost events may be sent again. */
+/*
+ * A repair rebuilds the index when all segments are whole: it is read up to a damaged member only, and an event after
+ * that could be taken twice meanwhile.
+ */
 static enum hs_result check_with_index(struct verify *x)
 {
 	bool renew = x->index != NULL && x->verifier->mend;
 	enum hs_result r = x->index != NULL ? hs_seen_ids_open(&x->seen, x->dir) : HS_OK;
 
 	if (r == HS_OK && renew)
-		r = renew_index(x, x->segment);
-	if (r == HS_OK)
-		r = check_stream(x);
-	if (r == HS_OK && renew && x->misled)
-		r = renew_index(x, x->segment);
-	return r;
+		r = complete_index(x);
+	return r == HS_OK ? check_stream(x) : r;
 }
 
 /* Locks erase out, since a copy must not bring back removed lines; drops the copy of a killed run. */

@@ -17,7 +17,7 @@
 enum hs_problem {
 	HS_PROBLEM_LINE,       /* not a JSON object */
 	HS_PROBLEM_TORN,       /* a sealed segment does not end with a newline */
-	HS_PROBLEM_DAMAGED,    /* a .gz cannot be read to its end */
+	HS_PROBLEM_DAMAGED,    /* a .gz has members that cannot be read, or a rest */
 	HS_PROBLEM_BESIDE,     /* a .gz differs from the plain segment beside it */
 	HS_PROBLEM_NUMBER,     /* two segments have one number */
 	HS_PROBLEM_TWICE,      /* an event is in the spool already */
@@ -55,7 +55,7 @@ struct hs_verifier {
 	 * Replaces each broken sealed segment by a copy of its good lines, with the same number, and
 	 * rebuilds the index. The original stays as .hookspool/broken-NAME, a later one as
 	 * broken-2-NAME and so on. A kill leaves either file, whole; the next run finishes. Positions
-	 * stay valid (rewrite_log.h); the unreadable rest of a .gz counts as removed.
+	 * stay valid (rewrite_log.h); what cannot be read of a .gz counts as removed.
 	 */
 	bool mend;
 };

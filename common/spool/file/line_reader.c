@@ -11,7 +11,8 @@ enum {
 	CHUNK = 1 << 18,
 	GZIP_CHUNK = 1 << 16,
 	GZIP_WINDOW = 15 + 16, /* zlib.h: gzip, not zlib */
-	KEPT_BYTES = 2 << 20,  /* of a buffer that a long line has made larger */
+	MEMBER_MOST = 2 * HS_GZIP_MEMBER,
+	KEPT_BYTES = 2 << 20, /* of a buffer that a long line has made larger */
 };
 
 /* --- gzip ------------------------------------------------------------------- */
@@ -92,32 +93,66 @@ static ssize_t inflate_some(struct hs_line_reader *reader, char *to, size_t n)
 	return (ssize_t)(n - i->z.avail_out);
 }
 
+/* After a member that zlib has read: gives back what it has not, if a member as in gzip.h follows. */
+static void leave_zlib(struct hs_inflater *i)
+{
+	struct hs_slice unread = hs_slice((const char *)i->z.next_in, i->z.avail_in);
+	uint32_t bytes, plain;
+
+	if (!i->ended || !hs_gzip_head(unread, &bytes, &plain))
+		return;
+	i->at -= unread.n;
+	i->z.avail_in = 0;
+}
+
+/* True where a member begins of which zlib has read nothing. */
+static bool between_members(const struct hs_line_reader *reader)
+{
+	const struct hs_inflater *i = reader->inflater;
+
+	return !reader->outside && i->z.avail_in == 0 && (i->at == 0 || i->ended);
+}
+
+/* Reads that many bytes of the file, fewer only at its end, from the next member on. -1: it failed (errno). */
+static ssize_t read_whole(const struct hs_line_reader *reader, size_t bytes)
+{
+	struct hs_inflater *i = reader->inflater;
+	ssize_t got = -1;
+	char *to;
+
+	hs_buf_reset(&i->whole);
+	to = hs_buf_reserve(&i->whole, bytes);
+	errno = ENOMEM;
+	if (to != NULL)
+		got = hs_io_read_at(reader->fd, to, bytes, i->at);
+	i->whole.n = got > 0 ? (size_t)got : 0;
+	return got;
+}
+
 /*
- * Reads the next member as it is in the file. 1; 0: there is none here as in gzip.h, or zlib has begun
- * to read it; -1: reading failed (errno).
+ * Reads the next member as it is in the file. 1; 2: the file does not hold it as its head says; 0: there is none
+ * here as in gzip.h, or zlib has begun to read it; -1: reading failed (errno).
  */
 static int read_member(const struct hs_line_reader *reader, uint32_t *plain)
 {
 	struct hs_inflater *i = reader->inflater;
-	char head[HS_GZIP_HEAD], *to;
+	char head[HS_GZIP_HEAD];
 	uint32_t bytes;
 	ssize_t got;
 
-	if (reader->outside || i->z.avail_in > 0 || (i->at > 0 && !i->ended))
+	if (!reader->outside)
+		leave_zlib(i);
+	if (!between_members(reader))
 		return 0;
 	got = hs_io_read_at(reader->fd, head, sizeof head, i->at);
 	if (got < (ssize_t)sizeof head)
 		return got < 0 ? -1 : 0;
-	if (!hs_gzip_head(hs_slice(head, sizeof head), &bytes, plain) || *plain == 0 || bytes > 2 * HS_GZIP_MEMBER)
+	if (!hs_gzip_head(hs_slice(head, sizeof head), &bytes, plain) || *plain == 0)
 		return 0;
-	hs_buf_reset(&i->whole);
-	to = hs_buf_reserve(&i->whole, bytes);
-	errno = ENOMEM;
-	got = to == NULL ? -1 : hs_io_read_at(reader->fd, to, bytes, i->at);
-	if (got < (ssize_t)bytes)
-		return got < 0 ? -1 : 0;
-	i->whole.n = bytes;
-	return 1;
+	if (bytes > MEMBER_MOST)
+		return 2;
+	got = read_whole(reader, bytes);
+	return got < 0 ? -1 : got == (ssize_t)bytes ? 1 : 2;
 }
 
 /* Appends the member's text, or makes it the buffer if that is empty. False: out of memory. */
@@ -141,8 +176,36 @@ static bool take_text(struct hs_line_reader *reader)
 }
 
 /*
- * Loads the text of the next member whole. 1; 0: zlib has to read on, so that the text before damage is
- * returned, too; -1: reading failed (errno).
+ * Loads a member that is not as its head says, if its check sum is right: then the text is. Otherwise nothing of it
+ * is returned, unless the file does not hold it as its head says: zlib reads it up to where it is cut. As load_member.
+ */
+static int load_unlike_head(struct hs_line_reader *reader, bool held)
+{
+	struct hs_inflater *i = reader->inflater;
+	enum hs_result result;
+	struct hs_slice in;
+
+	if (read_whole(reader, MEMBER_MOST) < 0)
+		return -1;
+	in = hs_buf_slice(&i->whole);
+	result = hs_gunzip_first(&i->gunzip, &in, HS_GZIP_MEMBER, &i->text);
+	errno = result == HS_E_MEMORY ? ENOMEM : EILSEQ;
+	if (result == HS_E_MEMORY)
+		return -1;
+	if (result != HS_OK || i->text.n == 0)
+		return held ? -1 : 0;
+	i->at += i->whole.n - in.n;
+	i->ended = true;
+	reader->loaded += i->text.n;
+	if (!take_text(reader))
+		return -1;
+	reader->member.bytes = HS_SLICE_NONE;
+	return 1;
+}
+
+/*
+ * Loads the text of the next member whole. 1; 0: zlib has to read it, which returns text before it comes to the check
+ * sum; -1: reading failed (errno), with EILSEQ if the member is damaged, and the next call fails again.
  */
 static int load_member(struct hs_line_reader *reader)
 {
@@ -153,10 +216,12 @@ static int load_member(struct hs_line_reader *reader)
 
 	if (more <= 0)
 		return more;
-	result = hs_gunzip(&i->gunzip, hs_buf_slice(&i->whole), plain, &i->text);
+	result = more == 1 ? hs_gunzip(&i->gunzip, hs_buf_slice(&i->whole), plain, &i->text) : HS_E_GZIP;
 	errno = ENOMEM;
+	if (result == HS_E_MEMORY)
+		return -1;
 	if (result != HS_OK || i->text.n != plain)
-		return result == HS_E_MEMORY ? -1 : 0;
+		return load_unlike_head(reader, more == 1);
 	i->at += i->whole.n;
 	i->ended = true;
 	reader->loaded += plain;
@@ -188,6 +253,38 @@ static bool skip_to(struct hs_line_reader *reader, uint64_t at)
 	return more >= 0 || errno == EILSEQ;
 }
 
+static bool head_at(const struct hs_line_reader *reader, uint64_t at, uint32_t *member, uint32_t *plain)
+{
+	char head[HS_GZIP_HEAD];
+
+	return hs_io_read_at(reader->fd, head, sizeof head, at) == (ssize_t)sizeof head &&
+	       hs_gzip_head(hs_slice(head, sizeof head), member, plain);
+}
+
+bool hs_line_reader_pass_damage(struct hs_line_reader *reader)
+{
+	struct hs_inflater *i = reader->inflater;
+	uint32_t member, plain, next, unused;
+	uint64_t size, end;
+	struct stat st;
+
+	if (i == NULL || !between_members(reader) || hs_io_fstat(reader->fd, &st) < 0 ||
+	    !head_at(reader, i->at, &member, &plain))
+		return false;
+	size = (uint64_t)st.st_size;
+	end = i->at + member;
+	if (end > size || (end < size && (!head_at(reader, end, &next, &unused) || next > size - end)))
+		return false;
+	i->at = end;
+	i->ended = true;
+	reader->loaded += plain;
+	reader->at = reader->loaded;
+	reader->used = 0;
+	hs_buf_reset(&reader->buf);
+	reader->member.bytes = HS_SLICE_NONE;
+	return true;
+}
+
 /*
  * Passes the members before the offset, reading only their heads; stops at one that the file does not hold whole.
  * True if it has passed the whole file.
@@ -195,14 +292,12 @@ static bool skip_to(struct hs_line_reader *reader, uint64_t at)
 static bool skip_members(struct hs_line_reader *reader, uint64_t at)
 {
 	struct hs_inflater *i = reader->inflater;
-	char head[HS_GZIP_HEAD];
 	uint32_t member, plain;
 	struct stat st;
 
 	if (at == 0 || hs_io_fstat(reader->fd, &st) < 0)
 		return false;
-	while (hs_io_read_at(reader->fd, head, sizeof head, i->at) == (ssize_t)sizeof head &&
-	       hs_gzip_head(hs_slice(head, sizeof head), &member, &plain) && reader->at + plain <= at &&
+	while (head_at(reader, i->at, &member, &plain) && reader->at + plain <= at &&
 	       i->at + member <= (uint64_t)st.st_size) {
 		i->at += member;
 		i->ended = true;

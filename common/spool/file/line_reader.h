@@ -40,7 +40,9 @@ void hs_line_reader_start(struct hs_line_reader *reader, int fd, uint64_t at, ui
 
 /*
  * Begins to read a gzip file (RFC 1952), from `at` to its end; offsets count the text inside.
- * hs_line_reader_next reports damage, as EILSEQ. False: memory is out, or reading failed (errno).
+ * hs_line_reader_next reports damage, as EILSEQ. A member as in gzip.h is checked before any of its text is returned;
+ * one of another program, or the last one of a file that is cut, only at its end. False: memory is out, or reading
+ * failed (errno).
  */
 bool hs_line_reader_start_gzip(struct hs_line_reader *reader, int fd, uint64_t at);
 void hs_line_reader_free(struct hs_line_reader *reader);
@@ -65,6 +67,12 @@ int hs_line_reader_open(struct hs_line_reader *reader, int dir, const char *name
  * which need not begin a line; offsets count the text inside. False: reading failed (errno).
  */
 bool hs_line_reader_start_outside(struct hs_line_reader *reader, int fd, bool stream, size_t longest, uint64_t at);
+
+/*
+ * After EILSEQ: passes over the damaged member, and the part of a line before it that was not returned; offsets go on
+ * by what its head says. False: no whole member is found behind it, and the next call fails again.
+ */
+bool hs_line_reader_pass_damage(struct hs_line_reader *reader);
 
 /* How many bytes of the file itself were read so far, to show progress. */
 uint64_t hs_line_reader_read(const struct hs_line_reader *reader);
