@@ -105,10 +105,10 @@ static bool read_options(int argc, char **argv, struct stats *s)
 
 /* --- records ------------------------------------------------------------------------ */
 
-static bool read_time(const struct hs_record_head *m, int64_t *ms)
+static bool read_time(struct stats *s, const struct hs_record_head *m, int64_t *ms)
 {
-	return hs_timestamp_parse(m->leaf[HS_HEAD_TIMESTAMP].value, ms) ||
-	       hs_timestamp_parse(m->leaf[HS_HEAD_SPOOLED_AT].value, ms);
+	return hs_timestamp_parse(hs_record_field_text(&m->leaf[HS_HEAD_TIMESTAMP], &s->scratch), ms) ||
+	       hs_timestamp_parse(hs_record_field_text(&m->leaf[HS_HEAD_SPOOLED_AT], &s->scratch), ms);
 }
 
 static bool count_time(struct stats *s, const struct hs_record_head *m, uint64_t bytes)
@@ -116,7 +116,7 @@ static bool count_time(struct stats *s, const struct hs_record_head *m, uint64_t
 	char text[HS_TIMESTAMP_TEXT + 1];
 	int64_t ms;
 
-	if (!read_time(m, &ms))
+	if (!read_time(s, m, &ms))
 		return true;
 	if (s->counts[BY_DAY].count == 0 || ms < s->first_ms)
 		s->first_ms = ms;

@@ -95,6 +95,15 @@ bool hs_record_field_is_named(const struct hs_record_field *field, struct hs_sli
 	return equals(field->name, field->name_escaped, name, scratch);
 }
 
+struct hs_slice hs_record_field_decoded(const struct hs_record_field *field, struct hs_buf *scratch)
+{
+	if (!field->value_escaped)
+		return field->value;
+	hs_buf_reset(scratch);
+	hs_json_unescape(field->value, scratch);
+	return hs_buf_ok(scratch) ? hs_buf_slice(scratch) : HS_SLICE_NONE;
+}
+
 bool hs_record_field_is_null(const struct hs_record_field *field)
 {
 	return !field->is_string && field->value.p[0] == 'n';

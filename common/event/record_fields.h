@@ -39,6 +39,17 @@ bool hs_record_field_next(struct hs_record_fields *walk, struct hs_record_field 
 bool hs_record_field_is_named(const struct hs_record_field *field, struct hs_slice name, struct hs_buf *scratch);
 bool hs_record_field_is(const struct hs_record_field *field, struct hs_slice text, struct hs_buf *scratch);
 
+/*
+ * The value, a string decoded, as a slice of the line or of scratch, which is valid until that is used again.
+ * p is NULL: memory is out, or the field is zeroed.
+ */
+struct hs_slice hs_record_field_decoded(const struct hs_record_field *field, struct hs_buf *scratch);
+/* Spares the call where there is nothing to decode. */
+static inline struct hs_slice hs_record_field_text(const struct hs_record_field *field, struct hs_buf *scratch)
+{
+	return field->value_escaped ? hs_record_field_decoded(field, scratch) : field->value;
+}
+
 bool hs_record_field_is_null(const struct hs_record_field *field);
 
 /*

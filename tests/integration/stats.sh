@@ -15,7 +15,7 @@ is 'an empty spool' "$(json '[.records, .bytes, .first, .types, .cursors]')" '[0
 put_one '{"type":"identify","messageId":"m1","userId":"u-1","timestamp":"2026-11-20T23:59:59.999Z"}'
 put_one '{"type":"track","event":"Order Completed","messageId":"m2","userId":"u-1","timestamp":"2026-11-21T10:00:00Z"}'
 hs rotate && maintain
-put_one '{"type":"track","event":"Order \u0043ompleted","messageId":"m3","userId":"u-2","timestamp":"2026-11-21T01:00:00+02:00"}'
+put_one '{"type":"track","event":"Order \u0043ompleted","messageId":"m3","userId":"u-2","timestamp":"2026-11-21T01:00:00\u002B02:00"}'
 put_one '{"type":"track","event":"\u001b[31mred","messageId":"m4","userId":"u-2","timestamp":"2026-11-22"}'
 hs rotate
 printf '%s' '{"type":"page","messageId":"m5","userId":"u-2","timestamp":"2026-11-23T10:15:00Z"}' >"$T/keyed"
@@ -42,6 +42,9 @@ is 'events, compared decoded' "$(json '.events | map([.name, .records])')" '[["O
 is 'tenants' "$(json '.tenants | map([.name, .records])')" '[["acme",1]]'
 is 'days in UTC, the last one first' "$(json '.days | map([.name[5:], .records])')" \
 	'[["11-23",2],["11-22",1],["11-21",1],["11-20",2]]'
+is 'days by the lines, which a filter asks for' "$(json '.days | map([.name[5:], .records])' --event 'Order Completed')" \
+	'[["11-21",1],["11-20",1]]'
+is 'a time that was sent with an escape, in a sealed segment' "$(hs cat --since 2026-11-20T23:00:00Z --until 2026-11-20T23:00:00.001Z | ids_of)" m3
 is 'duplicates' "$(json .duplicates)" 1
 is 'what was rejected, by reason, wherever the event stood' "$(json '.rejected.reasons | map([.name, .records])')" \
 	'[["userId or anonymousId required",5],["event required, a non-empty string",2],["JSON ends too early",1]]'

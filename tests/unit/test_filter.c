@@ -57,6 +57,12 @@ TEST(by_time)
 	struct hs_slice odd = HS_SLICE("{\"type\":\"page\",\"timestamp\":\"soon\","
 	                               "\"spooled_at\":\"2026-11-24T00:00:00.000Z\"}");
 
+	struct hs_slice escaped = HS_SLICE("{\"type\":\"page\",\"timestamp\":\"2020-06-01T12:00:00\\u002B02:00\","
+	                                   "\"spooled_at\":\"2026-11-24T00:00:00.000Z\"}");
+
+	assert_true(passes(escaped, HS_FILTER_SINCE, "2020-06-01T10:00:00Z", 0));
+	assert_true(passes(escaped, HS_FILTER_UNTIL, "2020-06-01T10:00:00.001Z", 0));
+	assert_false(passes(escaped, HS_FILTER_SINCE, "2020-06-01T10:00:00.001Z", 0));
 	assert_true(passes(record, HS_FILTER_SINCE, "2026-11-23T10:15:00.500Z", 0));
 	assert_false(passes(record, HS_FILTER_SINCE, "2026-11-23T10:15:00.501Z", 0));
 	assert_false(passes(record, HS_FILTER_UNTIL, "2026-11-23T10:15:00.500Z", 0));

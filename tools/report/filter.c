@@ -111,7 +111,7 @@ static unsigned look_at(struct hs_filter *f, const struct hs_record_field *field
 			return missing & ~bit;
 		*fails = by != HS_BY_USER; /* a record has two fields of users */
 	} else if (by == HS_BYS && (missing & TIME) != 0 && (NAMED(field, "timestamp") || NAMED(field, "spooled_at")) &&
-	           hs_timestamp_parse(field->value, &ms)) {
+	           hs_timestamp_parse(hs_record_field_text(field, &f->scratch), &ms)) {
 		*fails = !is_in_time(f, ms);
 		return missing & ~(unsigned)TIME;
 	}

@@ -56,7 +56,7 @@ enum {
 	HS_SUMMARY_NAME = 48,    /* bytes of the longest file name, its NUL included */
 };
 
-#define HS_SUMMARY_MAGIC UINT64_C(0x325952414D4D5553) /* "SUMMARY2" */
+#define HS_SUMMARY_MAGIC UINT64_C(0x335952414D4D5553) /* "SUMMARY3" */
 
 enum hs_summary_kind {
 	HS_SUMMARY_IDS,

@@ -243,12 +243,22 @@ static void drop_names(struct hs_summary_builder *b)
 	hs_buf_free(&b->own);
 }
 
+/* Reads the time as filters read it, decoded. */
+static bool read_time(struct hs_summary_builder *b, struct hs_timestamp_minute *minute,
+                      const struct hs_record_field *field, int64_t *ms)
+{
+	struct hs_slice text = hs_record_field_text(field, &b->text);
+
+	b->failed |= field->value_escaped && text.p == NULL;
+	return hs_timestamp_parse_near(minute, text, ms);
+}
+
 static int64_t note_spooled(struct hs_summary_builder *b, const struct hs_summary_line *line)
 {
 	struct hs_summary *s = &b->head;
 	int64_t ms;
 
-	if (!hs_timestamp_parse_near(&b->spooled_minute, line->spooled_at.value, &ms))
+	if (!read_time(b, &b->spooled_minute, &line->spooled_at, &ms))
 		return 0;
 	if (s->first_spooled == 0 || ms < s->first_spooled)
 		s->first_spooled = ms;
@@ -272,7 +282,7 @@ static bool take_event(struct hs_summary_builder *b, struct hs_slice text, bool 
 	count(b, HS_SUMMARY_EVENTS, &line.field[HS_FIELD_EVENT], bytes);
 	count(b, HS_SUMMARY_TENANTS, &line.tenant, bytes);
 	spooled_ms = note_spooled(b, &line);
-	if (hs_timestamp_parse_near(&b->event_minute, line.field[HS_FIELD_TIMESTAMP].value, &ms))
+	if (read_time(b, &b->event_minute, &line.field[HS_FIELD_TIMESTAMP], &ms))
 		count_time(b, ms, bytes);
 	else if (spooled_ms != 0)
 		count_time(b, spooled_ms, bytes);
