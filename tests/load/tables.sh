@@ -57,10 +57,57 @@ people() { # TYPE: of a column that ignores case
 	is "$KIND: so does an erase" "$CODE $(ask "SELECT (SELECT count(*) FROM purchase) + (SELECT count(*) FROM users)")" '0 0'
 }
 
+# narrow: columns that do not take each id of a person.
+narrow() {
+	spool_make
+	NAME=narrow
+	$ASK "CREATE TABLE numbered (id $ID PRIMARY KEY, user_id $NUMBER, item $LONG)"
+	take "$(track n1 ann.smith@example.com Numbered '{"item":"truss"}')"
+	loads
+	is "$KIND: a user_id of numbers is refused" \
+		"$CODE $(grep -c 'numbered.user_id must be a text.*; run: hookspool load with --retype numbered.user_id=text' "$T/load.err")" '77 1'
+	loads --retype numbered.user_id=text
+	loads
+	is "$KIND: and taken after the --retype that was said" "$CODE $(ask 'SELECT user_id, item FROM numbered')" '0 ann.smith@example.com|truss'
+	hs erase --user ann.smith@example.com
+	loads
+	is "$KIND: then an erase finds it" "$CODE $(ask 'SELECT count(*) FROM numbered')" '0 0'
+	for column in id _rest; do
+		loads --retype numbered.$column=text
+		is "$KIND: --retype of $column is refused" $CODE 2
+	done
+	loads --retype numbered.uuid_ts=text
+	is "$KIND: so is another type than the loader needs" $CODE 2
+
+	$ASK "CREATE TABLE dated (id $ID PRIMARY KEY, uuid_ts $FOREIGN)"
+	take "$(track t1 u-3 Dated)"
+	loads
+	is "$KIND: a uuid_ts that takes no time is refused" \
+		"$CODE $(grep -c 'dated.uuid_ts must be a timestamp.*; change its type by SQL' "$T/load.err")" '77 1'
+	$ASK 'DROP TABLE dated'
+	$ASK "CREATE TABLE past (id $ID PRIMARY KEY, user_id $NUMBER, uuid_ts $TIME, _rest $LONG)"
+	hs erase --user ann.smith@example.com
+	loads
+	is "$KIND: an erase is not done while a table of ours may hide rows" "$CODE $(grep -c 'past.user_id must be a text' "$T/load.err")" '77 1'
+	$ASK 'DROP TABLE past'
+	loads
+	is "$KIND: but then" $CODE 0
+	[ "$KIND" != SQLite ] || return
+	$ASK "CREATE TABLE short (id $ID PRIMARY KEY, user_id $SHORT, event $SHORT, item $LONG)"
+	take "$(track s1 ann.smith@example.com Short '{"item":"truss"}')" "$(track s2 bob Short '{"item":"jar"}')"
+	loads
+	is "$KIND: a user id that is too long for its column is a dead letter" \
+		"$CODE $(ask 'SELECT user_id, item FROM short') $(jq -r .record.message_id "$S/spool/failed.jsonl")" '1 bob|jar s1'
+	loads --retype short.user_id=text
+	is "$KIND: --retype makes it longer" "$CODE $(ask 'SELECT user_id, item FROM short')" '0 bob|jar'
+	rm "$S"/spool/failed*
+}
+
 all() {
 	keys "$NOCASE"
 	"keys_$KIND"
 	people "$NOCASE"
+	narrow
 }
 keys_SQLite() {
 	is 'SQLite: after its statement, what the key refuses is a dead letter' \
@@ -78,10 +125,10 @@ keys_PostgreSQL() { keys_MariaDB; }
 
 mkdir "$T/w"
 own "$T/w"
-KIND=SQLite TO=sqlite:$T/w/w.db ASK=ask_sqlite ID=TEXT NOCASE='TEXT COLLATE NOCASE'
+KIND=SQLite TO=sqlite:$T/w/w.db ASK=ask_sqlite ID=TEXT NUMBER=INTEGER LONG=TEXT FOREIGN=BLOB TIME='TIMESTAMP TEXT' NOCASE='TEXT COLLATE NOCASE'
 ask_sqlite() { (as_server_user sqlite3 "$T/w/w.db" "$1"); }
 all
-KIND=PostgreSQL ASK=ask_postgresql ID=text NOCASE='text COLLATE nocase'
+KIND=PostgreSQL ASK=ask_postgresql ID=text NUMBER=bigint LONG=text FOREIGN=bytea TIME=timestamptz SHORT='varchar(8)' NOCASE='text COLLATE nocase'
 ask_postgresql() { pg "SET search_path = segment; $1"; }
 if postgresql_start; then
 	TO=$PG
@@ -93,6 +140,7 @@ else
 	ok 'PostgreSQL # SKIP it is not installed'
 fi
 KIND=MariaDB ASK=ask_mariadb ID='VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin'
+NUMBER=BIGINT FOREIGN=BLOB TIME='DATETIME(6)' SHORT='VARCHAR(8) CHARACTER SET utf8mb4' LONG='LONGTEXT CHARACTER SET utf8mb4'
 NOCASE='VARCHAR(99) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci'
 ask_mariadb() { sql "$1" | tr '\t' '|'; }
 if mariadb_start; then

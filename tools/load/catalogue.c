@@ -1,6 +1,7 @@
 #include "tools/load/catalogue.h"
 #include "base/array.h"
 #include "base/hash.h"
+#include "tools/load/table_needs.h"
 
 #include <fnmatch.h>
 #include <stdio.h>
@@ -481,40 +482,34 @@ static enum hs_target_result apply(struct hs_catalogue *c, struct hs_catalogue_t
 	return HS_TARGET_OK;
 }
 
-bool hs_catalogue_is_required(const struct hs_catalogue_table *t, size_t column)
+enum hs_column_type hs_catalogue_required_type(const struct hs_catalogue_table *t, size_t column)
 {
 	struct hs_required_column required[HS_REQUIRED_COLUMNS_MAX];
 	size_t n = hs_required_columns(t->kind, true, required);
 
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(required[i].name, t->table.column[column].name) == 0)
-			return true;
-	return false;
+			return required[i].type;
+	return HS_COLUMN_NONE;
 }
 
 /* A table that is needed lacks what the loader cannot do without; notes what mends it. */
-static bool is_unfit(const struct hs_catalogue *c, const struct hs_catalogue_table *t, struct hs_target *target)
+static bool is_unfit(const struct hs_catalogue *c, struct hs_catalogue_table *t, struct hs_target *target)
 {
-	const char *name = t->table.name, *const *mend = target->ops->mend_id;
+	struct hs_table_lack lack;
 
 	if (!t->exists && !is_to_be_had(c, bare_name(c, t))) {
 		snprintf(target->message, sizeof target->message,
-		         "%s is there, but is no table: rename it, or choose another --prefix", name);
+		         "%s is there, but is no table: rename it, or choose another --prefix", t->table.name);
 		return true;
 	}
-	if (!t->exists || !t->complete)
+	if (!t->exists || !t->complete || t->fit)
 		return false;
-	if (t->table.unique_id && t->table.column[t->id].type != HS_COLUMN_FOREIGN &&
-	    t->table.column[t->rest].type != HS_COLUMN_FOREIGN)
+	if (hs_table_is_fit(target, &t->table, &lack)) {
+		t->fit = t->present == t->table.columns;
 		return false;
-	if (t->table.unique_id)
-		snprintf(target->message, sizeof target->message,
-		         "%s: id and _rest must be text, and not generated: rename what is there", name);
-	else
-		snprintf(
-		    target->message, sizeof target->message,
-		    "%s has no unique index on id that compares bytes, so a row could be there twice; run: %s%s%s%s%s",
-		    name, mend[0], name, mend[1], mend[2] != NULL ? name : "", mend[2] != NULL ? mend[2] : "");
+	}
+	snprintf(target->message, sizeof target->message, "%s; %s", lack.what, lack.remedy);
 	return true;
 }
 
@@ -529,6 +524,8 @@ enum hs_target_result hs_catalogue_apply(struct hs_catalogue *c, struct hs_targe
 			return HS_TARGET_DENIED;
 		if (!t->exists || t->present < t->table.columns)
 			result = apply(c, t, target);
+		if (result == HS_TARGET_OK && is_unfit(c, t, target))
+			return HS_TARGET_DENIED; /* it cannot have a column that it needs */
 	}
 	return result;
 }

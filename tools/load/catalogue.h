@@ -24,6 +24,7 @@ struct hs_catalogue_table {
 	size_t present;  /* … with so many of its columns: those after them are new */
 	bool complete;   /* it has the columns of its kind, present or new … */
 	size_t id, rest; /* … and these are where */
+	bool fit;        /* it has what hs_table_is_fit asks for */
 	bool repeated;   /* a row of the batch was there already */
 
 	uint32_t *slot; /* 1 + index of a column, by hash; 0: free; `slots` is a power of two */
@@ -55,8 +56,8 @@ struct hs_catalogue {
 
 void hs_catalogue_free(struct hs_catalogue *catalogue);
 
-/* True if every table of its kind is made with the column. */
-bool hs_catalogue_is_required(const struct hs_catalogue_table *table, size_t column);
+/* The type that the column has in every table of its kind that the loader makes. NONE: they may do without it. */
+enum hs_column_type hs_catalogue_required_type(const struct hs_catalogue_table *table, size_t column);
 
 /* Forgets everything and reads it from the database. As the target's calls; FULL: out of memory here. */
 enum hs_target_result hs_catalogue_read(struct hs_catalogue *catalogue, struct hs_target *target);
@@ -88,7 +89,7 @@ bool hs_catalogue_note_path(struct hs_catalogue_table *table, size_t column, str
 
 /*
  * Makes what is new in the database. As the target's calls; DENIED also for a table in use that somebody else made
- * without a unique index on `id`.
+ * and that is not fit (table_needs.h).
  */
 enum hs_target_result hs_catalogue_apply(struct hs_catalogue *catalogue, struct hs_target *target);
 

@@ -447,7 +447,7 @@ static bool takes(struct hs_fold *f, size_t to, const struct hs_value *value, co
 {
 	const struct hs_target_column *column = &f->to->table.column[to];
 
-	if (f->how->narrow && !hs_catalogue_is_required(f->to, to))
+	if (f->how->narrow && hs_catalogue_required_type(f->to, to) == HS_COLUMN_NONE)
 		return false;
 	if (column->max > 0 && value->text.n > column->max)
 		return false;

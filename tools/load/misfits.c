@@ -12,9 +12,9 @@ void hs_misfits_free(struct hs_misfits *m)
 		free(m->at[--m->n].column);
 }
 
-/* The type that takes what the column does not. */
-static enum hs_column_type taking(const struct hs_target_column *column, const struct hs_value *value,
-                                  enum hs_column_type sent)
+/* The type that takes what the column does not; `required`: the only one that --retype gives to it. */
+static enum hs_column_type taking(const struct hs_target_column *column, enum hs_column_type required,
+                                  const struct hs_value *value, enum hs_column_type sent)
 {
 	struct hs_buf text = { 0 };
 	struct hs_slice taken;
@@ -28,7 +28,7 @@ static enum hs_column_type taking(const struct hs_target_column *column, const s
 	         hs_value_text(value, HS_COLUMN_TEXT, HS_NUMBER_EXACT, &text, &taken))
 		type = HS_COLUMN_TEXT;
 	hs_buf_free(&text);
-	return type;
+	return required == HS_COLUMN_NONE || required == type ? type : HS_COLUMN_NONE;
 }
 
 static struct hs_misfit *find(struct hs_misfits *m, uint64_t hash, const char *name, const char *column)
@@ -48,7 +48,7 @@ static struct hs_misfit *find(struct hs_misfits *m, uint64_t hash, const char *n
 }
 
 void hs_misfits_note(struct hs_misfits *m, const char *name, const struct hs_target_column *column,
-                     const struct hs_value *value)
+                     enum hs_column_type required, const struct hs_value *value)
 {
 	enum hs_column_type sent = hs_value_type(value);
 	uint64_t hash = hs_hash(name, strlen(name), (uint64_t)sent);
@@ -61,7 +61,7 @@ void hs_misfits_note(struct hs_misfits *m, const char *name, const struct hs_tar
 	misfit->noted++;
 	misfit->sent = sent;
 	if (misfit->takes != HS_COLUMN_TEXT)
-		misfit->takes = taking(column, value, sent);
+		misfit->takes = taking(column, required, value, sent);
 }
 
 /* --- steps ------------------------------------------------------------------------ */

@@ -30,7 +30,7 @@ void hs_misfits_free(struct hs_misfits *misfits);
 
 /* Notes a value that the column of the table, whose name without the prefix is `name`, does not take. */
 void hs_misfits_note(struct hs_misfits *misfits, const char *name, const struct hs_target_column *column,
-                     const struct hs_value *value);
+                     enum hs_column_type required, const struct hs_value *value);
 
 void hs_misfits_forget_noted(struct hs_misfits *misfits);
 void hs_misfits_take(struct hs_misfits *misfits);

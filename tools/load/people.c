@@ -9,6 +9,7 @@
 #include "tools/load/fold_select.h"
 #include "tools/load/limits.h"
 #include "tools/load/quick_people.h"
+#include "tools/load/table_needs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -395,6 +396,17 @@ static enum hs_target_result note_changed(struct hs_people *p, int kind, const c
 	return HS_TARGET_OK;
 }
 
+/* True for a table with rows of ours, some of which a delete would not find; notes what mends it. */
+static bool hides_people(struct hs_people *p, const struct hs_target_table *table)
+{
+	struct hs_table_lack lack;
+
+	if (!has_column(table, "_rest") || hs_table_has_person(p->target, table, &lack))
+		return false;
+	snprintf(p->target->message, sizeof p->target->message, "%s; %s", lack.what, lack.remedy);
+	return true;
+}
+
 static enum hs_target_result erase_rows(struct hs_people *p, const char *key, const struct hs_person *person,
                                         uint64_t *gone)
 {
@@ -406,6 +418,8 @@ static enum hs_target_result erase_rows(struct hs_people *p, const char *key, co
 
 		if (!t->exists || !has_column(&t->table, "uuid_ts") || !has_column(&t->table, "user_id"))
 			continue;
+		if (hides_people(p, &t->table))
+			return HS_TARGET_DENIED;
 		if (has_column(&t->table, key))
 			result = p->target->ops->erase(p->target, &t->table, key, person->id, &limits, gone);
 		if (result == HS_TARGET_OK && t->kind == HS_TABLE_ALIASES)

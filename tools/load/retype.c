@@ -329,6 +329,15 @@ static bool make_view(struct retype *r)
 	       add_view(r, &t->table.column[t->rest], HS_COLUMN_TEXT, REST) && add_view(r, &new, r->type, NEW);
 }
 
+/* True for columns that the loader needs as they are; one of somebody else's may get the type of its own ones. */
+static bool is_kept(const struct retype *r)
+{
+	enum hs_column_type required = hs_catalogue_required_type(r->table, r->column);
+
+	return r->column == r->table->id || r->column == r->table->rest ||
+	       (required != HS_COLUMN_NONE && required != r->type);
+}
+
 /* Finds table and column. */
 static int find(struct retype *r, const char *what)
 {
@@ -356,9 +365,9 @@ static int find(struct retype *r, const char *what)
 		there = hs_slice_eq(column, HS_SLICE(NEW_COLUMN)) ? i : there;
 	}
 	r->there = there < columns;
-	if (r->column == columns || t->id == columns || t->rest == columns)
-		return refuse(what, "the table has no such column, or none of id and _rest");
-	if (hs_catalogue_is_required(t, r->column) || strcmp(t->table.column[r->column].name, NEW_COLUMN) == 0)
+	if (r->column == columns || t->id == columns)
+		return refuse(what, "the table has no such column, or no id");
+	if (is_kept(r) || strcmp(t->table.column[r->column].name, NEW_COLUMN) == 0)
 		return refuse(what, "the loader needs this column as it is");
 	if (t->table.column[r->column].type == HS_COLUMN_FOREIGN)
 		return refuse(what, "its type is none of boolean, number, timestamp and text: change it by SQL");
@@ -366,6 +375,15 @@ static int find(struct retype *r, const char *what)
 		return refuse(what, "an earlier --retype of this table was ended by a kill: finish that one first, "
 		                    "with its type");
 	return 0;
+}
+
+/* A table that no loader has written to yet. */
+static enum hs_target_result add_rest(struct retype *r)
+{
+	struct hs_target_column rest = { .name = (char *)(uintptr_t) "_rest", .type = HS_COLUMN_TEXT };
+	enum hs_target_result result = r->target->ops->add_columns(r->target, r->table->table.name, &rest, 1);
+
+	return result == HS_TARGET_OK ? hs_catalogue_read(&r->catalogue, r->target) : result;
 }
 
 static int connect_and_work(struct retype *r, const char *what)
@@ -377,6 +395,10 @@ static int connect_and_work(struct retype *r, const char *what)
 		return complain(r, result);
 	result = hs_catalogue_read(&r->catalogue, r->target);
 	code = result == HS_TARGET_OK ? find(r, what) : complain(r, result);
+	if (code == 0 && r->table->rest == r->table->table.columns) {
+		result = add_rest(r);
+		code = result == HS_TARGET_OK ? find(r, what) : complain(r, result);
+	}
 	if (code == 0)
 		code = make_view(r) ? work(r) : EX_OSERR;
 	r->target->ops->disconnect(r->target);

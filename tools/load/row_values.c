@@ -1,6 +1,7 @@
 #include "tools/load/row_values.h"
 #include "base/array.h"
 #include "tools/load/limits.h"
+#include "tools/load/table_needs.h"
 
 #include <stdlib.h>
 
@@ -105,7 +106,10 @@ static void set_made(struct hs_row_values *v)
 	}
 }
 
-/* True if the column takes the cell; then *text is its text, and *made tells that it is at the end of v->text. */
+/*
+ * True if the column takes the cell; then *text is its text, and *made tells that it is at the end of v->text. An id of
+ * a person that is too long is the database's to refuse: in _rest no delete would find it.
+ */
 static bool fits(struct hs_row_values *v, const struct hs_batch_row *r, const struct hs_batch_cell *cell,
                  enum hs_number_range numbers, struct hs_slice *text, bool *made)
 {
@@ -113,10 +117,10 @@ static bool fits(struct hs_row_values *v, const struct hs_batch_row *r, const st
 	size_t start = v->text.n;
 
 	/* a row that is too wide keeps the columns that its table was made with */
-	if (r->narrow && !hs_catalogue_is_required(r->table, cell->column))
+	if (r->narrow && hs_catalogue_required_type(r->table, cell->column) == HS_COLUMN_NONE)
 		return false;
 	if (!hs_value_text(&cell->value, column->type, hs_target_numbers(column, numbers), &v->text, text) ||
-	    (column->max > 0 && text->n > column->max)) {
+	    (column->max > 0 && text->n > column->max && !hs_table_is_of_person(column->name))) {
 		v->text.n = start;
 		return false;
 	}
@@ -137,7 +141,7 @@ static bool fill_cell(struct hs_row_values *v, const struct hs_batch *b, const s
 	if (!known || !fits(v, r, cell, numbers, &text, &made)) {
 		if (known && !r->narrow)
 			hs_misfits_note(&v->misfits, t->table.name + v->prefix, &t->table.column[cell->column],
-			                &cell->value);
+			                hs_catalogue_required_type(t, cell->column), &cell->value);
 		if (!HS_ARRAY_ROOM(&v->misfit, v->misfit_count, &v->misfit_cap))
 			return false;
 		v->misfit[v->misfit_count++] = (uint32_t)i;
