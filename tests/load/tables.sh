@@ -108,6 +108,7 @@ all() {
 	"keys_$KIND"
 	people "$NOCASE"
 	narrow
+	[ "$KIND" != SQLite ] || values_SQLite
 }
 keys_SQLite() {
 	is 'SQLite: after its statement, what the key refuses is a dead letter' \
@@ -119,6 +120,28 @@ keys_SQLite() {
 	mend
 	loads
 	is 'SQLite: and mended by its statement' "$(ask 'SELECT id FROM part')" part-1
+}
+# values_SQLite: columns that change a value, which then is in _rest as it was sent.
+values_SQLite() {
+	spool_make
+	NAME=values
+	$ASK 'CREATE TABLE shop (id TEXT PRIMARY KEY, "Zip" INTEGER, n REAL, f FLOAT, d "double precision", i INT, c NUMCHAR)'
+	take "$(track v1 u Shop '{"zip":"01234","n":9007199254740993,"f":9007199254740993,"d":0.5,"i":9007199254740993,"c":"007"}')" \
+		"$(track v2 u Shop '{"zip":1234,"n":7,"f":-9007199254740992}')"
+	loads
+	is 'SQLite: a column whose name differs in case is another; one of doubles rounds nothing' \
+		"$CODE $($ASK 'SELECT id, zip, CAST(n AS INT), CAST(f AS INT), d, i, c, _rest FROM shop ORDER BY id')" \
+		'0 v1||||0.5|9007199254740993|007|{"zip":"\"01234\"","n":"9007199254740993","f":"9007199254740993"}
+v2||7|-9007199254740992||||{"zip":"1234"}'
+	mark() { [ "$($ASK 'SELECT count(*) FROM shop')" = "$1" ]; }
+	load_behind --to "$TO" --name "$NAME" --every 20
+	take "$(track v3 u Shop)"
+	check 'SQLite: a loader follows' wait_for 20 mark 3
+	$ASK 'ALTER TABLE shop ADD COLUMN code NUMERIC'
+	take "$(track v4 u Shop '{"code":"01067"}')"
+	check 'SQLite: and goes on' wait_for 20 mark 4
+	end_process "$LOADER"
+	is 'SQLite: a column that another loader has made is used as it is' "$($ASK "SELECT code, _rest FROM shop WHERE id = 'v4'")" '|{"code":"\"01067\""}'
 }
 keys_MariaDB() { is "$KIND: and mended by its statement" "$CODE $(ask 'SELECT id FROM loose ORDER BY id')" '0 Key-1 key-1'; }
 keys_PostgreSQL() { keys_MariaDB; }

@@ -14,23 +14,46 @@ static const char *const type_names[] = {
 	[HS_COLUMN_TEXT] = "TEXT",
 };
 
-/* The type of a column as it was declared, perhaps by somebody else. */
-static enum hs_column_type type_of(const char *declared)
+/*
+ * The type of a column as it was declared, perhaps by somebody else. As for SQLite itself (datatype3.html, 3.1), INT
+ * goes before the words for texts, and these before the others; a column of doubles makes one of each whole number.
+ */
+static struct hs_target_column type_of(const char *declared)
 {
 	static const struct {
 		const char *word;
 		enum hs_column_type type;
+		enum hs_number_range numbers;
 	} words[] = {
-		{ "TIME", HS_COLUMN_TIMESTAMP }, { "BOOL", HS_COLUMN_BOOLEAN }, { "INT", HS_COLUMN_NUMBER },
-		{ "REAL", HS_COLUMN_NUMBER },    { "FLOA", HS_COLUMN_NUMBER },  { "DOUB", HS_COLUMN_NUMBER },
-		{ "NUM", HS_COLUMN_NUMBER },     { "DEC", HS_COLUMN_NUMBER },   { "CHAR", HS_COLUMN_TEXT },
-		{ "CLOB", HS_COLUMN_TEXT },      { "TEXT", HS_COLUMN_TEXT },
+		{ "TIME", HS_COLUMN_TIMESTAMP, 0 },
+		{ "BOOL", HS_COLUMN_BOOLEAN, 0 },
+		{ "INT", HS_COLUMN_NUMBER, 0 },
+		{ "CHAR", HS_COLUMN_TEXT, 0 },
+		{ "CLOB", HS_COLUMN_TEXT, 0 },
+		{ "TEXT", HS_COLUMN_TEXT, 0 },
+		{ "REAL", HS_COLUMN_NUMBER, HS_NUMBER_DOUBLE },
+		{ "FLOA", HS_COLUMN_NUMBER, HS_NUMBER_DOUBLE },
+		{ "DOUB", HS_COLUMN_NUMBER, HS_NUMBER_DOUBLE },
+		{ "NUM", HS_COLUMN_NUMBER, 0 },
+		{ "DEC", HS_COLUMN_NUMBER, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (strcasestr(declared, words[i].word) != NULL)
-			return words[i].type;
-	return HS_COLUMN_FOREIGN;
+			return (struct hs_target_column){ .type = words[i].type, .numbers = words[i].numbers };
+	return (struct hs_target_column){ .type = HS_COLUMN_FOREIGN };
+}
+
+static bool add_column(struct hs_target_table *table, sqlite3_stmt *statement)
+{
+	struct hs_target_column column = type_of(hs_sqlite_text(statement, 2));
+
+	if (sqlite3_column_int(statement, 6) != 0)
+		column.type = HS_COLUMN_FOREIGN;
+	if (!hs_target_add_column(table, hs_slice_str(hs_sqlite_text(statement, 1)), column.type))
+		return false;
+	table->column[table->columns - 1].numbers = column.numbers;
+	return true;
 }
 
 /* Fills in the columns; those that are generated (hidden, in table_xinfo) are left alone. */
@@ -48,9 +71,7 @@ static enum hs_target_result read_columns(struct hs_sqlite *s, struct hs_target_
 	if (result != HS_TARGET_OK)
 		return result;
 	while ((code = sqlite3_step(statement)) == SQLITE_ROW)
-		if (!hs_target_add_column(table, hs_slice_str(hs_sqlite_text(statement, 1)),
-		                          sqlite3_column_int(statement, 6) == 0 ? type_of(hs_sqlite_text(statement, 2))
-		                                                                : HS_COLUMN_FOREIGN))
+		if (!add_column(table, statement))
 			code = SQLITE_NOMEM;
 	result = hs_sqlite_result(s, code);
 	sqlite3_finalize(statement);
@@ -187,6 +208,21 @@ enum hs_target_result hs_sqlite_make_table(struct hs_target *t, struct hs_target
 	return hs_buf_ok(&s->sql) ? hs_sqlite_run(s, hs_sql_string(&s->sql)) : hs_sqlite_out_of_memory(s);
 }
 
+/* A name that is there, and not by these bytes, is another column's: Zip is zip for SQLite. */
+static enum hs_target_result settle_name(struct hs_sqlite *s, const char *table, struct hs_target_column *column)
+{
+	struct hs_target_table there = { .name = strdup(table) };
+	enum hs_target_result result = there.name == NULL ? hs_sqlite_out_of_memory(s) : read_columns(s, &there);
+
+	for (size_t i = 0; i < there.columns && result == HS_TARGET_OK; i++)
+		if (strcmp(there.column[i].name, column->name) == 0)
+			result = HS_TARGET_CATALOGUE; /* another loader was first, perhaps with another type */
+	hs_target_table_free(&there);
+	if (result == HS_TARGET_OK)
+		column->type = HS_COLUMN_FOREIGN;
+	return result;
+}
+
 enum hs_target_result hs_sqlite_add_columns(struct hs_target *t, const char *table, struct hs_target_column *column,
                                             size_t columns)
 {
@@ -202,7 +238,7 @@ enum hs_target_result hs_sqlite_add_columns(struct hs_target *t, const char *tab
 		hs_buf_printf(&s->sql, " %s", type_names[column[i].type]);
 		result = hs_buf_ok(&s->sql) ? hs_sqlite_run(s, hs_sql_string(&s->sql)) : hs_sqlite_out_of_memory(s);
 		if (result == HS_TARGET_BROKEN && strstr(t->message, "duplicate column name") != NULL)
-			result = HS_TARGET_OK; /* another loader was first */
+			result = settle_name(s, table, &column[i]);
 	}
 	return result;
 }
