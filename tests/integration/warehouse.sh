@@ -106,7 +106,15 @@ check 'one that cannot be made, with what mends it' grep -q '^fail|deep: connect
 sqlite3 "$D/bad.db" 'CREATE TABLE tracks (id TEXT)'
 own "$D/bad.db"
 try_settings "bad = sqlite:$D/bad.db"
-check 'a table without a unique id' grep -q '^fail|bad: tracks has no unique id|ALTER TABLE tracks ADD PRIMARY KEY' "$T/out"
+check 'a table without a unique id' grep -q '^fail|bad: tracks has no unique index on id .*|run: CREATE UNIQUE INDEX "tracks_id" ON "tracks"' "$T/out"
+for unfit in 'TABLE tracks (id TEXT PRIMARY KEY, _rest)' 'TABLE identifies (id INTEGER NOT NULL UNIQUE)' 'VIEW groups AS SELECT 1 AS id' \
+	'TABLE pages (id TEXT PRIMARY KEY, user_id INTEGER)' 'TABLE users (id TEXT PRIMARY KEY COLLATE NOCASE)'; do
+	rm "$D/bad.db"
+	sqlite3 "$D/bad.db" "CREATE $unfit"
+	own "$D/bad.db"
+	try_settings "bad = sqlite:$D/bad.db"
+	is "check fails where load would: $unfit" "$(grep -c '^fail|bad: .*|.*; or another schema= or prefix=' "$T/out")" 1
+done
 try_settings "a = postgresql://loader@127.0.0.1:1/x"
 check 'a server that is not there, or a driver that is not built in' grep -q '^fail|a: ' "$T/out"
 mv "$S/bin/hookspool-load" "$S/kept" && mv "$S/lib/hookspool/hookspool-load" "$S/kept2"

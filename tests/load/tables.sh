@@ -36,6 +36,29 @@ keys() { # TYPE: of a key that ignores case
 	loads
 }
 
+### What check foresees ################################################
+# foresees DEFINITION EVENT: check fails where the loader ends with 77.
+foresees() {
+	$ASK "CREATE $1"
+	{ sed '/^\[load\]/,$d' "$S/hookspool.conf"; printf '[load]\nforeseen = %s prefix=f_\n' "$TO"; } >"$T/try.conf"
+	chmod 600 "$T/try.conf"
+	cat "$T/try.conf" >"$S/hookspool.conf"
+	hs check --json
+	foreseen=$(jq -r '.[] | select(.check == "load" and .verdict == "fail") | .text' <<<"$OUT")
+	take "$2"
+	load foreseen
+	is "$KIND: check foresees in the same words what load ends with: $1" \
+		"$CODE $(grep -cF "${foreseen:+${foreseen#foreseen: }}" "$T/load.err") ${foreseen:+said}" '77 1 said'
+	$ASK "DROP $(cut -d' ' -f1-2 <<<"$1")"
+}
+all_foreseen() {
+	spool_make
+	foresees "TABLE f_tracks (id $ID PRIMARY KEY, _rest $FOREIGN)" "$(track f1 u Foreseen)"
+	foresees "TABLE f_identifies (id $NUMBER NOT NULL UNIQUE)" '{"type":"identify","messageId":"f2","userId":"u"}'
+	foresees "TABLE f_screens (id $ID PRIMARY KEY, user_id $NUMBER)" '{"type":"screen","messageId":"f3","userId":"u"}'
+	foresees 'VIEW f_pages AS SELECT 1 AS id' '{"type":"page","messageId":"f4","userId":"u"}'
+}
+
 ### People #############################################################
 people() { # TYPE: of a column that ignores case
 	spool_make
@@ -104,6 +127,7 @@ narrow() {
 }
 
 all() {
+	all_foreseen
 	keys "$NOCASE"
 	"keys_$KIND"
 	people "$NOCASE"

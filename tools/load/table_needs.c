@@ -39,7 +39,7 @@ static void refuse_column(const struct hs_target *target, const struct hs_target
 	snprintf(lack->what, sizeof lack->what, "%s.%s must be a %s, or the rows of a person would not be found",
 	         table->name, column->name, type);
 	if (column->type == HS_COLUMN_FOREIGN)
-		snprintf(lack->remedy, sizeof lack->remedy, "change its type by SQL, or choose another --prefix");
+		snprintf(lack->remedy, sizeof lack->remedy, "change its type by SQL");
 	else
 		snprintf(lack->remedy, sizeof lack->remedy, "run: hookspool load with --retype %s.%s=%s", name,
 		         column->name, type);
@@ -83,7 +83,7 @@ bool hs_table_is_fit(const struct hs_target *target, const struct hs_target_tabl
 	if (!is_text(table, "id") || !is_text(table, "_rest")) {
 		snprintf(lack->what, sizeof lack->what, "%s: id and _rest must be text, and not generated",
 		         table->name);
-		snprintf(lack->remedy, sizeof lack->remedy, "rename what is there, or choose another --prefix");
+		snprintf(lack->remedy, sizeof lack->remedy, "rename what is there");
 		return false;
 	}
 	return hs_table_has_person(target, table, lack);

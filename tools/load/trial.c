@@ -1,5 +1,6 @@
 #include "tools/load/trial.h"
 #include "base/io.h"
+#include "tools/load/table_needs.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@ struct trial {
 	const char *label;
 	struct hs_target_table table; /* where rows are tried; no name: nowhere */
 	size_t known;                 /* tables that are there */
-	char unusable[128];           /* the first one without a unique id; "": none */
+	struct hs_table_lack lack;    /* of the first one that the loader cannot use; what[0] '\0': none */
 };
 
 /* --- findings ----------------------------------------------------------------------- */
@@ -114,16 +115,27 @@ static bool choose_table(struct trial *t, const char *name)
 	       hs_target_add_column(&t->table, HS_SLICE("user_id"), HS_COLUMN_TEXT);
 }
 
-/* Only a table of ours must have a unique id: others share the schema. */
+/* Notes why the loader would end at the first row. Only tables of ours must be fit: others share the schema. */
+static void look_for_lack(struct trial *t, const struct hs_target_table *table)
+{
+	if (t->lack.what[0] != '\0' || !is_ours(table->name + strlen(t->target->prefix)))
+		return;
+	if (table->taken) {
+		snprintf(t->lack.what, sizeof t->lack.what, "%s is there, but is no table", table->name);
+		snprintf(t->lack.remedy, sizeof t->lack.remedy, "rename it");
+	} else {
+		hs_table_is_fit(t->target, table, &t->lack);
+	}
+}
+
 static bool look_at(void *context, const struct hs_target_table *table)
 {
 	struct trial *t = context;
 
+	look_for_lack(t, table);
 	if (table->taken)
 		return true;
 	t->known++;
-	if (!table->unique_id && t->unusable[0] == '\0' && is_ours(table->name + strlen(t->target->prefix)))
-		snprintf(t->unusable, sizeof t->unusable, "%s", table->name);
 	if (t->target->ops->ddl_rolls_back || t->table.name != NULL || !table->unique_id || table->other_unique ||
 	    !has_column(table, "id") || !has_column(table, "user_id"))
 		return true;
@@ -232,12 +244,11 @@ static bool try_all(struct trial *t)
 
 	if (!settle(t, t->target->ops->tables(t->target, look_at, t), "the catalogue", "USAGE ON SCHEMA"))
 		return false;
-	if (t->unusable[0] != '\0') {
-		char remedy[256];
+	if (t->lack.what[0] != '\0') {
+		char remedy[sizeof t->lack.remedy + 48];
 
-		snprintf(remedy, sizeof remedy,
-		         "ALTER TABLE %s ADD PRIMARY KEY (id), or another schema= or prefix=", t->unusable);
-		say(t, "fail", t->unusable, " has no unique id", remedy);
+		snprintf(remedy, sizeof remedy, "%s; or another schema= or prefix=", t->lack.remedy);
+		say(t, "fail", t->lack.what, "", remedy);
 		return false;
 	}
 	if (!try_transaction(t))
