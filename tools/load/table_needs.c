@@ -72,18 +72,18 @@ bool hs_table_is_fit(const struct hs_target *target, const struct hs_target_tabl
 {
 	const char *const *mend = target->ops->mend_id;
 
-	if (!is_text(table, "id") || !is_text(table, "_rest")) {
-		snprintf(lack->what, sizeof lack->what, "%s: id and _rest must be text, and not generated",
-		         table->name);
-		snprintf(lack->remedy, sizeof lack->remedy, "rename what is there");
-		return false;
-	}
 	if (!table->unique_id) {
 		snprintf(lack->what, sizeof lack->what,
 		         "%s has no unique index on id that compares bytes, so a row could be there twice",
 		         table->name);
 		snprintf(lack->remedy, sizeof lack->remedy, "run: %s%s%s%s%s", mend[0], table->name, mend[1],
 		         mend[2] != NULL ? table->name : "", mend[2] != NULL ? mend[2] : "");
+		return false;
+	}
+	if (!is_text(table, "id") || !is_text(table, "_rest")) {
+		snprintf(lack->what, sizeof lack->what, "%s: id and _rest must be text, and not generated",
+		         table->name);
+		snprintf(lack->remedy, sizeof lack->remedy, "rename what is there");
 		return false;
 	}
 	return hs_table_has_person(target, table, lack);
