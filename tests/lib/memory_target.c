@@ -119,6 +119,15 @@ static enum hs_target_result tables(struct hs_target *t,
 	return HS_TARGET_OK;
 }
 
+static enum hs_target_result stamp(struct hs_target *t, bool whole, uint64_t *stamp)
+{
+	(void)whole;
+	if (fails_first(of(t), MEMORY_STAMP))
+		return failed(of(t));
+	*stamp = of(t)->changes;
+	return HS_TARGET_OK;
+}
+
 static struct hs_target_table *find_table(const struct memory_target *m, const char *name)
 {
 	for (size_t i = 0; i < m->tables; i++)
@@ -133,6 +142,17 @@ static void put_column(struct hs_target_table *table, const struct hs_target_col
 	table->column[table->columns] = *column;
 	table->column[table->columns].path = NULL;
 	table->column[table->columns++].name = strdup(column->name);
+}
+
+void memory_target_make_table(struct memory_target *m, const char *table, const char *const *column)
+{
+	m->table = realloc(m->table, (m->tables + 1) * sizeof *m->table);
+	m->table[m->tables] = (struct hs_target_table){ .name = strdup(table), .unique_id = true };
+	for (; *column != NULL; column++)
+		put_column(&m->table[m->tables],
+		           &(struct hs_target_column){ .name = (char *)(uintptr_t)*column, .type = HS_COLUMN_TEXT });
+	m->tables++;
+	m->changes++;
 }
 
 static enum hs_target_result add_columns(struct hs_target *t, const char *table, struct hs_target_column *column,
@@ -382,6 +402,13 @@ static enum hs_target_result erase(struct hs_target *t, const struct hs_target_t
 
 	if (fails_first(m, MEMORY_ERASE))
 		return failed(m);
+	m->watched += m->watch != NULL && strcmp(table->name, m->watch) == 0;
+	if (m->meanwhile != NULL) {
+		void (*change)(struct memory_target * target) = m->meanwhile;
+
+		m->meanwhile = NULL;
+		change(m);
+	}
 	for (size_t r = 0; r < m->now.rows; r++) {
 		struct memory_row row = m->now.row[r];
 		const char *at = value_of(&row, "uuid_ts"), *user = value_of(&row, "user_id");
@@ -445,6 +472,7 @@ static const struct hs_target_ops ops = {
 	.connect = connect_to,
 	.disconnect = disconnect,
 	.tables = tables,
+	.stamp = stamp,
 	.make_table = make_table,
 	.add_columns = add_columns,
 	.note_name = note_name,

@@ -10,6 +10,7 @@
 enum memory_call {
 	MEMORY_CONNECT,
 	MEMORY_TABLES,
+	MEMORY_STAMP,
 	MEMORY_MAKE_TABLE,
 	MEMORY_ADD_COLUMNS,
 	MEMORY_BEGIN,
@@ -50,10 +51,15 @@ struct memory_target {
 	const char *refuse; /* a row with a value that contains this is refused */
 	size_t wide;        /* a row with more values than this is too wide; 0: none is */
 	bool others;        /* another loader has a position */
-	unsigned inserts;   /* calls */
-	size_t most_rows;   /* in one of them */
-	uint64_t read;      /* rows that selects have passed on … */
-	uint64_t bytes;     /* … and bytes of their values */
+	unsigned changes;   /* of its tables by others: the stamp */
+	/* Called once, in the next erase: somebody else changes tables. */
+	void (*meanwhile)(struct memory_target *target);
+	const char *watch; /* a table … */
+	unsigned watched;  /* … and the erases in it */
+	unsigned inserts;  /* calls */
+	size_t most_rows;  /* in one of them */
+	uint64_t read;     /* rows that selects have passed on … */
+	uint64_t bytes;    /* … and bytes of their values */
 };
 
 struct memory_target *memory_target_new(void);
@@ -68,6 +74,9 @@ const char *memory_target_value(const struct memory_target *target, const char *
 
 /* Everything that is committed, sorted, to be compared with that of another target. The caller frees it. */
 char *memory_target_dump(const struct memory_target *target);
+
+/* Adds a table with these columns of text, NULL-terminated, as if somebody had made it. */
+void memory_target_make_table(struct memory_target *target, const char *table, const char *const *column);
 
 /* Forgets a column of a table, as if somebody had dropped it. */
 void memory_target_drop_column(struct memory_target *target, const char *table, const char *column);

@@ -790,6 +790,25 @@ TEST_WITH(erase_takes_a_persons_rows_and_leaves_the_position, make, end)
 	assert_int_equal(f->m->committed.at.offset, 6);
 }
 
+static void make_illness(struct memory_target *m)
+{
+	memory_target_make_table(m, "illness", (const char *const[]){ "id", "user_id", "uuid_ts", "_rest", NULL });
+}
+
+TEST_WITH(table_that_comes_during_an_erase_is_erased_in, make, end)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add(f, record(f, "identify", 1, "\"user_id\":\"u1\"")), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	f->m->meanwhile = make_illness;
+	f->m->watch = "illness";
+	assert_int_equal(erase(f, HS_SUBJECT_USER, "u1", false), 0);
+	assert_int_equal(f->m->watched, 1);
+	assert_int_equal(memory_target_rows(f->m, "users"), 0);
+}
+
 TEST_WITH(erase_is_tried_again, make, end)
 {
 	static const unsigned calls[] = { MEMORY_BEGIN, MEMORY_ERASE, MEMORY_COMMIT };

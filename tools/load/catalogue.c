@@ -415,14 +415,42 @@ static void leave_others(struct hs_catalogue *c)
 		c->slot[table_slot(c, bare_name(c, c->table[i]))] = (uint32_t)i + 1;
 }
 
+/* Before the tables are read: what changes meanwhile is noticed. */
+static enum hs_target_result read_stamps(struct hs_catalogue *c, struct hs_target *target)
+{
+	enum hs_target_result result = HS_TARGET_OK;
+
+	for (int whole = 0; whole < 2 && target->ops->stamp != NULL && result == HS_TARGET_OK; whole++)
+		result = target->ops->stamp(target, whole == 1, &c->stamp[whole]);
+	return result;
+}
+
+enum hs_target_result hs_catalogue_check(struct hs_catalogue *c, struct hs_target *target, bool whole)
+{
+	uint64_t stamp = 0;
+	enum hs_target_result result;
+
+	if (target->ops->stamp == NULL)
+		return HS_TARGET_OK;
+	result = target->ops->stamp(target, whole, &stamp);
+	c->is_old = result == HS_TARGET_OK && stamp != c->stamp[whole];
+	if (!c->is_old)
+		return result;
+	snprintf(target->message, sizeof target->message, "somebody else makes or changes tables all the time");
+	return HS_TARGET_CATALOGUE;
+}
+
 enum hs_target_result hs_catalogue_read(struct hs_catalogue *c, struct hs_target *target)
 {
 	enum hs_target_result result;
 
 	hs_catalogue_free(c);
+	c->is_old = false;
 	c->columns_max = target->ops->columns_max;
 	c->reserved = target->ops->reserved;
-	result = target->ops->tables(target, read_table, c);
+	result = read_stamps(c, target);
+	if (result == HS_TARGET_OK)
+		result = target->ops->tables(target, read_table, c);
 	if (c->others.count > 0)
 		leave_others(c);
 	if (c->taken.count > 0)
@@ -516,16 +544,22 @@ static bool is_unfit(const struct hs_catalogue *c, struct hs_catalogue_table *t,
 enum hs_target_result hs_catalogue_apply(struct hs_catalogue *c, struct hs_target *target)
 {
 	enum hs_target_result result = HS_TARGET_OK;
+	bool any = false;
 
 	for (size_t i = 0; i < c->tables && result == HS_TARGET_OK; i++) {
 		struct hs_catalogue_table *t = c->table[i];
 
 		if (is_unfit(c, t, target))
 			return HS_TARGET_DENIED;
-		if (!t->exists || t->present < t->table.columns)
+		if (t->exists && t->present == t->table.columns)
+			continue;
+		if (!any)
+			result = hs_catalogue_check(c, target, false);
+		any = true;
+		if (result == HS_TARGET_OK)
 			result = apply(c, t, target);
 		if (result == HS_TARGET_OK && is_unfit(c, t, target))
 			return HS_TARGET_DENIED; /* it cannot have a column that it needs */
 	}
-	return result;
+	return any && result == HS_TARGET_OK ? hs_catalogue_check(c, target, false) : result;
 }

@@ -352,11 +352,6 @@ static enum hs_target_result put_rows(struct hs_loader *l)
 
 /* --- a transaction -------------------------------------------------------------------------------- */
 
-static bool is_same(const struct hs_target_position *a, const struct hs_target_position *b)
-{
-	return a->number == b->number && a->offset == b->offset && a->edit == b->edit;
-}
-
 static struct hs_target_position end_of(const struct hs_loader *l)
 {
 	const struct hs_position *after = &l->batch.record[l->batch.records - 1].after;
@@ -403,6 +398,8 @@ static enum hs_target_result put_batch(struct hs_loader *l)
 	if (result == HS_TARGET_OK)
 		result = hs_people_put(l->people, &l->batch);
 	if (result == HS_TARGET_OK)
+		result = hs_catalogue_check(&l->catalogue, l->target, l->batch.erases);
+	if (result == HS_TARGET_OK)
 		result = tell_refused(l);
 	if (result != HS_TARGET_OK)
 		return result;
@@ -444,7 +441,7 @@ static enum position_state state_of(const struct hs_loader *l, const struct hs_t
 {
 	if (!at->found)
 		return l->at.found ? POSITION_GONE : POSITION_KEPT;
-	return l->at.found && is_same(at, &l->at) ? POSITION_KEPT : POSITION_MOVED;
+	return l->at.found && hs_target_is_same_place(at, &l->at) ? POSITION_KEPT : POSITION_MOVED;
 }
 
 /* Tries the batch once, if the position is as this loader left it. */
@@ -455,7 +452,7 @@ static enum hs_target_result try_batch(struct hs_loader *l, enum position_state 
 
 	if (result != HS_TARGET_OK)
 		return result;
-	if (at.found && is_same(&at, &end)) {
+	if (at.found && hs_target_is_same_place(&at, &end)) {
 		l->target->ops->rollback(l->target); /* an earlier try was committed, and its answer was lost */
 		return HS_TARGET_OK;
 	}
@@ -515,7 +512,7 @@ static int after_failure(struct hs_loader *l, enum hs_target_result result, stru
 		l->known = false;
 		if (patience->catalogue++ < CATALOGUE_TRIES)
 			return 0;
-		result = HS_TARGET_BROKEN;
+		result = l->catalogue.is_old ? HS_TARGET_AGAIN : HS_TARGET_BROKEN;
 	}
 	code = hs_patience_wait(patience, l->target, result);
 	if (result == HS_TARGET_DENIED)
@@ -572,6 +569,8 @@ static enum hs_target_result try_erase(struct hs_loader *l, const struct hs_pers
 	*state = state_of(l, &at);
 	if (*state == POSITION_KEPT)
 		result = hs_people_erase(l->people, person, &gone);
+	if (result == HS_TARGET_OK && *state == POSITION_KEPT)
+		result = hs_catalogue_check(&l->catalogue, l->target, true);
 	if (result == HS_TARGET_OK && *state == POSITION_KEPT)
 		result = l->target->ops->commit(l->target);
 	else

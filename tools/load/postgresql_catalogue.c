@@ -33,6 +33,16 @@ static const char taken_sql[] =
     "UNION SELECT typname FROM pg_catalog.pg_type JOIN pg_catalog.pg_namespace n ON n.oid = typnamespace "
     "WHERE nspname = $1 AND typrelid = 0 AND typelem = 0 AND left(typname::text, length($2)) = $2";
 
+/*
+ * Each version of a row of the catalogue has the number of the transaction that wrote it. A new table, index, type or
+ * column has changed a row of pg_class; a column that is renamed, that of pg_attribute alone.
+ */
+static const char stamp_sql[] =
+    "SELECT count(*) + coalesce(sum(c.xmin::text::bigint), 0) + CASE WHEN $2 = '' THEN 0 ELSE (SELECT count(*) + "
+    "coalesce(sum(a.xmin::text::bigint), 0) FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class r ON r.oid = "
+    "attrelid JOIN pg_catalog.pg_namespace m ON m.oid = r.relnamespace WHERE m.nspname = $1 AND attnum > 0) END "
+    "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace WHERE n.nspname = $1";
+
 static bool is_true(const PGresult *answer, int row, int column)
 {
 	return PQgetvalue(answer, row, column)[0] == 't';
@@ -107,6 +117,22 @@ static enum hs_target_result pass_taken(struct hs_postgresql *s, const struct hs
 	for (int row = 0; result == HS_TARGET_OK && row < PQntuples(answer); row++)
 		if (!each(context, &(struct hs_target_table){ .name = PQgetvalue(answer, row, 0), .taken = true }))
 			result = hs_postgresql_no_memory(s);
+	PQclear(answer);
+	return result;
+}
+
+enum hs_target_result hs_postgresql_stamp(struct hs_target *t, bool whole, uint64_t *stamp)
+{
+	struct hs_postgresql *s = (struct hs_postgresql *)t;
+	struct hs_slice value[] = { hs_slice_str(t->schema), whole ? HS_SLICE("whole") : HS_SLICE("") };
+	PGresult *answer;
+	enum hs_target_result result;
+
+	s->step = HS_POSTGRESQL_ROWS;
+	hs_postgresql_begin_sql(s, stamp_sql);
+	result = hs_postgresql_ask(s, value, 2, &answer);
+	if (result == HS_TARGET_OK)
+		*stamp = strtoull(PQgetvalue(answer, 0, 0), NULL, 10);
 	PQclear(answer);
 	return result;
 }

@@ -100,34 +100,62 @@ static enum hs_target_result remake_page(struct rebuild *r)
 			result = hs_people_remake(r->people, r->to, hs_slice_str(r->id[i]));
 	}
 	if (result == HS_TARGET_OK)
+		result = hs_catalogue_check(&r->catalogue, r->target, false);
+	if (result == HS_TARGET_OK)
 		result = r->target->ops->commit(r->target);
 	if (result != HS_TARGET_OK)
 		r->target->ops->rollback(r->target);
 	return result;
 }
 
-/* Again while somebody else has a lock. */
+/* Reads the catalogue, and makes what the table lacks; then it is to be read again. */
+static enum hs_target_result look(struct rebuild *r)
+{
+	enum hs_target_result result = HS_TARGET_CATALOGUE;
+
+	hs_people_forget(r->people);
+	for (int try = 0; result == HS_TARGET_CATALOGUE && try < TRIES; try++) {
+		result = hs_catalogue_read(&r->catalogue, r->target);
+		if (result == HS_TARGET_OK && !hs_people_prepare_table(r->people, r->to))
+			result = HS_TARGET_FULL;
+		if (result == HS_TARGET_OK)
+			result = hs_catalogue_apply(&r->catalogue, r->target);
+	}
+	return result;
+}
+
+/* Again while somebody else has a lock, or has changed tables. */
 static enum hs_target_result remake_patiently(struct rebuild *r)
 {
 	enum hs_target_result result = remake_page(r);
 	int64_t ms = WAIT_FIRST_MS;
 
-	for (int try = 1; result == HS_TARGET_AGAIN && try < TRIES; try++, ms *= 2) {
-		hs_io_wait_readable(-1, ms);
-		result = remake_page(r);
+	for (int try = 1; (result == HS_TARGET_AGAIN || result == HS_TARGET_CATALOGUE) && try < TRIES; try++) {
+		if (result == HS_TARGET_CATALOGUE) {
+			result = look(r);
+		} else {
+			hs_io_wait_readable(-1, ms);
+			ms *= 2;
+			result = HS_TARGET_OK;
+		}
+		if (result == HS_TARGET_OK)
+			result = remake_page(r);
 	}
 	return result;
 }
 
 /* Those of this column, in its order, a page at a time. */
-static enum hs_target_result walk(struct rebuild *r, const struct hs_catalogue_table *t, const char *key)
+static enum hs_target_result walk(struct rebuild *r, enum hs_table_kind kind, const char *key)
 {
 	enum hs_target_result result = HS_TARGET_OK;
-	size_t column = t == NULL ? 0 : column_of(t, key), page = PAGE;
+	size_t page = PAGE;
 
-	if (t == NULL || column == t->table.columns)
-		return result;
 	while (result == HS_TARGET_OK && page == PAGE) {
+		const struct hs_catalogue_table *t = table_of(r, kind); /* a page may have read the catalogue anew */
+		size_t column = t == NULL ? 0 : column_of(t, key);
+
+		if (t == NULL || column == t->table.columns)
+			break;
 		result =
 		    r->target->ops->scan(r->target, &t->table, &column, 1,
 		                         r->last == NULL ? HS_SLICE_NONE : hs_slice_str(r->last), PAGE, note_id, r);
@@ -148,16 +176,12 @@ static enum hs_target_result walk(struct rebuild *r, const struct hs_catalogue_t
 
 static enum hs_target_result work(struct rebuild *r)
 {
-	enum hs_target_result result = hs_catalogue_read(&r->catalogue, r->target);
+	enum hs_target_result result = look(r);
 
-	if (result == HS_TARGET_OK && !hs_people_prepare_table(r->people, r->to))
-		result = HS_TARGET_FULL;
 	if (result == HS_TARGET_OK)
-		result = hs_catalogue_apply(&r->catalogue, r->target);
-	if (result == HS_TARGET_OK)
-		result = walk(r, table_of(r, hs_people_source(r->to)), hs_people_key(r->to));
+		result = walk(r, hs_people_source(r->to), hs_people_key(r->to));
 	r->orphans = true;
-	return result == HS_TARGET_OK ? walk(r, table_of(r, r->to), "id") : result;
+	return result == HS_TARGET_OK ? walk(r, r->to, "id") : result;
 }
 
 static int connect_and_work(struct rebuild *r)

@@ -188,6 +188,25 @@ enum hs_target_result hs_sqlite_tables(struct hs_target *t,
 	return result;
 }
 
+/* Any change of the schema counts it up, so it is of the whole. */
+enum hs_target_result hs_sqlite_stamp(struct hs_target *t, bool whole, uint64_t *stamp)
+{
+	struct hs_sqlite *s = hs_sqlite_of(t);
+	sqlite3_stmt *statement;
+	enum hs_target_result result;
+
+	(void)whole;
+	hs_buf_reset(&s->sql);
+	hs_buf_put_slice(&s->sql, HS_SLICE("PRAGMA schema_version"));
+	result = hs_sqlite_prepare(s, &statement);
+	if (result == HS_TARGET_OK) {
+		result = hs_sqlite_result(s, sqlite3_step(statement));
+		*stamp = (uint64_t)sqlite3_column_int64(statement, 0);
+	}
+	sqlite3_finalize(statement);
+	return result;
+}
+
 /* --- new tables and columns ------------------------------------------------------------ */
 
 enum hs_target_result hs_sqlite_make_table(struct hs_target *t, struct hs_target_table *table)

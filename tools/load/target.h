@@ -57,6 +57,11 @@ struct hs_target_position {
 	uint64_t newest_ms;     /* the greatest uuid_ts of the rows before the position, since 1970; 0: not known */
 };
 
+static inline bool hs_target_is_same_place(const struct hs_target_position *a, const struct hs_target_position *b)
+{
+	return a->number == b->number && a->offset == b->offset && a->edit == b->edit;
+}
+
 /* Rows for one table: `rows` times `columns` values, row by row. */
 struct hs_target_rows {
 	const struct hs_target_table *table;
@@ -126,6 +131,14 @@ struct hs_target_ops {
 	enum hs_target_result (*tables)(struct hs_target *t,
 	                                bool (*each)(void *context, const struct hs_target_table *table),
 	                                void *context);
+	/*
+	 * A number that is another one after tables or columns have changed, whoever changed them: this loader, another
+	 * one of any prefix, a person. It is of what is committed by now, in a transaction, too. Not `whole`, it is cheap
+	 * enough for each batch, and tells of any table that has come or gone, and of new columns (MariaDB: those of the
+	 * four tables of identifies, users, groups and accounts); a column that is gone is missed when it is used,
+	 * which is CATALOGUE. `whole`: of all columns. NULL: nobody else changes anything.
+	 */
+	enum hs_target_result (*stamp)(struct hs_target *t, bool whole, uint64_t *stamp);
 	/*
 	 * Makes the table with these columns, `id` its key; or adds them to it. The type of `_rest` is the
 	 * database's choice. A column that the table cannot have becomes FOREIGN: its values go to _rest.

@@ -160,6 +160,7 @@ static const struct hs_target_ops ops = {
 	.connect = hs_mysql_connect,
 	.disconnect = hs_mysql_disconnect,
 	.tables = hs_mysql_tables,
+	.stamp = hs_mysql_stamp,
 	.make_table = hs_mysql_make_table,
 	.add_columns = hs_mysql_add_columns,
 	.note_name = note_name,

@@ -474,6 +474,7 @@ static const struct hs_target_ops ops = {
 	.connect = connect_to,
 	.disconnect = disconnect,
 	.tables = hs_postgresql_tables,
+	.stamp = hs_postgresql_stamp,
 	.make_table = make_table,
 	.add_columns = add_columns,
 	.note_name = note_name,

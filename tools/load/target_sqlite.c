@@ -564,6 +564,7 @@ static const struct hs_target_ops ops = {
 	.connect = connect_to,
 	.disconnect = disconnect,
 	.tables = hs_sqlite_tables,
+	.stamp = hs_sqlite_stamp,
 	.make_table = hs_sqlite_make_table,
 	.add_columns = hs_sqlite_add_columns,
 	.note_name = hs_sqlite_note_name,
