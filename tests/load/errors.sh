@@ -476,7 +476,7 @@ fi
 
 ### SQLite: writing fails ###############################################
 KIND=SQLite
-unowned_SQLite() { chmod a-w "${TO#sqlite:}" && chown 0:0 "${TO#sqlite:}"; }
+unowned_SQLite() { chmod a=r "${TO#sqlite:}" && chown 0:0 "${TO#sqlite:}"; }
 fail_SQLite() {
 	query_SQLite "DROP TRIGGER IF EXISTS fails; CREATE TRIGGER fails BEFORE INSERT ON parcel BEGIN SELECT RAISE($1, 'made up'); END"
 }
