@@ -524,7 +524,7 @@ enum hs_column_type hs_catalogue_required_type(const struct hs_catalogue_table *
 /* A table that is needed lacks what the loader cannot do without; notes what mends it. */
 static bool is_unfit(const struct hs_catalogue *c, struct hs_catalogue_table *t, struct hs_target *target)
 {
-	struct hs_table_lack lack;
+	struct hs_table_lack lack = { .what = "" };
 
 	if (!t->exists && !is_to_be_had(c, bare_name(c, t))) {
 		snprintf(target->message, sizeof target->message,

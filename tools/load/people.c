@@ -399,7 +399,7 @@ static enum hs_target_result note_changed(struct hs_people *p, int kind, const c
 /* True for a table with rows of ours, some of which a delete would not find; notes what mends it. */
 static bool hides_people(struct hs_people *p, const struct hs_target_table *table)
 {
-	struct hs_table_lack lack;
+	struct hs_table_lack lack = { .what = "" };
 
 	if (!has_column(table, "_rest") || hs_table_has_person(p->target, table, &lack))
 		return false;
