@@ -85,7 +85,7 @@ static bool read_option(struct erase *c, int option)
 	case OPT_FROM_DELETES: c->how.from_deletes = true; return true;
 	case OPT_SUPPRESS: c->how.suppress = true; return true;
 	case OPT_TEST: c->test = true; return true;
-	case OPT_TENANT: c->given = optarg; return true;
+	case OPT_TENANT: return hs_command_take_tenant("erase", optarg, &c->given);
 	case OPT_DRY_RUN: c->how.look_only = true; return true;
 	default: return false;
 	}

@@ -79,7 +79,7 @@ static bool read_option(struct import *c, int option)
 	case OPT_TYPE: return add_type(c, optarg);
 	case OPT_SINCE: return read_time("since", optarg, &c->how.since_given, &c->how.since_ms);
 	case OPT_UNTIL: return read_time("until", optarg, &c->how.until_given, &c->how.until_ms);
-	case OPT_TENANT: c->tenant = optarg; return true;
+	case OPT_TENANT: return hs_command_take_tenant("import", optarg, &c->tenant);
 	case OPT_DRY_RUN: c->how.look_only = true; return true;
 	case OPT_AGAIN: c->how.again = true; return true;
 	default: return false;

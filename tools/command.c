@@ -213,6 +213,16 @@ bool hs_command_colours(FILE *out)
 	return isatty(fileno(out)) && (no == NULL || no[0] == '\0');
 }
 
+bool hs_command_take_tenant(const char *command, const char *label, const char **given)
+{
+	if (*given != NULL && strcmp(*given, label) != 0) {
+		fprintf(stderr, "hookspool %s: --tenant is given twice: run the command for each of them\n", command);
+		return false;
+	}
+	*given = label;
+	return true;
+}
+
 int hs_command_tenant(const struct hs_settings *settings, const char *command, const char *given, const char **tenant)
 {
 	*tenant = "";

@@ -128,6 +128,9 @@ struct hs_settings *hs_command_settings(const char *path);
 /* True if colours are allowed there: a terminal, and no NO_COLOR (no-color.org). */
 bool hs_command_colours(FILE *out);
 
+/* Takes the label of --tenant, for a command that has one. False after a message: another one was given before. */
+bool hs_command_take_tenant(const char *command, const char *label, const char **given);
+
 /*
  * Parses --tenant (NULL: not given). If the settings have tenants it must be given, so that one
  * customer's events never become another's: a label of the settings, or "-" for none, which sets

@@ -333,6 +333,8 @@ hs cat --aliases --user u --tenant acme --tenant globex --fields message_id
 is 'cat --aliases, of each tenant that is given' "$CODE $(xargs <<<"$OUT")" '0 t-1 t-2'
 hs cat --aliases --user u --tenant none --tenant globex
 is 'each of them must be there' $CODE 2
+hs erase --user u --tenant globex --tenant acme
+is 'two tenants are no order to erase of one alone' "$CODE $(grep -c 'is given twice' "$T/err") $(messages)" '2 1 t-1 t-2'
 hs erase --user u --tenant acme
 is 'only of that tenant' "$(messages)" t-2
 take '{"type":"delete","messageId":"t-3","userId":"u"}' >/dev/null

@@ -186,6 +186,8 @@ event a-1 >"$T/one.jsonl"
 chmod 644 "$T/one.jsonl"
 hs import "$T/one.jsonl"
 is 'with [keys] the tenant must be said' "$CODE $(grep -c -e '--tenant' "$T/err")" '2 1'
+hs import --tenant globex --tenant acme "$T/one.jsonl"
+is 'and one alone' "$CODE $(grep -c 'is given twice' "$T/err")" '2 1'
 hs import --json --tenant acme "$T/one.jsonl"
 is 'events of a tenant' "$(sum .accepted)$(record a-1 .tenant)" 1acme
 hs import --json --tenant globex "$T/one.jsonl"
