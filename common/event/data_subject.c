@@ -228,7 +228,7 @@ bool hs_named_put_record(const struct hs_json *json, uint32_t root, struct hs_sl
 
 	hs_named_in_event(&named, json, root);
 	hs_buf_put_slice(out, HS_SLICE("{\"tenant\":"));
-	hs_buf_put_json(out, tenant);
+	hs_buf_put_json(out, tenant.n > 0 ? tenant : HS_SLICE(""));
 	any |= put_id(out, HS_SLICE(",\"user_id\":"), json, named.user);
 	any |= put_id(out, HS_SLICE(",\"anonymous_id\":"), json, named.anonymous);
 	any |= put_id(out, HS_SLICE(",\"previous_id\":"), json, named.previous);

@@ -18,6 +18,7 @@ struct fake {
 	struct hs_buf head, answer;
 	int finished, ended, appended;
 	size_t records, rejected; /* lines that were kept */
+	size_t suppressed;        /* events that were not rejected, since people are suppressed */
 };
 
 static char *const *fake_params(struct hs_transport *g)
@@ -96,6 +97,19 @@ static void post(void *self, struct hs_post *post)
 	post->done(post, keep(self, &post->append));
 }
 
+/* People are suppressed whose records have an odd number of bytes. */
+static enum hs_result suppresses(void *self, struct hs_slice record, bool *suppressed)
+{
+	struct hs_json json;
+
+	hs_json_init(&json, 1);
+	MUST(record.n == 0 || (hs_json_document(&json, record) == HS_OK && json.tok[0].kind == HS_JSON_OBJECT));
+	hs_json_free(&json);
+	*suppressed = record.n % 2 == 1;
+	((struct fake *)self)->suppressed += *suppressed;
+	return HS_OK;
+}
+
 static enum hs_result health(void *self, bool *catching_up)
 {
 	(void)self;
@@ -122,9 +136,13 @@ static inline const char *param(const struct fake *f, const char *name)
 /* Serves the request; the caller frees head and answer. */
 static inline void fake_serve(struct fake *f, const struct hs_settings *s)
 {
-	struct hs_store_ops store = {
-		.self = f, .append = keep, .post = post, .health = health, .now = now, .now_monotonic = now
-	};
+	struct hs_store_ops store = { .self = f,
+		                      .append = keep,
+		                      .post = post,
+		                      .suppresses = suppresses,
+		                      .health = health,
+		                      .now = now,
+		                      .now_monotonic = now };
 	struct hs_scratch *r = hs_scratch_new(&store, 1);
 	struct hs_exchange *v;
 
