@@ -773,13 +773,13 @@ TEST(lines_that_are_erased_are_not_read_from_the_old_file)
 		assert_result(hs_reader_remember(s.reader), HS_OK);
 		read_some(2);
 		assert_string_equal(s.got, "a b");
-		assert_result(hs_reader_leave_replaced(s.reader), HS_OK);
+		hs_reader_leave_replaced(s.reader);
 		assert_int_equal(events_erase(s.spool, &s.d, "anna"), 2);
 		put("e");
-		assert_result(hs_reader_leave_replaced(s.reader), HS_OK);
+		hs_reader_leave_replaced(s.reader);
 		read_some(1);
 		assert_string_equal(s.got, "d");
-		assert_result(hs_reader_leave_replaced(s.reader), HS_OK);
+		hs_reader_leave_replaced(s.reader);
 		assert_read("e");
 	}
 }

@@ -12,6 +12,7 @@
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -268,6 +269,9 @@ TEST_WITH(a_part_of_no_bytes, begin, finish)
 		               i == 0 ? HS_SLICE("{\"type\":\"track\","
 		                                 "\"spooled_at\":\"2026-11-23T10:15:00.123Z\"}\n")
 		                      : HS_SLICE(""));
+		snprintf(path, sizeof path, "%s/%s", d.path, plain);
+		assert_int_equal(utimensat(AT_FDCWD, path, (struct timespec[2]){ { 0, 0 }, { 0, 0 } }, 0),
+		                 0); /* not new */
 		maintain();
 		snprintf(path, sizeof path, "%s/%s", d.path, name);
 		assert_int_equal(stat(path, &st), 0);

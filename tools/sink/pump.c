@@ -202,7 +202,7 @@ static void fill(struct hs_pump *p)
 {
 	struct hs_position read = p->in.read;
 
-	fail(p, hs_pump_input_go_on(&p->in));
+	hs_pump_input_go_on(&p->in);
 	if (p->sink->in_order) {
 		fill_in_order(p);
 		return;

@@ -193,10 +193,10 @@ bool hs_pump_input_is_through(const struct hs_pump_input *in)
 	return !in->options->follow && (in->at_end || hs_reader_has_passed(in->source.reader, in->end));
 }
 
-int hs_pump_input_go_on(struct hs_pump_input *in)
+void hs_pump_input_go_on(struct hs_pump_input *in)
 {
 	in->at_end = false;
-	return result_code(in, hs_reader_leave_replaced(in->source.reader));
+	hs_reader_leave_replaced(in->source.reader);
 }
 
 static void note_gap(struct hs_pump_input *in)

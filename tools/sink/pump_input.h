@@ -72,9 +72,9 @@ int hs_pump_input_close(struct hs_pump_input *in, int code);
 
 /*
  * Before some thousand records are read, or after a while: there may be more than at the last at_end, and what was
- * erased by now is not read. 0, or an exit code after a message.
+ * erased by now is not read.
  */
-int hs_pump_input_go_on(struct hs_pump_input *in);
+void hs_pump_input_go_on(struct hs_pump_input *in);
 
 /*
  * Handles what is not a line: a gap, which it reports, a segment that was passed over, the end (at_end), or

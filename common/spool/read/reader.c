@@ -229,16 +229,18 @@ enum hs_result hs_reader_open_sealed(struct hs_reader *reader, const struct hs_s
 	return result;
 }
 
-enum hs_result hs_reader_leave_replaced(struct hs_reader *reader)
+void hs_reader_leave_replaced(struct hs_reader *reader)
 {
-	enum hs_result result = reader->kind == NOTHING ? HS_OK : hs_rewrite_log_share(reader->rewrites);
+	bool replaced = true;
 
-	if (result != HS_OK || reader->kind == NOTHING)
-		return result;
-	if (hs_rewrite_log_number(reader->rewrites, reader->at.number) != reader->at.edit)
+	if (reader->kind == NOTHING)
+		return;
+	if (hs_rewrite_log_share(reader->rewrites) == HS_OK) {
+		replaced = hs_rewrite_log_number(reader->rewrites, reader->at.number) != reader->at.edit;
+		hs_rewrite_log_release(reader->rewrites);
+	} /* else opening it again tells why */
+	if (replaced)
 		hs_reader_let_go(reader);
-	hs_rewrite_log_release(reader->rewrites);
-	return HS_OK;
 }
 
 /* --- finding the segment of a position ------------------------------------ */

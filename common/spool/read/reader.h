@@ -123,9 +123,10 @@ enum hs_result hs_reader_back(struct hs_reader *reader, struct hs_position *stop
 
 /*
  * A reader goes on in a segment that it has open, also once erase or repair has replaced the file. This leaves such a
- * segment: the next line comes from the present file. HS_OK or as hs_rewrite_log_share.
+ * segment: the next line comes from the present file. So it does if the rewrite log cannot be read, or the next call
+ * says why not.
  */
-enum hs_result hs_reader_leave_replaced(struct hs_reader *reader);
+void hs_reader_leave_replaced(struct hs_reader *reader);
 
 /* Translates a position to the present files. HS_OK, or as hs_rewrite_log_share and hs_rewrite_log_translate. */
 enum hs_result hs_reader_renew(struct hs_reader *reader, struct hs_position *position);

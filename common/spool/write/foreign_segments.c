@@ -54,6 +54,7 @@ static int open_sealed(int dir, const char *name, struct stat *st)
 	return -1;
 }
 
+/* Or cannot be read. */
 static bool ends_whole(int fd, bool gzip, uint64_t size)
 {
 	struct hs_line_reader lines = { 0 };
@@ -62,7 +63,7 @@ static bool ends_whole(int fd, bool gzip, uint64_t size)
 	int more;
 
 	if (!gzip)
-		return size > 0 && hs_io_read_at(fd, &last, 1, size - 1) == 1 && last == '\n';
+		return size > 0 && (hs_io_read_at(fd, &last, 1, size - 1) < 0 || last == '\n');
 	if (!hs_line_reader_start_gzip(&lines, fd, 0))
 		return false;
 	while ((more = hs_line_reader_next(&lines, &line)) == 1)
