@@ -148,9 +148,13 @@ void memory_target_make_table(struct memory_target *m, const char *table, const 
 {
 	m->table = realloc(m->table, (m->tables + 1) * sizeof *m->table);
 	m->table[m->tables] = (struct hs_target_table){ .name = strdup(table), .unique_id = true };
-	for (; *column != NULL; column++)
-		put_column(&m->table[m->tables],
-		           &(struct hs_target_column){ .name = (char *)(uintptr_t)*column, .type = HS_COLUMN_TEXT });
+	for (; *column != NULL; column++) {
+		bool is_time = strcmp(*column, "uuid_ts") == 0;
+		struct hs_target_column new = { .name = (char *)(uintptr_t)*column,
+			                        .type = is_time ? HS_COLUMN_TIMESTAMP : HS_COLUMN_TEXT };
+
+		put_column(&m->table[m->tables], &new);
+	}
 	m->tables++;
 	m->changes++;
 }

@@ -75,7 +75,7 @@ const char *memory_target_value(const struct memory_target *target, const char *
 /* Everything that is committed, sorted, to be compared with that of another target. The caller frees it. */
 char *memory_target_dump(const struct memory_target *target);
 
-/* Adds a table with these columns of text, NULL-terminated, as if somebody had made it. */
+/* Adds a table with these columns, NULL-terminated, as if somebody had made it: uuid_ts is a time, others are text. */
 void memory_target_make_table(struct memory_target *target, const char *table, const char *const *column);
 
 /* Forgets a column of a table, as if somebody had dropped it. */
