@@ -193,7 +193,7 @@ static enum hs_result run_mark(void)
 	return hs_erase_requests_mark(&o.dir, "shop");
 }
 
-/* Nobody else would tell the database of an erase that is at work already. */
+/* A database that begins during an erase hears of it from this alone. */
 static void hears_of_both(void)
 {
 	assert_true(spooldir_exists(&s.d, ".hookspool/loads/shop@erase-beef0123456789ab"));

@@ -112,7 +112,7 @@ TEST(a_rejected_event_of_a_batch_says_which)
 	free_stage(s);
 }
 
-/* Nobody can tell whom the events are about, or what would be read of them. */
+/* The events of such a body were not read, so it may be about anybody. */
 TEST(where_people_are_suppressed_no_refused_body_is_kept)
 {
 	static const char *const bodies[] = { "[" PAGE "]", "[" PAGE ",", PAGE "{" };
