@@ -55,6 +55,15 @@ TEST(lines_follow_one_another)
 	assert_text("{\"a\":1}\n{\"b\":2}\n");
 }
 
+/* The name of a new file has to be on the disk, too. */
+TEST(the_first_line_waits_for_the_directory)
+{
+	wrap_reset();
+	wrap_fail(WRAP_FSYNC, 1, 1, EIO);
+	assert_int_not_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"a\":1}\n"), UINT64_MAX, NULL), HS_OK);
+	wrap_reset();
+}
+
 TEST(a_fragment_gets_a_line_of_its_own)
 {
 	spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{\"a\":1}\n{\"torn"));
