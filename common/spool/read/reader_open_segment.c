@@ -9,10 +9,11 @@
 #include <stdio.h>
 
 enum {
-	PEEK_MS = 4000,    /* wait, without a lock, for a writer that begins a segment */
-	LOCK_MS = 10000,   /* wait for the append lock; a writer holds it for a write */
-	SETTLE_MS = 50,    /* after the loss of the state, before it is opened again */
-	SOON_FIRST_MS = 1, /* as in reader.c */
+	PEEK_MS = 4000,        /* wait, without a lock, for a writer that begins a segment */
+	LOCK_MS = 10000,       /* wait for the append lock; a writer holds it for a write */
+	SETTLE_MS = 50,        /* after the loss of the state, before it is opened again … */
+	SETTLE_MOST_MS = 3000, /* … or made: a writer does so at its next event */
+	SOON_FIRST_MS = 1,     /* as in reader.c */
 };
 
 /* inotify reports that the file is cut, but not that its mapping is written to. */
@@ -43,13 +44,31 @@ bool hs_reader_is_lost(const struct hs_reader *reader)
 	       !hs_shared_state_is_current(&reader->opened.state, reader->opened.dir.run_dir);
 }
 
+/*
+ * Waits if the file of the state is gone: if that is "rm -r", a file made here would be in its way. False: the spool is
+ * gone.
+ */
+static bool settle(const struct hs_reader *reader)
+{
+	struct stat st;
+	int waited = 0;
+
+	do {
+		hs_io_pause(SETTLE_MS);
+		if (hs_reader_is_moved(reader))
+			return false;
+		waited += SETTLE_MS;
+	} while (waited < SETTLE_MOST_MS && hs_io_stat(reader->opened.dir.run_dir, "state", &st) < 0 &&
+	         errno == ENOENT);
+	return true;
+}
+
 /* Opens the new state; position and files stay. */
 static enum hs_result open_state_again(struct hs_reader *reader)
 {
 	enum hs_result result;
 
-	hs_io_pause(SETTLE_MS); /* if this is "rm -r", make nothing in its way */
-	if (hs_reader_is_moved(reader))
+	if (!settle(reader))
 		return HS_E_SPOOL_DIR;
 	if (reader->opened.state.state != NULL && !reader->opened.dir.read_only)
 		hs_log(HS_LOG_WARN,
