@@ -6,7 +6,7 @@ import io
 import json
 import sys
 
-from warehouse_rows import TABLES, TIME, create
+from warehouse_rows import SNAKE, TABLES, TIME, create
 
 BATCH = 5000
 STATEMENT = 500  # rows, so that it stays below a megabyte
@@ -16,13 +16,19 @@ def text_of(value):
     return json.dumps(value, separators=(",", ":")) if isinstance(value, (list, dict)) else value
 
 
+def value_of(value, kind, as_time):
+    if kind == SNAKE:
+        return value.lower().replace(" ", "_")
+    return as_time(value) if kind == TIME else text_of(value)
+
+
 def batches(as_time=lambda text: text):
     """The rows of up to BATCH records, for each table."""
     rows = {table: [] for table in TABLES}
     for line in sys.stdin:
         record = json.loads(line)
         for table, columns in TABLES.items():
-            rows[table].append([as_time(record.get(field)) if kind == TIME else text_of(record.get(field)) for field, _, kind in columns])
+            rows[table].append([value_of(record.get(field), kind, as_time) for field, _, kind in columns])
         if len(rows["tracks"]) == BATCH:
             yield rows
             rows = {table: [] for table in TABLES}

@@ -26,6 +26,7 @@ struct hs_catalogue_table {
 	size_t id, rest; /* … and these are where */
 	bool fit;        /* it has what hs_table_is_fit asks for */
 	bool repeated;   /* a row of the batch was there already */
+	bool uses_rest;  /* a row had a _rest: rows are inserted with that column */
 
 	uint32_t *slot; /* 1 + index of a column, by hash; 0: free; `slots` is a power of two */
 	size_t slots;

@@ -17,6 +17,7 @@ enum {
 	VALUE_BYTES = 16,      /* of a statement, around each value */
 	STATEMENT_ROOM = 8192, /* of a packet that rows leave free */
 	LONG_ROW = 1 << 20,    /* bytes of a row that is sent in pieces */
+	TIME_MICROS = 27,      /* length of a time with microseconds */
 	LONG_KEY = 64 * 1024 /* bytes of a value that rows are looked up by; no person of identifies has a longer id */
 };
 
@@ -80,9 +81,10 @@ static void put_row(struct hs_mysql *m, const struct hs_target_rows *rows, size_
 /* The arrays of a statement: `rows` of each, one column after another. */
 struct arrays {
 	MYSQL_BIND *bind;
-	const char **value;
+	const void **value;
 	unsigned long *length;
 	char *indicator;
+	MYSQL_TIME *time; /* what the values of columns of times point to */
 };
 
 static void free_arrays(struct arrays *a)
@@ -91,34 +93,85 @@ static void free_arrays(struct arrays *a)
 	free((void *)a->value);
 	free(a->length);
 	free(a->indicator);
+	free(a->time);
 }
 
-/* A text whose column has the bytes of utf8mb4 goes as bytes: the server would count the characters of a string. */
-static enum enum_field_types bound_as(enum hs_column_type type)
+static unsigned digits(const char *p, int n)
 {
-	return type == HS_COLUMN_TEXT ? MYSQL_TYPE_BLOB : MYSQL_TYPE_STRING;
+	unsigned value = 0;
+
+	while (n-- > 0)
+		value = value * 10 + (unsigned)(*p++ - '0');
+	return value;
 }
 
+/* A time of hs_value_text, with three digits of a second or with six. */
+static MYSQL_TIME to_time(struct hs_slice text)
+{
+	bool has_micros = text.n == TIME_MICROS;
+	const char *p = text.p;
+
+	return (MYSQL_TIME){ .year = digits(p, 4),
+		             .month = digits(p + 5, 2),
+		             .day = digits(p + 8, 2),
+		             .hour = digits(p + 11, 2),
+		             .minute = digits(p + 14, 2),
+		             .second = digits(p + 17, 2),
+		             .second_part = has_micros ? digits(p + 20, 6) : digits(p + 20, 3) * 1000,
+		             .time_type = MYSQL_TIMESTAMP_DATETIME };
+}
+
+static size_t times_of(const struct hs_target_rows *rows)
+{
+	size_t n = 0;
+
+	for (size_t c = 0; c < rows->columns; c++)
+		n += type_at(rows, c) == HS_COLUMN_TIMESTAMP;
+	return n * rows->rows;
+}
+
+/* The values of a column; those of times at `time`. */
+static void fill_column(struct arrays *a, const struct hs_target_rows *rows, size_t c, MYSQL_TIME *time)
+{
+	enum hs_column_type type = type_at(rows, c);
+
+	for (size_t row = 0; row < rows->rows; row++) {
+		struct hs_slice value = rows->value[row * rows->columns + c];
+		size_t i = c * rows->rows + row;
+
+		a->indicator[i] = value.p == NULL ? STMT_INDICATOR_NULL : STMT_INDICATOR_NONE;
+		if (type == HS_COLUMN_TIMESTAMP && value.p != NULL) {
+			time[row] = to_time(value);
+			a->value[i] = &time[row];
+			continue;
+		}
+		value = to_column(type, value);
+		a->value[i] = value.p;
+		a->length[i] = value.n;
+	}
+}
+
+/*
+ * Times go as times, which the server need not parse, and all else as bytes, which it need not count the characters of:
+ * a text has those of its column, and the others are ASCII.
+ */
 static bool make_arrays(struct arrays *a, const struct hs_target_rows *rows)
 {
-	size_t n = rows->rows * rows->columns;
+	size_t n = rows->rows * rows->columns, times = 0;
 
 	*a = (struct arrays){ .bind = calloc(rows->columns, sizeof *a->bind),
 		              .value = calloc(n, sizeof *a->value),
 		              .length = calloc(n, sizeof *a->length),
-		              .indicator = calloc(n, 1) };
-	if (a->bind == NULL || a->value == NULL || a->length == NULL || a->indicator == NULL)
+		              .indicator = calloc(n, 1),
+		              .time = calloc(times_of(rows) + 1, sizeof *a->time) };
+	if (a->bind == NULL || a->value == NULL || a->length == NULL || a->indicator == NULL || a->time == NULL)
 		return false;
 	for (size_t c = 0; c < rows->columns; c++) {
-		for (size_t row = 0; row < rows->rows; row++) {
-			struct hs_slice value = to_column(type_at(rows, c), rows->value[row * rows->columns + c]);
-			size_t i = c * rows->rows + row;
+		bool is_time = type_at(rows, c) == HS_COLUMN_TIMESTAMP;
 
-			a->value[i] = value.p;
-			a->length[i] = value.n;
-			a->indicator[i] = value.p == NULL ? STMT_INDICATOR_NULL : STMT_INDICATOR_NONE;
-		}
-		a->bind[c].buffer_type = bound_as(type_at(rows, c));
+		fill_column(a, rows, c, a->time + times);
+		times += is_time ? rows->rows : 0;
+		a->bind[c].buffer_type = is_time ? MYSQL_TYPE_DATETIME : MYSQL_TYPE_BLOB;
 		a->bind[c].buffer = (void *)&a->value[c * rows->rows];
 		a->bind[c].length = &a->length[c * rows->rows];
 		a->bind[c].u.indicator = &a->indicator[c * rows->rows];

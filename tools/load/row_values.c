@@ -53,7 +53,7 @@ static void choose(struct hs_row_values *v, size_t column)
 	v->place[column] = (uint32_t)++v->columns;
 }
 
-/* The columns that one of the rows has a value for, and _rest; but none that takes no values of ours. */
+/* The columns that one of the rows has a value for; but none that takes no values of ours. */
 static void choose_columns(struct hs_row_values *v, const struct hs_batch *b, const struct hs_catalogue_table *t,
                            const size_t *row, size_t n)
 {
@@ -67,7 +67,8 @@ static void choose_columns(struct hs_row_values *v, const struct hs_batch *b, co
 			    t->table.column[b->cell[c].column].type != HS_COLUMN_FOREIGN)
 				choose(v, b->cell[c].column);
 	}
-	choose(v, t->rest);
+	if (t->uses_rest)
+		choose(v, t->rest);
 }
 
 static struct hs_slice name_of(const struct hs_catalogue_table *t, const struct hs_batch_cell *cell)
@@ -257,6 +258,9 @@ static bool fill_row(struct hs_row_values *v, const struct hs_batch *b, const st
 			return false;
 	if (v->misfit_count == 0 && !r->has_more)
 		return true;
+	v->lacks_rest = !r->table->uses_rest;
+	if (v->lacks_rest)
+		return true;
 	if (r->has_more || b->is_lent)
 		return fill_long_rest(v, b, r, is_alone, &value[v->place[r->table->rest] - 1]);
 	start = v->text.n;
@@ -268,8 +272,9 @@ static bool fill_row(struct hs_row_values *v, const struct hs_batch *b, const st
 	return note_made(v, start, &value[v->place[r->table->rest] - 1]);
 }
 
-bool hs_row_values_make(struct hs_row_values *v, const struct hs_batch *b, struct hs_catalogue_table *t,
-                        const size_t *row, size_t n, enum hs_number_range numbers, struct hs_target_rows *rows)
+/* Ends early if a row is too long, or lacks the column _rest. False: out of memory. */
+static bool fill_rows(struct hs_row_values *v, const struct hs_batch *b, const struct hs_catalogue_table *t,
+                      const size_t *row, size_t n, enum hs_number_range numbers)
 {
 	if (!make_room(v, t->table.columns, n))
 		return false;
@@ -277,13 +282,24 @@ bool hs_row_values_make(struct hs_row_values *v, const struct hs_batch *b, struc
 	hs_buf_reset(&v->text);
 	v->rest = 0;
 	v->mades = 0;
-	v->has_long_rest = v->is_too_long = false;
+	v->has_long_rest = v->is_too_long = v->lacks_rest = false;
 	hs_misfits_forget_noted(&v->misfits);
-	for (size_t i = 0; i < n && !v->is_too_long; i++)
+	for (size_t i = 0; i < n && !v->is_too_long && !v->lacks_rest; i++)
 		if (!fill_row(v, b, &b->row[row[i]], numbers, n == 1, v->value + i * v->columns))
 			return false;
-	if (!hs_buf_ok(&v->text))
+	return hs_buf_ok(&v->text);
+}
+
+bool hs_row_values_make(struct hs_row_values *v, const struct hs_batch *b, struct hs_catalogue_table *t,
+                        const size_t *row, size_t n, enum hs_number_range numbers, struct hs_target_rows *rows)
+{
+	if (!fill_rows(v, b, t, row, n, numbers))
 		return false;
+	if (v->lacks_rest) {
+		t->uses_rest = true;
+		if (!fill_rows(v, b, t, row, n, numbers))
+			return false;
+	}
 	set_made(v);
 	*rows = (struct hs_target_rows){ .table = &t->table,
 		                         .column = v->column,

@@ -41,6 +41,7 @@ struct hs_row_values {
 	struct hs_rest_pieces long_rest;
 	bool has_long_rest; /* it is that of the one row */
 	bool is_too_long;   /* the _rest of a row would be longer than HS_REST_MAX: no row is made */
+	bool lacks_rest;    /* a row has a _rest, which was not chosen: the rows are filled once more */
 	uint64_t rest;      /* values that went to _rest */
 	struct hs_misfits misfits;
 	size_t prefix; /* bytes of it before the names of tables */
