@@ -135,4 +135,22 @@ for command in ${ONLY-rotate maintain import each repair}; do
 	is "$command: cut at any of $points points, nothing is lost or doubled, and the next run succeeds" "$bad" 0
 	figure "$command: $points cuts, $bad with a problem"
 done
+
+# --- a handler whose input is cut by an error of each itself: what it made of its part does not count
+template_make each
+cat >"$S/bin/stream" <<-END
+	#!/bin/sh
+	while read -r line; do printf '%s\n' "\$line" | "$S/bin/handler" && echo 0; done
+END
+chmod 755 "$S/bin/stream"
+for error in ENOMEM EIO; do
+	for way in "--batch 10 --on *=$S/bin/handler" "--stream --on *=$S/bin/stream"; do
+		restore
+		# shellcheck disable=SC2046
+		(set -f; as_server_user strace -qq -o "$S/run/trace" -e trace=write -e inject=write:error=$error:when=2..3 "$S/bin/hookspool" \
+			each --config "$S/hookspool.conf" --once --cursor c $way) >"$T/out" 2>&1
+		is "each, ${way%% --on*}: $error, and its records are given again" "$? $(sort -u "$S/handled" | comm -3 - <(sort "$T/ledger") | wc -l)" '0 0'
+		check "each, ${way%% --on*}: it says so" grep -q 'could not be given its records: .*; they are given to it again' "$T/out"
+	done
+done
 done_testing

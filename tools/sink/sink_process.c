@@ -238,6 +238,8 @@ static void read_answers(struct process_sink *s, struct hs_pump *pump, struct sl
 {
 	struct hs_slice answer, message;
 
+	if (slot->worker.cut != 0)
+		return;
 	while (slot->count > 0 && !slot->broken && hs_subprocess_answer(&slot->worker, &answer)) {
 		int code = read_answer(answer, &message);
 
@@ -272,7 +274,8 @@ static void stream_ended(struct process_sink *s, struct hs_pump *pump, struct sl
 
 	read_answers(s, pump, slot);
 	if (slot->count > 0 && !slot->broken) {
-		say_ended(s, slot, code);
+		if (slot->worker.cut == 0)
+			say_ended(s, slot, code);
 		report(s, pump, slot, hs_item_queue_pop(&slot->given), code == 0 ? EX_TEMPFAIL : code,
 		       HS_SLICE("it ended without an answer"), 1);
 	}
@@ -281,9 +284,9 @@ static void stream_ended(struct process_sink *s, struct hs_pump *pump, struct sl
 	slot->count = 0;
 }
 
-static int code_of(int status)
+static int code_of(const struct slot *slot, int status)
 {
-	int code = WIFEXITED(status) ? WEXITSTATUS(status) : EX_TEMPFAIL;
+	int code = WIFEXITED(status) && slot->worker.cut == 0 ? WEXITSTATUS(status) : EX_TEMPFAIL;
 
 	return code == CODE_NOT_EXECUTABLE || code == CODE_NOT_FOUND ? EX_CONFIG : code;
 }
@@ -309,7 +312,10 @@ static void collect_slot(struct process_sink *s, struct hs_pump *pump, struct sl
 		close_input(slot);
 	if (!hs_subprocess_ended(&slot->worker, &status))
 		return;
-	code = code_of(status);
+	code = code_of(slot, status);
+	if (slot->worker.cut != 0)
+		say(s, slot, "it was killed, since it could not be given its records: %s; they are given to it again",
+		    strerror(slot->worker.cut));
 	slot->gathering = false;
 	if (code == EX_CONFIG)
 		stop(s, slot, "it cannot be run, or ended with 78");

@@ -76,6 +76,7 @@ bool hs_subprocess_start(struct hs_subprocess *w, const char *command, char **en
 	w->in = w->out = w->err = -1;
 	w->written = w->taken = w->noise_n = 0;
 	w->last = false;
+	w->cut = 0;
 	hs_buf_reset(&w->to_write);
 	hs_buf_reset(&w->answers);
 	if (!make_pipe(&w->in, &theirs[0], true) || !make_pipe(&w->err, &theirs[2], false) ||
@@ -107,8 +108,18 @@ void hs_subprocess_give_last(struct hs_subprocess *w)
 	w->last = true;
 }
 
+/* Killed before its input ends: it would take a part for all of it. */
+static void cut_off(struct hs_subprocess *w, int error)
+{
+	w->cut = error;
+	hs_subprocess_kill(w, SIGKILL);
+	close_fd(&w->in);
+}
+
 void hs_subprocess_write(struct hs_subprocess *w)
 {
+	if (w->in >= 0 && !hs_buf_ok(&w->to_write))
+		cut_off(w, ENOMEM);
 	while (w->in >= 0 && w->written < w->to_write.n) {
 		ssize_t n = write(w->in, w->to_write.p + w->written, w->to_write.n - w->written);
 
@@ -116,7 +127,9 @@ void hs_subprocess_write(struct hs_subprocess *w)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return;
-		if (n < 0) /* it reads no further; its exit code says what that means */
+		if (n < 0 && errno != EPIPE)
+			cut_off(w, errno);
+		else if (n < 0) /* it reads no further; its exit code says what that means */
 			close_fd(&w->in);
 		else
 			w->written += (size_t)n;

@@ -27,6 +27,7 @@ struct hs_subprocess {
 	struct hs_buf to_write;
 	size_t written; /* bytes of to_write */
 	bool last;      /* close its input once to_write is empty */
+	int cut; /* errno of a failure of ours that cut its input: it is killed, and what it says does not count; else 0 */
 	struct hs_buf answers;
 	size_t taken; /* bytes of answers that were returned */
 	char noise[HS_SUBPROCESS_NOISE];
@@ -39,7 +40,7 @@ bool hs_subprocess_start(struct hs_subprocess *w, const char *command, char **en
 void hs_subprocess_give(struct hs_subprocess *w, struct hs_slice line);
 void hs_subprocess_give_last(struct hs_subprocess *w); /* nothing more follows */
 
-/* Writes what can be written. */
+/* Writes what can be written. A process that reads no further is left to itself; after any other error see `cut`. */
 void hs_subprocess_write(struct hs_subprocess *w);
 
 /* Writes and reads what can be. Take the answers before waiting for more. */
