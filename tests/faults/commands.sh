@@ -70,7 +70,7 @@ traced() {
 	shift
 	( # two shells: the death of the inner one goes to the log
 		# shellcheck disable=SC2046
-		(set -f; as_server_user timeout -k 2 60 strace -f -qq -o "$S/run/trace" "$@" "$S/bin/hookspool" \
+		(set -f; as_server_user timeout -k 2 60 strace -f -b execve -qq -o "$S/run/trace" "$@" "$S/bin/hookspool" \
 			$(arguments "$command" | sed "s|^[a-z]*|& --config $S/hookspool.conf|"))
 		exit $?
 	) >"$T/out" 2>&1
