@@ -34,15 +34,18 @@ coverage: coverage-built
 coverage-built:
 	$(Q)$(DEPS) --missing build test coverage >/dev/null || $(DEPS) build test coverage
 	$(Q)rm -rf $(COVERAGE_RAW) && mkdir -p $(COVERAGE_RAW) && chmod 777 $(COVERAGE_RAW)
-	$(Q)$(COVERAGE_MAKE) all faults-built $(COVERAGE)/malloc/hookspool.fcgi $(addprefix $(COVERAGE)/,$(TEST_PROGRAMS)) $(addprefix $(COVERAGE)/unit/,$(COVERAGE_UNIT))
+	$(Q)$(COVERAGE_MAKE) all faults-built $(addprefix $(COVERAGE)/malloc/,hookspool.fcgi hookspool) \
+	    $(addprefix $(COVERAGE)/,$(TEST_PROGRAMS)) $(addprefix $(COVERAGE)/unit/,$(COVERAGE_UNIT))
 	$(Q)for program in $(COVERAGE_PROGRAMS); do $(COVERAGE)/$$program --version >/dev/null 2>&1; done
 	$(Q)chmod 666 $(COVERAGE_RAW)/*
 
-# The same objects, in which chosen allocations fail; its counts go to the file of the program itself.
-PROGRAMS += $(B)/malloc/hookspool.fcgi
+# The same objects, in which chosen allocations fail; the counts go to the files of the programs themselves.
+PROGRAMS += $(addprefix $(B)/malloc/,hookspool.fcgi hookspool)
 $(B)/malloc/hookspool.fcgi: $(call obj,$(CGI)) $(WEB_OBJ) $(B)/malloc/failmalloc.o $(B)/libhookspool.a
-$(B)/malloc/hookspool.fcgi: LINK_FLAGS = $(LDFLAGS) $(FAIL_WRAP)
+$(B)/malloc/hookspool: $(call obj,$(TOOLS)) $(B)/malloc/failmalloc.o $(B)/libhookspool.a
+$(addprefix $(B)/malloc/,hookspool.fcgi hookspool): LINK_FLAGS = $(LDFLAGS) $(FAIL_WRAP)
 $(B)/malloc/hookspool.fcgi: LIBS = -lfcgi $(SECCOMP_LIBS) $(LDLIBS_COMMON)
+$(B)/malloc/hookspool: LIBS = $(if $(filter no,$(CURL)),,-lcurl) $(LDLIBS_COMMON)
 
 coverage-report:
 	$(Q)sh tests/coverage/report.sh $(COVERAGE)

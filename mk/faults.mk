@@ -16,12 +16,12 @@ $(B)/failmalloc.so: tests/faults/failmalloc.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared $< -o $@ -ldl
 
-# The program under the sanitizers, in which chosen allocations fail.
+# The programs under the sanitizers, in which chosen allocations fail.
 FAIL_WRAP = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 .PHONY: faults-malloc
 faults-malloc: $(B)/malloc/failmalloc.o
 	$(Q)$(MAKE) --no-print-directory B=$(B)/malloc CFLAGS='-O1 -g $(SANITIZE)' LDFLAGS='$(FAIL_WRAP) $<' \
-	    $(B)/malloc/hookspool.fcgi
+	    $(B)/malloc/hookspool.fcgi $(B)/malloc/hookspool
 
 $(B)/malloc/failmalloc.o: tests/faults/failmalloc.c
 	@mkdir -p $(@D)

@@ -150,7 +150,7 @@ for error in ENOMEM EIO; do
 		(set -f; as_server_user strace -qq -o "$S/run/trace" -e trace=write -e inject=write:error=$error:when=2..3 "$S/bin/hookspool" \
 			each --config "$S/hookspool.conf" --once --cursor c $way) >"$T/out" 2>&1
 		is "each, ${way%% --on*}: $error, and its records are given again" "$? $(sort -u "$S/handled" | comm -3 - <(sort "$T/ledger") | wc -l)" '0 0'
-		check "each, ${way%% --on*}: it says so" grep -q 'could not be given its records: .*; they are given to it again' "$T/out"
+		check "each, ${way%% --on*}: it says so" grep -q 'its input or its answers were cut: .*; it is killed, and gets its records again' "$T/out"
 	done
 done
 done_testing

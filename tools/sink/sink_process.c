@@ -314,7 +314,7 @@ static void collect_slot(struct process_sink *s, struct hs_pump *pump, struct sl
 		return;
 	code = code_of(slot, status);
 	if (slot->worker.cut != 0)
-		say(s, slot, "it was killed, since it could not be given its records: %s; they are given to it again",
+		say(s, slot, "its input or its answers were cut: %s; it is killed, and gets its records again",
 		    strerror(slot->worker.cut));
 	slot->gathering = false;
 	if (code == EX_CONFIG)

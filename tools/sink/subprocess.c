@@ -98,6 +98,14 @@ bool hs_subprocess_start(struct hs_subprocess *w, const char *command, char **en
 
 /* --- its input ------------------------------------------------------------ */
 
+/* Kills it before its input ends: it would take a part for all of it. */
+static void cut_off(struct hs_subprocess *w, int error)
+{
+	w->cut = error;
+	hs_subprocess_kill(w, SIGKILL);
+	close_fd(&w->in);
+}
+
 void hs_subprocess_give(struct hs_subprocess *w, struct hs_slice line)
 {
 	hs_buf_put_slice(&w->to_write, line);
@@ -106,14 +114,6 @@ void hs_subprocess_give(struct hs_subprocess *w, struct hs_slice line)
 void hs_subprocess_give_last(struct hs_subprocess *w)
 {
 	w->last = true;
-}
-
-/* Killed before its input ends: it would take a part for all of it. */
-static void cut_off(struct hs_subprocess *w, int error)
-{
-	w->cut = error;
-	hs_subprocess_kill(w, SIGKILL);
-	close_fd(&w->in);
 }
 
 void hs_subprocess_write(struct hs_subprocess *w)
@@ -199,6 +199,8 @@ static void read_answers(struct hs_subprocess *w, bool all)
 		char *to = hs_buf_reserve(&w->answers, CHUNK);
 		ssize_t n = to == NULL ? 0 : read(w->out, to, CHUNK);
 
+		if (to == NULL)
+			cut_off(w, ENOMEM);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -245,12 +247,12 @@ bool hs_subprocess_ended(struct hs_subprocess *w, int *status)
 {
 	if (w->pid == 0 || waitpid(w->pid, status, WNOHANG) != w->pid)
 		return false;
+	w->pid = 0; /* which may be another process's by now */
 	read_answers(w, true);
 	read_noise(w);
 	close_fd(&w->in);
 	close_fd(&w->out);
 	close_fd(&w->err);
-	w->pid = 0;
 	return true;
 }
 

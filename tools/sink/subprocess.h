@@ -27,7 +27,7 @@ struct hs_subprocess {
 	struct hs_buf to_write;
 	size_t written; /* bytes of to_write */
 	bool last;      /* close its input once to_write is empty */
-	int cut; /* errno of a failure of ours that cut its input: it is killed, and what it says does not count; else 0 */
+	int cut; /* errno of a failure of ours that cut its input or its answers, which then do not count: it is killed */
 	struct hs_buf answers;
 	size_t taken; /* bytes of answers that were returned */
 	char noise[HS_SUBPROCESS_NOISE];
