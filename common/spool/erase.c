@@ -180,7 +180,7 @@ static enum hs_result replace(struct erase *x)
 		r = HS_E_IO;
 	if (r == HS_OK)
 		r = hs_rewrite_copy_replace(&x->clean.copy, x->rewrites, hs_erase_stream_of(f->sort), &f->sealed,
-		                            x->current.inode);
+		                            &x->current.st);
 	return r == HS_OK ? drop_stale_summary(x, &copy) : r;
 }
 
@@ -254,6 +254,28 @@ static enum hs_result clean_once(struct erase *x, struct file *f)
 	return r;
 }
 
+static bool must_stop(void *context)
+{
+	return hs_erase_must_stop(context);
+}
+
+/* A dry run replaces nothing, so it waits for no copy. */
+static enum hs_result clean_file(struct erase *x, struct file *f)
+{
+	enum hs_result r = HS_E_REWRITTEN;
+
+	for (int attempt = 0; attempt < ATTEMPTS && hs_result_is(r, HS_CLASS_BUSY); attempt++) {
+		r = HS_OK;
+		if (is_segment(f) && !x->how->look_only)
+			r = hs_foreign_segments_await(x->dir->fd, hs_erase_stream_of(f->sort), &f->sealed, must_stop,
+			                              x);
+		if (r != HS_OK)
+			return r;
+		r = clean_once(x, f);
+	}
+	return r;
+}
+
 static enum hs_result clean_files(struct erase *x, size_t from, size_t to)
 {
 	enum hs_result r = HS_OK;
@@ -263,11 +285,7 @@ static enum hs_result clean_files(struct erase *x, size_t from, size_t to)
 
 		if (hs_io_stat(hs_erase_dir_of(x, &x->files.list[i]), x->files.list[i].name, &st) < 0)
 			st.st_size = 0;
-		for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-			r = clean_once(x, &x->files.list[i]);
-			if (!hs_result_is(r, HS_CLASS_BUSY))
-				break;
-		}
+		r = clean_file(x, &x->files.list[i]);
 		x->progress.done += (uint64_t)st.st_size;
 	}
 	return r;

@@ -136,7 +136,6 @@ enum hs_result hs_erase_open_file(struct erase *x, struct file *f)
 		return errno == ENOENT ? HS_OK : HS_E_IO;
 	if (hs_io_fstat(x->current.fd, &x->current.st) < 0)
 		return HS_E_IO;
-	x->current.inode = (uint64_t)x->current.st.st_ino;
 	return hs_line_reader_start_file(&x->current.lines, x->current.fd, f->sealed.gzip, 0, UINT64_MAX);
 }
 

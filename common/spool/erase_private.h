@@ -19,6 +19,7 @@
 #include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
 #include "spool/summary/summary_file.h"
+#include "spool/write/foreign_segments.h"
 
 enum sort { EVENTS, REJECTED, FAILED, PRIVATE };
 
@@ -50,8 +51,7 @@ struct files {
 /* The file that is being read. */
 struct current {
 	const struct file *file;
-	int fd; /* -1: none */
-	uint64_t inode;
+	int fd;         /* -1: none */
 	struct stat st; /* when it was opened */
 	struct hs_line_reader lines;
 	struct hs_summary_reader summary;

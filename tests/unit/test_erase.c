@@ -130,6 +130,54 @@ TEST(no_summary_of_the_old_segment_stays)
 	assert_in_range(renames, 4, 11);
 }
 
+/* --- while a segment is copied into the spool ------------------------------------------------- */
+
+struct copying {
+	int fd;
+	struct hs_slice rest;
+};
+
+/* The copier writes on into the file that it has opened, whatever its name is by now. */
+static bool copy_on(void *context, uint64_t bytes, uint64_t all)
+{
+	struct copying *c = context;
+
+	(void)bytes;
+	(void)all;
+	if (c->rest.n == 0)
+		return true;
+	assert_int_equal(write(c->fd, c->rest.p, 1), 1);
+	c->rest = hs_slice(c->rest.p + 1, c->rest.n - 1);
+	return true;
+}
+
+TEST(a_segment_that_is_being_copied_is_waited_for)
+{
+	struct hs_eraser how = { .go_on = copy_on };
+	struct copying c;
+	struct hs_erasure done;
+	struct hs_buf all;
+
+	make("rotate_min_gap = 0\ncompress = none\n");
+	put_users("a/1 b/2");
+	rotate();
+	put_users("c/3");
+	rotate();
+	all = spooldir_read_raw(&s.d, spooldir_name(&s.d, "events-", 0));
+	spooldir_cut(&s.d, spooldir_name(&s.d, "events-", 0), (off_t)all.n - 12);
+	c.rest = hs_slice(all.p + all.n - 12, 12);
+	c.fd = open(spooldir_path(&s.d, spooldir_name(&s.d, "events-", 0)), O_WRONLY | O_APPEND);
+	assert_true(c.fd >= 0);
+	how.context = &c;
+	assert_int_equal(erase_by("a", &how, &done), HS_OK);
+	assert_int_equal(done.events, 1);
+	assert_int_equal(c.rest.n, 0);
+	close(c.fd);
+	hs_buf_free(&all);
+	assert_all("b/2 c/3");
+	assert_sound(&s.d);
+}
+
 /* --- dead letters -------------------------------------------------------------------------- */
 
 /* A consumer may write a dead letter as long as the event is there. */

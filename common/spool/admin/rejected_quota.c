@@ -184,7 +184,7 @@ static enum hs_result put_in_place(struct share *s, const struct hs_sealed *seal
 	enum hs_result r = hs_rewrite_log_open(s->dir, &rewrites);
 
 	if (r == HS_OK)
-		r = hs_rewrite_copy_replace(&s->copy, rewrites, STREAM, sealed, (uint64_t)st->st_ino);
+		r = hs_rewrite_copy_replace(&s->copy, rewrites, STREAM, sealed, st);
 	hs_rewrite_log_close(rewrites);
 	return r;
 }
