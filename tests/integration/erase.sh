@@ -107,6 +107,15 @@ page p-13 anna >"$T/archive"
 chmod 644 "$T/archive"
 hs import --json "$T/archive"
 is 'nor does an archive bring them back' "$(sum '[.accepted, .suppressed]')" '[0,1]'
+invalid='{"type":"page","messageId":"p-14","userId":"cleo","user_id":"anna"}
+{"type":"page","messageId":"p-15","userId":{"id":"anna"}}
+{"json":{"type":"page","messageId":"p-16","userId":"anna"}}
+{"type":"page","messageId":"p-17","traits":{"id":"anna"}}'
+while read -r line; do take "$line"; done <<<"$invalid" >"$T/answers"
+printf '%s\n' "$invalid" >"$T/archive"
+hs import --json "$T/archive"
+is 'an invalid event that does not tell whose it is is refused' "$(cut -c 1-3 "$T/answers" | xargs) $(sum .rejected)" '400 400 400 400 4'
+is 'without its body, which may be theirs' "$(spooled rejected | grep -cw anna)" 0
 is 'the list does not reveal its users' "$(grep -c anna "$S/spool/.hookspool/suppressed")" 0
 server_stop
 
