@@ -458,7 +458,7 @@ static bool is_gone(int dir, const char *name)
 /*
  * Removes temporary files that killed processes left, for they may hold lines of erased people. A
  * repair needs the lock that we hold. Compression has a lock of its own: if that is held the copy
- * is in use, and compression drops it once the segment is replaced.
+ * is in use, and compression drops it once the segment is replaced. One of rejected_max has the lock of appends.
  */
 static enum hs_result drop_leftovers(const struct erase *x)
 {
@@ -474,7 +474,7 @@ static enum hs_result drop_leftovers(const struct erase *x)
 	       is_gone(dir, HS_VERIFY_COPY) &&
 	       (hs_io_lock(lock, LOCK_EX | LOCK_NB) < 0 || is_gone(dir, HS_RETENTION_COPY));
 	hs_io_close(lock);
-	return gone ? HS_OK : HS_E_IO;
+	return gone ? hs_rejected_quota_drop_copy(x->dir) : HS_E_IO;
 }
 
 static enum hs_result work_alone(struct erase *x)

@@ -67,9 +67,9 @@ static bool add_named(void *context, const char *name)
 	bool ours = l->sort == FAILED ? hs_dead_letters_is_name(name)
 	                              : strncmp(name, "broken-", 7) == 0 || strcmp(name, "torn") == 0;
 
-	if (!ours || n >= sizeof f.name)
+	if (!ours)
 		return true;
-	memcpy(f.name, name, n + 1);
+	snprintf(f.name, sizeof f.name, "%s", name);
 	f.sealed.gzip = n > 3 && strcmp(name + n - 3, ".gz") == 0;
 	l->result = add_file(l->x, &f);
 	return l->result == HS_OK;

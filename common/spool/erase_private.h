@@ -9,6 +9,7 @@
 #include "spool/admin/dead_letters.h"
 #include "spool/admin/erase_requests.h"
 #include "spool/admin/erasure_log.h"
+#include "spool/admin/rejected_quota.h"
 #include "spool/admin/retention.h"
 #include "spool/admin/suppression_list.h"
 #include "spool/admin/verify.h"
@@ -21,6 +22,8 @@
 #include "spool/summary/summary_file.h"
 #include "spool/write/foreign_segments.h"
 
+#include <limits.h>
+
 enum sort { EVENTS, REJECTED, FAILED, PRIVATE };
 
 /* A file to read, and to replace if lines of it go. */
@@ -28,7 +31,7 @@ struct file {
 	enum sort sort;
 	bool open;               /* the open segment; with look_only, just counted */
 	struct hs_sealed sealed; /* of EVENTS and REJECTED; `gzip` of all */
-	char name[HS_SEALED_NAME + 8];
+	char name[NAME_MAX + 1]; /* a person may have named dead letters anew */
 };
 
 /* The people to erase: of this run, or of the plan that it finishes. */

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -282,11 +283,11 @@ TEST(an_erased_event_in_the_spool_is_a_problem)
 	hs_buf_free(&text);
 }
 
-/* Unfinished copies, left by a killed repair, erase or maintenance. */
+/* Unfinished copies, left by a killed repair, erase, maintenance or writer of rejected lines. */
 TEST(leftovers_go)
 {
-	static const char *const names[] = { ".hookspool/run/clean", ".hookspool/run/gzip",
-		                             ".hookspool/run/erase-copy" };
+	static const char *const names[] = { ".hookspool/run/clean", ".hookspool/run/gzip", ".hookspool/run/erase-copy",
+		                             ".hookspool/run/share-copy" };
 	struct hs_erasure done;
 
 	make("");
@@ -296,6 +297,26 @@ TEST(leftovers_go)
 	assert_result(erase("anna", false, &done), HS_OK);
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		assert_false(spooldir_exists(&s.d, names[i]));
+}
+
+/* A person gives a file of them another name, as long as a name can be. */
+TEST(dead_letters_of_any_name)
+{
+	struct hs_erasure done;
+	char name[NAME_MAX + 1];
+	struct hs_buf left;
+
+	make("");
+	memset(name, 'x', NAME_MAX);
+	memcpy(name, "failed-", 7);
+	snprintf(name + NAME_MAX - 6, 7, ".jsonl");
+	put_users("bert/1");
+	spooldir_write(&s.d, name, HS_SLICE("{\"user_id\":\"a\"}\n{\"user_id\":\"b\"}\n"));
+	assert_result(erase("a", false, &done), HS_OK);
+	assert_int_equal(done.others, 1);
+	left = spooldir_read(&s.d, name);
+	assert_slice_equal(hs_buf_slice(&left), HS_SLICE("{\"user_id\":\"b\"}\n"));
+	hs_buf_free(&left);
 }
 
 TEST(copy_of_a_running_compression_stays)
