@@ -498,7 +498,7 @@ static enum hs_result work_alone(struct erase *x)
 static void free_all(struct erase *x)
 {
 	hs_links_free(&x->people.links);
-	free(x->files.list);
+	hs_erase_close_files(x);
 	free(x->clean.ids);
 	hs_line_reader_free(&x->current.lines);
 	hs_summary_close(&x->current.summary);

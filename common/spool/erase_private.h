@@ -29,7 +29,8 @@ enum sort { EVENTS, REJECTED, FAILED, PRIVATE };
 /* A file to read, and to replace if lines of it go. */
 struct file {
 	enum sort sort;
-	bool open;               /* the open segment; with look_only, just counted */
+	bool open;               /* the open segment; with look_only, just counted … */
+	int held;                /* … by this descriptor, for it may be sealed meanwhile; -1: none */
 	struct hs_sealed sealed; /* of EVENTS and REJECTED; `gzip` of all */
 	char name[NAME_MAX + 1]; /* a person may have named dead letters anew */
 };
@@ -119,6 +120,9 @@ enum hs_result hs_erase_list_letters(struct erase *x);
 enum hs_result hs_erase_open_file(struct erase *x, struct file *f);
 
 void hs_erase_close_file(struct erase *x);
+
+/* Frees x->files. */
+void hs_erase_close_files(struct erase *x);
 
 /*
  * Calls visit for each line of the current file, until go_on stops it. *damaged: the file could not

@@ -207,6 +207,22 @@ hs erase --user undefined
 is 'by name it is' "$(messages | grep -o 'w-.*')" 'w-2 w-4'
 server_stop
 
+# All that was sealed is gone by retention, and a cursor is at the beginning of the open segment.
+SETTINGS='auth = none
+rotate_min_gap = 0
+compress = none'
+spool_start
+take "$(page y-1 dora)" >/dev/null
+sealed >/dev/null
+hs tail -n 9 --cursor slow
+find "$S/spool" -name 'events-*' -delete
+take '{"type":"delete","messageId":"y-2","userId":"dora"}' >/dev/null
+hs erase --from-deletes --dry-run --json
+is 'a dry run counts no delete event that a cursor has not passed' "$(sum '[.deletes, .waiting]')" '[0,1]'
+hs erase --from-deletes --json
+is 'nor does an erase' "$(sum '[.deletes, .waiting]')" '[0,1]'
+server_stop
+
 ### Interrupted ##########################################################
 cut_short() { # CALL WHEN COMMAND...: killed at that call
 	(

@@ -131,6 +131,60 @@ TEST(no_summary_of_the_old_segment_stays)
 	assert_in_range(renames, 4, 11);
 }
 
+/* --- a dry run ------------------------------------------------------------------------------- */
+
+static void seal_and_compress(void *context)
+{
+	(void)context;
+	rotate();
+	maintain();
+}
+
+/* The open segment is sealed at any moment of it, and compressed at once. */
+TEST(a_dry_run_counts_what_is_sealed_meanwhile)
+{
+	struct hs_eraser how = { .look_only = true };
+	unsigned opened = 0;
+
+	for (unsigned nth = 0; nth <= opened; nth++) {
+		struct hs_erasure done;
+
+		make("rotate_min_gap = 0\n");
+		put_users("a/1 b/2");
+		rotate();
+		put_users("a/3 b/4 a/5");
+		wrap_reset();
+		if (nth > 0)
+			wrap_before(WRAP_OPENAT, nth, seal_and_compress, NULL);
+		assert_int_equal(erase_by("a", &how, &done), HS_OK);
+		if (nth == 0)
+			opened = wrap_count(WRAP_OPENAT);
+		wrap_reset();
+		assert_int_equal(done.events, 3);
+	}
+	assert_in_range(opened, 4, 100);
+}
+
+/* Another program has brought a segment whose number is in use, and no writer has noticed yet. */
+TEST(a_dry_run_counts_both_segments_of_a_number)
+{
+	static const char other[] = "events-20251123T101500.123Z-000001.jsonl";
+	struct hs_eraser how = { .look_only = true };
+	struct hs_erasure done;
+	struct hs_buf text;
+
+	make("rotate_min_gap = 0\ncompress = none\n");
+	put_users("a/1 b/2");
+	rotate();
+	put_users("c/3");
+	text = spooldir_read(&s.d, spooldir_name(&s.d, "events-", 0));
+	spooldir_write(&s.d, other, hs_buf_slice(&text));
+	hs_buf_free(&text);
+	assert_int_equal(erase_by("a", &how, &done), HS_OK);
+	assert_int_equal(done.events, 2);
+	assert_int_equal(done.files, 2);
+}
+
 /* --- while a segment is copied into the spool ------------------------------------------------- */
 
 struct copying {
