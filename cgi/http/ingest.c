@@ -45,7 +45,8 @@ static enum hs_result put_rejected(struct hs_exchange *exchange, int status, str
 }
 
 /* An invalid event of a batch (or the only event) goes to the rejected file. */
-static enum hs_result reject_event(struct hs_exchange *exchange, uint32_t event, enum hs_result why, uint64_t index)
+static enum hs_result reject_event(struct hs_exchange *exchange, uint32_t event, enum hs_result why, uint64_t index,
+                                   bool keeps_no_body)
 {
 	struct hs_outcome *o = &exchange->outcome, first = *o;
 	enum hs_result result;
@@ -56,7 +57,7 @@ static enum hs_result reject_event(struct hs_exchange *exchange, uint32_t event,
 	if (exchange->scratch->store->count_refusal != NULL)
 		exchange->scratch->store->count_refusal(exchange->spool, why);
 	result = put_rejected(exchange, hs_exchange_status(exchange, why), hs_json_raw(&exchange->scratch->json, event),
-	                      false);
+	                      keeps_no_body);
 	/*
 	 * The answer names the first rejected event. But a batch in which only unknown types were
 	 * rejected is 501, and one with any other rejection 400. (Both are 400 to a library.)
@@ -80,31 +81,39 @@ static enum hs_result read_event(const struct hs_exchange *exchange, const struc
 	                      : hs_event_read_direct(e, json, event, validate, direct->type);
 }
 
-/* A rejected line may hold the whole event, so that of a suppressed person must not become one. */
-static enum hs_result is_suppressed(const struct hs_exchange *exchange, uint32_t event, bool *suppressed)
+/*
+ * A rejected line may hold the whole event, so that of a suppressed person must not become one. If the event does not
+ * tell whose it is, *may_be: somebody is suppressed.
+ */
+static enum hs_result is_suppressed(const struct hs_exchange *exchange, uint32_t event, bool *suppressed, bool *may_be)
 {
 	const struct hs_store_ops *store = exchange->scratch->store;
+	const struct hs_json *json = &exchange->scratch->json;
 	struct hs_buf *people = &exchange->scratch->message;
+	enum hs_result result = HS_OK;
 
-	*suppressed = false;
 	hs_buf_reset(people);
-	if (!hs_named_put_record(&exchange->scratch->json, event, exchange->tenant, people))
-		return hs_buf_ok(people) ? HS_OK : HS_E_MEMORY;
-	return store->suppresses(store->self, hs_buf_slice(people), suppressed);
+	if (hs_named_put_record(json, event, exchange->tenant, people))
+		result = store->suppresses(store->self, hs_buf_slice(people), suppressed);
+	else if (!hs_buf_ok(people))
+		result = HS_E_MEMORY;
+	if (result != HS_OK || *suppressed || hs_named_tells_whose(json, event))
+		return result;
+	return store->suppresses(store->self, HS_SLICE_NONE, may_be);
 }
 
 /* Rejects an event, or drops that of a suppressed person. HS_OK unless the whole request must end. */
 static enum hs_result refuse_event(struct hs_exchange *exchange, uint32_t event, enum hs_result why, uint64_t index)
 {
-	bool suppressed = false;
+	bool suppressed = false, may_be = false;
 	enum hs_result result = HS_OK;
 
 	if (exchange->settings->rejected_body > 0)
-		result = is_suppressed(exchange, event, &suppressed);
+		result = is_suppressed(exchange, event, &suppressed, &may_be);
 	if (result != HS_OK)
 		return result;
 	exchange->outcome.dropped += suppressed;
-	return suppressed ? HS_OK : reject_event(exchange, event, why, index);
+	return suppressed ? HS_OK : reject_event(exchange, event, why, index, may_be);
 }
 
 /* Makes a record of the event at token `event`, or rejects it. HS_OK unless the whole request must end. */

@@ -212,6 +212,17 @@ void hs_named_in_event(struct hs_named *named, const struct hs_json *json, uint3
 	named->previous = e.field[HS_FIELD_PREVIOUS_ID];
 }
 
+bool hs_named_tells_whose(const struct hs_json *json, uint32_t root)
+{
+	struct hs_named named;
+	struct hs_event e;
+	enum hs_result r = hs_event_read(&e, json, root, HS_VALIDATE_SPEC);
+
+	hs_named_in_event(&named, json, root);
+	return r != HS_E_FIELD_TWICE && r != HS_E_FIELD_NESTED &&
+	       (named.user != 0 || named.anonymous != 0 || named.previous != 0);
+}
+
 static bool put_id(struct hs_buf *out, struct hs_slice name, const struct hs_json *json, uint32_t token)
 {
 	if (token == 0 || (json->tok[token].kind != HS_JSON_STRING && json->tok[token].kind != HS_JSON_NUMBER))

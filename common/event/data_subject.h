@@ -69,6 +69,12 @@ void hs_named_in_record(struct hs_named *named, const struct hs_json *json, uint
 void hs_named_in_event(struct hs_named *named, const struct hs_json *json, uint32_t root);
 
 /*
+ * True if the event at token `root`, valid or not, says by itself whom it is about: it names somebody, and no field of
+ * the Spec is there in two spellings or is an object or array, which could hide somebody else.
+ */
+bool hs_named_tells_whose(const struct hs_json *json, uint32_t root);
+
+/*
  * Appends a record of the people alone that the event at token `root` names, valid or not, which hs_named_in_record
  * reads; no '\n'. False: the event names nobody, or memory is out.
  */

@@ -89,18 +89,8 @@ int hs_subject_match_event(struct hs_subject_matcher *matcher, struct hs_slice l
 
 /* --- contents of a line ----------------------------------------------------------- */
 
-/* A rejected event may name two people, in two spellings, or nobody in its own fields. */
-static bool tells_whose(const struct hs_named *named, uint32_t root)
-{
-	struct hs_event e;
-	enum hs_result r = hs_event_read(&e, named->json, root, HS_VALIDATE_SPEC);
-
-	return r != HS_E_FIELD_TWICE && r != HS_E_FIELD_NESTED &&
-	       (named->user != 0 || named->anonymous != 0 || named->previous != 0);
-}
-
 /*
- * Matches the event in j->inner by its fields, or by its text if they name nobody. A single event
+ * Matches the event in j->inner by its fields, or by its text if they may hide somebody. A single event
  * that is wrapped in {"json":…} is rejected, but names its people all the same.
  */
 static int match_sent(struct hs_subject_matcher *matcher, struct hs_named *named)
@@ -110,7 +100,7 @@ static int match_sent(struct hs_subject_matcher *matcher, struct hs_named *named
 
 	hs_named_in_event(named, &matcher->inner, root);
 	found = match(matcher, named);
-	if (found != 0 || tells_whose(named, root))
+	if (found != 0 || hs_named_tells_whose(&matcher->inner, root))
 		return found;
 	return match_text(matcher, hs_json_raw(&matcher->inner, root), named);
 }

@@ -180,7 +180,7 @@ static enum hs_result replace(struct erase *x)
 		r = HS_E_IO;
 	if (r == HS_OK)
 		r = hs_rewrite_copy_replace(&x->clean.copy, x->rewrites, hs_erase_stream_of(f->sort), &f->sealed,
-		                            x->current.inode);
+		                            &x->current.st);
 	return r == HS_OK ? drop_stale_summary(x, &copy) : r;
 }
 
@@ -254,6 +254,28 @@ static enum hs_result clean_once(struct erase *x, struct file *f)
 	return r;
 }
 
+static bool must_stop(void *context)
+{
+	return hs_erase_must_stop(context);
+}
+
+/* A dry run replaces nothing, so it waits for no copy. */
+static enum hs_result clean_file(struct erase *x, struct file *f)
+{
+	enum hs_result r = HS_E_REWRITTEN;
+
+	for (int attempt = 0; attempt < ATTEMPTS && hs_result_is(r, HS_CLASS_BUSY); attempt++) {
+		r = HS_OK;
+		if (is_segment(f) && !x->how->look_only)
+			r = hs_foreign_segments_await(x->dir->fd, hs_erase_stream_of(f->sort), &f->sealed, must_stop,
+			                              x);
+		if (r != HS_OK)
+			return r;
+		r = clean_once(x, f);
+	}
+	return r;
+}
+
 static enum hs_result clean_files(struct erase *x, size_t from, size_t to)
 {
 	enum hs_result r = HS_OK;
@@ -263,11 +285,7 @@ static enum hs_result clean_files(struct erase *x, size_t from, size_t to)
 
 		if (hs_io_stat(hs_erase_dir_of(x, &x->files.list[i]), x->files.list[i].name, &st) < 0)
 			st.st_size = 0;
-		for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-			r = clean_once(x, &x->files.list[i]);
-			if (!hs_result_is(r, HS_CLASS_BUSY))
-				break;
-		}
+		r = clean_file(x, &x->files.list[i]);
 		x->progress.done += (uint64_t)st.st_size;
 	}
 	return r;
@@ -440,7 +458,7 @@ static bool is_gone(int dir, const char *name)
 /*
  * Removes temporary files that killed processes left, for they may hold lines of erased people. A
  * repair needs the lock that we hold. Compression has a lock of its own: if that is held the copy
- * is in use, and compression drops it once the segment is replaced.
+ * is in use, and compression drops it once the segment is replaced. One of rejected_max has the lock of appends.
  */
 static enum hs_result drop_leftovers(const struct erase *x)
 {
@@ -456,7 +474,7 @@ static enum hs_result drop_leftovers(const struct erase *x)
 	       is_gone(dir, HS_VERIFY_COPY) &&
 	       (hs_io_lock(lock, LOCK_EX | LOCK_NB) < 0 || is_gone(dir, HS_RETENTION_COPY));
 	hs_io_close(lock);
-	return gone ? HS_OK : HS_E_IO;
+	return gone ? hs_rejected_quota_drop_copy(x->dir) : HS_E_IO;
 }
 
 static enum hs_result work_alone(struct erase *x)
@@ -480,7 +498,7 @@ static enum hs_result work_alone(struct erase *x)
 static void free_all(struct erase *x)
 {
 	hs_links_free(&x->people.links);
-	free(x->files.list);
+	hs_erase_close_files(x);
 	free(x->clean.ids);
 	hs_line_reader_free(&x->current.lines);
 	hs_summary_close(&x->current.summary);

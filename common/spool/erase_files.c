@@ -26,31 +26,78 @@ const char *hs_erase_stream_of(enum sort sort)
 	return sort == REJECTED ? "rejected" : "events";
 }
 
-static enum hs_result add_stream(struct erase *x, enum sort sort)
+/* Lists the sealed segments of a stream; *newest is the number of the last one, 0 without any. */
+static enum hs_result add_sealed(struct erase *x, enum sort sort, uint64_t *newest)
 {
 	struct hs_sealed *list;
 	size_t count;
-	uint64_t newest = 0;
-	struct file open = { .sort = sort, .open = true };
 	enum hs_result r = hs_sealed_list(x->dir->fd, hs_erase_stream_of(sort), &list, &count);
 
+	*newest = count > 0 ? list[count - 1].number : 0;
 	for (size_t i = 0; i < count && r == HS_OK; i++) {
-		struct file f = { .sort = sort, .sealed = list[i] };
+		struct file f = { .sort = sort, .held = -1, .sealed = list[i] };
 
-		newest = list[i].number;
-		if (i > 0 && list[i].number == list[i - 1].number)
+		if (i > 0 && hs_sealed_same(&list[i], &list[i - 1]))
 			continue; /* the .gz beside a plain segment, which counts */
 		hs_sealed_print(hs_erase_stream_of(sort), &list[i], f.name);
 		r = add_file(x, &f);
 	}
 	free(list);
+	return r;
+}
+
+/* The open segment's number as the spool knows it, since all that was sealed may be deleted by now. */
+static uint64_t number_of_open(const struct erase *x, enum sort sort, uint64_t newest)
+{
+	const struct hs_stream *stream = &x->dir->state->state->stream[sort == EVENTS ? HS_EVENTS : HS_REJECTED];
+
+	return stream->number > newest ? stream->number : newest + 1;
+}
+
+/*
+ * Adds the open segment of a stream, whose sealed ones were listed from files.list[from] on. It is opened before they
+ * are listed once more: if one is new by then, that may be this file, and both are done again.
+ */
+static enum hs_result add_open(struct erase *x, enum sort sort, size_t from, uint64_t newest)
+{
+	struct file open = { .sort = sort, .open = true, .held = -1 };
+	uint64_t before;
+	enum hs_result r;
+
+	snprintf(open.name, sizeof open.name, "%s.jsonl", hs_erase_stream_of(sort));
+	do {
+		if (open.held >= 0)
+			hs_io_close(open.held);
+		open.held = hs_io_open_plain(x->dir->fd, open.name);
+		x->files.count = from;
+		before = newest;
+		r = add_sealed(x, sort, &newest);
+	} while (r == HS_OK && newest != before);
+	open.sealed.number = number_of_open(x, sort, newest);
+	if (r == HS_OK)
+		r = add_file(x, &open);
+	if (r != HS_OK && open.held >= 0)
+		hs_io_close(open.held);
+	return r;
+}
+
+static enum hs_result add_stream(struct erase *x, enum sort sort)
+{
+	size_t from = x->files.count;
+	uint64_t newest;
+	enum hs_result r = add_sealed(x, sort, &newest);
+
 	if (sort == EVENTS)
 		x->files.next = newest + 1;
-	if (r != HS_OK || !x->how->look_only)
-		return r;
-	open.sealed.number = newest + 1;
-	snprintf(open.name, sizeof open.name, "%s.jsonl", hs_erase_stream_of(sort));
-	return add_file(x, &open);
+	return r == HS_OK && x->how->look_only ? add_open(x, sort, from, newest) : r;
+}
+
+void hs_erase_close_files(struct erase *x)
+{
+	for (size_t i = 0; i < x->files.count; i++)
+		if (x->files.list[i].held >= 0)
+			hs_io_close(x->files.list[i].held);
+	free(x->files.list);
 }
 
 struct listing {
@@ -62,14 +109,14 @@ struct listing {
 static bool add_named(void *context, const char *name)
 {
 	struct listing *l = context;
-	struct file f = { .sort = l->sort };
+	struct file f = { .sort = l->sort, .held = -1 };
 	size_t n = strlen(name);
 	bool ours = l->sort == FAILED ? hs_dead_letters_is_name(name)
 	                              : strncmp(name, "broken-", 7) == 0 || strcmp(name, "torn") == 0;
 
-	if (!ours || n >= sizeof f.name)
+	if (!ours)
 		return true;
-	memcpy(f.name, name, n + 1);
+	snprintf(f.name, sizeof f.name, "%s", name);
 	f.sealed.gzip = n > 3 && strcmp(name + n - 3, ".gz") == 0;
 	l->result = add_file(l->x, &f);
 	return l->result == HS_OK;
@@ -117,6 +164,8 @@ static int open_to_read(const struct erase *x, struct file *f)
 {
 	int fd;
 
+	if (f->held >= 0)
+		return f->held;
 	if (f->sort > REJECTED || f->open)
 		return hs_io_open_plain(hs_erase_dir_of(x, f), f->name);
 	fd = hs_sealed_open(x->dir->fd, hs_erase_stream_of(f->sort), &f->sealed);
@@ -136,13 +185,12 @@ enum hs_result hs_erase_open_file(struct erase *x, struct file *f)
 		return errno == ENOENT ? HS_OK : HS_E_IO;
 	if (hs_io_fstat(x->current.fd, &x->current.st) < 0)
 		return HS_E_IO;
-	x->current.inode = (uint64_t)x->current.st.st_ino;
 	return hs_line_reader_start_file(&x->current.lines, x->current.fd, f->sealed.gzip, 0, UINT64_MAX);
 }
 
 void hs_erase_close_file(struct erase *x)
 {
-	if (x->current.fd >= 0)
+	if (x->current.fd >= 0 && x->current.fd != x->current.file->held)
 		hs_io_close(x->current.fd);
 	x->current.fd = -1;
 }

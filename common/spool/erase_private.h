@@ -9,6 +9,7 @@
 #include "spool/admin/dead_letters.h"
 #include "spool/admin/erase_requests.h"
 #include "spool/admin/erasure_log.h"
+#include "spool/admin/rejected_quota.h"
 #include "spool/admin/retention.h"
 #include "spool/admin/suppression_list.h"
 #include "spool/admin/verify.h"
@@ -19,15 +20,19 @@
 #include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
 #include "spool/summary/summary_file.h"
+#include "spool/write/foreign_segments.h"
+
+#include <limits.h>
 
 enum sort { EVENTS, REJECTED, FAILED, PRIVATE };
 
 /* A file to read, and to replace if lines of it go. */
 struct file {
 	enum sort sort;
-	bool open;               /* the open segment; with look_only, just counted */
+	bool open;               /* the open segment; with look_only, just counted … */
+	int held;                /* … by this descriptor, for it may be sealed meanwhile; -1: none */
 	struct hs_sealed sealed; /* of EVENTS and REJECTED; `gzip` of all */
-	char name[HS_SEALED_NAME + 8];
+	char name[NAME_MAX + 1]; /* a person may have named dead letters anew */
 };
 
 /* The people to erase: of this run, or of the plan that it finishes. */
@@ -50,8 +55,7 @@ struct files {
 /* The file that is being read. */
 struct current {
 	const struct file *file;
-	int fd; /* -1: none */
-	uint64_t inode;
+	int fd;         /* -1: none */
 	struct stat st; /* when it was opened */
 	struct hs_line_reader lines;
 	struct hs_summary_reader summary;
@@ -116,6 +120,9 @@ enum hs_result hs_erase_list_letters(struct erase *x);
 enum hs_result hs_erase_open_file(struct erase *x, struct file *f);
 
 void hs_erase_close_file(struct erase *x);
+
+/* Frees x->files. */
+void hs_erase_close_files(struct erase *x);
 
 /*
  * Calls visit for each line of the current file, until go_on stops it. *damaged: the file could not

@@ -158,11 +158,23 @@ static bool is_weak(const struct run *x, const struct hs_record *record)
 	return record->random || x->settings->dedup_window == 0;
 }
 
+/* While anybody is suppressed, a text is not kept that does not tell whose it is: it may be theirs. */
+static bool keeps_no_text(const struct run *x)
+{
+	bool suppressed = false;
+
+	if (x->how->look_only || x->settings->rejected_body == 0)
+		return false;
+	return hs_spool_suppresses(x->spool, HS_SLICE_NONE, &suppressed) != HS_OK ||
+	       suppressed; /* an append will tell */
+}
+
 /* Rejects an event, and notes whom it names for hs_import_drop_suppressed. */
 static enum hs_result reject_event(struct run *x, struct commit *c, uint32_t root, bool alone, enum hs_result why)
 {
 	size_t lines = c->refused.count, start = c->people.n;
-	enum hs_result r = reject(x, c, hs_json_raw(&x->in.json, root), alone, why, false);
+	bool may_be = !hs_named_tells_whose(&x->in.json, root) && keeps_no_text(x); /* of a suppressed person */
+	enum hs_result r = reject(x, c, hs_json_raw(&x->in.json, root), alone, why, may_be);
 
 	if (r != HS_OK || c->refused.count == lines || x->settings->rejected_body == 0)
 		return r;
@@ -266,17 +278,6 @@ static void read_on(struct reading *in, size_t from)
 	hs_line_reader_back(&in->lines, in->json.text.n - from);
 	in->open = false;
 	in->spot.at = in->base + from;
-}
-
-/* While anybody is suppressed, a text that is no event is not kept: it may hold theirs. */
-static bool keeps_no_text(const struct run *x)
-{
-	bool suppressed = false;
-
-	if (x->how->look_only || x->settings->rejected_body == 0)
-		return false;
-	return hs_spool_suppresses(x->spool, HS_SLICE_NONE, &suppressed) != HS_OK ||
-	       suppressed; /* an append will tell */
 }
 
 /*

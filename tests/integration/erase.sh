@@ -107,6 +107,15 @@ page p-13 anna >"$T/archive"
 chmod 644 "$T/archive"
 hs import --json "$T/archive"
 is 'nor does an archive bring them back' "$(sum '[.accepted, .suppressed]')" '[0,1]'
+invalid='{"type":"page","messageId":"p-14","userId":"cleo","user_id":"anna"}
+{"type":"page","messageId":"p-15","userId":{"id":"anna"}}
+{"json":{"type":"page","messageId":"p-16","userId":"anna"}}
+{"type":"page","messageId":"p-17","traits":{"id":"anna"}}'
+while read -r line; do take "$line"; done <<<"$invalid" >"$T/answers"
+printf '%s\n' "$invalid" >"$T/archive"
+hs import --json "$T/archive"
+is 'an invalid event that does not tell whose it is is refused' "$(cut -c 1-3 "$T/answers" | xargs) $(sum .rejected)" '400 400 400 400 4'
+is 'without its body, which may be theirs' "$(spooled rejected | grep -cw anna)" 0
 is 'the list does not reveal its users' "$(grep -c anna "$S/spool/.hookspool/suppressed")" 0
 server_stop
 
@@ -196,6 +205,22 @@ is 'a delete of a placeholder is reported and not carried out' "$(messages | gre
 	'w-1 w-2 w-3 w-42 delete events name'
 hs erase --user undefined
 is 'by name it is' "$(messages | grep -o 'w-.*')" 'w-2 w-4'
+server_stop
+
+# All that was sealed is gone by retention, and a cursor is at the beginning of the open segment.
+SETTINGS='auth = none
+rotate_min_gap = 0
+compress = none'
+spool_start
+take "$(page y-1 dora)" >/dev/null
+sealed >/dev/null
+hs tail -n 9 --cursor slow
+find "$S/spool" -name 'events-*' -delete
+take '{"type":"delete","messageId":"y-2","userId":"dora"}' >/dev/null
+hs erase --from-deletes --dry-run --json
+is 'a dry run counts no delete event that a cursor has not passed' "$(sum '[.deletes, .waiting]')" '[0,1]'
+hs erase --from-deletes --json
+is 'nor does an erase' "$(sum '[.deletes, .waiting]')" '[0,1]'
 server_stop
 
 ### Interrupted ##########################################################

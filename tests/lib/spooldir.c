@@ -160,6 +160,14 @@ void spooldir_cut(const struct spooldir *d, const char *name, off_t size)
 	assert_int_equal(truncate(path_of(d, name, path), size), 0);
 }
 
+void spooldir_age(const struct spooldir *d, const char *name)
+{
+	const struct timespec times[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
+	char path[PATH_MAX];
+
+	assert_int_equal(utimensat(AT_FDCWD, path_of(d, name, path), times, 0), 0);
+}
+
 void spooldir_flip(const struct spooldir *d, const char *name, size_t byte)
 {
 	struct hs_buf text = spooldir_read_raw(d, name);
@@ -184,7 +192,7 @@ void spooldir_unlink(const struct spooldir *d, const char *name)
 	assert_int_equal(unlink(path_of(d, name, path)), 0);
 }
 
-static struct stat stat_of(const struct spooldir *d, const char *name)
+struct stat spooldir_stat(const struct spooldir *d, const char *name)
 {
 	struct stat st = { .st_size = -1 };
 	char path[PATH_MAX];
@@ -196,17 +204,17 @@ static struct stat stat_of(const struct spooldir *d, const char *name)
 
 bool spooldir_exists(const struct spooldir *d, const char *name)
 {
-	return stat_of(d, name).st_size >= 0;
+	return spooldir_stat(d, name).st_size >= 0;
 }
 
 off_t spooldir_size(const struct spooldir *d, const char *name)
 {
-	return stat_of(d, name).st_size;
+	return spooldir_stat(d, name).st_size;
 }
 
 ino_t spooldir_inode(const struct spooldir *d, const char *name)
 {
-	return stat_of(d, name).st_ino;
+	return spooldir_stat(d, name).st_ino;
 }
 
 static int list(const struct spooldir *d, const char *directory, struct dirent ***names)

@@ -8,6 +8,7 @@
 #include "spool/spool.h"
 
 #include <limits.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 struct spooldir {
@@ -43,12 +44,15 @@ struct hs_buf spooldir_read_raw(const struct spooldir *d, const char *name);
 void spooldir_write(const struct spooldir *d, const char *name, struct hs_slice text);
 void spooldir_add(const struct spooldir *d, const char *name, struct hs_slice text);
 void spooldir_cut(const struct spooldir *d, const char *name, off_t size);
+/* Makes a file one that nobody has written to for years, so that it is not taken for one that is being copied. */
+void spooldir_age(const struct spooldir *d, const char *name);
 /* Changes the lowest bit of a byte, counted from 0. */
 void spooldir_flip(const struct spooldir *d, const char *name, size_t byte);
 void spooldir_rename(const struct spooldir *d, const char *from, const char *to);
 void spooldir_unlink(const struct spooldir *d, const char *name);
 bool spooldir_exists(const struct spooldir *d, const char *name);
 off_t spooldir_size(const struct spooldir *d, const char *name);
+struct stat spooldir_stat(const struct spooldir *d, const char *name);
 ino_t spooldir_inode(const struct spooldir *d, const char *name);
 
 /* The number of names in a directory ("" or ".hookspool") that begin like this. */

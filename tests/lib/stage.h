@@ -62,7 +62,8 @@ struct stage {
 	/* what the store answers */
 	bool hold; /* posts are completed later, by done_at_last */
 	struct hs_post *held;
-	bool suppresses; /* whomever the event names */
+	bool suppresses;        /* whomever the event names */
+	bool suppresses_others; /* somebody, but nobody whom an event names */
 	enum hs_result append_result, health_result, suppresses_result;
 	bool catching_up;
 	uint64_t duplicate;
@@ -188,7 +189,7 @@ static inline enum hs_result stage_suppresses(void *self, struct hs_slice record
 	const struct stage *s = self;
 
 	assert_true(record.n == 0 || record.p[record.n - 1] == '}');
-	*suppressed = s->suppresses;
+	*suppressed = s->suppresses || (s->suppresses_others && record.n == 0);
 	return s->suppresses_result;
 }
 

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,108 @@ TEST(no_summary_of_the_old_segment_stays)
 	assert_in_range(renames, 4, 11);
 }
 
+/* --- a dry run ------------------------------------------------------------------------------- */
+
+static void seal_and_compress(void *context)
+{
+	(void)context;
+	rotate();
+	maintain();
+}
+
+/* The open segment is sealed at any moment of it, and compressed at once. */
+TEST(a_dry_run_counts_what_is_sealed_meanwhile)
+{
+	struct hs_eraser how = { .look_only = true };
+	unsigned opened = 0;
+
+	for (unsigned nth = 0; nth <= opened; nth++) {
+		struct hs_erasure done;
+
+		make("rotate_min_gap = 0\n");
+		put_users("a/1 b/2");
+		rotate();
+		put_users("a/3 b/4 a/5");
+		wrap_reset();
+		if (nth > 0)
+			wrap_before(WRAP_OPENAT, nth, seal_and_compress, NULL);
+		assert_int_equal(erase_by("a", &how, &done), HS_OK);
+		if (nth == 0)
+			opened = wrap_count(WRAP_OPENAT);
+		wrap_reset();
+		assert_int_equal(done.events, 3);
+	}
+	assert_in_range(opened, 4, 100);
+}
+
+/* Another program has brought a segment whose number is in use, and no writer has noticed yet. */
+TEST(a_dry_run_counts_both_segments_of_a_number)
+{
+	static const char other[] = "events-20251123T101500.123Z-000001.jsonl";
+	struct hs_eraser how = { .look_only = true };
+	struct hs_erasure done;
+	struct hs_buf text;
+
+	make("rotate_min_gap = 0\ncompress = none\n");
+	put_users("a/1 b/2");
+	rotate();
+	put_users("c/3");
+	text = spooldir_read(&s.d, spooldir_name(&s.d, "events-", 0));
+	spooldir_write(&s.d, other, hs_buf_slice(&text));
+	hs_buf_free(&text);
+	assert_int_equal(erase_by("a", &how, &done), HS_OK);
+	assert_int_equal(done.events, 2);
+	assert_int_equal(done.files, 2);
+}
+
+/* --- while a segment is copied into the spool ------------------------------------------------- */
+
+struct copying {
+	int fd;
+	struct hs_slice rest;
+};
+
+/* The copier writes on into the file that it has opened, whatever its name is by now. */
+static bool copy_on(void *context, uint64_t bytes, uint64_t all)
+{
+	struct copying *c = context;
+
+	(void)bytes;
+	(void)all;
+	if (c->rest.n == 0)
+		return true;
+	assert_int_equal(write(c->fd, c->rest.p, 1), 1);
+	c->rest = hs_slice(c->rest.p + 1, c->rest.n - 1);
+	return true;
+}
+
+TEST(a_segment_that_is_being_copied_is_waited_for)
+{
+	struct hs_eraser how = { .go_on = copy_on };
+	struct copying c;
+	struct hs_erasure done;
+	struct hs_buf all;
+
+	make("rotate_min_gap = 0\ncompress = none\n");
+	put_users("a/1 b/2");
+	rotate();
+	put_users("c/3");
+	rotate();
+	all = spooldir_read_raw(&s.d, spooldir_name(&s.d, "events-", 0));
+	spooldir_cut(&s.d, spooldir_name(&s.d, "events-", 0), (off_t)all.n - 12);
+	c.rest = hs_slice(all.p + all.n - 12, 12);
+	c.fd = open(spooldir_path(&s.d, spooldir_name(&s.d, "events-", 0)), O_WRONLY | O_APPEND);
+	assert_true(c.fd >= 0);
+	how.context = &c;
+	assert_int_equal(erase_by("a", &how, &done), HS_OK);
+	assert_int_equal(done.events, 1);
+	assert_int_equal(c.rest.n, 0);
+	close(c.fd);
+	hs_buf_free(&all);
+	assert_all("b/2 c/3");
+	assert_sound(&s.d);
+}
+
 /* --- dead letters -------------------------------------------------------------------------- */
 
 /* A consumer may write a dead letter as long as the event is there. */
@@ -234,11 +337,11 @@ TEST(an_erased_event_in_the_spool_is_a_problem)
 	hs_buf_free(&text);
 }
 
-/* Unfinished copies, left by a killed repair, erase or maintenance. */
+/* Unfinished copies, left by a killed repair, erase, maintenance or writer of rejected lines. */
 TEST(leftovers_go)
 {
-	static const char *const names[] = { ".hookspool/run/clean", ".hookspool/run/gzip",
-		                             ".hookspool/run/erase-copy" };
+	static const char *const names[] = { ".hookspool/run/clean", ".hookspool/run/gzip", ".hookspool/run/erase-copy",
+		                             ".hookspool/run/share-copy" };
 	struct hs_erasure done;
 
 	make("");
@@ -248,6 +351,26 @@ TEST(leftovers_go)
 	assert_result(erase("anna", false, &done), HS_OK);
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		assert_false(spooldir_exists(&s.d, names[i]));
+}
+
+/* A person gives a file of them another name, as long as a name can be. */
+TEST(dead_letters_of_any_name)
+{
+	struct hs_erasure done;
+	char name[NAME_MAX + 1];
+	struct hs_buf left;
+
+	make("");
+	memset(name, 'x', NAME_MAX);
+	memcpy(name, "failed-", 7);
+	snprintf(name + NAME_MAX - 6, 7, ".jsonl");
+	put_users("bert/1");
+	spooldir_write(&s.d, name, HS_SLICE("{\"user_id\":\"a\"}\n{\"user_id\":\"b\"}\n"));
+	assert_result(erase("a", false, &done), HS_OK);
+	assert_int_equal(done.others, 1);
+	left = spooldir_read(&s.d, name);
+	assert_slice_equal(hs_buf_slice(&left), HS_SLICE("{\"user_id\":\"b\"}\n"));
+	hs_buf_free(&left);
 }
 
 TEST(copy_of_a_running_compression_stays)

@@ -4,6 +4,7 @@
  */
 #include "base/io.h"
 #include "spool/shared/spool_dir.h"
+#include "spool/write/foreign_segments.h"
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
@@ -521,6 +522,62 @@ TEST(on_another_device)
 	assert_non_null(strstr(spooldir_name(&s.d, "events-", 1), "-000002.jsonl"));
 	assert_all("a b c");
 	assert_no_problems();
+}
+
+/* --- a segment that is about to be replaced ------------------------------------------------- */
+
+/* The rest of a copy, which comes at the nth question. */
+struct copying {
+	char name[HS_SEALED_NAME];
+	unsigned asked, nth;
+	bool stop;
+};
+
+static bool copy_on(void *context)
+{
+	struct copying *c = context;
+
+	if (++c->asked == c->nth)
+		spooldir_add(&s.d, c->name, HS_SLICE("}\n"));
+	return c->stop;
+}
+
+/* A clock that jumps: a minute has passed. */
+static bool minute_passes(void *context)
+{
+	struct copying *c = context;
+
+	spooldir_add(&s.d, c->name, HS_SLICE(" "));
+	wrap_clock(0, 61000);
+	return c->stop;
+}
+
+static enum hs_result await(struct copying *c, bool (*must_stop)(void *context))
+{
+	struct hs_sealed sealed;
+	struct hs_opened_spool o;
+	enum hs_result result;
+
+	name_of(c->name, 2);
+	assert_true(hs_sealed_parse("events", c->name, &sealed));
+	spooldir_write(&s.d, c->name, HS_SLICE("{\"type\":\"page\""));
+	assert_result(hs_spool_dir_open(&o, s.d.settings, false), HS_OK);
+	result = hs_foreign_segments_await(o.dir.fd, "events", &sealed, must_stop, c);
+	hs_spool_dir_close(&o);
+	return result;
+}
+
+TEST(a_copy_is_waited_for)
+{
+	struct copying comes = { .nth = 3 }, stops = { .stop = true }, never = { .nth = 0 };
+
+	seal("a");
+	assert_result(await(&comes, copy_on), HS_OK);
+	assert_int_equal(comes.asked, 3);
+	assert_result(await(&stops, copy_on), HS_OK);
+	assert_int_equal(stops.asked, 1);
+	assert_result(await(&never, minute_passes), HS_E_REWRITTEN);
+	wrap_reset();
 }
 
 TESTS("foreign_segments", begin_uncompressed, finish)

@@ -289,6 +289,34 @@ TEST(an_invalid_event_is_not_rejected_if_its_person_is_suppressed)
 	free_stage(s);
 }
 
+/* Nobody has read the second spelling, or looked into the object: it may be the id of a suppressed person. */
+TEST(where_people_are_suppressed_no_body_is_kept_that_does_not_tell_whose_it_is)
+{
+	static const struct {
+		const char *body;
+		bool tells;
+	} is[] = {
+		{ "{\"type\":\"track\",\"userId\":\"ann\"}", true },
+		{ "{\"type\":\"track\",\"anonymousId\":\"ann\"}", true },
+		{ "{\"type\":\"page\",\"userId\":\"bob\",\"user_id\":\"ann\"}", false },
+		{ "{\"type\":\"page\",\"userId\":{\"id\":\"ann\"},\"anonymousId\":\"b\"}", false },
+		{ "{\"type\":\"page\",\"userId\":[\"ann\"]}", false },
+		{ "{\"json\":{\"type\":\"page\",\"userId\":\"ann\"}}", false },
+		{ "{\"type\":\"page\",\"traits\":{\"id\":\"ann\"}}", false },
+		{ "[\"ann\"]", false },
+	};
+
+	for (size_t i = 0; i < 2 * sizeof is / sizeof *is; i++) {
+		struct stage *s = new_stage(OPEN "rejected_body = 64K\n", hs_slice_str(is[i / 2].body));
+
+		s->suppresses_others = i % 2 == 1;
+		assert_int_equal(serve(s), 400);
+		assert_true(contains(&s->rejected, "\"status\":400"));
+		assert_int_equal(contains(&s->rejected, "ann"), is[i / 2].tells || !s->suppresses_others);
+		free_stage(s);
+	}
+}
+
 /* The sender tries again, and a line of each attempt would name the person. */
 TEST(nothing_is_rejected_if_the_spool_cannot_be_asked)
 {

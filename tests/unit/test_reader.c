@@ -543,11 +543,9 @@ static void erase_first(struct hs_rewrite_log *rewrites)
 	const char *name = spooldir_name(&s.d, "events-", 0);
 	struct hs_buf text = spooldir_read(&s.d, name);
 	struct hs_range removed = { 0, (uint64_t)((char *)memchr(text.p, '\n', text.n) - text.p) + 1 };
-	struct hs_rewrite edit = { .stream = "events",
-		                   .copy = "c",
-		                   .removed = &removed,
-		                   .count = 1,
-		                   .inode = (uint64_t)spooldir_inode(&s.d, name) };
+	struct hs_rewrite edit = {
+		.stream = "events", .copy = "c", .removed = &removed, .count = 1, .read = spooldir_stat(&s.d, name)
+	};
 
 	assert_true(hs_sealed_parse("events", name, &edit.sealed));
 	spooldir_write(&s.d, ".hookspool/run/c", hs_slice(text.p + removed.bytes, text.n - removed.bytes));

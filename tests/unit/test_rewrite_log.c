@@ -62,7 +62,7 @@ static struct hs_rewrite prepare(unsigned nth, struct hs_range *removed)
 	struct hs_rewrite edit = { .stream = "events", .copy = "erase-copy", .removed = removed, .count = 1 };
 
 	assert_true(hs_sealed_parse("events", name, &edit.sealed));
-	edit.inode = (uint64_t)spooldir_inode(&s.d, name);
+	edit.read = spooldir_stat(&s.d, name);
 	removed->offset = line_at(nth);
 	removed->bytes = line_at(nth + 1) - removed->offset;
 	hs_buf_put(&rest, text.p, removed->offset);
@@ -173,7 +173,7 @@ TEST(many_ranges)
 	make_segment("", "a b c d e");
 	name = spooldir_name(&s.d, "events-", 0);
 	assert_true(hs_sealed_parse("events", name, &edit.sealed));
-	edit.inode = (uint64_t)spooldir_inode(&s.d, name);
+	edit.read = spooldir_stat(&s.d, name);
 	spooldir_write(&s.d, ".hookspool/run/c", HS_SLICE("{}\n"));
 	assert_int_equal(hs_rewrite_log_replace(rewrites, &edit), HS_OK);
 	assert_int_equal(translate(0, 0), 0);
@@ -291,6 +291,48 @@ TEST(a_file_that_changed_is_not_replaced)
 	assert_once(&s.d, "a b c");
 }
 
+static void add_half_a_line(void *context)
+{
+	(void)context;
+	spooldir_add(&s.d, spooldir_name(&s.d, "events-", 0), HS_SLICE("{\"type\":"));
+}
+
+/* A program that copies the segment into the spool goes on: before it is replaced, or at any step of that. */
+TEST(a_file_that_grows_is_not_replaced)
+{
+	static const enum wrap_call calls[] = { WRAP_FLOCK, WRAP_FSTATAT, WRAP_OPENAT, WRAP_PWRITE, WRAP_FDATASYNC };
+
+	for (size_t c = 0; c < sizeof calls / sizeof calls[0]; c++) {
+		struct hs_range removed;
+		struct hs_rewrite edit;
+		off_t size;
+
+		make_segment("", "a b c");
+		edit = prepare(1, &removed);
+		size = edit.read.st_size;
+		file_time_passes();
+		wrap_before(calls[c], 1, add_half_a_line, NULL);
+		assert_result(hs_rewrite_log_replace(rewrites, &edit), HS_E_REWRITTEN);
+		wrap_reset();
+		assert_int_equal(spooldir_size(&s.d, spooldir_name(&s.d, "events-", 0)), size + 8);
+		assert_int_equal(number(), 0);
+	}
+}
+
+/* Its size need not change: another copy may have reserved all of it, or be over it in place. */
+TEST(a_file_that_was_written_to_is_not_replaced)
+{
+	struct hs_range removed;
+	struct hs_rewrite edit;
+
+	make_segment("", "a b c");
+	edit = prepare(1, &removed);
+	file_time_passes();
+	spooldir_flip(&s.d, spooldir_name(&s.d, "events-", 0), 0);
+	assert_result(hs_rewrite_log_replace(rewrites, &edit), HS_E_REWRITTEN);
+	assert_int_equal(number(), 0);
+}
+
 static void before_compressor_renames(void *context)
 {
 	*(enum hs_result *)context = erase(1);
@@ -340,7 +382,7 @@ TEST(other_streams_are_not_journaled)
 	hs_sealed_print("rejected", &edit.sealed, name);
 	spooldir_write(&s.d, name, HS_SLICE("{\"a\":1}\n{\"b\":1}\n"));
 	spooldir_write(&s.d, ".hookspool/run/c", HS_SLICE("{\"b\":1}\n"));
-	edit.inode = (uint64_t)spooldir_inode(&s.d, name);
+	edit.read = spooldir_stat(&s.d, name);
 	assert_int_equal(hs_rewrite_log_replace(rewrites, &edit), HS_OK);
 	text = spooldir_read(&s.d, name);
 	assert_int_equal(text.n, 8);
@@ -508,13 +550,13 @@ TEST(a_segment_that_was_replaced_is_not_edited)
 
 	make_segment("", "a b c");
 	edit = prepare(1, &removed);
-	edit.inode++;
+	edit.read.st_ino++;
 	assert_result(hs_rewrite_log_replace(rewrites, &edit), HS_E_REWRITTEN);
 	snprintf(plain, sizeof plain, "%s", spooldir_name(&s.d, "events-", 0));
 	text = spooldir_read(&s.d, plain);
 	maintain();
 	edit.sealed.gzip = true;
-	edit.inode = (uint64_t)spooldir_inode(&s.d, spooldir_name(&s.d, "events-", 0));
+	edit.read = spooldir_stat(&s.d, spooldir_name(&s.d, "events-", 0));
 	spooldir_write(&s.d, plain, hs_buf_slice(&text));
 	hs_buf_free(&text);
 	assert_result(hs_rewrite_log_replace(rewrites, &edit), HS_E_REWRITTEN);

@@ -190,7 +190,7 @@ static void erase_line(unsigned nth)
 		                   .copy = "erase-copy",
 		                   .removed = &removed,
 		                   .count = 1,
-		                   .inode = (uint64_t)spooldir_inode(&s.d, name) };
+		                   .read = spooldir_stat(&s.d, name) };
 
 	assert_true(hs_sealed_parse("events", name, &edit.sealed));
 	hs_buf_put(&rest, text.p, removed.offset);

@@ -168,6 +168,7 @@ TEST(a_segment_that_ends_in_mid_line)
 {
 	seal("a b c");
 	spooldir_cut(&s.d, first(), spooldir_size(&s.d, first()) - 5);
+	spooldir_age(&s.d, first());
 	assert_true(examine(false) >= 1);
 	assert_int_equal(found.problem[HS_PROBLEM_TORN], 1);
 	examine(true);
@@ -176,6 +177,33 @@ TEST(a_segment_that_ends_in_mid_line)
 }
 
 /* A .gz made by hand, and not finished: the plain file counts, and the other is reported. */
+static void copy_rest(void *context)
+{
+	spooldir_add(&s.d, first(), *(const struct hs_slice *)context);
+}
+
+/* It has paused for long, and goes on when the original is about to be kept. */
+TEST(a_segment_that_is_being_copied)
+{
+	struct hs_verifier verifier = { .mend = true };
+	struct hs_buf all;
+	struct hs_slice rest;
+
+	seal("a b");
+	all = spooldir_read_raw(&s.d, first());
+	rest = hs_slice(all.p + all.n - 20, 20);
+	spooldir_cut(&s.d, first(), (off_t)all.n - 20);
+	spooldir_age(&s.d, first());
+	wrap_before(WRAP_LINKAT, 1, copy_rest, &rest);
+	assert_result(hs_spool_verify(s.spool, &verifier, &found), HS_E_REWRITTEN);
+	wrap_reset();
+	assert_once(&s.d, "a b");
+	assert_int_equal(examine(true), 0);
+	assert_int_equal(found.mended, 0);
+	assert_once(&s.d, "a b");
+	hs_buf_free(&all);
+}
+
 TEST(a_gz_beside_that_is_not_a_copy)
 {
 	char gz[HS_SEALED_NAME + 3];
@@ -203,6 +231,7 @@ TEST(a_compressed_segment_that_is_cut)
 	seal("a b c d e f");
 	maintain();
 	spooldir_cut(&s.d, first(), spooldir_size(&s.d, first()) - 3); /* in the check sum */
+	spooldir_age(&s.d, first());
 	assert_int_equal(examine(false), 1);
 	assert_int_equal(found.problem[HS_PROBLEM_DAMAGED], 1);
 	examine(true);
@@ -360,6 +389,7 @@ TEST(a_repair_may_be_interrupted)
 			make("rotate_min_gap = 0\n");
 			seal("a b");
 			spooldir_add(&s.d, first(), HS_SLICE("torn"));
+			spooldir_age(&s.d, first());
 			if (c % 2 > 0) /* a compressed one */
 				maintain();
 			wrap_fail(calls[c / 2], nth, 1, EIO);
@@ -503,12 +533,14 @@ static void damage(enum form form, struct hs_position *before, struct hs_positio
 		hs_buf_put(&bad, text.p + before->offset, text.n - before->offset);
 		hs_buf_put_slice(&bad, HS_SLICE("{\"torn"));
 		spooldir_write(&s.d, first(), hs_buf_slice(&bad));
+		spooldir_age(&s.d, first());
 		after->offset += strlen("not a record\n");
 	}
 	if (form != PLAIN)
 		maintain();
 	if (form == GZIP_CUT) /* of its last member */
 		spooldir_cut(&s.d, first(), spooldir_size(&s.d, first()) - 20);
+	spooldir_age(&s.d, first());
 	seal("e");
 	hs_buf_free(&bad);
 	hs_buf_free(&text);
@@ -615,6 +647,7 @@ TEST(a_damaged_member_of_several)
 		after = position_after(4);
 		middle = compress_in_members(nth / 2);
 		spooldir_flip(&s.d, first(), middle);
+		spooldir_age(&s.d, first());
 		if (forgetful) { /* the index is made again from the damaged file */
 			stop();
 			spooldir_unlink(&s.d, ".hookspool/run/index");

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LOCK_MS = 60000 /* no sender waits for it */ };
 static const char STREAM[] = "rejected", COPY[] = "share-copy";
 
 struct tenant {
@@ -184,7 +185,7 @@ static enum hs_result put_in_place(struct share *s, const struct hs_sealed *seal
 	enum hs_result r = hs_rewrite_log_open(s->dir, &rewrites);
 
 	if (r == HS_OK)
-		r = hs_rewrite_copy_replace(&s->copy, rewrites, STREAM, sealed, (uint64_t)st->st_ino);
+		r = hs_rewrite_copy_replace(&s->copy, rewrites, STREAM, sealed, st);
 	hs_rewrite_log_close(rewrites);
 	return r;
 }
@@ -268,5 +269,19 @@ enum hs_result hs_rejected_quota_cap(const struct hs_spool_dir *dir, uint64_t op
 	hs_line_reader_free(&s.lines);
 	free(s.tenant);
 	free(s.list);
+	return r;
+}
+
+enum hs_result hs_rejected_quota_drop_copy(const struct hs_spool_dir *dir)
+{
+	pthread_mutex_t *append = &dir->state->state->stream[HS_REJECTED].append;
+	bool died; /* unused: the next writer prepares the segment anyway */
+	enum hs_result r = hs_shared_state_lock(append, hs_io_now_monotonic() + LOCK_MS, &died);
+
+	if (r != HS_OK)
+		return r;
+	if (hs_io_unlink(dir->run_dir, COPY) < 0 && errno != ENOENT)
+		r = HS_E_IO;
+	hs_shared_state_unlock(append);
 	return r;
 }

@@ -23,6 +23,12 @@
 enum hs_result hs_rejected_quota_cap(const struct hs_spool_dir *dir, uint64_t open_bytes, uint64_t most,
                                      uint64_t *deleted);
 
+/*
+ * For erase: removes the copy of a process that was killed meanwhile. Takes the append lock of HS_REJECTED. HS_OK,
+ * HS_E_IO, or as hs_shared_state_lock.
+ */
+enum hs_result hs_rejected_quota_drop_copy(const struct hs_spool_dir *dir);
+
 /* The tenant of a line of rejected.jsonl; n == 0: none, or hs_rejected_put did not write the line. */
 struct hs_slice hs_rejected_quota_tenant(struct hs_slice line);
 

@@ -68,12 +68,6 @@ static enum hs_result compress_into(const struct work *w, int from, struct hs_fi
 	return r;
 }
 
-static bool is_unchanged(const struct stat *read, const struct stat *now)
-{
-	return now->st_ino == read->st_ino && now->st_size == read->st_size &&
-	       now->st_mtim.tv_sec == read->st_mtim.tv_sec && now->st_mtim.tv_nsec == read->st_mtim.tv_nsec;
-}
-
 /*
  * Replaces the plain segment by the copy, with rewrites locked out. *fresh is false if the segment is not as it was
  * before it was read, `read`: it was rewritten, and the copy has lines that were removed; or it has grown, and the
@@ -90,7 +84,7 @@ static enum hs_result replace(const struct work *w, struct hs_rewrite_copy *copy
 		return r;
 	if (hs_io_stat(w->dir->fd, plain, &now) < 0) {
 		r = errno == ENOENT ? HS_OK : HS_E_IO; /* deleted meanwhile */
-	} else if (is_unchanged(read, &now)) {
+	} else if (hs_sealed_is_unchanged(read, &now)) {
 		r = hs_rewrite_copy_publish(copy, w->dir->fd, gz);
 		if (r == HS_OK && hs_io_unlink(w->dir->fd, plain) < 0)
 			r = hs_io_result(errno);

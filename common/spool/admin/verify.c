@@ -9,6 +9,7 @@
 #include "spool/position/rewrite_copy.h"
 #include "spool/shared/clock.h"
 #include "spool/summary/summary_file.h"
+#include "spool/write/foreign_segments.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -250,15 +251,18 @@ static enum hs_result put_in_place(struct verify *x, const struct hs_sealed *sea
 {
 	struct hs_rewrite_log *rewrites;
 	enum hs_result r = hs_file_writer_end(&x->copy.writer);
+	struct stat now;
 
+	if (r == HS_OK && hs_io_stat(x->dir->fd, x->current.name, &now) == 0 &&
+	    !hs_sealed_is_unchanged(&x->current.st, &now))
+		r = HS_E_REWRITTEN; /* it may still be in the middle of a copy: see hs_rewrite_log_replace */
 	if (r == HS_OK)
 		r = keep_original(x);
 	if (r != HS_OK)
 		return r;
 	r = hs_rewrite_log_open(x->dir, &rewrites);
 	if (r == HS_OK)
-		r = hs_rewrite_copy_replace(&x->copy, rewrites, x->segment->name, sealed,
-		                            (uint64_t)x->current.st.st_ino);
+		r = hs_rewrite_copy_replace(&x->copy, rewrites, x->segment->name, sealed, &x->current.st);
 	hs_rewrite_log_close(rewrites);
 	x->found->mended += r == HS_OK;
 	return r;
@@ -329,12 +333,15 @@ static enum hs_result check_summary(struct verify *x, const struct hs_sealed *se
 
 static enum hs_result check_sealed(struct verify *x, const struct hs_sealed *sealed)
 {
-	enum hs_result r;
+	enum hs_result r = HS_OK;
 
 	x->found->segments++;
 	x->summary =
 	    hs_summary_builder_new(x->dir->history.id, strcmp(x->segment->name, "rejected") == 0, sealed->number);
-	r = read_sealed(x, sealed, false);
+	if (x->verifier->mend)
+		r = hs_foreign_segments_await(x->dir->fd, x->segment->name, sealed, NULL, NULL);
+	if (r == HS_OK)
+		r = read_sealed(x, sealed, false);
 	if (r == HS_OK)
 		r = check_summary(x, sealed);
 	hs_summary_builder_free(x->summary);

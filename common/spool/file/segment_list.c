@@ -300,6 +300,12 @@ int hs_sealed_stat(int dir, const char *stream, struct hs_sealed *sealed, struct
 	return -1;
 }
 
+bool hs_sealed_is_unchanged(const struct stat *read, const struct stat *now)
+{
+	return now->st_ino == read->st_ino && now->st_size == read->st_size &&
+	       now->st_mtim.tv_sec == read->st_mtim.tv_sec && now->st_mtim.tv_nsec == read->st_mtim.tv_nsec;
+}
+
 int hs_sealed_lines(struct hs_line_reader *reader, int dir, const char *stream, struct hs_sealed *sealed)
 {
 	int fd = hs_sealed_open(dir, stream, sealed);

@@ -64,6 +64,12 @@ int hs_sealed_open(int dir, const char *stream, struct hs_sealed *sealed);
 /* Its file's status, found as by hs_sealed_open, but without opening it. -1 with errno. */
 int hs_sealed_stat(int dir, const char *stream, struct hs_sealed *sealed, struct stat *st);
 
+/*
+ * True if a segment's file, `now`, is as it was when it was opened to be read: nobody has replaced it, and a program
+ * that copies it into the spool has not gone on.
+ */
+bool hs_sealed_is_unchanged(const struct stat *read, const struct stat *now);
+
 /* Like hs_sealed_open, and starts to read at the first line. -1 with errno as there, or ENOMEM. */
 struct hs_line_reader;
 int hs_sealed_lines(struct hs_line_reader *reader, int dir, const char *stream, struct hs_sealed *sealed);

@@ -65,9 +65,9 @@ enum hs_result hs_rewrite_copy_omit(struct hs_rewrite_copy *copy, uint64_t offse
 }
 
 enum hs_result hs_rewrite_copy_replace(const struct hs_rewrite_copy *copy, struct hs_rewrite_log *rewrites,
-                                       const char *stream, const struct hs_sealed *sealed, uint64_t inode)
+                                       const char *stream, const struct hs_sealed *sealed, const struct stat *read)
 {
-	struct hs_rewrite edit = { stream, *sealed, inode, copy->file.temporary, copy->removed, copy->count };
+	struct hs_rewrite edit = { stream, *sealed, *read, copy->file.temporary, copy->removed, copy->count };
 
 	return hs_rewrite_log_replace(rewrites, &edit);
 }

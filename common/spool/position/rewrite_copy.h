@@ -50,11 +50,11 @@ enum hs_result hs_rewrite_copy_keep_from(struct hs_rewrite_copy *copy, const str
 enum hs_result hs_rewrite_copy_omit(struct hs_rewrite_copy *copy, uint64_t offset, uint64_t bytes);
 
 /*
- * Puts the copy, which must be synced, in a sealed segment's place; `inode` is that of the file that
- * was read. Results of hs_rewrite_log_replace.
+ * Puts the copy, which must be synced, in a sealed segment's place; `read` is the
+ * segment's file when it was opened to be read. Results of hs_rewrite_log_replace.
  */
 enum hs_result hs_rewrite_copy_replace(const struct hs_rewrite_copy *copy, struct hs_rewrite_log *rewrites,
-                                       const char *stream, const struct hs_sealed *sealed, uint64_t inode);
+                                       const char *stream, const struct hs_sealed *sealed, const struct stat *read);
 
 /*
  * Gives the copy, which must be synced, this name, durably, for a file that no position is in.

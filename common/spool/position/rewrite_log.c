@@ -414,7 +414,7 @@ static enum hs_result check_segment(struct hs_rewrite_log *rewrites, const struc
 	hs_sealed_print(edit->stream, &edit->sealed, head->file);
 	if (hs_io_stat(rewrites->dir->fd, head->file, &st) < 0)
 		return errno == ENOENT ? HS_E_REWRITTEN : HS_E_IO;
-	if ((uint64_t)st.st_ino != edit->inode)
+	if (!hs_sealed_is_unchanged(&edit->read, &st))
 		return HS_E_REWRITTEN;
 	head->inode[0] = (uint64_t)st.st_ino;
 	head->size[0] = (uint64_t)st.st_size;
@@ -472,9 +472,15 @@ static enum hs_result announce(struct hs_rewrite_log *rewrites, const struct hs_
 static enum hs_result put_in_place(struct hs_rewrite_log *rewrites, const struct hs_rewrite *edit,
                                    const struct head *head, bool journaled)
 {
-	if (hs_io_rename(rewrites->dir->run_dir, edit->copy, rewrites->dir->fd, head->file) < 0) {
-		enum hs_result result = hs_io_result(errno);
+	enum hs_result result = HS_OK;
+	struct stat now;
 
+	/* a copy into the spool may have gone on while the journal was synced */
+	if (hs_io_stat(rewrites->dir->fd, head->file, &now) == 0 && !hs_sealed_is_unchanged(&edit->read, &now))
+		result = HS_E_REWRITTEN;
+	else if (hs_io_rename(rewrites->dir->run_dir, edit->copy, rewrites->dir->fd, head->file) < 0)
+		result = hs_io_result(errno);
+	if (result != HS_OK) {
 		if (journaled && hs_io_truncate(rewrites->fd, rewrites->settled_end) == 0)
 			rewrites->count = rewrites->settled;
 		return result;

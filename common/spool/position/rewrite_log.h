@@ -82,7 +82,7 @@ struct hs_range {
 struct hs_rewrite {
 	const char *stream;             /* "events", "rejected"; only edits of events are journaled */
 	struct hs_sealed sealed;        /* the segment; the copy has the same form, plain or .gz */
-	uint64_t inode;                 /* of the segment's file that was read */
+	struct stat read;               /* the segment's file when it was opened to be read */
 	const char *copy;               /* the copy's name in .hookspool/run; it is whole and synced */
 	const struct hs_range *removed; /* ascending, not touching one another */
 	size_t count;
@@ -90,9 +90,9 @@ struct hs_rewrite {
 
 /*
  * Takes the lock exclusively and puts the copy in the file's place, durably. HS_OK; HS_E_REWRITTEN:
- * the file is no longer the one that was read (it was compressed, edited or deleted): list the
- * segments and read this one again; results of hs_rewrite_log_claim. After an error, and after a
- * kill, the file is the old one or the new one, whole, and the journal tells which.
+ * the file is no longer as it was read (it was compressed, edited or deleted, or is still being copied
+ * into the spool): list the segments and read this one again; results of hs_rewrite_log_claim. After an
+ * error, and after a kill, the file is the old one or the new one, whole, and the journal tells which.
  *
  * If a segment is there both plain and compressed the caller must replace the plain file; the other
  * is removed first.

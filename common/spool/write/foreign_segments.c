@@ -9,6 +9,8 @@
 enum {
 	SETTLED_MS = 20,   /* a ctime at least this old differs after the next change */
 	GROWING_MS = 2000, /* a copy without a write for this long counts as complete */
+	AWAIT_MS = 60000,  /* how long a copy is waited for … */
+	POLL_MS = 50,      /* … and how often it is looked at */
 	SHARE = 10,        /* looks take a tenth of the time … */
 	AGAIN_US = 10000,  /* … but are never further apart than this */
 	LATER_MS = 250,    /* … except after a rotation, to be done without the lock */
@@ -96,6 +98,24 @@ bool hs_foreign_segments_is_growing(int dir, const char *stream, const struct hs
 	growing = is_new(&st) && !ends_whole(fd, sealed->gzip, (uint64_t)st.st_size);
 	hs_io_close(fd);
 	return growing;
+}
+
+enum hs_result hs_foreign_segments_await(int dir, const char *stream, const struct hs_sealed *sealed,
+                                         bool (*must_stop)(void *context), void *context)
+{
+	int64_t deadline = hs_io_now_monotonic() + AWAIT_MS;
+	char name[HS_SEALED_NAME];
+
+	while (hs_foreign_segments_is_growing(dir, stream, sealed) && (must_stop == NULL || !must_stop(context))) {
+		if (hs_io_now_monotonic() > deadline) {
+			hs_sealed_print(stream, sealed, name);
+			hs_log(HS_LOG_WARN, "%s is still being copied into the spool: run this again when it is there",
+			       name);
+			return HS_E_REWRITTEN;
+		}
+		hs_io_pause(POLL_MS);
+	}
+	return HS_OK;
 }
 
 static bool is_growing(const struct hs_segment *s, const struct hs_sealed *sealed)

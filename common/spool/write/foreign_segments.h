@@ -29,7 +29,8 @@
  * A number below that no other segment has (an administrator restores a segment that retention has deleted) is not
  * news: consumers have passed it. `hookspool repair` teaches the index its events.
  *
- * All functions but hs_foreign_segments_list and hs_foreign_segments_is_growing need the stream's append lock.
+ * All functions but hs_foreign_segments_list, hs_foreign_segments_is_growing and hs_foreign_segments_await need the
+ * stream's append lock.
  */
 #ifndef HS_FOREIGN_SEGMENTS_H
 #define HS_FOREIGN_SEGMENTS_H
@@ -70,6 +71,14 @@ enum hs_result hs_foreign_segments_take_in(const struct hs_segment *s, bool keep
  * not whole. One that cannot be read is not waited for.
  */
 bool hs_foreign_segments_is_growing(int dir, const char *stream, const struct hs_sealed *sealed);
+
+/*
+ * Waits while the sealed segment is being copied, since the rest of it would be lost if it were replaced now.
+ * `must_stop`, which may be NULL, is asked again and again; true ends the wait. HS_OK; HS_E_REWRITTEN: after a minute
+ * it is still being copied, which is logged.
+ */
+enum hs_result hs_foreign_segments_await(int dir, const char *stream, const struct hs_sealed *sealed,
+                                         bool (*must_stop)(void *context), void *context);
 
 /* Notes that this spool seals a segment, or is about to. */
 void hs_foreign_segments_note(struct hs_stream *stream, uint64_t number, int64_t sealed_ms);
