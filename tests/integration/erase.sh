@@ -266,7 +266,7 @@ rotate_min_gap = 0'
 	own "$S/spool/.hookspool/erase-plan-1"
 	hs erase --user u1
 	check 'an unreadable plan is reported, with the remedy' \
-		grep -q 'erase-plan-1.*cannot be read: remove it' "$T/err"
+		grep -q 'erase-plan-1.*is damaged: remove it' "$T/err"
 	is 'and nothing is done' "$([ "$CODE" != 0 ] && messages)" 'c-2 c-3 c-4 c-5 c-6'
 
 	spool_start

@@ -199,13 +199,19 @@ unusable() {
 }
 ROWS="$(rows u-1) $(rows u-2) "
 ROWS=${ROWS% }
-unusable 'cut in a line' 'cannot be read' '2s/"derived.*//'
-unusable 'cut after a line' 'cannot be read' '3d'
-unusable 'without people' 'cannot be read' '2d'
-unusable 'a digit of an id' 'cannot be read' 's/"id":"752d31"/"id":"752d32"/'
-unusable 'another limit' 'cannot be read' 's/"sealed_ms":1/"sealed_ms":2/'
-unusable 'empty' 'cannot be read' d
-unusable 'of another kind' 'cannot be read' 's/.*/user/'
+unusable 'cut in a line' 'is damaged' '2s/"derived.*//'
+unusable 'cut after a line' 'is damaged' '3d'
+unusable 'without people' 'is damaged' '2d'
+unusable 'a digit of an id' 'is damaged' 's/"id":"752d31"/"id":"752d32"/'
+unusable 'another limit' 'is damaged' 's/"sealed_ms":1/"sealed_ms":2/'
+unusable 'empty' 'is damaged' d
+unusable 'of another kind' 'is damaged' 's/.*/user/'
+rm "$request" && mkdir "$request"
+into w
+is 'one that cannot be read: nothing is deleted' "$CODE $(rows u-1) $(rows u-2) $(requests)" "0 $ROWS 1"
+check 'one that cannot be read: the remedy' \
+	grep -q "$(basename "$request"), a request of hookspool erase, could not be read: Is a directory: keep it" "$T/load.err"
+rmdir "$request"
 (cd "$S/spool/.hookspool" && mv spool spool.kept) # without it the spool gets another id
 cp -p "$T/request" "$request"
 hs adopt --accept-loss >/dev/null

@@ -6,6 +6,7 @@
 #include "spool/admin/erase_requests.h"
 #include "spool/erase.h"
 #include "tests/lib/every_fault.h"
+#include "tests/lib/said.h"
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
@@ -296,6 +297,38 @@ static void is_read(void)
 TEST(a_plan_of_an_edited_segment)
 {
 	fail_each(&(struct job){ prepare_edited, run_read, is_read, 0 });
+}
+
+/* The people of a plan that is removed because it could not be read this once would stay in the spool. */
+TEST(only_a_damaged_plan_is_to_be_removed)
+{
+	const char *said;
+
+	for (unsigned call = WRAP_PREAD, told = 0; call <= WRAP_OPENAT; call++, told = 0) {
+		for (unsigned nth = 1, ended = 0; !ended; nth++) {
+			enum hs_result result;
+
+			prepare_edited();
+			said_begin(HS_LOG_ERROR);
+			wrap_reset();
+			wrap_fail((enum wrap_call)call, nth, 1, EIO);
+			result = run_read();
+			ended = wrap_count((enum wrap_call)call) < nth;
+			wrap_reset();
+			said = said_end();
+			assert_null(strstr(said, "remove it"));
+			if (result == HS_OK)
+				assert_string_equal(said, "");
+			told +=
+			    strstr(said, "erase-plan-9") != NULL && strstr(said, "Input/output error: keep it") != NULL;
+		}
+		assert_true(told >= 2); /* the plan, and the journal of rewrites */
+	}
+	spooldir_write(&s.d, ".hookspool/erase-plan-9", HS_SLICE("{}\n"));
+	said_begin(HS_LOG_ERROR);
+	assert_result(run_read(), HS_E_IO);
+	said = said_end();
+	assert_non_null(strstr(said, "is damaged: remove it"));
 }
 
 /* --- deletes -------------------------------------------------------------------------------- */

@@ -481,6 +481,25 @@ TEST(a_segment_whose_gz_was_listed_too)
 	assert_int_equal(found.lines, 4);
 }
 
+static void seal_the_open_one(void)
+{
+	seal("e");
+	put("f");
+}
+
+/* All that was in the open segment at the start is checked once; later events need not be. */
+TEST(the_open_segment_is_sealed_meanwhile)
+{
+	seal("a b");
+	put("c d");
+	stop();
+	spooldir_add(&s.d, "events.jsonl", HS_SLICE("{\"type\":\"page\"}\n"));
+	restart();
+	assert_int_equal(examine_while(seal_the_open_one, false), 0);
+	assert_int_equal(found.lines, 5);
+	assert_int_equal(found.segments, 1);
+}
+
 /* --- killed ---------------------------------------------------------------------- */
 
 /* Expects that a position still fits, or is unknown where that may be, and that these words follow. */

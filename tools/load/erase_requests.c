@@ -4,6 +4,7 @@
 #include "spool/admin/erase_requests.h"
 #include "tools/command.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,16 @@ static int erase_all(struct hs_load_requests *q, const struct hs_erase_plan *pla
 	return code;
 }
 
+/* Its people would stay in the database if it was removed. */
+static void tell_unread(struct hs_load_requests *q, const char *name, const char *why)
+{
+	fprintf(stderr,
+	        "hookspool %s: .hookspool/" HS_LOADS_FOLDER "/%s, a request of hookspool erase, could not be read: %s: "
+	        "keep it, load tries again\n",
+	        q->command, name, why);
+	q->unusable++;
+}
+
 static void tell_unusable(struct hs_load_requests *q, const char *name, const char *why)
 {
 	fprintf(stderr,
@@ -133,8 +144,10 @@ static int take(struct hs_load_requests *q, const char *name, struct hs_position
 	result = hs_erase_requests_read(q->dir->private_dir, name, &plan);
 	if (result == HS_E_MEMORY)
 		code = result_code(q, result);
+	else if (result != HS_OK && tell && errno == EILSEQ)
+		tell_unusable(q, name, "is damaged");
 	else if (result != HS_OK && tell)
-		tell_unusable(q, name, "cannot be read");
+		tell_unread(q, name, strerror(errno));
 	else if (result == HS_OK && strcmp(plan.spool, q->dir->history.id) != 0 && tell)
 		tell_unusable(q, name, "is of another spool");
 	else if (result == HS_OK && strcmp(plan.spool, q->dir->history.id) == 0 && done.number >= plan.next)

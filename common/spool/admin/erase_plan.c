@@ -293,6 +293,13 @@ static bool is_word(const struct hs_json *json, struct hs_slice name, struct hs_
 	return token != 0 && hs_slice_eq(hs_json_raw(json, token), value);
 }
 
+/* Not HS_E_IO alone: that may also be an error that passes. */
+static enum hs_result damaged(struct reading *x)
+{
+	x->is_damaged = true;
+	return HS_E_IO;
+}
+
 static bool get_number(const struct hs_json *json, struct hs_slice name, uint64_t *value)
 {
 	uint32_t token = member(json, name);
@@ -387,7 +394,7 @@ static enum hs_result read_person(struct reading *x)
 	    !get_number(&x->json, HS_SLICE("offset"), &before.offset) ||
 	    !get_number(&x->json, HS_SLICE("edit"), &before.edit) ||
 	    !get_number(&x->json, HS_SLICE("until_ms"), &until))
-		return hs_buf_ok(&x->id) ? HS_E_IO : HS_E_MEMORY; /* a plan that is damaged is given up */
+		return hs_buf_ok(&x->id) ? damaged(x) : HS_E_MEMORY; /* such a plan is given up */
 	r = x->rewrites == NULL ? HS_OK : hs_rewrite_log_translate(x->rewrites, &before);
 	if (r != HS_OK)
 		return r;
@@ -411,7 +418,7 @@ static enum hs_result read_line(struct reading *x, struct hs_slice line)
 	enum hs_result r;
 
 	if (x->is_whole)
-		return HS_E_IO;
+		return damaged(x);
 	snprintf(check, sizeof check, CHECK, x->check);
 	x->is_whole = hs_slice_eq(line, hs_slice_str(check));
 	x->check = add_to_check(x->check, line);
@@ -419,11 +426,11 @@ static enum hs_result read_line(struct reading *x, struct hs_slice line)
 		return HS_OK;
 	r = hs_json_document(&x->json, line);
 	if (r != HS_OK)
-		return r == HS_E_MEMORY ? r : HS_E_IO;
+		return r == HS_E_MEMORY ? r : damaged(x);
 	if (x->has_head)
 		return read_person(x);
 	x->has_head = true;
-	return read_head(x) ? HS_OK : HS_E_IO;
+	return read_head(x) ? HS_OK : damaged(x);
 }
 
 static enum hs_result read_lines(struct reading *x, struct hs_line_reader *lines)
@@ -436,28 +443,41 @@ static enum hs_result read_lines(struct reading *x, struct hs_line_reader *lines
 		r = read_line(x, line);
 	if (r == HS_OK && more < 0)
 		return errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
-	if (r == HS_OK && (more != 0 || !x->has_head || !x->is_whole || x->read != x->people))
-		r = HS_E_IO;
-	x->is_damaged = r == HS_E_IO;
-	return r;
+	return r == HS_OK && (more != 0 || !x->has_head || !x->is_whole || x->read != x->people) ? damaged(x) : r;
 }
 
 static enum hs_result read_file(int folder, const char *name, struct reading *x)
 {
 	struct hs_line_reader lines = { 0 };
-	int fd = hs_io_open_read(folder, name);
+	int fd = hs_io_open_read(folder, name), error = errno;
 	enum hs_result r = HS_E_IO;
 
 	if (fd >= 0) {
 		hs_line_reader_start(&lines, fd, 0, UINT64_MAX);
 		r = read_lines(x, &lines);
+		error = errno;
 		hs_io_close(fd);
 	}
 	hs_line_reader_free(&lines);
 	hs_json_free(&x->json);
 	hs_buf_free(&x->id);
 	hs_buf_free(&x->tenant);
+	errno = error;
 	return r;
+}
+
+/* Only a damaged plan is to be removed: its people would not be erased. */
+static void tell_unread(const struct reading *x, const char *name, const char *why)
+{
+	static const char what[] = "the plan of an interrupted erase";
+
+	if (x->is_damaged)
+		hs_log(HS_LOG_ERROR,
+		       "erase: .hookspool/%s, %s, is damaged: remove it, and erase its people by their ids again", name,
+		       what);
+	else
+		hs_log(HS_LOG_ERROR, "erase: .hookspool/%s, %s, could not be read: %s: keep it, and run erase again",
+		       name, what, why);
 }
 
 enum hs_result hs_erase_plan_read(const struct hs_spool_dir *dir, struct hs_rewrite_log *rewrites, const char *name,
@@ -465,16 +485,16 @@ enum hs_result hs_erase_plan_read(const struct hs_spool_dir *dir, struct hs_rewr
 {
 	struct reading x = { .rewrites = rewrites, .plan = plan };
 	enum hs_result r = hs_rewrite_log_share(rewrites);
+	int error;
 
+	error = errno;
 	if (r == HS_OK) {
 		r = read_file(dir->private_dir, name, &x);
+		error = errno;
 		hs_rewrite_log_release(rewrites);
 	}
 	if (r == HS_E_IO)
-		hs_log(HS_LOG_ERROR,
-		       "erase: .hookspool/%s, the plan of an interrupted erase, cannot be read: "
-		       "remove it, and erase its people by their ids again",
-		       name);
+		tell_unread(&x, name, strerror(error));
 	snprintf(plan->name, sizeof plan->name, "%s", name);
 	return r;
 }

@@ -56,7 +56,7 @@ enum hs_result hs_erase_requests_put_late(const struct hs_spool_dir *dir, const 
 /* Finds the requests that wait, by database and name; the caller frees *list. HS_OK, HS_E_IO or HS_E_MEMORY. */
 enum hs_result hs_erase_requests_list(int private_dir, struct hs_erase_request **list, size_t *count);
 
-/* Adds the people of a request to plan->people. HS_OK, HS_E_MEMORY, HS_E_IO: it is damaged. */
+/* Adds the people of a request to plan->people. Results and errno as hs_erase_plan_read_copy. */
 enum hs_result hs_erase_requests_read(int private_dir, const char *name, struct hs_erase_plan *plan);
 
 /* Removes a request, durably. HS_OK or HS_E_IO. */

@@ -34,10 +34,14 @@ struct verify {
 	struct {
 		char name[HS_SEALED_NAME];
 		struct stat st;
-		uint32_t nth;     /* in the stream, from 1 */
-		bool broken;      /* a line must go */
-		bool damaged;     /* a part of a .gz cannot be read */
-	} current;                /* file */
+		uint32_t nth; /* in the stream, from 1 */
+		bool broken;  /* a line must go */
+		bool damaged; /* a part of a .gz cannot be read */
+	} current;            /* file */
+	struct {
+		int fd; /* -1: none */
+		uint64_t end, number;
+	} open;                   /* segment, as it was before the sealed ones were listed */
 	struct hs_sealed *sealed; /* the stream's segments */
 	size_t sealed_count;
 	struct hs_line_reader lines;
@@ -351,30 +355,11 @@ static enum hs_result check_sealed(struct verify *x, const struct hs_sealed *sea
 	return r;
 }
 
-/* Checks the open segment up to its present end. */
 static enum hs_result check_open(struct verify *x)
 {
-	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
-	enum hs_result r = hs_segment_begin(x->segment, 0, deadline);
-	uint64_t end;
-	int fd;
-
 	name_file(x, x->sealed_count + 1);
-	if (r == HS_E_SPOOL_FILE) {
-		report(x, HS_PROBLEM_STRANGE, 0);
-		return HS_OK;
-	}
-	if (r != HS_OK)
-		return r;
-	end = atomic_load(&x->segment->stream->written);
-	fd = hs_io_open_read(x->dir->fd, x->current.name);
-	hs_segment_end(x->segment);
-	if (fd < 0)
-		return HS_E_IO;
-	hs_line_reader_start(&x->lines, fd, 0, end);
-	r = check_lines(x, false);
-	hs_io_close(fd);
-	return r;
+	hs_line_reader_start(&x->lines, x->open.fd, 0, x->open.end);
+	return check_lines(x, false);
 }
 
 /* Compares a .gz with the plain segment, which is the current file. */
@@ -395,8 +380,11 @@ static enum hs_result check_beside(struct verify *x, const struct hs_sealed *sea
 	return HS_OK;
 }
 
-/* Takes in segments that were copied into the spool, so that their numbers are final. */
-static enum hs_result settle_numbers(struct verify *x)
+/*
+ * Takes in segments that were copied into the spool, so that their numbers are final, and opens the open one, up to
+ * its present end: it may be sealed while the others are read.
+ */
+static enum hs_result settle(struct verify *x)
 {
 	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
 	enum hs_result r = hs_segment_lock(x->segment, deadline);
@@ -404,6 +392,12 @@ static enum hs_result settle_numbers(struct verify *x)
 	if (r != HS_OK)
 		return r;
 	r = hs_segment_settle(x->segment, deadline);
+	if (r == HS_OK) {
+		x->open.end = atomic_load(&x->segment->stream->written);
+		x->open.number = x->segment->stream->number;
+		x->open.fd = hs_io_open_read(x->dir->fd, x->segment->file_name);
+		r = x->open.fd < 0 ? HS_E_IO : HS_OK;
+	}
 	hs_segment_unlock(x->segment);
 	return r;
 }
@@ -458,16 +452,26 @@ static enum hs_result renew_index(struct verify *x)
 	return r == HS_OK ? complete_index(x) : r;
 }
 
+/* Lists the sealed segments before the open one: a later one is that, or was sealed or copied in since. */
+static enum hs_result list_sealed(struct verify *x)
+{
+	enum hs_result r = hs_sealed_list(x->dir->fd, x->segment->name, &x->sealed, &x->sealed_count);
+
+	while (x->sealed_count > 0 && x->sealed[x->sealed_count - 1].number >= x->open.number)
+		x->sealed_count--;
+	for (size_t i = 0; i < x->sealed_count; i++)
+		x->progress.all += hs_sealed_bytes(x->dir->fd, x->segment->name, &x->sealed[i]);
+	return r;
+}
+
 static enum hs_result check_stream(struct verify *x)
 {
-	enum hs_result r = settle_numbers(x);
+	enum hs_result r = settle(x);
 
 	if (r == HS_OK)
 		r = hs_sealed_strange(x->dir->fd, x->segment->name, report_strange, x);
 	if (r == HS_OK)
-		r = hs_sealed_list(x->dir->fd, x->segment->name, &x->sealed, &x->sealed_count);
-	for (size_t i = 0; i < x->sealed_count; i++)
-		x->progress.all += hs_sealed_bytes(x->dir->fd, x->segment->name, &x->sealed[i]);
+		r = list_sealed(x);
 	for (size_t i = 0; i < x->sealed_count && r == HS_OK; i++)
 		if (i > 0 && hs_sealed_same(&x->sealed[i], &x->sealed[i - 1]))
 			r = check_beside(x, &x->sealed[i]); /* a .gz beside the plain segment, which was checked */
@@ -479,6 +483,9 @@ static enum hs_result check_stream(struct verify *x)
 		r = renew_index(x);
 	if (r == HS_OK && x->index != NULL)
 		r = check_ids(x);
+	if (x->open.fd >= 0)
+		hs_io_close(x->open.fd);
+	x->open.fd = -1;
 	free(x->sealed);
 	x->sealed = NULL;
 	x->sealed_count = 0;
@@ -571,6 +578,7 @@ enum hs_result hs_verify(struct hs_segment *segments, struct hs_index *index, co
 	x->verifier = verifier;
 	x->found = found;
 	x->copy = (struct hs_rewrite_copy)HS_REWRITE_COPY_NONE;
+	x->open.fd = -1;
 	if (verifier->mend)
 		r = begin_repair(x, &lock);
 	for (int i = 0; i < HS_STREAMS && r == HS_OK; i++) {
