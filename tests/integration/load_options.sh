@@ -132,6 +132,22 @@ hs check --json
 is 'check warns of what every user can read' "$(jq -r '.[] | select(.check == "load" and .verdict == "warn") | [.text, .remedy] | join("|")' <<<"$OUT")" \
 	"open: $T/w/open.db: every user of this machine can read it, and events are personal data|chmod o-rw $T/w/open.db*"
 
+### A trigger that ends the transaction ########################
+DB=$T/w/trigger.db
+put "$(track v-1 Voucher '{"total":1}')" >/dev/null
+load --to "sqlite:$DB" --name trigger
+query "CREATE TRIGGER none BEFORE INSERT ON voucher WHEN NEW.total = 13 BEGIN SELECT RAISE(ROLLBACK, 'not thirteen'); END"
+put "$(track v-2 Voucher '{"total":2}')" "$(track v-3 Voucher '{"total":13}')" "$(track v-4 Voucher '{"total":4}')" >/dev/null
+rm -f "$S/spool/failed.jsonl"
+load --to "sqlite:$DB" --name trigger
+is 'a trigger that rolls back all rows with its own: 77, and nothing is written' \
+	"$CODE $(query 'SELECT count(*) FROM voucher') $(query "SELECT count(*) FROM tracks WHERE id LIKE 'v-%'") $(find "$S/spool/failed.jsonl" 2>/dev/null)" '77 1 1 '
+check 'with the remedy' grep -q 'not thirteen: .* let it say ABORT instead' "$T/load.err"
+query "DROP TRIGGER none; CREATE TRIGGER none BEFORE INSERT ON voucher WHEN NEW.total = 13 BEGIN SELECT RAISE(ABORT, 'not thirteen'); END"
+load --to "sqlite:$DB" --name trigger
+is 'which makes it a dead letter, and no other row' "$CODE $(query "SELECT group_concat(id, ' ') FROM (SELECT id FROM tracks WHERE id LIKE 'v-%' ORDER BY id)") \
+$(query "SELECT group_concat(id, ' ') FROM (SELECT id FROM voucher ORDER BY id)") $(jq -r .record.message_id "$S/spool/failed.jsonl")" '1 v-1 v-2 v-3 v-4 v-1 v-2 v-4 v-3'
+
 ### Long strings ###############################################
 DB=$T/w/long.db
 python3 -c 'print("{\"type\":\"track\",\"messageId\":\"long\",\"userId\":\"u\",\"event\":\"Long\",\"properties\":{\"s\":\"" + "\u00e9" * 1000000 + "\"}}")' >"$T/long.jsonl"

@@ -51,6 +51,20 @@ enum hs_target_result hs_sqlite_result(struct hs_sqlite *s, int code)
 	return result;
 }
 
+enum hs_target_result hs_sqlite_check_transaction(struct hs_sqlite *s, enum hs_target_result result)
+{
+	char said[256];
+
+	if (result != HS_TARGET_ROW || sqlite3_get_autocommit(s->db) == 0)
+		return result;
+	snprintf(said, sizeof said, "%.255s", s->target.message);
+	snprintf(s->target.message, sizeof s->target.message,
+	         "%s: a trigger or a constraint refuses this row by ROLLBACK, which undoes all others, too; let it say "
+	         "ABORT instead",
+	         said);
+	return HS_TARGET_DENIED;
+}
+
 enum hs_target_result hs_sqlite_out_of_memory(struct hs_sqlite *s)
 {
 	return hs_sqlite_result(s, SQLITE_NOMEM);

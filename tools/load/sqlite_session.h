@@ -23,6 +23,12 @@ struct hs_sqlite *hs_sqlite_of(struct hs_target *t);
 enum hs_target_result hs_sqlite_result(struct hs_sqlite *s, int code);
 enum hs_target_result hs_sqlite_out_of_memory(struct hs_sqlite *s);
 
+/*
+ * After an error in a transaction: its meaning, unless the error has ended the transaction, as ROLLBACK of a trigger or
+ * a constraint does. Then nothing of it is left, so that no other row of it may count as written: DENIED.
+ */
+enum hs_target_result hs_sqlite_check_transaction(struct hs_sqlite *s, enum hs_target_result result);
+
 /* Runs statements without results. */
 enum hs_target_result hs_sqlite_run(struct hs_sqlite *s, const char *sql);
 

@@ -395,7 +395,8 @@ static enum hs_target_result put_all_or_none(struct hs_target *t, const struct h
 	result = hs_sqlite_run(s, "SAVEPOINT rows");
 	if (result != HS_TARGET_OK)
 		return result;
-	result = rows->pieces != NULL ? put_whole(s, rows, update) : put_rows(s, rows, update);
+	result = hs_sqlite_check_transaction(s, rows->pieces != NULL ? put_whole(s, rows, update)
+	                                                             : put_rows(s, rows, update));
 	if (result != HS_TARGET_OK)
 		sqlite3_exec(s->db, "ROLLBACK TO rows", NULL, NULL, NULL);
 	sqlite3_exec(s->db, "RELEASE rows", NULL, NULL, NULL);
