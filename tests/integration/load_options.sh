@@ -148,6 +148,22 @@ load --to "sqlite:$DB" --name trigger
 is 'which makes it a dead letter, and no other row' "$CODE $(query "SELECT group_concat(id, ' ') FROM (SELECT id FROM tracks WHERE id LIKE 'v-%' ORDER BY id)") \
 $(query "SELECT group_concat(id, ' ') FROM (SELECT id FROM voucher ORDER BY id)") $(jq -r .record.message_id "$S/spool/failed.jsonl")" '1 v-1 v-2 v-3 v-4 v-1 v-2 v-4 v-3'
 
+### A file that goes while it is open ############################
+DB=$T/w/moved.db
+load --to "sqlite:$DB" --name moved
+load_behind --to "sqlite:$DB" --name moved --every 1
+put "$(track w-1 Moved '{"total":1}')" >/dev/null
+is_moved() { [ "$(query "SELECT count(*) FROM moved" 2>/dev/null)" = 1 ]; }
+check 'a loader follows into a file' wait_for 10 is_moved
+rm "$DB"*
+put "$(track w-2 Moved '{"total":1}')" >/dev/null
+check 'when the file is removed the loader tells' wait_for 20 grep -q 'the file has been moved, removed or replaced' "$T/behind.err"
+wait_for 20 grep -q 'the position has gone from the database' "$T/behind.err" || kill "$LOADER"
+wait "$LOADER"
+is 'and ends, as that database has no position' $? 75
+load --to "sqlite:$DB" --name moved
+is 'the next one begins anew' "$CODE $(query 'SELECT count(*) FROM moved')" '0 2'
+
 ### Long strings ###############################################
 DB=$T/w/long.db
 python3 -c 'print("{\"type\":\"track\",\"messageId\":\"long\",\"userId\":\"u\",\"event\":\"Long\",\"properties\":{\"s\":\"" + "\u00e9" * 1000000 + "\"}}")' >"$T/long.jsonl"

@@ -75,6 +75,18 @@ enum hs_target_result hs_sqlite_run(struct hs_sqlite *s, const char *sql)
 	return hs_sqlite_result(s, sqlite3_exec(s->db, sql, NULL, NULL, NULL));
 }
 
+enum hs_target_result hs_sqlite_begin(struct hs_sqlite *s)
+{
+	int moved = 0;
+
+	if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0) {
+		snprintf(s->target.message, sizeof s->target.message,
+		         "the file has been moved, removed or replaced while it was open");
+		return HS_TARGET_AWAY;
+	}
+	return hs_sqlite_run(s, s->target.look_only ? "BEGIN" : "BEGIN IMMEDIATE");
+}
+
 enum hs_target_result hs_sqlite_prepare(struct hs_sqlite *s, sqlite3_stmt **statement)
 {
 	*statement = NULL;

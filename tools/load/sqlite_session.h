@@ -29,6 +29,9 @@ enum hs_target_result hs_sqlite_out_of_memory(struct hs_sqlite *s);
  */
 enum hs_target_result hs_sqlite_check_transaction(struct hs_sqlite *s, enum hs_target_result result);
 
+/* Begins a transaction. AWAY if the file is not at its path any more: nobody would read what is written to it then. */
+enum hs_target_result hs_sqlite_begin(struct hs_sqlite *s);
+
 /* Runs statements without results. */
 enum hs_target_result hs_sqlite_run(struct hs_sqlite *s, const char *sql);
 

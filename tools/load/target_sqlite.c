@@ -134,7 +134,7 @@ static enum hs_target_result begin(struct hs_target *t, struct hs_target_positio
 {
 	struct hs_sqlite *s = hs_sqlite_of(t);
 	sqlite3_stmt *statement;
-	enum hs_target_result result = hs_sqlite_run(s, t->look_only ? "BEGIN" : "BEGIN IMMEDIATE");
+	enum hs_target_result result = hs_sqlite_begin(s);
 
 	*at = (struct hs_target_position){ .found = false };
 	if (result != HS_TARGET_OK)
