@@ -164,6 +164,14 @@ is 'and ends, as that database has no position' $? 75
 load --to "sqlite:$DB" --name moved
 is 'the next one begins anew' "$CODE $(query 'SELECT count(*) FROM moved')" '0 2'
 
+### No file #######################################################
+for to in sqlite: sqlite::memory:; do
+	load --to "$to" --name nowhere
+	is "$to is refused" "$CODE $(grep -c 'expected sqlite:/PATH' "$T/load.err")" '2 1'
+done
+load --to "sqlite:$T/w/nothing/w.db" --name nowhere
+is 'a folder that is not there is named as the cause' "$CODE $(grep -c 'No such file or directory: make its folder' "$T/load.err")" '77 1'
+
 ### Long strings ###############################################
 DB=$T/w/long.db
 python3 -c 'print("{\"type\":\"track\",\"messageId\":\"long\",\"userId\":\"u\",\"event\":\"Long\",\"properties\":{\"s\":\"" + "\u00e9" * 1000000 + "\"}}")' >"$T/long.jsonl"

@@ -19,6 +19,9 @@ struct hs_sqlite {
 
 struct hs_sqlite *hs_sqlite_of(struct hs_target *t);
 
+/* hs_target_ops.parse: refuses what is no file, which SQLite would forget when the loader ends. */
+bool hs_sqlite_parse(struct hs_target *t, const char **why);
+
 /* The meaning of a result code; notes SQLite's message if it is an error. */
 enum hs_target_result hs_sqlite_result(struct hs_sqlite *s, int code);
 enum hs_target_result hs_sqlite_out_of_memory(struct hs_sqlite *s);

@@ -562,6 +562,7 @@ static const struct hs_target_ops ops = {
 	.reserved = "sqlite_",
 	.whole_texts = true,
 	.mend_id = { "CREATE UNIQUE INDEX \"", "_id\" ON \"", "\" (id COLLATE BINARY)" },
+	.parse = hs_sqlite_parse,
 	.connect = connect_to,
 	.disconnect = disconnect,
 	.tables = hs_sqlite_tables,
