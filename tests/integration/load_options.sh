@@ -180,4 +180,15 @@ hs import "$T/long.jsonl"
 load --to "sqlite:$DB"
 is 'a string of 2 MB is whole' "$CODE $(query "SELECT length(s), length(CAST(s AS BLOB)) FROM long")" '0 1000000|2000000'
 
+### A dry run leaves no dead letter ###############################
+printf '{"type":"identify","messageId":"endless","userId":"%070000d"}\n' 1 >"$T/endless.jsonl"
+chmod 644 "$T/endless.jsonl"
+hs import "$T/endless.jsonl" >/dev/null
+rm -f "$S/spool/failed.jsonl"
+(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool-load" --to "sqlite:$T/w/dry.db" --dry-run) >/dev/null 2>"$T/load.err"
+is 'a dry run tells of a record that would be refused, and makes no dead letter' \
+	"$? $(grep -c ' 1 failed' "$T/load.err") $(find "$S/spool/failed.jsonl" "$T/w/dry.db" 2>/dev/null)" '1 1 '
+load --to "sqlite:$T/w/dry.db" --name dry
+is 'the load makes one' "$CODE $(jq -r .record.message_id "$S/spool/failed.jsonl")" '1 endless'
+
 done_testing

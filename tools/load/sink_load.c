@@ -53,6 +53,12 @@ static void put_letter(struct load_sink *s, struct hs_slice record, const char *
 	hs_buf_putc(&s->line, '\n');
 }
 
+/* A dry run has no cursor, and leaves no trace. */
+static bool is_dry(const struct load_sink *s)
+{
+	return hs_pump_reads(s->pump)->source.cursor == NULL;
+}
+
 static enum hs_result refuse(void *context, struct hs_slice record, struct hs_position after, const char *why)
 {
 	struct load_sink *s = context;
@@ -62,6 +68,8 @@ static enum hs_result refuse(void *context, struct hs_slice record, struct hs_po
 	struct hs_dead_letters_origin from = { .look = hs_record_origin_look, .context = &of };
 	enum hs_result result = HS_E_MEMORY;
 
+	if (is_dry(s))
+		return HS_OK;
 	of.begin.offset -= record.n + 1;
 	put_letter(s, record, why);
 	if (hs_buf_ok(&s->line))
@@ -95,12 +103,6 @@ static int begin_anew(struct load_sink *s, struct hs_sink_start *start)
 		start->position = hs_reader_position(source->reader);
 	}
 	return result == HS_OK ? 0 : hs_event_source_result(source, result);
-}
-
-/* A dry run has no cursor, and leaves no trace. */
-static bool erases(const struct load_sink *s)
-{
-	return hs_pump_reads(s->pump)->source.cursor != NULL;
 }
 
 /*
@@ -158,7 +160,7 @@ static int open_sink(struct hs_sink *sink, struct hs_sink_start *start)
 		start->position = (struct hs_position){ at.number, at.offset, at.edit, at.before };
 	}
 	hs_loader_begin_at(s->loader, &at);
-	if (erases(s))
+	if (!is_dry(s))
 		code = begin_requests(s);
 	if (code != 0)
 		return code;
@@ -227,7 +229,7 @@ void hs_sink_load_sum_up(struct hs_sink *sink)
 /* Carries out requests of `hookspool erase`, now and then, or `now`. Everything before `done` is in the database. */
 static void look_for_requests(struct load_sink *s, struct hs_position done, bool now)
 {
-	if (!erases(s) || s->sink.code != 0 || (!now && hs_load_requests_due(&s->requests) > 0))
+	if (is_dry(s) || s->sink.code != 0 || (!now && hs_load_requests_due(&s->requests) > 0))
 		return;
 	if (s->target->ops->tidy != NULL)
 		s->target->ops->tidy(s->target);
@@ -302,7 +304,7 @@ static int64_t due(const struct hs_sink *sink)
 
 	if (s->first_ms != 0)
 		return until_write(s);
-	return erases(s) ? hs_load_requests_due(&s->requests) : -1;
+	return is_dry(s) ? -1 : hs_load_requests_due(&s->requests);
 }
 
 static void collect(struct hs_sink *sink, struct hs_pump *pump)
