@@ -415,9 +415,11 @@ static enum hs_target_result erase_rows(struct hs_people *p, const char *key, co
 
 	for (size_t i = 0; i < p->catalogue->tables && result == HS_TARGET_OK; i++) {
 		const struct hs_catalogue_table *t = p->catalogue->table[i];
+		bool has_time = has_column(&t->table, "uuid_ts"), is_ours = has_column(&t->table, "_rest");
 
-		if (!t->exists || !has_column(&t->table, "uuid_ts") || !has_column(&t->table, "user_id"))
+		if (!t->exists || !has_column(&t->table, "user_id") || !(has_time || is_ours))
 			continue;
+		limits.until = has_time ? person->until : HS_SLICE_NONE;
 		if (hides_people(p, &t->table))
 			return HS_TARGET_DENIED;
 		if (has_column(&t->table, key))

@@ -530,7 +530,8 @@ static enum hs_target_result erase(struct hs_target *t, const struct hs_target_t
 	hs_buf_put_slice(&s->sql, HS_SLICE("DELETE FROM "));
 	hs_sql_put_name(&s->sql, hs_slice_str(table->name), '"');
 	hs_sqlite_put_where(s, key, 1);
-	hs_buf_put_slice(&s->sql, until.p != NULL ? HS_SLICE(" AND \"uuid_ts\" <= ?2") : HS_SLICE(""));
+	hs_buf_put_slice(&s->sql,
+	                 until.p != NULL ? HS_SLICE(" AND (\"uuid_ts\" <= ?2 OR \"uuid_ts\" IS NULL)") : HS_SLICE(""));
 	if (limits->without_user)
 		hs_buf_put_slice(&s->sql, HS_SLICE(" AND length(coalesce(\"user_id\", '')) = 0"));
 	result = hs_sqlite_prepare(s, &statement);
