@@ -108,7 +108,7 @@ is 'a text too long for its column' "$(pg "SELECT code, _rest FROM segment.made 
 pg 'SET ROLE loader; CREATE TABLE segment.unkeyed (id text)'
 put "$(track k-1 Unkeyed '{}')"
 load --to "$PG"
-is 'a table without a unique id is refused' "$CODE $(grep -c 'ADD UNIQUE (id)' "$T/load.err")" '77 1'
+is 'a table without a unique id is refused' "$CODE $(grep -c 'run: ALTER TABLE "segment"."unkeyed" .*ADD UNIQUE (id)' "$T/load.err")" '77 1'
 pg 'SET ROLE loader; CREATE UNIQUE INDEX ON segment.unkeyed (id)'
 load --to "$PG"
 is 'and taken with that index' "$CODE $(pg 'SELECT count(*) FROM segment.unkeyed')" '0 1'
