@@ -10,6 +10,7 @@
 #include "tools/load/limits.h"
 #include "tools/load/quick_people.h"
 #include "tools/load/table_needs.h"
+#include "tools/report/terminal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -224,7 +225,7 @@ static enum hs_target_result put_or_leave_out(struct hs_people *p, const struct 
 		hs_quick_people_note(p->quick, from, id);
 	if (result != HS_TARGET_WIDE && result != HS_TARGET_ROW)
 		return result;
-	fprintf(stderr, "hookspool load: %s: a row was refused: %s\n", to->table.name, p->target->message);
+	hs_terminal_printf(stderr, "hookspool load: %s: a row was refused: %s\n", to->table.name, p->target->message);
 	return HS_TARGET_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "spool/admin/dead_letters.h"
 #include "spool/position/record_check.h"
 #include "tools/load/erase_requests.h"
+#include "tools/report/terminal.h"
 #include "tools/sink/pump.h"
 
 #include <inttypes.h>
@@ -210,11 +211,11 @@ void hs_sink_load_sum_up(struct hs_sink *sink)
 	if (s->options.quiet || s->loader == NULL)
 		return;
 	hs_misfits_put(hs_loader_misfits(s->loader), &misfits);
-	fprintf(stderr,
-	        "hookspool load: %" PRIu64 " records, %" PRIu64 " rows, %" PRIu64 " tables and %" PRIu64
-	        " columns new, %" PRIu64 " values in _rest%.*s, %" PRIu64 " failed",
-	        c.records, c.rows, c.tables, c.columns, c.rest, (int)misfits.n, misfits.n > 0 ? misfits.p : "",
-	        c.refused);
+	hs_terminal_printf(stderr,
+	                   "hookspool load: %" PRIu64 " records, %" PRIu64 " rows, %" PRIu64 " tables and %" PRIu64
+	                   " columns new, %" PRIu64 " values in _rest%.*s, %" PRIu64 " failed",
+	                   c.records, c.rows, c.tables, c.columns, c.rest, (int)misfits.n,
+	                   misfits.n > 0 ? misfits.p : "", c.refused);
 	if (c.erased > 0)
 		fprintf(stderr, ", %" PRIu64 " rows erased", c.erased);
 	if (c.gone > 0)
