@@ -164,6 +164,16 @@ is 'and ends, as that database has no position' $? 75
 load --to "sqlite:$DB" --name moved
 is 'the next one begins anew' "$CODE $(query 'SELECT count(*) FROM moved')" '0 2'
 
+### Two files of one name ########################################
+load --to "sqlite:$T/w/first.db" --name twice
+load --to "sqlite:$T/w/second.db" --name twice
+is 'a second database of a name is told, since erase reaches only one' \
+	"$CODE $(grep -c "that of another database before, sqlite:$T/w/first.db .*give each its own --name" "$T/load.err")" '0 1'
+load --to "sqlite:$T/w/second.db" --name twice
+is 'but not once more' "$CODE $(grep -c 'another database' "$T/load.err")" '0 0'
+load --to "sqlite:$T/w/first.db" --name twice --quiet
+is 'unless the first one comes again' "$CODE $(grep -c "before, sqlite:$T/w/second.db " "$T/load.err")" '0 1'
+
 ### No file #######################################################
 for to in sqlite: sqlite::memory:; do
 	load --to "$to" --name nowhere

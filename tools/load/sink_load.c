@@ -106,6 +106,19 @@ static int begin_anew(struct load_sink *s, struct hs_sink_start *start)
 	return result == HS_OK ? 0 : hs_event_source_result(source, result);
 }
 
+/* Where the database is, in a line. NULL: out of memory. The caller frees it. */
+static char *place_of(const struct hs_target *t)
+{
+	bool is_file = strcmp(t->ops->name, "sqlite") == 0;
+	char *path = is_file ? realpath(strchr(t->url, ':') + 1, NULL) : NULL, *place;
+
+	if (asprintf(&place, "%s%s schema=%s prefix=%s", path != NULL ? "sqlite:" : t->url, path != NULL ? path : "",
+	             t->schema, t->prefix) < 0)
+		place = NULL;
+	free(path);
+	return place;
+}
+
 /*
  * From now on an erase tells this database. The reader opens its segment anew, since the one that it has may be the
  * file before an erase that did not.
@@ -113,16 +126,22 @@ static int begin_anew(struct load_sink *s, struct hs_sink_start *start)
 static int begin_requests(struct load_sink *s)
 {
 	struct hs_reader *reader = hs_pump_reads(s->pump)->source.reader;
+	char *place = place_of(s->target);
 	int code;
 
+	if (place == NULL)
+		return EX_OSERR;
 	s->requests = (struct hs_load_requests){ .dir = hs_reader_dir(reader),
 		                                 .loader = s->loader,
 		                                 .database = s->target->name,
+		                                 .place = place,
 		                                 .tenant = s->options.tenant,
 		                                 .ignore_deletes = s->options.loader.ignore_deletes,
 		                                 .quiet = s->options.quiet,
 		                                 .command = s->options.loader.command };
 	code = hs_load_requests_begin(&s->requests);
+	s->requests.place = NULL;
+	free(place);
 	if (code == 0)
 		hs_reader_start(reader, hs_reader_position(reader));
 	return code;
