@@ -109,6 +109,17 @@ is '--rebuild pages' "$CODE" 2
 load --to "sqlite:$DB" --prefix '%t_'
 is '%t in --prefix is refused, with what to do instead' "$CODE $(grep -c 'a loader for each tenant' "$T/load.err")" '2 1'
 
+### What people's rows are made of #############################
+for what in users users.email accounts 'accounts.*'; do
+	load --to "sqlite:$DB" --name people --exclude "$what"
+	from=$(sed 's/^users/identifies/; s/^accounts/groups/' <<<"$what")
+	is "--exclude $what would not be followed: 2, with what is" "$CODE $(grep -cF -e "--exclude $from" "$T/load.err")" '2 1'
+done
+put '{"type":"identify","messageId":"ex-1","userId":"u-ex","traits":{"email":"a@example.org","plan":"x"}}' >/dev/null
+load --to "sqlite:$T/w/people.db" --name people --exclude identifies.email --exclude users.email --exclude groups --exclude accounts
+is 'with that it is taken' "$CODE $(sqlite3 "$T/w/people.db" "SELECT plan FROM users WHERE id = 'u-ex'") \
+$(sqlite3 "$T/w/people.db" "SELECT count(*) FROM pragma_table_info('users') WHERE name = 'email'")" '0 x 0'
+
 ### Two of one name ############################################
 load_behind --to "sqlite:$DB" --every 1
 put "$(track q-1 Parcel '{"weight":1}')" >/dev/null
