@@ -3,10 +3,14 @@
 #include "base/hex.h"
 #include "event/snake.h"
 
+#include <string.h>
+
 enum {
 	CUT_BYTES = 54,    /* of a long name that are kept */
 	HASH_BYTES = 4,    /* of its SHA-256 that follow, in hex */
 	FOUR_BYTES = 0xF0, /* first byte of a character beyond U+FFFF */
+	HALF = 0xED,       /* first byte of half a surrogate pair, if the second one is at least … */
+	HALF_SECOND = 0xA0,
 };
 
 /* --- snake case ----------------------------------------------------------------- */
@@ -48,13 +52,25 @@ void hs_column_names_put_snake(struct hs_buf *out, struct hs_slice field)
 
 /* --- the bound ------------------------------------------------------------------ */
 
-/* Copies the beginning of a name, at most `most` bytes, without the characters beyond U+FFFF; returns how many. */
-static size_t copy_narrow(struct hs_slice name, char *to, size_t most)
+/* Half a surrogate pair, which hs_json_unescape() decodes to three bytes that are no UTF-8. */
+static bool is_half(struct hs_slice name, size_t i)
+{
+	return (unsigned char)name.p[i] == HALF && i + 1 < name.n && (unsigned char)name.p[i + 1] >= HALF_SECOND;
+}
+
+/* True if a character begins there that not every database takes in a name. */
+static bool is_strange(struct hs_slice name, size_t i)
+{
+	return (unsigned char)name.p[i] >= FOUR_BYTES || is_half(name, i);
+}
+
+/* Copies the beginning of a name, at most `most` bytes, without the strange characters; returns how many. */
+static size_t copy_plain(struct hs_slice name, char *to, size_t most)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < name.n && n < most;) {
-		if ((unsigned char)name.p[i] >= FOUR_BYTES) {
+		if (is_strange(name, i)) {
 			for (i++; i < name.n && ((unsigned char)name.p[i] & 0xC0) == 0x80; i++)
 				;
 			continue;
@@ -64,12 +80,22 @@ static size_t copy_narrow(struct hs_slice name, char *to, size_t most)
 	return n;
 }
 
-static bool has_wide(struct hs_slice name)
+static bool has_strange(struct hs_slice name)
 {
 	for (size_t i = 0; i < name.n; i++)
-		if ((unsigned char)name.p[i] >= FOUR_BYTES)
+		if (is_strange(name, i))
 			return true;
 	return false;
+}
+
+void hs_column_names_put_whole(struct hs_buf *out, struct hs_slice name)
+{
+	size_t start = out->n;
+
+	hs_buf_put_slice(out, name);
+	for (size_t i = start; hs_buf_ok(out) && i + 2 < out->n; i++)
+		if (is_half(hs_buf_slice(out), i))
+			memcpy(out->p + i, "\xEF\xBF\xBD", 3); /* U+FFFD */
 }
 
 void hs_column_names_put_bounded(struct hs_buf *out, struct hs_slice name)
@@ -78,7 +104,7 @@ void hs_column_names_put_bounded(struct hs_buf *out, struct hs_slice name)
 	char digits[2 * HASH_BYTES], start[CUT_BYTES + 1];
 	size_t n;
 
-	if (name.n <= HS_WAREHOUSE_NAME && !has_wide(name)) {
+	if (name.n <= HS_WAREHOUSE_NAME && !has_strange(name)) {
 		hs_buf_put_slice(out, name);
 		return;
 	}
@@ -86,7 +112,7 @@ void hs_column_names_put_bounded(struct hs_buf *out, struct hs_slice name)
 		out->failed = true;
 		return;
 	}
-	n = copy_narrow(name, start, sizeof start);
+	n = copy_plain(name, start, sizeof start);
 	if (n > CUT_BYTES)
 		for (n = CUT_BYTES; n > 0 && ((unsigned char)start[n] & 0xC0) == 0x80; n--)
 			;
@@ -102,7 +128,7 @@ void hs_column_names_bound(struct hs_buf *out, size_t start)
 	struct hs_buf bounded = { .p = text, .cap = sizeof text, .max = sizeof text };
 	struct hs_slice name = hs_slice(out->p + start, out->n - start);
 
-	if (!hs_buf_ok(out) || (name.n <= HS_WAREHOUSE_NAME && !has_wide(name)))
+	if (!hs_buf_ok(out) || (name.n <= HS_WAREHOUSE_NAME && !has_strange(name)))
 		return;
 	hs_column_names_put_bounded(&bounded, name);
 	out->failed = !hs_buf_ok(&bounded);

@@ -23,9 +23,12 @@ void hs_column_names_put_snake_key(struct hs_buf *out, struct hs_slice key);
 /*
  * Appends a name, bounded to HS_WAREHOUSE_NAME bytes: a longer one is cut at a character to 54 bytes, then come "_" and
  * eight hex digits of the whole name's SHA-256. A name with characters beyond U+FFFF, which MariaDB does not take in a
- * name, loses them and gets the digits, too.
+ * name, or with half a surrogate pair, which PostgreSQL takes nowhere, loses them and gets the digits, too.
  */
 void hs_column_names_put_bounded(struct hs_buf *out, struct hs_slice name);
+
+/* Appends a name as a text that every database takes: with U+FFFD for half a surrogate pair, so as long as it was. */
+void hs_column_names_put_whole(struct hs_buf *out, struct hs_slice name);
 
 /* Bounds the name that `out` has from `start` on. */
 void hs_column_names_bound(struct hs_buf *out, size_t start);

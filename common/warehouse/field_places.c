@@ -144,7 +144,7 @@ static bool make_name(struct hs_field_places *places, struct hs_place *n, bool e
 	n->column_n = (uint8_t)(places->text.n - start);
 	n->path_n = 0;
 	if (n->column_n != column.n || memcmp(places->text.p + start, column.p, column.n) != 0) {
-		hs_buf_put_slice(&places->text, column);
+		hs_column_names_put_whole(&places->text, column);
 		n->path_n = (uint32_t)column.n;
 	}
 	return hs_buf_ok(&places->text);

@@ -475,7 +475,7 @@ static struct hs_slice settle_event(struct hs_row_maker *m)
 	table = put_table(m);
 	slug = m->slug.n <= HS_ROW_EVENT_MAX ? hs_buf_slice(&m->slug) : table;
 	start = m->made.n;
-	hs_buf_put_slice(&m->made, slug);
+	hs_column_names_put_whole(&m->made, slug);
 	*event = text_of(hs_slice(m->made.p + start, m->made.n - start));
 	hs_buf_shrink(&m->slug, KEPT_BYTES);
 	hs_buf_shrink(&m->scratch, KEPT_BYTES);

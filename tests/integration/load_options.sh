@@ -109,6 +109,17 @@ is '--rebuild pages' "$CODE" 2
 load --to "sqlite:$DB" --prefix '%t_'
 is '%t in --prefix is refused, with what to do instead' "$CODE $(grep -c 'a loader for each tenant' "$T/load.err")" '2 1'
 
+### What people's rows are made of #############################
+for what in users users.email accounts 'accounts.*'; do
+	load --to "sqlite:$DB" --name people --exclude "$what"
+	from=$(sed 's/^users/identifies/; s/^accounts/groups/' <<<"$what")
+	is "--exclude $what would not be followed: 2, with what is" "$CODE $(grep -cF -e "--exclude $from" "$T/load.err")" '2 1'
+done
+put '{"type":"identify","messageId":"ex-1","userId":"u-ex","traits":{"email":"a@example.org","plan":"x"}}' >/dev/null
+load --to "sqlite:$T/w/people.db" --name people --exclude identifies.email --exclude users.email --exclude groups --exclude accounts
+is 'with that it is taken' "$CODE $(sqlite3 "$T/w/people.db" "SELECT plan FROM users WHERE id = 'u-ex'") \
+$(sqlite3 "$T/w/people.db" "SELECT count(*) FROM pragma_table_info('users') WHERE name = 'email'")" '0 x 0'
+
 ### Two of one name ############################################
 load_behind --to "sqlite:$DB" --every 1
 put "$(track q-1 Parcel '{"weight":1}')" >/dev/null
@@ -132,6 +143,56 @@ hs check --json
 is 'check warns of what every user can read' "$(jq -r '.[] | select(.check == "load" and .verdict == "warn") | [.text, .remedy] | join("|")' <<<"$OUT")" \
 	"open: $T/w/open.db: every user of this machine can read it, and events are personal data|chmod o-rw $T/w/open.db*"
 
+### A trigger that ends the transaction ########################
+DB=$T/w/trigger.db
+put "$(track v-1 Voucher '{"total":1}')" >/dev/null
+load --to "sqlite:$DB" --name trigger
+query "CREATE TRIGGER none BEFORE INSERT ON voucher WHEN NEW.total = 13 BEGIN SELECT RAISE(ROLLBACK, 'not thirteen'); END"
+put "$(track v-2 Voucher '{"total":2}')" "$(track v-3 Voucher '{"total":13}')" "$(track v-4 Voucher '{"total":4}')" >/dev/null
+rm -f "$S/spool/failed.jsonl"
+load --to "sqlite:$DB" --name trigger
+is 'a trigger that rolls back all rows with its own: 77, and nothing is written' \
+	"$CODE $(query 'SELECT count(*) FROM voucher') $(query "SELECT count(*) FROM tracks WHERE id LIKE 'v-%'") $(find "$S/spool/failed.jsonl" 2>/dev/null)" '77 1 1 '
+check 'with the remedy' grep -q 'not thirteen: .* let it say ABORT instead' "$T/load.err"
+query "DROP TRIGGER none; CREATE TRIGGER none BEFORE INSERT ON voucher WHEN NEW.total = 13 BEGIN SELECT RAISE(ABORT, 'not thirteen'); END"
+load --to "sqlite:$DB" --name trigger
+is 'which makes it a dead letter, and no other row' "$CODE $(query "SELECT group_concat(id, ' ') FROM (SELECT id FROM tracks WHERE id LIKE 'v-%' ORDER BY id)") \
+$(query "SELECT group_concat(id, ' ') FROM (SELECT id FROM voucher ORDER BY id)") $(jq -r .record.message_id "$S/spool/failed.jsonl")" '1 v-1 v-2 v-3 v-4 v-1 v-2 v-4 v-3'
+
+### A file that goes while it is open ############################
+DB=$T/w/moved.db
+load --to "sqlite:$DB" --name moved
+load_behind --to "sqlite:$DB" --name moved --every 1
+put "$(track w-1 Moved '{"total":1}')" >/dev/null
+is_moved() { [ "$(query "SELECT count(*) FROM moved" 2>/dev/null)" = 1 ]; }
+check 'a loader follows into a file' wait_for 10 is_moved
+rm "$DB"*
+put "$(track w-2 Moved '{"total":1}')" >/dev/null
+check 'when the file is removed the loader tells' wait_for 20 grep -q 'the file has been moved, removed or replaced' "$T/behind.err"
+wait_for 20 grep -q 'the position has gone from the database' "$T/behind.err" || kill "$LOADER"
+wait "$LOADER"
+is 'and ends, as that database has no position' $? 75
+load --to "sqlite:$DB" --name moved
+is 'the next one begins anew' "$CODE $(query 'SELECT count(*) FROM moved')" '0 2'
+
+### Two files of one name ########################################
+load --to "sqlite:$T/w/first.db" --name twice
+load --to "sqlite:$T/w/second.db" --name twice
+is 'a second database of a name is told, since erase reaches only one' \
+	"$CODE $(grep -c "that of another database before, sqlite:$T/w/first.db .*give each its own --name" "$T/load.err")" '0 1'
+load --to "sqlite:$T/w/second.db" --name twice
+is 'but not once more' "$CODE $(grep -c 'another database' "$T/load.err")" '0 0'
+load --to "sqlite:$T/w/first.db" --name twice --quiet
+is 'unless the first one comes again' "$CODE $(grep -c "before, sqlite:$T/w/second.db " "$T/load.err")" '0 1'
+
+### No file #######################################################
+for to in sqlite: sqlite::memory:; do
+	load --to "$to" --name nowhere
+	is "$to is refused" "$CODE $(grep -c 'expected sqlite:/PATH' "$T/load.err")" '2 1'
+done
+load --to "sqlite:$T/w/nothing/w.db" --name nowhere
+is 'a folder that is not there is named as the cause' "$CODE $(grep -c 'No such file or directory: make its folder' "$T/load.err")" '77 1'
+
 ### Long strings ###############################################
 DB=$T/w/long.db
 python3 -c 'print("{\"type\":\"track\",\"messageId\":\"long\",\"userId\":\"u\",\"event\":\"Long\",\"properties\":{\"s\":\"" + "\u00e9" * 1000000 + "\"}}")' >"$T/long.jsonl"
@@ -139,5 +200,16 @@ chmod 644 "$T/long.jsonl"
 hs import "$T/long.jsonl"
 load --to "sqlite:$DB"
 is 'a string of 2 MB is whole' "$CODE $(query "SELECT length(s), length(CAST(s AS BLOB)) FROM long")" '0 1000000|2000000'
+
+### A dry run leaves no dead letter ###############################
+printf '{"type":"identify","messageId":"endless","userId":"%070000d"}\n' 1 >"$T/endless.jsonl"
+chmod 644 "$T/endless.jsonl"
+hs import "$T/endless.jsonl" >/dev/null
+rm -f "$S/spool/failed.jsonl"
+(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool-load" --to "sqlite:$T/w/dry.db" --dry-run) >/dev/null 2>"$T/load.err"
+is 'a dry run tells of a record that would be refused, and makes no dead letter' \
+	"$? $(grep -c ' 1 failed' "$T/load.err") $(find "$S/spool/failed.jsonl" "$T/w/dry.db" 2>/dev/null)" '1 1 '
+load --to "sqlite:$T/w/dry.db" --name dry
+is 'the load makes one' "$CODE $(jq -r .record.message_id "$S/spool/failed.jsonl")" '1 endless'
 
 done_testing

@@ -12,7 +12,7 @@ on_terminal() {
 	NO_COLOR=1 script -qec "stty -onlcr; . $T/command" /dev/null </dev/null >"$T/shown"
 }
 hs_on_terminal() { on_terminal $AS env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" "$@"; }
-harmless() { grep -aqE "$1" "$T/shown" && ! grep -aE "$HARM" "$T/shown" || { cat -v "$T/shown"; false; }; }
+harmless() { grep -aqE "$@" "$T/shown" && ! grep -aE "$HARM" "$T/shown" || { cat -v "$T/shown"; false; }; }
 
 AS=
 [ "$(id -u)" -ne 0 ] || AS="setpriv --reuid=$SERVER_USER --regid=$SERVER_GROUP --clear-groups"
@@ -50,6 +50,16 @@ hs_on_terminal each --cursor h --once --on 'track=cat >&2'
 check 'each: the output of a handler' harmless '"a\\u001b"|\\u202ez'
 hs each --cursor i --once --on 'track=cat >&2' 2>"$T/said"
 check 'in a file every byte of it' cmp <(grep -a -m 1 '^{' "$T/said") "$T/piped"
+
+# load: names of tables are the sender's, and a message of the database may repeat a value
+put_one '{"type":"track","messageId":"l1","userId":"l-1","event":"l'"$CSI"'2J'"$RLO"'z","properties":{"n":1}}'
+hs_on_terminal load --dry-run --to "sqlite:$OUT/w.db"
+check 'load --dry-run' harmless 'CREATE TABLE "l\\u009b2_j\\u202ez" '
+hs load --once --quiet --to "sqlite:$OUT/w.db"
+put_one '{"type":"track","messageId":"l2","userId":"l-1","event":"l'"$CSI"'2J'"$RLO"'z","properties":{"n":"x"}}'
+hs_on_terminal load --once --to "sqlite:$OUT/w.db"
+check 'load: the summary' harmless 'l\\u009b2_j\\u202ez.n: 1 text'
+check 'load: what mends it' harmless -e '--retype l\\u009b2_j\\u202ez.n=text takes'
 
 # a receiver that answers with escape sequences: JSON of the handler's shape, and its headers
 cat >"$T/receiver.pl" <<'END'

@@ -133,9 +133,30 @@ a_database() {
 	into w
 	is "$KIND: it may be carried out twice" "$CODE $(requests)" '0 0'
 	as_spool "$KIND: which takes no new event"
+	without_time
 	in_any_form
 	running
 }
+
+# without_time: rows without uuid_ts, as somebody else may have made them, are of no event that is still to come.
+without_time() {
+	event_of timed userId u-12 >"$T/timed.jsonl"
+	take "$T/timed.jsonl"
+	into w
+	"own_$KIND" "INSERT INTO tracks (id, user_id) VALUES ('untimed', 'u-12'), ('others', 'u-own')"
+	hs erase --user u-12
+	into w
+	is "$KIND: an erase takes rows without a time, too" "$CODE $(rows u-12) $(rows u-own)" '0 0 1'
+	"own_$KIND" "INSERT INTO tracks (id, user_id) VALUES ('untimed', 'u-12')"
+	echo '{"type":"delete","messageId":"of-u-12","userId":"u-12"}' >"$T/timed.jsonl"
+	take "$T/timed.jsonl"
+	into w
+	is "$KIND: and so does a delete" "$CODE $(rows u-12) $(rows u-own)" '0 0 1'
+	"own_$KIND" "DELETE FROM tracks WHERE user_id = 'u-own'"
+}
+own_sqlite() { sqlite3 "${TO#sqlite:}" "$1"; }
+own_postgresql() { pg "SET search_path = segment; $1"; }
+own_mariadb() { sql "$1"; }
 
 # in_any_form: a number that is an id is one person in whatever form it was sent; a string is another.
 in_any_form() {

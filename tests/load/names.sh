@@ -49,9 +49,9 @@ prefixes() {
 
 ### Names of senders ####################################################
 EVENTS=('🎉 Party' '𝒜lpha' 'É' select sqlite_sequence 'SQLite Master' pg_class __proto__ id '#sql-1' '日本語' hookspool_load 'Globex Hookspool Load'
-	identifies_user_id 'identifies user_id' tracks_pkey _tracks 'a/b' "a'b" 'a`b' a%b '$x' 1 _ Order ORDER users _users int4 Daily Weekly Monthly)
+	identifies_user_id 'identifies user_id' tracks_pkey _tracks 'a/b' "a'b" 'a`b' a%b '$x' 1 _ 'Cut \ud83d' '\udc00' Order ORDER users _users int4 Daily Weekly Monthly)
 FIELDS=(rowid oid _rowid_ xmin xmax cmin cmax ctid tableoid db_row_id db_trx_id row_start row_end primary _retype _rest id ID select
-	É é 𝒜 🎉 x.y x_y uuid_ts _id user_id __proto__ ſ s ı i FTS_DOC_ID)
+	É é 𝒜 🎉 x.y x_y uuid_ts _id user_id __proto__ ſ s ı i FTS_DOC_ID '\ud800' '\ud801' 'cut\udfff')
 names() {
 	local i events=()
 	for i in "${!EVENTS[@]}"; do events+=("$(track "n$i" "${EVENTS[i]}" '{"v":1}')"); done
@@ -63,6 +63,8 @@ names() {
 	is "$KIND: a view, an index, a type and names that the database keeps to itself stop nothing" \
 		"$CODE $(grep -c ' 0 failed' "$T/load.err") $($ASK 'SELECT count(*) FROM tracks') $($ASK 'SELECT count(*) FROM fields') $($ASK "SELECT count(*) FROM users WHERE id LIKE 't%'")" \
 		"0 1 $((2 + ${#EVENTS[@]} + ${#FIELDS[@]})) ${#FIELDS[@]} ${#FIELDS[@]}"
+	is "$KIND: halves of a surrogate pair are two columns, and their whole names are texts" \
+		"$($ASK "SELECT count(*) FROM hookspool_names WHERE table_name = 'fields' AND path = '�' AND name LIKE '_%'")" 2
 	is "$KIND: what has no table of its own is in tracks, whole" "$($ASK "SELECT event, _rest FROM tracks WHERE event = 'daily'")" 'daily|{"v":"1"}'
 }
 # taken: a view has the name of a table that every loader needs.

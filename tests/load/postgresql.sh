@@ -108,10 +108,23 @@ is 'a text too long for its column' "$(pg "SELECT code, _rest FROM segment.made 
 pg 'SET ROLE loader; CREATE TABLE segment.unkeyed (id text)'
 put "$(track k-1 Unkeyed '{}')"
 load --to "$PG"
-is 'a table without a unique id is refused' "$CODE $(grep -c 'ADD UNIQUE (id)' "$T/load.err")" '77 1'
+is 'a table without a unique id is refused' "$CODE $(grep -c 'run: ALTER TABLE "segment"."unkeyed" .*ADD UNIQUE (id)' "$T/load.err")" '77 1'
 pg 'SET ROLE loader; CREATE UNIQUE INDEX ON segment.unkeyed (id)'
 load --to "$PG"
 is 'and taken with that index' "$CODE $(pg 'SELECT count(*) FROM segment.unkeyed')" '0 1'
+
+pg "SET ROLE loader; CREATE TABLE segment.plans (plan text PRIMARY KEY); INSERT INTO segment.plans VALUES ('free');
+	CREATE TABLE segment.chosen (id text PRIMARY KEY, plan text REFERENCES segment.plans DEFERRABLE INITIALLY DEFERRED)"
+for plan in free gold silver; do put "$(track "c-$plan" Chosen "{\"plan\":\"$plan\"}")"; done
+load --to "$PG"
+is 'rows that a deferred constraint refuses at the end become dead letters' "$CODE $(pg 'SELECT id FROM segment.chosen') \
+$(jq -r 'select(.record.event == "Chosen") | .record.message_id' "$S/spool/failed.jsonl" | sort | xargs)" '1 c-free c-gold c-silver'
+pg 'SET ROLE loader; ALTER TABLE segment.identifies ADD CONSTRAINT later FOREIGN KEY (user_id) REFERENCES segment.users DEFERRABLE INITIALLY DEFERRED NOT VALID'
+put '{"type":"identify","messageId":"c-later","userId":"u-later","traits":{}}'
+load --to "$PG"
+is 'and the next transaction is checked at its end again' "$CODE $(pg "SELECT count(*) FROM segment.identifies WHERE id = 'c-later'")" '0 1'
+pg 'SET ROLE loader; ALTER TABLE segment.identifies DROP CONSTRAINT later'
+rm "$S/spool/failed.jsonl"
 
 ### Tables that change meanwhile #################################
 load_behind --to "$PG" --every 20

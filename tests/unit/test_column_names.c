@@ -83,4 +83,32 @@ TEST(characters_beyond_the_basic_plane_go)
 	hs_buf_free(&out);
 }
 
+/* JSON has them by escapes; decoded they are no UTF-8, which no name may be. */
+TEST(halves_of_surrogate_pairs_go)
+{
+	static const char *const with[] = { "ab\xed\xa0\x80", "ab\xed\xa0\xbd",
+		                            "\xed\xbf\xbf"
+		                            "ab" };
+	struct hs_buf whole = { 0 };
+	char seen[3][32];
+
+	for (size_t i = 0; i < 3; i++) {
+		struct hs_slice got = bounded(with[i]);
+
+		assert_int_equal(got.n, 2 + 9);
+		assert_memory_equal(got.p, "ab_", 3);
+		memcpy(seen[i], got.p, got.n);
+		for (size_t k = 0; k < i; k++)
+			assert_true(memcmp(seen[k], seen[i], got.n) != 0);
+		hs_buf_reset(&whole);
+		hs_column_names_put_whole(&whole, hs_slice_str(with[i]));
+		assert_slice_equal(hs_buf_slice(&whole), i < 2 ? HS_SLICE("ab\xef\xbf\xbd")
+		                                               : HS_SLICE("\xef\xbf\xbd"
+		                                                          "ab"));
+	}
+	assert_slice_equal(bounded("\xed\x9f\xbf"), HS_SLICE("\xed\x9f\xbf"));
+	hs_buf_free(&whole);
+	hs_buf_free(&out);
+}
+
 TESTS("column_names", NULL, NULL)

@@ -191,7 +191,11 @@ static void prepare_loads(void)
 
 static enum hs_result run_mark(void)
 {
-	return hs_erase_requests_mark(&o.dir, "shop");
+	struct hs_buf before = { 0 };
+	enum hs_result result = hs_erase_requests_mark(&o.dir, "shop", HS_SLICE("here"), &before);
+
+	hs_buf_free(&before);
+	return result;
 }
 
 /* A database that begins during an erase hears of it from this alone. */

@@ -37,9 +37,19 @@ static void open_dir(void)
 	assert_result(hs_spool_dir_open(&opened, s.d.settings, false), HS_OK);
 }
 
+/* The place where the database of this name was before; "": it is the same one, or the first. */
+static void mark_at(const char *database, const char *place, const char *expected)
+{
+	struct hs_buf before = { 0 };
+
+	assert_result(hs_erase_requests_mark(&opened.dir, database, hs_slice_str(place), &before), HS_OK);
+	assert_slice_equal(hs_buf_slice(&before), hs_slice_str(expected));
+	hs_buf_free(&before);
+}
+
 static void mark(const char *database)
 {
-	assert_result(hs_erase_requests_mark(&opened.dir, database), HS_OK);
+	mark_at(database, "here", "");
 }
 
 /* The requests of a database; each is about this person. */
@@ -78,6 +88,24 @@ TEST(each_database_hears_of_an_erase)
 	assert_int_equal(erase_user("u"), 0);
 	assert_int_equal(requests_of("shop", "u"), 1);
 	assert_int_equal(requests_of("other", "u"), 1);
+}
+
+TEST(another_database_of_the_name_is_told)
+{
+	put("a");
+	open_dir();
+	mark_at("shop", "sqlite:/a.db", "");
+	mark_at("shop", "sqlite:/a.db", "");
+	mark_at("shop", "sqlite:/b.db", "sqlite:/a.db");
+	mark_at("shop", "sqlite:/b.db", "");
+	mark_at("shop", "sqlite:/a.db", "sqlite:/b.db");
+	mark_at("other", "sqlite:/c.db", "");
+	spooldir_write(&s.d, ".hookspool/loads/shop", HS_SLICE("loaded\n")); /* as an earlier build made it */
+	mark_at("shop", "sqlite:/a.db", "");
+	mark_at("shop", "sqlite:/b.db", "sqlite:/a.db");
+	spooldir_write(&s.d, ".hookspool/loads/shop", HS_SLICE(""));
+	mark_at("shop", "sqlite:/b.db", "");
+	mark_at("shop", "sqlite:/b.db", "");
 }
 
 /* Kills an erase ever later, until it has left its plan. */

@@ -809,6 +809,23 @@ TEST_WITH(table_that_comes_during_an_erase_is_erased_in, make, end)
 	assert_int_equal(memory_target_rows(f->m, "users"), 0);
 }
 
+/* Somebody has dropped uuid_ts: what is there is of no event that is still to come. */
+TEST_WITH(erase_reaches_a_table_without_a_time, make, end)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add_track(f, 1, ""), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	memory_target_drop_column(f->m, "bought", "uuid_ts");
+	memory_target_make_table(f->m, "customers", (const char *const[]){ "id", "user_id", NULL });
+	f->m->watch = "customers";
+	assert_int_equal(start(f), 0);
+	assert_int_equal(erase(f, HS_SUBJECT_USER, "u1", false), 0);
+	assert_int_equal(memory_target_rows(f->m, "bought"), 0);
+	assert_int_equal(f->m->watched, 0); /* it is no table of ours */
+}
+
 TEST_WITH(erase_is_tried_again, make, end)
 {
 	static const unsigned calls[] = { MEMORY_BEGIN, MEMORY_ERASE, MEMORY_COMMIT };

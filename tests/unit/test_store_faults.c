@@ -201,9 +201,18 @@ static void prepare_mark(void)
 	open_dir();
 }
 
+static enum hs_result mark(const char *database)
+{
+	struct hs_buf before = { 0 };
+	enum hs_result result = hs_erase_requests_mark(&o.dir, database, HS_SLICE("here"), &before);
+
+	hs_buf_free(&before);
+	return result;
+}
+
 static enum hs_result run_mark(void)
 {
-	return hs_erase_requests_mark(&o.dir, "shop");
+	return mark("shop");
 }
 
 static void is_marked(void)
@@ -220,8 +229,8 @@ TEST(a_database_is_marked)
 static void prepare_forget(void)
 {
 	prepare_mark();
-	assert_result(hs_erase_requests_mark(&o.dir, "shop"), HS_OK);
-	assert_result(hs_erase_requests_mark(&o.dir, "other"), HS_OK);
+	assert_result(mark("shop"), HS_OK);
+	assert_result(mark("other"), HS_OK);
 	spooldir_write(&s.d, ".hookspool/loads/shop@erase-1", HS_SLICE("{}\n"));
 	spooldir_write(&s.d, ".hookspool/loads/other@erase-1", HS_SLICE("{}\n"));
 }

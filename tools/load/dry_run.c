@@ -1,5 +1,6 @@
 #include "tools/load/dry_run.h"
 #include "tools/load/catalogue.h"
+#include "tools/report/terminal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,14 +63,14 @@ static enum hs_target_result begin(struct hs_target *t, struct hs_target_positio
 static void put_columns(const struct hs_target_column *column, size_t columns, const char *before)
 {
 	for (size_t i = 0; i < columns; i++)
-		printf("%s%s\"%s\" %s", i > 0 ? ", " : "", before, column[i].name,
-		       hs_catalogue_type_word(column[i].type));
+		hs_terminal_printf(stdout, "%s%s\"%s\" %s", i > 0 ? ", " : "", before, column[i].name,
+		                   hs_catalogue_type_word(column[i].type));
 }
 
 static enum hs_target_result make_table(struct hs_target *t, struct hs_target_table *table)
 {
 	(void)t;
-	printf("CREATE TABLE \"%s\" (", table->name);
+	hs_terminal_printf(stdout, "CREATE TABLE \"%s\" (", table->name);
 	put_columns(table->column, table->columns, "");
 	puts(");");
 	return HS_TARGET_OK;
@@ -79,7 +80,7 @@ static enum hs_target_result add_columns(struct hs_target *t, const char *table,
                                          size_t columns)
 {
 	(void)t;
-	printf("ALTER TABLE \"%s\" ", table);
+	hs_terminal_printf(stdout, "ALTER TABLE \"%s\" ", table);
 	put_columns(column, columns, "ADD COLUMN ");
 	puts(";");
 	return HS_TARGET_OK;
@@ -88,7 +89,7 @@ static enum hs_target_result add_columns(struct hs_target *t, const char *table,
 static enum hs_target_result note_name(struct hs_target *t, const char *table, const char *name, struct hs_slice path)
 {
 	(void)t;
-	printf("-- \"%s\".\"%s\" is %.*s\n", table, name, (int)path.n, path.p);
+	hs_terminal_printf(stdout, "-- \"%s\".\"%s\" is %.*s\n", table, name, (int)path.n, path.p);
 	return HS_TARGET_OK;
 }
 

@@ -21,7 +21,18 @@ static int result_code(const struct hs_load_requests *q, enum hs_result result)
 
 int hs_load_requests_begin(struct hs_load_requests *q)
 {
-	return result_code(q, hs_erase_requests_mark(q->dir, q->database));
+	struct hs_buf before = { 0 };
+	enum hs_result result = hs_erase_requests_mark(q->dir, q->database, hs_slice_str(q->place), &before);
+
+	if (before.n > 0)
+		fprintf(
+		    stderr,
+		    "hookspool %s: the --name %s was that of another database before, %.*s; hookspool erase reaches "
+		    "one of each name: if both are in use, give each its own --name, and erase again whom you have "
+		    "erased\n",
+		    q->command, q->database, (int)before.n, before.p);
+	hs_buf_free(&before);
+	return result_code(q, result);
 }
 
 int64_t hs_load_requests_due(const struct hs_load_requests *q)

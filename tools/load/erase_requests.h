@@ -16,6 +16,7 @@ struct hs_load_requests {
 	const struct hs_spool_dir *dir;
 	struct hs_loader *loader;
 	const char *database; /* name of position and cursor */
+	const char *place;    /* where the database is, in a line */
 	const char *tenant;   /* whose records are loaded; "": those without one; NULL: there are no tenants */
 	bool ignore_deletes;
 	bool quiet;

@@ -4,6 +4,7 @@
 #include "tools/load/batch.h"
 #include "tools/load/limits.h"
 #include "tools/load/row_values.h"
+#include "tools/report/terminal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -413,7 +414,7 @@ static void tell_news(struct hs_loader *l)
 	struct hs_buf *news = &l->catalogue.news;
 
 	if (l->options->watch && news->n > 0 && hs_buf_ok(news))
-		fprintf(stderr, "hookspool %s: new: %.*s\n", l->options->command, (int)news->n, news->p);
+		hs_terminal_printf(stderr, "hookspool %s: new: %.*s\n", l->options->command, (int)news->n, news->p);
 	hs_buf_reset(news);
 }
 
@@ -500,8 +501,8 @@ static int after_failure(struct hs_loader *l, enum hs_target_result result, stru
 
 	hs_people_forget(l->people);
 	if (l->refused_in_a_row > HS_LOADER_REFUSED) {
-		fprintf(stderr, "hookspool %s: %d rows were refused one after another, the last with: %s\n",
-		        l->options->command, HS_LOADER_REFUSED, l->target->message);
+		hs_terminal_printf(stderr, "hookspool %s: %d rows were refused one after another, the last with: %s\n",
+		                   l->options->command, HS_LOADER_REFUSED, l->target->message);
 		return EXIT_FAILURE;
 	}
 	if (result == HS_TARGET_AWAY)

@@ -1,5 +1,6 @@
 #include "tools/load/misfits.h"
 #include "base/hash.h"
+#include "tools/report/terminal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -118,12 +119,13 @@ void hs_misfits_tell(struct hs_misfits *m, const char *command, bool new_only)
 			continue;
 		misfit->told = true;
 		if (misfit->takes != HS_COLUMN_NONE)
-			fprintf(stderr,
-			        "hookspool %s: %s: values of the type %s are in _rest; --retype %s=%s takes them\n",
-			        command, misfit->column, hs_catalogue_type_word(misfit->sent), misfit->column,
-			        hs_catalogue_type_word(misfit->takes));
+			hs_terminal_printf(
+			    stderr, "hookspool %s: %s: values of the type %s are in _rest; --retype %s=%s takes them\n",
+			    command, misfit->column, hs_catalogue_type_word(misfit->sent), misfit->column,
+			    hs_catalogue_type_word(misfit->takes));
 		else if (new_only)
-			fprintf(stderr, "hookspool %s: %s: values of the type %s are in _rest, which no column takes\n",
-			        command, misfit->column, hs_catalogue_type_word(misfit->sent));
+			hs_terminal_printf(
+			    stderr, "hookspool %s: %s: values of the type %s are in _rest, which no column takes\n",
+			    command, misfit->column, hs_catalogue_type_word(misfit->sent));
 	}
 }

@@ -537,8 +537,9 @@ enum hs_target_result hs_mysql_erase(struct hs_target *t, const struct hs_target
 	hs_mysql_put_name(m, table->name);
 	put_where(m, &(struct hs_target_where){ .key = key, .value = &value, .values = 1 });
 	if (limits->until.p != NULL) {
-		hs_buf_put_slice(&m->sql, HS_SLICE(" AND `uuid_ts` <= "));
+		hs_buf_put_slice(&m->sql, HS_SLICE(" AND (`uuid_ts` IS NULL OR `uuid_ts` <= "));
 		put_value(m, HS_COLUMN_TIMESTAMP, limits->until);
+		hs_buf_putc(&m->sql, ')');
 	}
 	if (limits->without_user)
 		hs_buf_put_slice(&m->sql, HS_SLICE(" AND length(coalesce(`user_id`, '')) = 0"));

@@ -76,6 +76,36 @@ static bool set_option(struct hs_load_options *o, const char *command, int optio
 	}
 }
 
+static bool is_in(const char *const *list, const char *table, const char *column)
+{
+	size_t n = strlen(table);
+
+	for (; *list != NULL; list++)
+		if (strncmp(*list, table, n) == 0 && strcmp(*list + n, column) == 0)
+			return true;
+	return false;
+}
+
+/* Rows of users and accounts are made of whatever identifies and groups have. */
+static bool is_excluded_at_its_source(const struct hs_load_options *o, const char *command)
+{
+	static const char *const tables[][2] = { { "users", "identifies" }, { "accounts", "groups" } };
+
+	for (size_t i = 0; o->exclude[i] != NULL; i++)
+		for (size_t t = 0; t < 2; t++) {
+			size_t n = strlen(tables[t][0]);
+			const char *column = o->exclude[i] + n;
+
+			if (strncmp(o->exclude[i], tables[t][0], n) != 0 || (*column != '\0' && *column != '.') ||
+			    is_in(o->exclude, tables[t][1], column) || is_in(o->exclude, tables[t][1], ""))
+				continue;
+			fprintf(stderr, "hookspool %s: --exclude %s: %s follows %s: --exclude %s%s\n", command,
+			        o->exclude[i], tables[t][0], tables[t][1], tables[t][1], column);
+			return false;
+		}
+	return true;
+}
+
 bool hs_load_options_read(int argc, char **argv, struct hs_load_options *o)
 {
 	int option;
@@ -91,6 +121,8 @@ bool hs_load_options_read(int argc, char **argv, struct hs_load_options *o)
 		hs_usage(argv[0]);
 		return false;
 	}
+	if (!is_excluded_at_its_source(o, argv[0]))
+		return false;
 	if (o->to != NULL && hs_load_url_has_password(hs_slice_str(o->to))) {
 		fprintf(
 		    stderr,

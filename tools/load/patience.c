@@ -1,5 +1,6 @@
 #include "tools/load/patience.h"
 #include "base/io.h"
+#include "tools/report/terminal.h"
 
 #include <stdio.h>
 #include <sysexits.h>
@@ -20,8 +21,9 @@ static bool is_asked_to_stop(const struct hs_patience *p)
 
 static void complain(const struct hs_patience *p, const struct hs_target *target, enum hs_target_result result)
 {
-	fprintf(stderr, "hookspool %s: %s: %s%s\n", p->command, hs_target_meaning(result), target->message,
-	        result == HS_TARGET_FULL ? "; make room, or raise its limit: the records wait in the spool" : "");
+	hs_terminal_printf(stderr, "hookspool %s: %s: %s%s\n", p->command, hs_target_meaning(result), target->message,
+	                   result == HS_TARGET_FULL ? "; make room, or raise its limit: the records wait in the spool"
+	                                            : "");
 }
 
 static int code_of(enum hs_target_result result)

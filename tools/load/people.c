@@ -10,6 +10,7 @@
 #include "tools/load/limits.h"
 #include "tools/load/quick_people.h"
 #include "tools/load/table_needs.h"
+#include "tools/report/terminal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -224,7 +225,7 @@ static enum hs_target_result put_or_leave_out(struct hs_people *p, const struct 
 		hs_quick_people_note(p->quick, from, id);
 	if (result != HS_TARGET_WIDE && result != HS_TARGET_ROW)
 		return result;
-	fprintf(stderr, "hookspool load: %s: a row was refused: %s\n", to->table.name, p->target->message);
+	hs_terminal_printf(stderr, "hookspool load: %s: a row was refused: %s\n", to->table.name, p->target->message);
 	return HS_TARGET_OK;
 }
 
@@ -415,9 +416,11 @@ static enum hs_target_result erase_rows(struct hs_people *p, const char *key, co
 
 	for (size_t i = 0; i < p->catalogue->tables && result == HS_TARGET_OK; i++) {
 		const struct hs_catalogue_table *t = p->catalogue->table[i];
+		bool has_time = has_column(&t->table, "uuid_ts"), is_ours = has_column(&t->table, "_rest");
 
-		if (!t->exists || !has_column(&t->table, "uuid_ts") || !has_column(&t->table, "user_id"))
+		if (!t->exists || !has_column(&t->table, "user_id") || !(has_time || is_ours))
 			continue;
+		limits.until = has_time ? person->until : HS_SLICE_NONE;
 		if (hides_people(p, &t->table))
 			return HS_TARGET_DENIED;
 		if (has_column(&t->table, key))

@@ -434,6 +434,8 @@ enum hs_target_result hs_postgresql_begin(struct hs_postgresql *s)
 	hs_postgresql_begin_sql(s, HS_POSTGRESQL_BEGIN);
 	if (!s->target.look_only)
 		put_turn(s);
+	if (s->checks_at_once)
+		hs_postgresql_put(s, "; SET CONSTRAINTS ALL IMMEDIATE");
 	result = hs_postgresql_run_sql(s);
 	if (result == HS_TARGET_AGAIN && strcmp(s->target.state, "55P03") == 0)
 		snprintf(s->target.message, sizeof s->target.message,

@@ -32,7 +32,8 @@ struct hs_postgresql {
 	const char *table;            /* that the step is about; NULL: none */
 	struct hs_target_position at; /* as the last `begin` read it */
 	struct hs_buf sql, data;
-	char *row; /* texts of the long row that each() of a select has; NULL: taken over, or none */
+	char *row;           /* texts of the long row that each() of a select has; NULL: taken over, or none */
+	bool checks_at_once; /* the next transaction checks deferred constraints at each statement */
 };
 
 /* Begins a transaction; HS_TARGET_LOCK_MS is 500. Times are read as UTC, in ISO 8601. */

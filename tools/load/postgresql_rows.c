@@ -536,7 +536,7 @@ enum hs_target_result hs_postgresql_erase(struct hs_target *t, const struct hs_t
 	hs_postgresql_put_table(s, table->name);
 	put_where(s, table, key, 1);
 	if (limits->until.p != NULL)
-		hs_postgresql_put(s, " AND \"uuid_ts\" <= $2::timestamptz");
+		hs_postgresql_put(s, " AND (\"uuid_ts\" <= $2::timestamptz OR \"uuid_ts\" IS NULL)");
 	if (limits->without_user)
 		hs_postgresql_put(s, " AND length(coalesce(\"user_id\"::text, '')) = 0");
 	result = hs_postgresql_ask(s, values, limits->until.p != NULL ? 2 : 1, &answer);

@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/io.h"
 #include "tools/load/people.h"
+#include "tools/report/terminal.h"
 #include "tools/sink/event_source.h"
 
 #include <inttypes.h>
@@ -197,7 +198,8 @@ static int connect_and_work(struct rebuild *r)
 		        r->to == HS_TABLE_USERS ? "users" : "accounts");
 		return 0;
 	}
-	fprintf(stderr, "hookspool load: --rebuild: %s: %s\n", hs_target_meaning(result), r->target->message);
+	hs_terminal_printf(stderr, "hookspool load: --rebuild: %s: %s\n", hs_target_meaning(result),
+	                   r->target->message);
 	return result == HS_TARGET_AWAY ? EX_UNAVAILABLE : result == HS_TARGET_DENIED ? EX_NOPERM : EX_IOERR;
 }
 

@@ -3,6 +3,7 @@
 #include "base/io.h"
 #include "event/json.h"
 #include "tools/load/catalogue.h"
+#include "tools/report/terminal.h"
 #include "tools/sink/event_source.h"
 
 #include <inttypes.h>
@@ -66,7 +67,7 @@ static void forget(struct retype *r)
 
 static int complain(const struct retype *r, enum hs_target_result result)
 {
-	fprintf(stderr, "hookspool load: --retype: %s: %s\n", hs_target_meaning(result), r->target->message);
+	hs_terminal_printf(stderr, "hookspool load: --retype: %s: %s\n", hs_target_meaning(result), r->target->message);
 	return result == HS_TARGET_AWAY ? EX_UNAVAILABLE : result == HS_TARGET_DENIED ? EX_NOPERM : EX_IOERR;
 }
 
@@ -258,10 +259,11 @@ static enum hs_target_result foretell(struct retype *r)
 	if (result != HS_TARGET_OK)
 		return result;
 	seconds = (double)(hs_io_now_monotonic() - begun) / 1000 + (double)r->all * UPDATE_US / 1e6;
-	fprintf(stderr,
-	        "hookspool load: --retype: %s has %" PRIu64 " rows: it may be locked for up to %.0f s; %" PRIu64
-	        " values come from _rest, %" PRIu64 " go there\n",
-	        r->view.name, r->all, seconds + 1, r->home, r->away);
+	hs_terminal_printf(stderr,
+	                   "hookspool load: --retype: %s has %" PRIu64
+	                   " rows: it may be locked for up to %.0f s; %" PRIu64 " values come from _rest, %" PRIu64
+	                   " go there\n",
+	                   r->view.name, r->all, seconds + 1, r->home, r->away);
 	return HS_TARGET_OK;
 }
 

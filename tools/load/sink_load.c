@@ -6,6 +6,7 @@
 #include "spool/admin/dead_letters.h"
 #include "spool/position/record_check.h"
 #include "tools/load/erase_requests.h"
+#include "tools/report/terminal.h"
 #include "tools/sink/pump.h"
 
 #include <inttypes.h>
@@ -53,6 +54,12 @@ static void put_letter(struct load_sink *s, struct hs_slice record, const char *
 	hs_buf_putc(&s->line, '\n');
 }
 
+/* A dry run has no cursor, and leaves no trace. */
+static bool is_dry(const struct load_sink *s)
+{
+	return hs_pump_reads(s->pump)->source.cursor == NULL;
+}
+
 static enum hs_result refuse(void *context, struct hs_slice record, struct hs_position after, const char *why)
 {
 	struct load_sink *s = context;
@@ -62,6 +69,8 @@ static enum hs_result refuse(void *context, struct hs_slice record, struct hs_po
 	struct hs_dead_letters_origin from = { .look = hs_record_origin_look, .context = &of };
 	enum hs_result result = HS_E_MEMORY;
 
+	if (is_dry(s))
+		return HS_OK;
 	of.begin.offset -= record.n + 1;
 	put_letter(s, record, why);
 	if (hs_buf_ok(&s->line))
@@ -97,10 +106,17 @@ static int begin_anew(struct load_sink *s, struct hs_sink_start *start)
 	return result == HS_OK ? 0 : hs_event_source_result(source, result);
 }
 
-/* A dry run has no cursor, and leaves no trace. */
-static bool erases(const struct load_sink *s)
+/* Where the database is, in a line. NULL: out of memory. The caller frees it. */
+static char *place_of(const struct hs_target *t)
 {
-	return hs_pump_reads(s->pump)->source.cursor != NULL;
+	bool is_file = strcmp(t->ops->name, "sqlite") == 0;
+	char *path = is_file ? realpath(strchr(t->url, ':') + 1, NULL) : NULL, *place;
+
+	if (asprintf(&place, "%s%s schema=%s prefix=%s", path != NULL ? "sqlite:" : t->url, path != NULL ? path : "",
+	             t->schema, t->prefix) < 0)
+		place = NULL;
+	free(path);
+	return place;
 }
 
 /*
@@ -110,16 +126,22 @@ static bool erases(const struct load_sink *s)
 static int begin_requests(struct load_sink *s)
 {
 	struct hs_reader *reader = hs_pump_reads(s->pump)->source.reader;
+	char *place = place_of(s->target);
 	int code;
 
+	if (place == NULL)
+		return EX_OSERR;
 	s->requests = (struct hs_load_requests){ .dir = hs_reader_dir(reader),
 		                                 .loader = s->loader,
 		                                 .database = s->target->name,
+		                                 .place = place,
 		                                 .tenant = s->options.tenant,
 		                                 .ignore_deletes = s->options.loader.ignore_deletes,
 		                                 .quiet = s->options.quiet,
 		                                 .command = s->options.loader.command };
 	code = hs_load_requests_begin(&s->requests);
+	s->requests.place = NULL;
+	free(place);
 	if (code == 0)
 		hs_reader_start(reader, hs_reader_position(reader));
 	return code;
@@ -158,7 +180,7 @@ static int open_sink(struct hs_sink *sink, struct hs_sink_start *start)
 		start->position = (struct hs_position){ at.number, at.offset, at.edit, at.before };
 	}
 	hs_loader_begin_at(s->loader, &at);
-	if (erases(s))
+	if (!is_dry(s))
 		code = begin_requests(s);
 	if (code != 0)
 		return code;
@@ -208,11 +230,11 @@ void hs_sink_load_sum_up(struct hs_sink *sink)
 	if (s->options.quiet || s->loader == NULL)
 		return;
 	hs_misfits_put(hs_loader_misfits(s->loader), &misfits);
-	fprintf(stderr,
-	        "hookspool load: %" PRIu64 " records, %" PRIu64 " rows, %" PRIu64 " tables and %" PRIu64
-	        " columns new, %" PRIu64 " values in _rest%.*s, %" PRIu64 " failed",
-	        c.records, c.rows, c.tables, c.columns, c.rest, (int)misfits.n, misfits.n > 0 ? misfits.p : "",
-	        c.refused);
+	hs_terminal_printf(stderr,
+	                   "hookspool load: %" PRIu64 " records, %" PRIu64 " rows, %" PRIu64 " tables and %" PRIu64
+	                   " columns new, %" PRIu64 " values in _rest%.*s, %" PRIu64 " failed",
+	                   c.records, c.rows, c.tables, c.columns, c.rest, (int)misfits.n,
+	                   misfits.n > 0 ? misfits.p : "", c.refused);
 	if (c.erased > 0)
 		fprintf(stderr, ", %" PRIu64 " rows erased", c.erased);
 	if (c.gone > 0)
@@ -227,7 +249,7 @@ void hs_sink_load_sum_up(struct hs_sink *sink)
 /* Carries out requests of `hookspool erase`, now and then, or `now`. Everything before `done` is in the database. */
 static void look_for_requests(struct load_sink *s, struct hs_position done, bool now)
 {
-	if (!erases(s) || s->sink.code != 0 || (!now && hs_load_requests_due(&s->requests) > 0))
+	if (is_dry(s) || s->sink.code != 0 || (!now && hs_load_requests_due(&s->requests) > 0))
 		return;
 	if (s->target->ops->tidy != NULL)
 		s->target->ops->tidy(s->target);
@@ -302,7 +324,7 @@ static int64_t due(const struct hs_sink *sink)
 
 	if (s->first_ms != 0)
 		return until_write(s);
-	return erases(s) ? hs_load_requests_due(&s->requests) : -1;
+	return is_dry(s) ? -1 : hs_load_requests_due(&s->requests);
 }
 
 static void collect(struct hs_sink *sink, struct hs_pump *pump)

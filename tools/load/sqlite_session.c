@@ -10,6 +10,14 @@ struct hs_sqlite *hs_sqlite_of(struct hs_target *t)
 	return (struct hs_sqlite *)t;
 }
 
+bool hs_sqlite_parse(struct hs_target *t, const char **why)
+{
+	const char *path = strchr(t->url, ':') + 1;
+
+	*why = "expected sqlite:/PATH, the path of a file, since a database without one is gone when the loader ends";
+	return path[0] != '\0' && strcmp(path, ":memory:") != 0;
+}
+
 static enum hs_target_result meaning(int code, const char *message)
 {
 	switch (code & 0xFF) {
@@ -39,6 +47,17 @@ static enum hs_target_result meaning(int code, const char *message)
 	}
 }
 
+/* Appends why a file could not be opened, if the system has told. */
+static void note_cause(struct hs_sqlite *s, int code)
+{
+	int why = (code & 0xFF) == SQLITE_CANTOPEN && s->db != NULL ? sqlite3_system_errno(s->db) : 0;
+	size_t n = strlen(s->target.message);
+
+	if (why != 0)
+		snprintf(s->target.message + n, sizeof s->target.message - n, ": %s%s", strerror(why),
+		         why == ENOENT ? ": make its folder, for the user who runs this" : "");
+}
+
 enum hs_target_result hs_sqlite_result(struct hs_sqlite *s, int code)
 {
 	enum hs_target_result result = meaning(code, s->db != NULL ? sqlite3_errmsg(s->db) : "");
@@ -46,9 +65,24 @@ enum hs_target_result hs_sqlite_result(struct hs_sqlite *s, int code)
 	if (result != HS_TARGET_OK) {
 		snprintf(s->target.message, sizeof s->target.message, "%s",
 		         s->db != NULL ? sqlite3_errmsg(s->db) : sqlite3_errstr(code));
+		note_cause(s, code);
 		snprintf(s->target.state, sizeof s->target.state, "%d", code & 0xFF);
 	}
 	return result;
+}
+
+enum hs_target_result hs_sqlite_check_transaction(struct hs_sqlite *s, enum hs_target_result result)
+{
+	char said[256];
+
+	if (result != HS_TARGET_ROW || sqlite3_get_autocommit(s->db) == 0)
+		return result;
+	snprintf(said, sizeof said, "%.255s", s->target.message);
+	snprintf(s->target.message, sizeof s->target.message,
+	         "%s: a trigger or a constraint refuses this row by ROLLBACK, which undoes all others, too; let it say "
+	         "ABORT instead",
+	         said);
+	return HS_TARGET_DENIED;
 }
 
 enum hs_target_result hs_sqlite_out_of_memory(struct hs_sqlite *s)
@@ -59,6 +93,18 @@ enum hs_target_result hs_sqlite_out_of_memory(struct hs_sqlite *s)
 enum hs_target_result hs_sqlite_run(struct hs_sqlite *s, const char *sql)
 {
 	return hs_sqlite_result(s, sqlite3_exec(s->db, sql, NULL, NULL, NULL));
+}
+
+enum hs_target_result hs_sqlite_begin(struct hs_sqlite *s)
+{
+	int moved = 0;
+
+	if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0) {
+		snprintf(s->target.message, sizeof s->target.message,
+		         "the file has been moved, removed or replaced while it was open");
+		return HS_TARGET_AWAY;
+	}
+	return hs_sqlite_run(s, s->target.look_only ? "BEGIN" : "BEGIN IMMEDIATE");
 }
 
 enum hs_target_result hs_sqlite_prepare(struct hs_sqlite *s, sqlite3_stmt **statement)

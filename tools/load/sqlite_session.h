@@ -19,9 +19,21 @@ struct hs_sqlite {
 
 struct hs_sqlite *hs_sqlite_of(struct hs_target *t);
 
+/* hs_target_ops.parse: refuses what is no file, which SQLite would forget when the loader ends. */
+bool hs_sqlite_parse(struct hs_target *t, const char **why);
+
 /* The meaning of a result code; notes SQLite's message if it is an error. */
 enum hs_target_result hs_sqlite_result(struct hs_sqlite *s, int code);
 enum hs_target_result hs_sqlite_out_of_memory(struct hs_sqlite *s);
+
+/*
+ * After an error in a transaction: its meaning, unless the error has ended the transaction, as ROLLBACK of a trigger or
+ * a constraint does. Then nothing of it is left, so that no other row of it may count as written: DENIED.
+ */
+enum hs_target_result hs_sqlite_check_transaction(struct hs_sqlite *s, enum hs_target_result result);
+
+/* Begins a transaction. AWAY if the file is not at its path any more: nobody would read what is written to it then. */
+enum hs_target_result hs_sqlite_begin(struct hs_sqlite *s);
 
 /* Runs statements without results. */
 enum hs_target_result hs_sqlite_run(struct hs_sqlite *s, const char *sql);

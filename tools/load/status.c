@@ -2,6 +2,7 @@
 #include "base/json_writer.h"
 #include "base/timestamp.h"
 #include "event/record_fields.h"
+#include "tools/report/terminal.h"
 #include "tools/sink/event_source.h"
 
 #include <inttypes.h>
@@ -29,7 +30,7 @@ static int read_position(struct hs_target *target, struct hs_target_position *at
 	}
 	if (result == HS_TARGET_OK)
 		return 0;
-	fprintf(stderr, "hookspool load: %s: %s\n", hs_target_meaning(result), target->message);
+	hs_terminal_printf(stderr, "hookspool load: %s: %s\n", hs_target_meaning(result), target->message);
 	return result == HS_TARGET_AWAY ? EX_UNAVAILABLE : result == HS_TARGET_DENIED ? EX_NOPERM : EX_IOERR;
 }
 

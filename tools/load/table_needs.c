@@ -71,12 +71,14 @@ bool hs_table_has_person(const struct hs_target *target, const struct hs_target_
 bool hs_table_is_fit(const struct hs_target *target, const struct hs_target_table *table, struct hs_table_lack *lack)
 {
 	const char *const *mend = target->ops->mend_id;
+	bool has_schema = strcmp(target->ops->name, "postgresql") == 0;
 
 	if (!table->unique_id) {
 		snprintf(lack->what, sizeof lack->what,
 		         "%s has no unique index on id that compares bytes, so a row could be there twice",
 		         table->name);
-		snprintf(lack->remedy, sizeof lack->remedy, "run: %s%s%s%s%s", mend[0], table->name, mend[1],
+		snprintf(lack->remedy, sizeof lack->remedy, "run: %s%s%s%s%s%s%s", mend[0],
+		         has_schema ? target->schema : "", has_schema ? "\".\"" : "", table->name, mend[1],
 		         mend[2] != NULL ? table->name : "", mend[2] != NULL ? mend[2] : "");
 		return false;
 	}

@@ -78,7 +78,7 @@ bool hs_target_is_pieces(struct hs_slice value);
 
 /* Which rows of a person are deleted; zeroed: all. */
 struct hs_target_limits {
-	struct hs_slice until; /* uuid_ts <= until; NULL: any */
+	struct hs_slice until; /* uuid_ts <= until, or NULL: no event of ours is without one; p == NULL: any */
 	bool without_user;     /* only those in which user_id is NULL or empty */
 	bool person;           /* it is a person's: nothing of the rows may stay in the database's files */
 };

@@ -398,6 +398,10 @@ static enum hs_target_result begin(struct hs_target *t, struct hs_target_positio
 	return result;
 }
 
+/*
+ * A constraint that is deferred refuses the whole transaction at its end: the next one checks at each statement, so
+ * that the row is found; then it is deferred again.
+ */
 static enum hs_target_result commit(struct hs_target *t)
 {
 	struct hs_postgresql *s = of(t);
@@ -409,6 +413,11 @@ static enum hs_target_result commit(struct hs_target *t)
 		result = HS_TARGET_AGAIN;
 	}
 	PQclear(answer);
+	if (result == HS_TARGET_ROW && !s->checks_at_once) {
+		s->checks_at_once = true;
+		return HS_TARGET_CATALOGUE; /* a table of the batch is not as we believed */
+	}
+	s->checks_at_once = s->checks_at_once && result != HS_TARGET_OK;
 	return result;
 }
 

@@ -134,7 +134,7 @@ static enum hs_target_result begin(struct hs_target *t, struct hs_target_positio
 {
 	struct hs_sqlite *s = hs_sqlite_of(t);
 	sqlite3_stmt *statement;
-	enum hs_target_result result = hs_sqlite_run(s, t->look_only ? "BEGIN" : "BEGIN IMMEDIATE");
+	enum hs_target_result result = hs_sqlite_begin(s);
 
 	*at = (struct hs_target_position){ .found = false };
 	if (result != HS_TARGET_OK)
@@ -395,7 +395,8 @@ static enum hs_target_result put_all_or_none(struct hs_target *t, const struct h
 	result = hs_sqlite_run(s, "SAVEPOINT rows");
 	if (result != HS_TARGET_OK)
 		return result;
-	result = rows->pieces != NULL ? put_whole(s, rows, update) : put_rows(s, rows, update);
+	result = hs_sqlite_check_transaction(s, rows->pieces != NULL ? put_whole(s, rows, update)
+	                                                             : put_rows(s, rows, update));
 	if (result != HS_TARGET_OK)
 		sqlite3_exec(s->db, "ROLLBACK TO rows", NULL, NULL, NULL);
 	sqlite3_exec(s->db, "RELEASE rows", NULL, NULL, NULL);
@@ -529,7 +530,8 @@ static enum hs_target_result erase(struct hs_target *t, const struct hs_target_t
 	hs_buf_put_slice(&s->sql, HS_SLICE("DELETE FROM "));
 	hs_sql_put_name(&s->sql, hs_slice_str(table->name), '"');
 	hs_sqlite_put_where(s, key, 1);
-	hs_buf_put_slice(&s->sql, until.p != NULL ? HS_SLICE(" AND \"uuid_ts\" <= ?2") : HS_SLICE(""));
+	hs_buf_put_slice(&s->sql,
+	                 until.p != NULL ? HS_SLICE(" AND (\"uuid_ts\" <= ?2 OR \"uuid_ts\" IS NULL)") : HS_SLICE(""));
 	if (limits->without_user)
 		hs_buf_put_slice(&s->sql, HS_SLICE(" AND length(coalesce(\"user_id\", '')) = 0"));
 	result = hs_sqlite_prepare(s, &statement);
@@ -561,6 +563,7 @@ static const struct hs_target_ops ops = {
 	.reserved = "sqlite_",
 	.whole_texts = true,
 	.mend_id = { "CREATE UNIQUE INDEX \"", "_id\" ON \"", "\" (id COLLATE BINARY)" },
+	.parse = hs_sqlite_parse,
 	.connect = connect_to,
 	.disconnect = disconnect,
 	.tables = hs_sqlite_tables,

@@ -201,6 +201,31 @@ struct marking {
 	enum hs_result result;
 };
 
+#define LOADED "loaded" /* and a space and the place, which a marker of an earlier build lacks */
+
+/* Makes the marker, unless it is there and of this place. */
+static enum hs_result put_marker(struct marking *m, struct hs_slice place, struct hs_buf *before)
+{
+	size_t word = sizeof LOADED;
+	struct hs_buf mark = { 0 };
+	struct hs_slice there;
+	enum hs_result r = read_text(m->folder, m->database, &m->text);
+
+	there = r == HS_OK ? hs_buf_slice(&m->text) : HS_SLICE_NONE;
+	hs_buf_printf(&mark, LOADED " %.*s\n", (int)place.n, place.p);
+	if (r == HS_E_MEMORY || !hs_buf_ok(&mark)) {
+		r = HS_E_MEMORY;
+	} else if (hs_slice_eq(there, hs_buf_slice(&mark))) {
+		r = HS_OK;
+	} else {
+		if (there.n > word + 1)
+			hs_buf_put(before, there.p + word, there.n - word - 1);
+		r = hs_file_replace_text(m->folder, m->database, m->temporary, 0600, hs_buf_slice(&mark));
+	}
+	hs_buf_free(&mark);
+	return r;
+}
+
 /* A plan that is damaged is left to the next erase, which says so; one that is gone was carried out. */
 static void take_plan(void *context, const char *plan)
 {
@@ -228,11 +253,11 @@ static enum hs_result make_folder(int private_dir)
 	return hs_io_sync_dir(private_dir) < 0 ? HS_E_SYNC : HS_OK;
 }
 
-enum hs_result hs_erase_requests_mark(const struct hs_spool_dir *dir, const char *database)
+enum hs_result hs_erase_requests_mark(const struct hs_spool_dir *dir, const char *database, struct hs_slice place,
+                                      struct hs_buf *before)
 {
 	char temporary[HS_CURSOR_NAME_MAX + 2];
 	struct marking m = { .private_dir = dir->private_dir, .database = database, .temporary = temporary };
-	struct stat st;
 
 	snprintf(temporary, sizeof temporary, ".%s", database);
 	m.result = make_folder(dir->private_dir);
@@ -241,8 +266,7 @@ enum hs_result hs_erase_requests_mark(const struct hs_spool_dir *dir, const char
 	m.folder = open_folder(dir->private_dir);
 	if (m.folder < 0)
 		return HS_E_IO;
-	if (hs_io_stat(m.folder, database, &st) < 0)
-		m.result = hs_file_replace_text(m.folder, database, temporary, 0600, HS_SLICE("loaded\n"));
+	m.result = put_marker(&m, place, before);
 	if (m.result == HS_OK) {
 		enum hs_result r = hs_erase_plan_list(dir->private_dir, take_plan, &m);
 

@@ -1,7 +1,7 @@
 /*
  * erase_requests: how an erase reaches the databases of `hookspool load`.
  *
- *	.hookspool/loads/NAME                  a database has been loaded under this name
+ *	.hookspool/loads/NAME                  a database has been loaded under this name: "loaded PLACE"
  *	.hookspool/loads/NAME@erase-ID         a request: a copy of the plan ID (erase_plan.h)
  *
  * A loader makes the marker, durably, before its first commit. An erase writes a request for each marker
@@ -35,10 +35,12 @@ struct hs_erase_request {
 #define HS_LOADS_FOLDER "loads"
 
 /*
- * Makes the marker of a database, and requests of the plans that are there. The caller holds the cursor of
- * this name. HS_OK, HS_E_SYNC, HS_E_MEMORY, or as hs_io_result.
+ * Makes the marker of a database, and requests of the plans that are there. `place` is a line that tells where the
+ * database is; *before gets the one of the marker that was there, if it was of another place: no request reaches that
+ * any more. The caller holds the cursor of this name. HS_OK, HS_E_SYNC, HS_E_MEMORY, or as hs_io_result.
  */
-enum hs_result hs_erase_requests_mark(const struct hs_spool_dir *dir, const char *database);
+enum hs_result hs_erase_requests_mark(const struct hs_spool_dir *dir, const char *database, struct hs_slice place,
+                                      struct hs_buf *before);
 
 /*
  * Writes a request of the plan for each marker, and calls told(context, database) for it. The caller holds the
