@@ -222,6 +222,36 @@ TEST(errors_do_not_reveal_secrets)
 	assert_null(strstr(error.text, "TOPSECRET"));
 }
 
+/* A mask of a name that no record has would mask nothing. */
+TEST(the_environment_decides_which_names_fields_have)
+{
+	static const struct {
+		const char *text, *names;
+		bool good;
+	} cases[] = {
+		{ "names = verbatim\n[fields]\ncontext.userAgent = drop\n", "warehouse", false },
+		{ "names = verbatim\n[events]\ndrop = context.ip:*\n", "warehouse", false },
+		{ "[fields]\ncontext.userAgent = drop\n[events]\ndrop = context.ip:*\n", "verbatim", true },
+	};
+	struct hs_settings_error error;
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char variable[64], text[200];
+		char *variables[] = { variable, NULL };
+		struct hs_settings *s;
+
+		snprintf(variable, sizeof variable, "HOOKSPOOL_NAMES=%s", cases[i].names);
+		snprintf(text, sizeof text, "spool_dir = /s\nauth = none\n%s", cases[i].text);
+		s = hs_settings_new("test.conf", hs_slice_str(text), variables, &error);
+		assert_int_equal(s != NULL, cases[i].good);
+		if (s == NULL)
+			assert_non_null(strstr(error.text, "test.conf:5: "));
+		if (s == NULL)
+			assert_non_null(strstr(error.text, "no field has that name"));
+		hs_settings_free(s);
+	}
+}
+
 TEST(control_characters_do_not_reach_the_log)
 {
 	struct hs_settings_error error;
