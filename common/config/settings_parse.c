@@ -90,6 +90,8 @@ static bool set_token(struct hs_settings_reading *reading, const struct hs_setti
 		token->is_set = text.n >= HS_TOKEN_LEAST && strcspn(value, " \t") == text.n;
 	if (token->is_set && !hashed && !hs_sha256(text, token->sha256))
 		return hs_settings_fail(reading, "out of memory");
+	reading->metrics_token = (struct hs_private_text){ .given = token->is_set, .line = reading->line };
+	memcpy(reading->metrics_token.sha256, token->sha256, HS_SHA256_BYTES);
 	return token->is_set ||
 	       hs_settings_fail(reading,
 	                        "%s: expected a text of at least %d bytes without blanks, or sha256: and "
@@ -266,9 +268,12 @@ struct hs_settings *hs_settings_new(const char *name, struct hs_slice text, char
 		hs_settings_fail(&reading, "spool_dir is missing: name the directory for the events");
 	if (!reading.failed)
 		hs_settings_settle_auth(&reading);
+	if (!reading.failed)
+		hs_settings_check_private(&reading);
 	hs_sources_settle(reading.settings);
 	hs_rule_lines_settle(&reading);
 	explicit_bzero(reading.secret_sha256, sizeof reading.secret_sha256);
+	explicit_bzero(&reading.hash_key, sizeof reading.hash_key);
 	if (reading.failed) {
 		hs_settings_free(reading.settings);
 		return NULL;

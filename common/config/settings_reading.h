@@ -6,6 +6,13 @@
 
 #include "config/setting_kinds.h"
 
+/* A setting that no sender may know. */
+struct hs_private_text {
+	bool given;
+	int line; /* 0: of the environment */
+	uint8_t sha256[HS_SHA256_BYTES];
+};
+
 /* Nothing is owned. */
 struct hs_settings_reading {
 	struct hs_settings *settings;
@@ -16,7 +23,8 @@ struct hs_settings_reading {
 	int line;                      /* 0: the error has no line */
 	enum hs_settings_fault stage;  /* the kind of error at this stage */
 	uint8_t secret_sha256[HS_SECRETS_MAX][HS_SHA256_BYTES]; /* settings->secrets of them */
-	struct hs_slice raw;                                    /* the current line as written; n == 0: none */
+	struct hs_private_text metrics_token, hash_key;
+	struct hs_slice raw; /* the current line as written; n == 0: none */
 };
 
 /*
