@@ -222,6 +222,9 @@ static bool set_unplanned(struct hs_settings_reading *reading, struct hs_rules *
 {
 	static const char *const words[] = { "keep", "drop", "reject", "flag" };
 
+	if (reading->unplanned_given)
+		return hs_settings_fail(reading, "[events] unplanned is given twice: remove one");
+	reading->unplanned_given = true;
 	for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
 		if (strcmp(value, words[i]) == 0) {
 			rules->unplanned = (enum hs_unplanned)i;

@@ -131,8 +131,13 @@ static bool set_value(struct hs_settings_reading *reading, const struct hs_setti
 static bool set_ship(struct hs_settings_reading *reading, const char *name, const char *value)
 {
 	struct hs_settings *s = reading->settings;
+	int number = hs_ship_number(name);
+	uint32_t bit = number < 0 ? 0 : UINT32_C(1) << number;
 	const char *expected;
 
+	if ((reading->ship_given & bit) != 0)
+		return hs_settings_fail(reading, "[ship] %s is given twice: remove one", name);
+	reading->ship_given |= bit;
 	if (s->ship == NULL)
 		s->ship = calloc(1, sizeof *s->ship);
 	expected = s->ship == NULL ? "memory" : hs_ship_set(s->ship, name, value);

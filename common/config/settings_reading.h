@@ -19,6 +19,8 @@ struct hs_settings_reading {
 	struct hs_settings_error *error;
 	bool failed;
 	bool given[HS_SETTINGS_COUNT]; /* seen in the file, where each setting but `secret` may be once */
+	uint32_t ship_given;           /* the same of [ship], a bit for each of its names */
+	bool unplanned_given;          /* the same of that line of [events] */
 	const char *name;              /* of the file, for messages */
 	int line;                      /* 0: the error has no line */
 	enum hs_settings_fault stage;  /* the kind of error at this stage */
