@@ -57,7 +57,7 @@ static void log_settings(const char *when, const char *kind, const char *used, c
 	       used[0] != '\0' ? used : "of the environment alone", settings->spool_dir);
 }
 
-/* An hs_reload; the context is the kind of the mount. */
+/* An hs_reload; the context is the kind of the mount. The sandbox may be what keeps it from reading a file. */
 static struct hs_settings *reload(void *context)
 {
 	char used[PATH_MAX];
@@ -66,6 +66,9 @@ static struct hs_settings *reload(void *context)
 
 	if (settings != NULL)
 		log_settings("SIGHUP", context, used, settings);
+	else if (error.fault == HS_FAULT_UNREADABLE)
+		hs_log(HS_LOG_ERROR, "SIGHUP: the settings in use stay; if the file can be read, but is in another "
+		                     "folder than at the start, as by a symbolic link, restart the program");
 	else
 		hs_log(HS_LOG_ERROR, "SIGHUP: the settings in use stay");
 	return settings;

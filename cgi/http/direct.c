@@ -8,6 +8,9 @@
 #include "cgi/http/ingest.h"
 #include "cgi/http/params.h"
 #include "cgi/http/rate_limit.h"
+#include "config/sources.h"
+
+#include <stddef.h>
 
 /* Finds the source, and whether the page that sends may use its key. */
 static enum hs_result check_key(struct hs_exchange *exchange, const struct hs_envelope *envelope)
@@ -123,8 +126,42 @@ void hs_handle_sdk_metrics(struct hs_exchange *exchange)
 	hs_exchange_answer(exchange, exchange->transport->verdict);
 }
 
+/* --- paths that are not there --------------------------------------------------- */
+
+enum { PATH_MOST = 128 }; /* bytes of a path that are looked at for the log */
+
+static bool is_key(const struct hs_settings *s, struct hs_slice segment)
+{
+	uint8_t digest[HS_SHA256_BYTES];
+
+	if (segment.n == 0)
+		return false;
+	return !hs_sha256(segment, digest) || hs_source_with(s, digest) != NULL ||
+	       hs_sha256_find(s->key, s->keys, sizeof *s->key, offsetof(struct hs_key, sha256), digest) < s->keys;
+}
+
+/* The path as the log may have it: some paths of libraries hold the key, and so may those that are wrong. */
+static struct hs_slice without_keys(const struct hs_settings *s, struct hs_slice path, struct hs_buf *text)
+{
+	hs_buf_reset(text);
+	for (size_t at = 0; at < path.n && text->n < PATH_MOST;) {
+		struct hs_slice segment = { path.p + at, 0 };
+
+		while (at < path.n && path.p[at] != '/') {
+			segment.n++;
+			at++;
+		}
+		hs_buf_put_slice(text, is_key(s, segment) ? HS_SLICE("KEY") : segment);
+		if (at < path.n)
+			hs_buf_putc(text, path.p[at++]);
+	}
+	return hs_buf_ok(text) ? hs_buf_slice(text) : HS_SLICE_NONE;
+}
+
 void hs_handle_unknown(struct hs_exchange *exchange)
 {
-	exchange->logged = hs_param(exchange->transport->params(exchange->transport), HS_SLICE("PATH_INFO"));
+	struct hs_slice path = hs_param(exchange->transport->params(exchange->transport), HS_SLICE("PATH_INFO"));
+
+	exchange->logged = without_keys(exchange->settings, path, &exchange->scratch->message);
 	hs_exchange_answer(exchange, HS_E_SDK_PATH);
 }

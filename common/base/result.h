@@ -44,7 +44,8 @@ enum hs_class {
 	X(HS_E_SDK_SETTINGS, REQUEST, 404, INFO, "no settings for this write key", \
 	  "set public_url; the key must be that of a browser source, and not revoked") \
 	X(HS_E_SDK_SCRIPT, REQUEST, 404, INFO, "no script here", \
-	  "set sdk_script to npm's standalone build of analytics-next, a plain file of at most 4 MB") \
+	  "set sdk_script to npm's standalone build of analytics-next, a plain file of at most 4 MB; restart the " \
+	  "program if its folder is another one than at the start") \
 	X(HS_E_NO_METRICS, REQUEST, 404, INFO, "no such resource", \
 	  "set metrics_token, and give it to the monitor; or use hookspool metrics") \
 	X(HS_E_METHOD, REQUEST, 405, INFO, "method not allowed", "senders use POST, PUT or PATCH") \

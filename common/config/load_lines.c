@@ -50,6 +50,9 @@ static bool read_url(struct hs_settings_reading *reading, struct hs_load *load, 
 
 static bool set_on_delete(struct hs_settings_reading *reading, struct hs_load *load, struct hs_slice value)
 {
+	if (load->has_on_delete)
+		return refuse(reading, load, "a word is given twice: remove one");
+	load->has_on_delete = true;
 	load->ignore_deletes = hs_slice_eq(value, HS_SLICE("ignore"));
 	return load->ignore_deletes || hs_slice_eq(value, HS_SLICE("follow")) ||
 	       refuse(reading, load, "on_delete=: expected follow or ignore");

@@ -17,7 +17,7 @@ struct hs_load {
 	char label[HS_TENANT_MAX + 1]; /* also the name of position and cursor */
 	char *url;
 	char *password, *schema, *prefix, *tenant; /* NULL: not given */
-	bool ignore_deletes;
+	bool has_on_delete, ignore_deletes;
 };
 
 /* The line with this label, or NULL. */

@@ -42,13 +42,16 @@ static bool part_tenant(const char *name, char **tenant, const char **rest)
 	return *tenant != NULL;
 }
 
-/* Says why no record has a field of that name; NULL: one may. */
-static const char *fault_of_name(const struct hs_settings *s, struct hs_slice name)
+static const char *fault_of_empty(const char *name)
 {
-	if (name.n == 0)
-		return "the name of a field is missing";
-	for (size_t i = 0; i < name.n && s->names == HS_NAMES_WAREHOUSE; i++) {
-		unsigned char c = (unsigned char)name.p[i];
+	return name[0] == '\0' ? "the name of a field is missing" : NULL;
+}
+
+/* Says why no record has a field of that name; NULL: one may. When all is read: the environment may set `names`. */
+static const char *fault_of_name(const struct hs_settings *s, const char *name)
+{
+	for (; *name != '\0' && s->names == HS_NAMES_WAREHOUSE; name++) {
+		unsigned char c = (unsigned char)*name;
 
 		if (c < 0x80 && c != '_' && !hs_is_digit((char)c) && (c < 'a' || c > 'z'))
 			return "no field has that name: write it as in a record, in small letters joined by _";
@@ -104,7 +107,7 @@ bool hs_rule_lines_add_field(struct hs_settings_reading *reading, const char *na
 		return refuse(reading, "fields", name, value, "expected " HS_MASK_WORDS);
 	fault = fault_of_field(rules, rule);
 	if (fault == NULL && !(rule->is_prefix && n == 1))
-		fault = fault_of_name(reading->settings, hs_slice_str(rule->name));
+		fault = fault_of_empty(rule->name);
 	return fault == NULL || refuse(reading, "fields", name, value, fault);
 }
 
@@ -185,7 +188,7 @@ static const char *read_condition(struct hs_settings_reading *reading, const cha
 	if (condition->name == NULL)
 		return "out of memory";
 	*at += n + 1;
-	fault = fault_of_name(reading->settings, hs_slice_str(condition->name));
+	fault = fault_of_empty(condition->name);
 	if (fault == NULL)
 		fault = read_pattern(at, &pattern);
 	if (fault == NULL && !hs_pattern_compile(&condition->pattern, hs_slice(pattern.text, pattern.n), pattern.star))
@@ -219,6 +222,9 @@ static bool set_unplanned(struct hs_settings_reading *reading, struct hs_rules *
 {
 	static const char *const words[] = { "keep", "drop", "reject", "flag" };
 
+	if (reading->unplanned_given)
+		return hs_settings_fail(reading, "[events] unplanned is given twice: remove one");
+	reading->unplanned_given = true;
 	for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
 		if (strcmp(value, words[i]) == 0) {
 			rules->unplanned = (enum hs_unplanned)i;
@@ -337,6 +343,10 @@ static bool is_type(const struct hs_settings *s, const struct hs_pattern *patter
 /* Says why a condition can never match; NULL: it can. */
 static const char *fault_of_condition(const struct hs_settings *s, const struct hs_condition *c)
 {
+	const char *fault = fault_of_name(s, c->name);
+
+	if (fault != NULL)
+		return fault;
 	if (strcmp(c->name, "type") == 0 && !is_type(s, &c->pattern))
 		return "it can never match: the types are identify, track, page, screen, group, alias and delete";
 	if (strcmp(c->name, "tenant") == 0 && !is_tenant(s, &c->pattern))
@@ -435,7 +445,10 @@ static bool check_fields(struct hs_settings_reading *reading, const struct hs_ru
 {
 	for (unsigned i = 0; i < r->fields; i++) {
 		const struct hs_field_rule *rule = &r->field[i];
+		const char *fault = fault_of_name(reading->settings, rule->name);
 
+		if (fault != NULL)
+			return refuse_line(reading, rule->line, rule->name, fault);
 		if (rule->mask.kind == HS_MASK_HASH && reading->settings->hash_key == NULL)
 			return refuse_line(reading, rule->line, rule->name,
 			                   "hash needs a key: set hash_key above the sections, to a random text of at "

@@ -37,11 +37,14 @@ bool hs_settings_is_label(const char *s)
 	return s[0] != '\0' && strlen(s) <= HS_TENANT_MAX && strspn(s, allowed) == strlen(s);
 }
 
+/* Text that is no label is not in the message: the key may stand there by mistake. */
 bool hs_settings_check_label(struct hs_settings_reading *reading, const char *section, const char *label)
 {
 	if (!hs_settings_is_label(label))
-		return hs_settings_fail(reading, "[%s] %s: a label has 1 to %d letters, digits, dots, _ or -", section,
-		                        label, HS_TENANT_MAX);
+		return hs_settings_fail(reading,
+		                        "[%s]: a label has 1 to %d letters, digits, dots, _ or -, and stands before "
+		                        "the =",
+		                        section, HS_TENANT_MAX);
 	if (hs_setting_find(label) != NULL)
 		return hs_settings_fail(reading, "[%s] %s: this is a setting: move it above [%s]", section, label,
 		                        section);
@@ -149,7 +152,10 @@ bool hs_settings_set_key(struct hs_settings_reading *reading, const char *name, 
 	doubt(reading, value);
 	hs_hmac256_free(*key);
 	*key = hs_hmac256_new(hs_slice_str(value));
-	return *key != NULL || hs_settings_fail(reading, "out of memory");
+	reading->hash_key.given = true;
+	reading->hash_key.line = reading->line;
+	return (*key != NULL && hs_sha256(hs_slice_str(value), reading->hash_key.sha256)) ||
+	       hs_settings_fail(reading, "out of memory");
 }
 
 /* --- [keys] ----------------------------------------------------------------- */
@@ -230,6 +236,44 @@ bool hs_settings_add_key(struct hs_settings_reading *reading, const char *label,
 	}
 	s->keys++;
 	return true;
+}
+
+/* --- what no sender may know ------------------------------------------------------ */
+
+static void refuse_private(struct hs_settings_reading *reading, const struct hs_private_text *private, const char *name,
+                           const char *section, const char *label)
+{
+	if (private->line == 0)
+		reading->name = "environment";
+	reading->line = private->line;
+	reading->stage = private->line > 0 ? HS_FAULT_LINE : HS_FAULT_ENVIRONMENT;
+	hs_settings_fail(reading, "%s: a sender knows it, since it is also %s%s: choose another text for one of them",
+	                 name, section, label);
+	reading->line = 0;
+}
+
+static void check_private(struct hs_settings_reading *reading, const struct hs_private_text *private, const char *name)
+{
+	const struct hs_settings *s = reading->settings;
+	const struct hs_source *source = private->given ? hs_source_with(s, private->sha256) : NULL;
+	size_t key, secret;
+
+	if (!private->given)
+		return;
+	key = hs_sha256_find(s->key, s->keys, sizeof *s->key, offsetof(struct hs_key, sha256), private->sha256);
+	secret = hs_sha256_find(reading->secret_sha256, s->secrets, HS_SHA256_BYTES, 0, private->sha256);
+	if (source != NULL)
+		refuse_private(reading, private, name, "the key of [sources] ", source->label);
+	else if (key < s->keys)
+		refuse_private(reading, private, name, "the key of [keys] ", s->key[key].tenant);
+	else if (secret < s->secrets)
+		refuse_private(reading, private, name, "a secret", "");
+}
+
+void hs_settings_check_private(struct hs_settings_reading *reading)
+{
+	check_private(reading, &reading->metrics_token, "metrics_token");
+	check_private(reading, &reading->hash_key, "hash_key");
 }
 
 /* --- who may send -------------------------------------------------------------- */

@@ -38,6 +38,9 @@ bool hs_settings_read_key(struct hs_settings_reading *reading, const char *secti
 bool hs_settings_check_key_elsewhere(struct hs_settings_reading *reading, const char *label,
                                      const uint8_t sha256[static HS_SHA256_BYTES]);
 
+/* After the file and the environment: checks that metrics_token and hash_key are no key or secret of a sender. */
+void hs_settings_check_private(struct hs_settings_reading *reading);
+
 /* After the file and the environment: decides `auth` if it was not given, and checks that it can be met. */
 void hs_settings_settle_auth(struct hs_settings_reading *reading);
 

@@ -90,6 +90,8 @@ static bool set_token(struct hs_settings_reading *reading, const struct hs_setti
 		token->is_set = text.n >= HS_TOKEN_LEAST && strcspn(value, " \t") == text.n;
 	if (token->is_set && !hashed && !hs_sha256(text, token->sha256))
 		return hs_settings_fail(reading, "out of memory");
+	reading->metrics_token = (struct hs_private_text){ .given = token->is_set, .line = reading->line };
+	memcpy(reading->metrics_token.sha256, token->sha256, HS_SHA256_BYTES);
 	return token->is_set ||
 	       hs_settings_fail(reading,
 	                        "%s: expected a text of at least %d bytes without blanks, or sha256: and "
@@ -129,8 +131,13 @@ static bool set_value(struct hs_settings_reading *reading, const struct hs_setti
 static bool set_ship(struct hs_settings_reading *reading, const char *name, const char *value)
 {
 	struct hs_settings *s = reading->settings;
+	int number = hs_ship_number(name);
+	uint32_t bit = number < 0 ? 0 : UINT32_C(1) << number;
 	const char *expected;
 
+	if ((reading->ship_given & bit) != 0)
+		return hs_settings_fail(reading, "[ship] %s is given twice: remove one", name);
+	reading->ship_given |= bit;
 	if (s->ship == NULL)
 		s->ship = calloc(1, sizeof *s->ship);
 	expected = s->ship == NULL ? "memory" : hs_ship_set(s->ship, name, value);
@@ -266,9 +273,12 @@ struct hs_settings *hs_settings_new(const char *name, struct hs_slice text, char
 		hs_settings_fail(&reading, "spool_dir is missing: name the directory for the events");
 	if (!reading.failed)
 		hs_settings_settle_auth(&reading);
+	if (!reading.failed)
+		hs_settings_check_private(&reading);
 	hs_sources_settle(reading.settings);
 	hs_rule_lines_settle(&reading);
 	explicit_bzero(reading.secret_sha256, sizeof reading.secret_sha256);
+	explicit_bzero(&reading.hash_key, sizeof reading.hash_key);
 	if (reading.failed) {
 		hs_settings_free(reading.settings);
 		return NULL;

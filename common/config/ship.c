@@ -82,11 +82,20 @@ static const char *set(struct hs_ship *ship, const struct row *row, const char *
 	return *copy != NULL ? NULL : "memory";
 }
 
-const char *hs_ship_set(struct hs_ship *ship, const char *name, const char *value)
+int hs_ship_number(const char *name)
 {
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (strcmp(rows[i].name, name) == 0)
-			return set(ship, &rows[i], value);
+			return (int)i;
+	return -1;
+}
+
+const char *hs_ship_set(struct hs_ship *ship, const char *name, const char *value)
+{
+	int number = hs_ship_number(name);
+
+	if (number >= 0)
+		return set(ship, &rows[number], value);
 	return "one of to, stream, subject, ca, cert, key, creds, nkey, user, password, plain, in_flight, ack_wait, "
 	       "ship_hold and oversize";
 }

@@ -24,6 +24,9 @@ struct hs_ship {
 	bool plain, aside;
 };
 
+/* The number of a name among those of the section, below 32; -1: it is none of them. */
+int hs_ship_number(const char *name);
+
 /* Reads a value as the section has it. NULL, or what was expected. The caller frees what it replaces. */
 const char *hs_ship_set(struct hs_ship *ship, const char *name, const char *value);
 

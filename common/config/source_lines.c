@@ -162,6 +162,7 @@ static bool read_kind(struct source_line *l, struct hs_slice word)
 	return true;
 }
 
+/* An unknown word is not in the message: it may be a part of a key with a blank. */
 static bool read_word(struct source_line *l, struct hs_slice word)
 {
 	struct hs_slice value = word;
@@ -176,7 +177,9 @@ static bool read_word(struct source_line *l, struct hs_slice word)
 		return read_number(l, "rate=", "browser_rate", value, &l->source->rate);
 	if (take(&value, HS_SLICE("daily=")))
 		return read_number(l, "daily=", "browser_daily", value, &l->source->daily);
-	return refuse(l, "", word, "unknown word: there are browser, server, tenant=, origin=, rate= and daily=");
+	return refuse(l, "", HS_SLICE_NONE,
+	              "unknown word: there are browser, server, tenant=, origin=, rate= and daily=, and no key has a "
+	              "blank");
 }
 
 /* --- a line ------------------------------------------------------------------ */

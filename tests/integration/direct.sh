@@ -93,6 +93,8 @@ is 'may not be read by a page' "$(head_of 'access-control-[a-z-]*')" ''
 direct 'figures of the library itself' /v1/m '{"series":[]}' 200 -
 direct 'an unknown path' '/v1/nowhere' "$track}" 404 sdk_path
 check 'the log names that, too' grep -qF 'no such resource: "/v1/nowhere"' <(logs_show)
+direct 'an unknown path with keys' '/v1/projects/API-KEY-1/OLD-KEY-1/nobody/SHOP-KEY-1' "$track}" 404 sdk_path
+check 'the log has it without them' grep -qF 'no such resource: "/v1/projects/KEY/KEY/nobody/KEY"' <(logs_show)
 
 # --- preflight, settings, script
 

@@ -83,6 +83,12 @@ is 'the same process did it' "$(grep -c 'start: sandbox: Landlock' "$S/log/hooks
 settings_write "$SETTINGS" 'max_body = 1K'
 kill -HUP "$worker"
 check 'SIGHUP: the settings are read again' wait_for 10 grep -q 'SIGHUP: settings read again' "$S/log/hookspool.log"
+mkdir "$T/moved" && mv "$S/hookspool.conf" "$T/moved" && ln -s "$T/moved/hookspool.conf" "$S/hookspool.conf"
+own "$T/moved" "$T/moved/hookspool.conf"
+kill -HUP "$worker"
+check 'a link to a file outside: the log says to restart' \
+	wait_for 10 grep -q 'SIGHUP: the settings in use stay; .*restart the program' "$S/log/hookspool.log"
+rm "$S/hookspool.conf" && mv "$T/moved/hookspool.conf" "$S/hookspool.conf"
 mkdir "$S/elsewhere" && own "$S/elsewhere"
 sed -i "s|^spool_dir.*|spool_dir = $S/elsewhere|" "$S/hookspool.conf"
 own "$S/hookspool.conf"

@@ -258,20 +258,24 @@ TEST(a_damaged_state_is_no_clock)
 	static const int64_t damage[] = { INT64_MIN, INT64_MAX, -1 };
 	int64_t lag;
 
-	for (size_t i = 0; i < 4 * sizeof damage / sizeof *damage; i++) {
+	for (size_t i = 0; i < 6 * sizeof damage / sizeof *damage; i++) {
 		struct hs_shared_state *left;
-		int64_t value = damage[i / 4];
+		int64_t value = damage[i / 6];
 
 		make("rotate_min_gap = 0\n");
 		put("a");
 		stop();
 		left = spooldir_state(&s.d);
-		if (i % 4 == 0)
+		if (i % 6 == 0)
 			left->clock.wall_ms = value;
-		else if (i % 4 == 1)
+		else if (i % 6 == 1)
 			left->clock.boot_ms = value == -1 ? INT64_MIN : value;
-		else if (i % 4 == 2)
+		else if (i % 6 == 2)
 			left->clock.steady_ms = value;
+		else if (i % 6 == 3)
+			atomic_store(&left->clock.behind_ms, value);
+		else if (i % 6 == 4)
+			atomic_store(&left->clock.behind_end_ms, value);
 		else
 			atomic_store(&left->clock.lag_ms, value);
 		spooldir_state_done(left);
@@ -323,18 +327,23 @@ TEST(an_operator_vouches_for_the_clock)
 	assert_once(&s.d, "b"); /* its stamp was not believed; its record tells when it came */
 }
 
-/* After a year off, the clock is not trusted for a week of uptime. */
-TEST(off_for_a_year)
+static void boot_anew(void)
 {
 	struct hs_shared_state *shared;
 
-	make("retain_days = 30\nrotate_min_gap = 0\n");
-	seal("a");
 	stop();
 	shared = spooldir_state(&s.d);
 	strcpy(shared->boot_id, "another boot");
 	spooldir_state_done(shared);
 	restart();
+}
+
+/* After a year off, the clock is not trusted for a week of uptime. */
+TEST(off_for_a_year)
+{
+	make("retain_days = 30\nrotate_min_gap = 0\n");
+	seal("a");
+	boot_anew();
 	show(YEAR, 0);
 	assert_int_equal(deleted(), 0);
 	seal("b");
@@ -394,6 +403,34 @@ TEST(no_id_is_forgotten)
 	show(YEAR, 8 * DAY); /* believed by now; what came meanwhile is still in the window */
 	put("d");
 	put_known("c d", 2);
+}
+
+/* A board without a battery: what came before its clock was set bears times of long ago. */
+TEST(no_id_is_forgotten_when_a_clock_that_was_behind_is_set)
+{
+	static const char all[] = "a b c d e";
+
+	make("dedup_window = 28d\nrotate_age = 0\nrotate_min_gap = 0\ncompress = none\n");
+	seal("a");
+	boot_anew();
+	show(-YEAR, 0);
+	seal("b");
+	put("c");
+	show(0, HOUR);
+	put_known("a b c d", 3);
+	rotate();
+	put_known(all, 4);
+	boot_anew(); /* so does an index that is made anew, … */
+	show(0, DAY);
+	put_known(all, 5);
+	maintain(); /* … also from summaries */
+	spooldir_unlink(&s.d, ".hookspool/run/index");
+	restart();
+	put_known(all, 5);
+	show(0, 28 * DAY - HOUR);
+	put_known("b c d e", 4);
+	show(0, 29 * DAY + HOUR);
+	put_known(all, 0); /* the window is over for them, too */
 }
 
 /* --- stamps that lag ---------------------------------------------------------------- */

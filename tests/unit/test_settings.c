@@ -200,6 +200,10 @@ TEST(errors_do_not_reveal_secrets)
 		"spool_dir = /s\n[keys]\nacme = TOPSECRET\nb = TOPSECRET\n",
 		"spool_dir = /s\n[keys]\nacme = sha256:TOPSECRET\n",
 		"spool_dir = /s\n[keys]\nac me = TOPSECRET\n",
+		"spool_dir = /s\n[keys]\nTOPSECRET/ = acme\n",
+		"spool_dir = /s\n[secrets]\nTOPSECRET+ = acme\n",
+		"spool_dir = /s\n[sources]\nTOPSECRET! = web\n",
+		"spool_dir = /s\n[sources]\nweb = a TOPSECRET server\n",
 		"spool_dir = /s\n[load]\na = postgresql://u:TOPSECRET@h/d\n",
 		"spool_dir = /s\n[load]\na = postgresql://h/d?password=TOPSECRET\n",
 		"spool_dir = /s\n[load]\na = postgresql://h/d password=x TOPSECRET\n",
@@ -220,6 +224,71 @@ TEST(errors_do_not_reveal_secrets)
 	}
 	assert_null(hs_settings_new("test.conf", HS_SLICE("spool_dir = /s\nauth = none\n"), environment, &error));
 	assert_null(strstr(error.text, "TOPSECRET"));
+}
+
+/* The one opens the figures, the other turns a guess into the hash of a value. */
+TEST(no_sender_knows_what_is_for_the_operator)
+{
+	static const char *const others[] = { "[sources]\nweb = %s browser origin=*\n", "[sources]\nold = revoked:%s\n",
+		                              "[keys]\nacme = %s\n", "[secrets]\nacme = %s\n", "secret = %s\n" };
+	static const char *const names[] = { "metrics_token", "hash_key" };
+	static const char text[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < 2 * sizeof others / sizeof *others; i++) {
+		char *variables[] = { NULL, NULL }, variable[80], other[80], file[200], said[80];
+		bool in_file = i < sizeof others / sizeof *others;
+
+		for (size_t n = 0; n < 2; n++) {
+			struct hs_settings_error error;
+			struct hs_settings *s;
+
+			snprintf(other, sizeof other, others[i % (sizeof others / sizeof *others)], text);
+			snprintf(variable, sizeof variable, "HOOKSPOOL_%s=%s", names[n], text);
+			variables[0] = in_file ? NULL : variable;
+			snprintf(file, sizeof file, "spool_dir = /s\n%s = %s%s\n%s", names[n], text, in_file ? "" : "x",
+			         other);
+			snprintf(said, sizeof said, "%s: a sender knows it", names[n]);
+			assert_null(hs_settings_new("test.conf", hs_slice_str(file), variables, &error));
+			assert_non_null(strstr(error.text, said));
+			assert_null(strstr(error.text, text));
+			assert_int_equal(error.line, in_file ? 2 : 0);
+			assert_int_equal(error.fault, in_file ? HS_FAULT_LINE : HS_FAULT_ENVIRONMENT);
+			snprintf(file, sizeof file, "spool_dir = /s\n%s = %sx\n%s", names[n], text, other);
+			s = hs_settings_new("test.conf", hs_slice_str(file), NULL, &error);
+			assert_non_null(s);
+			hs_settings_free(s);
+		}
+	}
+}
+
+/* A mask of a name that no record has would mask nothing. */
+TEST(the_environment_decides_which_names_fields_have)
+{
+	static const struct {
+		const char *text, *names;
+		bool good;
+	} cases[] = {
+		{ "names = verbatim\n[fields]\ncontext.userAgent = drop\n", "warehouse", false },
+		{ "names = verbatim\n[events]\ndrop = context.ip:*\n", "warehouse", false },
+		{ "[fields]\ncontext.userAgent = drop\n[events]\ndrop = context.ip:*\n", "verbatim", true },
+	};
+	struct hs_settings_error error;
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char variable[64], text[200];
+		char *variables[] = { variable, NULL };
+		struct hs_settings *s;
+
+		snprintf(variable, sizeof variable, "HOOKSPOOL_NAMES=%s", cases[i].names);
+		snprintf(text, sizeof text, "spool_dir = /s\nauth = none\n%s", cases[i].text);
+		s = hs_settings_new("test.conf", hs_slice_str(text), variables, &error);
+		assert_int_equal(s != NULL, cases[i].good);
+		if (s == NULL)
+			assert_non_null(strstr(error.text, "test.conf:5: "));
+		if (s == NULL)
+			assert_non_null(strstr(error.text, "no field has that name"));
+		hs_settings_free(s);
+	}
 }
 
 TEST(control_characters_do_not_reach_the_log)

@@ -204,11 +204,16 @@ bool hs_index_store_has_forgotten(const struct hs_index_store *s)
 void hs_index_store_take_time(struct hs_index_store *s)
 {
 	uint32_t wall_s = (uint32_t)(hs_io_now() / 1000);
+	int64_t longest_s = s->print->window_s, now_ms;
 
 	if (wall_s == s->wall_s)
 		return;
+	if (longest_s < s->window_s)
+		longest_s = s->window_s;
+	now_ms = hs_clock_now(s->dir);
 	s->wall_s = wall_s;
-	s->now_s = (uint32_t)(hs_clock_now(s->dir) / 1000);
+	s->now_s = (uint32_t)(now_ms / 1000);
+	s->window_end_s = (uint32_t)(hs_clock_window_end(s->dir, now_ms, longest_s * 1000) / 1000);
 }
 
 void hs_index_store_note_window(struct hs_index_store *s)

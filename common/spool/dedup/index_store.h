@@ -36,8 +36,9 @@ struct hs_index_store {
 	struct hs_index_print *print; /* in the shared state */
 	char path[PATH_MAX];
 	int64_t window_s;
-	uint32_t now_s;  /* when the index followed the files last, in believed time … */
-	uint32_t wall_s; /* … and by the clock, as the records say */
+	uint32_t now_s;        /* when the index followed the files last, in believed time … */
+	uint32_t wall_s;       /* … and by the clock, as the records say */
+	uint32_t window_end_s; /* from where windows are counted back: see clock.h */
 
 	MDB_env *env;     /* NULL: not open */
 	MDB_dbi records;  /* blocks and the mark */
@@ -58,7 +59,7 @@ enum hs_result hs_index_store_result(struct hs_index_store *s, int code, const c
 
 static inline uint32_t hs_index_store_oldest(const struct hs_index_store *s, int64_t window_s)
 {
-	int64_t since = (int64_t)s->now_s - window_s;
+	int64_t since = (int64_t)s->window_end_s - window_s;
 
 	return since > 0 ? (uint32_t)since : 0;
 }

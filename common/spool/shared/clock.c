@@ -34,12 +34,22 @@ static void jump_back(struct hs_clock *c, int64_t drift, int64_t limit, bool sam
 		c->steady_ms = 0;
 }
 
+/* Notes which times may be too early, under `lock`; `was_behind`: before the move. */
+static void note_behind(struct hs_clock *c, bool was_behind)
+{
+	if (c->lag_ms < 0 && (c->behind_ms == 0 || c->wall_ms < c->behind_ms))
+		c->behind_ms = c->wall_ms;
+	if (c->lag_ms < 0 || was_behind)
+		c->behind_end_ms = c->wall_ms;
+}
+
 void hs_clock_move(struct hs_clock *c, int64_t wall_ms, int64_t boot_ms)
 {
 	bool same_boot = c->boot_ms >= 0 && boot_ms >= c->boot_ms;
 	int64_t limit = MS * (same_boot ? HS_CLOCK_DRIFT_S : HS_CLOCK_OFF_S);
 	int64_t passed = same_boot ? boot_ms - c->boot_ms : 0;
 	int64_t drift = wall_ms - (c->wall_ms + passed);
+	bool was_behind = c->lag_ms < 0;
 
 	if (c->steady_ms < MS * HS_CLOCK_STEADY_S)
 		c->steady_ms += passed;
@@ -51,6 +61,7 @@ void hs_clock_move(struct hs_clock *c, int64_t wall_ms, int64_t boot_ms)
 		c->lag_ms = 0;
 	c->wall_ms = wall_ms; /* first: a kill in between must not look like a jump ahead */
 	c->boot_ms = boot_ms;
+	note_behind(c, was_behind);
 }
 
 /* --- the shared state -------------------------------------------------------- */
@@ -74,7 +85,10 @@ static int64_t newest_of(const struct hs_spool_dir *dir, const char *stream)
 static bool was_looked_at(const struct hs_clock *c)
 {
 	const int64_t most_ms = 100 * 366 * DAY_MS; /* clocks that are possible do not differ by more */
+	bool was_right = c->behind_ms == 0 && c->behind_end_ms == 0;
 
+	if (!was_right && !(hs_timestamp_is_possible(c->behind_ms) && hs_timestamp_is_possible(c->behind_end_ms)))
+		return false;
 	return hs_timestamp_is_possible(c->wall_ms) && c->boot_ms >= -1 && c->boot_ms <= most_ms && c->steady_ms >= 0 &&
 	       c->steady_ms <= most_ms && c->lag_ms >= -most_ms && c->lag_ms <= most_ms;
 }
@@ -88,6 +102,7 @@ static void begin(const struct hs_spool_dir *dir, struct hs_clock *c, int64_t wa
 	c->wall_ms = newest > 0 && newest < wall_ms ? newest : wall_ms;
 	c->boot_ms = -1;
 	c->lag_ms = c->steady_ms = 0;
+	c->behind_ms = c->behind_end_ms = 0;
 }
 
 static void tell(int64_t before_ms, int64_t lag_ms)
@@ -135,6 +150,17 @@ int64_t hs_clock_lag(const struct hs_spool_dir *dir)
 	int64_t wall_ms, lag = look(dir, &wall_ms);
 
 	return lag > 0 ? lag : 0;
+}
+
+/* Records may have got their time a moment before the look that has noted it. */
+int64_t hs_clock_window_end(const struct hs_spool_dir *dir, int64_t now_ms, int64_t window_ms)
+{
+	const struct hs_clock *c = &dir->state->state->clock;
+	int64_t behind_ms = atomic_load(&c->behind_ms), end_ms = atomic_load(&c->behind_end_ms);
+
+	if (!hs_timestamp_is_possible(behind_ms) || end_ms < now_ms - window_ms || behind_ms > now_ms)
+		return now_ms;
+	return behind_ms - MS * HS_CLOCK_DRIFT_S;
 }
 
 void hs_clock_trust(const struct hs_spool_dir *dir)

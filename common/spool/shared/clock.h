@@ -24,6 +24,9 @@
  * - A longer lag ends only when a person vouches for the clock: `hookspool maintain --trust-clock`.
  *   That ends any lag at once.
  *
+ * What came while the lag was negative bears times that are too early. By those alone its ids would be forgotten as
+ * soon as the clock is right, so windows are counted from the earliest of them until they are over by the right time.
+ *
  * A new state compares the clock with the newest sealed segment's stamp and the open segment's first
  * record, as across a boot. Retention goes on by believed time, so that an idle spool, or a machine
  * that was off, keeps its old segments longer, at most by the lag.
@@ -46,6 +49,12 @@ int64_t hs_clock_now(const struct hs_spool_dir *dir);
 
 /* Looks at the clocks and returns how far the wall clock is ahead, in milliseconds; 0: it is believed. */
 int64_t hs_clock_lag(const struct hs_spool_dir *dir);
+
+/*
+ * The time from which a window is counted back whose start is `window_ms` before now: the believed time, or an earlier
+ * one if the clock was behind within the window. `now_ms` is what hs_clock_now has returned.
+ */
+int64_t hs_clock_window_end(const struct hs_spool_dir *dir, int64_t now_ms, int64_t window_ms);
 
 /* Ends the lag, since a person vouches for the clock: believed time is what the clock shows. */
 void hs_clock_trust(const struct hs_spool_dir *dir);

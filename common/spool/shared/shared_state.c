@@ -97,6 +97,8 @@ static void reset(struct hs_shared_state *s, bool known)
 		clock.wall_ms = s->clock.wall_ms;
 		clock.steady_ms = s->clock.steady_ms;
 		clock.lag_ms = atomic_load(&s->clock.lag_ms);
+		clock.behind_ms = atomic_load(&s->clock.behind_ms);
+		clock.behind_end_ms = atomic_load(&s->clock.behind_end_ms);
 	}
 	for (int i = 0; i < HS_STREAMS && known; i++) {
 		kept[i].number = s->stream[i].number;
@@ -108,6 +110,8 @@ static void reset(struct hs_shared_state *s, bool known)
 	s->clock.boot_ms = clock.boot_ms;
 	s->clock.steady_ms = clock.steady_ms;
 	atomic_store(&s->clock.lag_ms, clock.lag_ms);
+	atomic_store(&s->clock.behind_ms, clock.behind_ms);
+	atomic_store(&s->clock.behind_end_ms, clock.behind_end_ms);
 	for (int i = 0; i < HS_STREAMS; i++) {
 		s->stream[i].number = kept[i].number;
 		s->stream[i].sealed_ms = kept[i].sealed_ms;

@@ -103,6 +103,8 @@ struct hs_clock {
 	int64_t boot_ms;        /* since boot, then; -1: that was another boot */
 	int64_t steady_ms;      /* how long the clock has run without a jump, up to a week */
 	_Atomic int64_t lag_ms; /* how far the clock is ahead of the believed time */
+	/* the earliest time that it showed while it was behind, and the last one of these or the next; 0: it never was */
+	_Atomic int64_t behind_ms, behind_end_ms;
 };
 
 struct hs_shared_state {
