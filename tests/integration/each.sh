@@ -263,6 +263,19 @@ for answers in '0\n0\n' '0\n0'; do
 	is "… and the next run begins with the next record" "$STATUS $(cat "$T/out")" "0 t2"
 done
 
+# --- many users, nineteen of whom have an event that is tried again: nobody else waits for them
+touch "$OUT/FAILING"
+some="while read -r line; do case \$line in *'\"q'?'\"'* | *'\"q1'?'\"'*) if [ -e $OUT/FAILING ]; then echo 75; continue; fi ;; esac
+	printf '%s\n' \"\$line\" >>$OUT/some; echo 0; done"
+(hs_exec each --cursor some --from now --stream --on "track=$some" 2>/dev/null) &
+EACH=$!
+check "it follows" wait_for 20 watches "$EACH"
+put q 1 5000 5000
+check "nineteen of five thousand users wait, and no others" wait_for 20 has 4981 "$OUT/some"
+rm "$OUT/FAILING"
+check "… and then they go on" wait_for 20 has 5000 "$OUT/some"
+end_process "$EACH"
+
 check "a handler that does not answer is reported" wait_for 15 grep -q \
 	'handler of page: no answer for 10 s: it must write a line for each one that it reads, and flush it' "$T/silent"
 check "another SIGTERM ends it without the answer" wait_for 10 eval 'kill "$SILENT"; gone "$SILENT"'
