@@ -84,7 +84,7 @@ struct three {
 	bool flushed;
 	const char *retried, *refused, *stuck; /* words; a retried one fails twice */
 	const char *erased;                    /* a user, erased once a record is held */
-	bool kill;                             /* a signal comes once a record is held */
+	int kill;                              /* a signal that comes once a record is held */
 	unsigned drains, drains_now;
 };
 
@@ -163,9 +163,9 @@ static void three_collect(struct hs_sink *sink, struct hs_pump *pump)
 	struct hs_item *stuck[AT_ONCE];
 	unsigned n = 0;
 
-	if (t->kill && t->count > 0) {
-		t->kill = false;
-		kill(getpid(), SIGTERM);
+	if (t->kill != 0 && t->count > 0) {
+		kill(getpid(), t->kill);
+		t->kill = 0;
 	}
 	if (t->erased != NULL && t->count > 0) {
 		assert_in_range(events_erase(s.spool, &s.d, t->erased), 1, MOST);
@@ -380,7 +380,7 @@ TEST(test_dead_letters_that_are_erased_while_they_are_tried_again)
 TEST(test_drain)
 {
 	struct hs_pump_options options = once;
-	struct three t = { .stuck = "b1", .kill = true };
+	struct three t = { .stuck = "b1", .kill = SIGTERM };
 
 	make("a1 b1 c1 a2 b2 c2");
 	options.follow = options.catch_signals = true;
@@ -394,6 +394,28 @@ TEST(test_drain)
 	t = (struct three){ .stuck = NULL };
 	assert_int_equal(run_three(&t, &once), 0);
 	assert_rows("c1 a1 c2 a2 b1 b2");
+	finish();
+}
+
+/* nohup(1) ignores it. */
+TEST(test_a_hangup_that_is_ignored_ends_nothing)
+{
+	struct hs_pump_options options = once;
+	struct three t = { .kill = SIGHUP };
+
+	make("a1 b1 c1 a2");
+	options.catch_signals = true;
+	signal(SIGHUP, SIG_IGN);
+	assert_int_equal(run_three(&t, &options), 0);
+	signal(SIGHUP, SIG_DFL);
+	assert_int_equal(s.ended_by, 0);
+	assert_rows("c1 b1 a1 a2");
+	finish();
+
+	make("a1 b1 c1 a2");
+	t.kill = SIGHUP;
+	assert_int_equal(run_three(&t, &options), 0);
+	assert_int_equal(s.ended_by, SIGHUP);
 	finish();
 }
 

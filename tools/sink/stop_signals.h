@@ -21,8 +21,8 @@ struct hs_stop_signals {
 	}
 
 /*
- * From now on these signals, and SIGCHLD, only make fd readable, and SIGPIPE is ignored. False with
- * errno. Close with hs_stop_signals_free.
+ * From now on these signals, and SIGCHLD, only make fd readable, and SIGPIPE is ignored; so is SIGHUP if it was, as
+ * under nohup(1). False with errno. Close with hs_stop_signals_free.
  */
 bool hs_stop_signals_catch(struct hs_stop_signals *s);
 void hs_stop_signals_free(struct hs_stop_signals *s);
