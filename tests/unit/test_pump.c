@@ -85,6 +85,7 @@ struct three {
 	const char *retried, *refused, *stuck; /* words; a retried one fails twice */
 	const char *erased;                    /* a user, erased once a record is held */
 	int kill;                              /* a signal that comes once a record is held */
+	bool deaf;                             /* signals were blocked when it was opened */
 	unsigned drains, drains_now;
 };
 
@@ -97,7 +98,10 @@ static bool has(const char *words, const struct hs_item *item)
 
 static int three_open(struct hs_sink *sink, struct hs_sink_start *start)
 {
-	(void)sink;
+	sigset_t blocked;
+
+	sigprocmask(SIG_BLOCK, NULL, &blocked);
+	((struct three *)sink)->deaf = sigismember(&blocked, SIGTERM) == 1;
 	start->given = s.db.has_position;
 	start->position = s.db.position;
 	start->ahead = s.db.ahead;
@@ -416,6 +420,21 @@ TEST(test_a_hangup_that_is_ignored_ends_nothing)
 	t.kill = SIGHUP;
 	assert_int_equal(run_three(&t, &options), 0);
 	assert_int_equal(s.ended_by, SIGHUP);
+	finish();
+}
+
+/* A sink that waits for its server in `open` can be stopped, also when it is opened again. */
+TEST(test_signals_act_while_a_sink_opens)
+{
+	struct hs_pump_options options = once;
+	struct three t = { .deaf = true };
+
+	make("a1");
+	options.catch_signals = true;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(run_three(&t, &options), 0);
+		assert_false(t.deaf);
+	}
 	finish();
 }
 

@@ -536,7 +536,9 @@ int hs_pump_open(struct hs_pump *p)
 	struct hs_sink_start *start = calloc(1, sizeof *start);
 	int code = start == NULL ? EX_OSERR : hs_pump_input_open(&p->in, &p->options);
 
-	if (code == 0 && p->sink->open_hears_signals)
+	if (!p->sink->open_hears_signals)
+		hs_stop_signals_let_act(); /* an earlier run of this process may have caught them */
+	else if (code == 0)
 		code = catch_signals(p);
 	if (code == 0 && p->sink->ops->open != NULL)
 		code = p->sink->ops->open(p->sink, start);

@@ -32,6 +32,14 @@ bool hs_stop_signals_catch(struct hs_stop_signals *s)
 	return true;
 }
 
+void hs_stop_signals_let_act(void)
+{
+	sigset_t set;
+
+	fill(&set);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 void hs_stop_signals_free(struct hs_stop_signals *s)
 {
 	if (s->fd >= 0)
