@@ -203,14 +203,26 @@ static void flush(struct hs_sink *sink, unsigned partition)
 
 /* --- answers ------------------------------------------------------------------------------- */
 
-/* The address or the credentials are wrong: everything stops, and the records stay undone. */
-static void stop(struct http_sink *s, int status)
+static const char *remedy_of(int status)
 {
-	const char *remedy = status < 400 ? "it redirects: give --to the address that it names"
-	                                  : "see that --secret or --key is what it expects";
+	if (status == 407)
+		return "the proxy wants credentials: give them in http_proxy or https_proxy, "
+		       "http://user:password@host:port";
+	return status < 400 ? "it redirects: give --to the address that it names"
+	                    : "see that --secret or --key is what it expects";
+}
 
-	fprintf(stderr, "hookspool %s: %.*s: it answered %d: %s; stopped\n", s->options.command, (int)s->shown.n,
-	        s->shown.p, status, remedy);
+/* The address, the credentials or the authorities are wrong: everything stops, and the records stay undone. */
+static void stop(struct http_sink *s, const struct hs_http_posted *posted)
+{
+	if (posted->no_authorities)
+		hs_terminal_printf(stderr,
+		                   "hookspool %s: %s: see that --cacert names a PEM file that this user can read, or "
+		                   "that ca-certificates is installed; stopped\n",
+		                   s->options.command, posted->why);
+	else
+		fprintf(stderr, "hookspool %s: %.*s: it answered %d: %s; stopped\n", s->options.command,
+		        (int)s->shown.n, s->shown.p, posted->status, remedy_of(posted->status));
 	if (s->sink.code == 0)
 		s->sink.code = EX_CONFIG;
 }
@@ -253,8 +265,8 @@ static void collect(struct hs_sink *sink, struct hs_pump *pump)
 		if (!r->under_way || !hs_http_posts_ended(s->posts, i, &posted))
 			continue;
 		r->under_way = false;
-		if (hs_sink_http_stops(posted.status)) {
-			stop(s, posted.status);
+		if (posted.no_authorities || hs_sink_http_stops(posted.status)) {
+			stop(s, &posted);
 			continue; /* its records are not acknowledged */
 		}
 		note_answer(s, r->is_trial, &posted);
