@@ -56,6 +56,7 @@ $(B)/unit/test_ship_sink: $(call obj,$(addprefix tools/ship/,sink_ship_run.c sin
 $(B)/unit/test_ship_receiver $(B)/unit/test_ship_walk_back: $(B)/unit/test_ship_%: $(B)/obj/tools/ship/%.o
 $(SHIP_ENGINE_UNIT): LIBS = -lcmocka -linih -ljson-c $(SECCOMP_LIBS) -lnats $(LDLIBS_COMMON)
 $(B)/unit/test_subprocess: $(call obj,tools/sink/subprocess.c)
+$(B)/unit/test_keyed_scheduler $(B)/unit/test_sink_http: $(B)/unit/test_%: $(B)/obj/tools/sink/%.o
 $(B)/unit/test_progress: $(call obj,tools/report/output.c tools/report/progress.c)
 $(TEST_BIN): $(B)/%: $(B)/obj/tests/lib/%.o
 

@@ -263,6 +263,37 @@ for answers in '0\n0\n' '0\n0'; do
 	is "… and the next run begins with the next record" "$STATUS $(cat "$T/out")" "0 t2"
 done
 
+# --- many users, nineteen of whom have an event that is tried again: nobody else waits for them
+touch "$OUT/FAILING"
+some="while read -r line; do case \$line in *'\"q'?'\"'* | *'\"q1'?'\"'*) if [ -e $OUT/FAILING ]; then echo 75; continue; fi ;; esac
+	printf '%s\n' \"\$line\" >>$OUT/some; echo 0; done"
+(hs_exec each --cursor some --from now --stream --on "track=$some" 2>/dev/null) &
+EACH=$!
+check "it follows" wait_for 20 watches "$EACH"
+put q 1 5000 5000
+check "nineteen of five thousand users wait, and no others" wait_for 20 has 4981 "$OUT/some"
+rm "$OUT/FAILING"
+check "… and then they go on" wait_for 20 has 5000 "$OUT/some"
+end_process "$EACH"
+
+# --- signals that a parent ignores: nohup(1) SIGHUP, and some supervisors SIGCHLD, so that no child can be waited for
+ignoring() {
+	export HOOKSPOOL_CONF=$S/hookspool.conf
+	as_server_user env "--ignore-signal=$1" "$S/bin/hookspool" "${@:2}"
+}
+(ignoring CHLD each --cursor ignored --once --on "page=touch $OUT/handled" 2>/dev/null) &
+EACH=$!
+check "SIGCHLD ignored: it waits for its handlers nevertheless" wait_for 20 gone "$EACH"
+kill -9 "$EACH" 2>/dev/null
+check "… which have run" test -e "$OUT/handled"
+(ignoring HUP each --cursor ignored --on "track:Hup=touch $OUT/hup" 2>/dev/null) &
+EACH=$!
+check "SIGHUP ignored: it follows" wait_for 20 watches "$EACH"
+kill -HUP "$EACH"
+put_one '{"type":"track","event":"Hup","messageId":"h1","userId":"h"}'
+check "… and goes on after one" wait_for 20 test -e "$OUT/hup"
+end_process "$EACH"
+
 check "a handler that does not answer is reported" wait_for 15 grep -q \
 	'handler of page: no answer for 10 s: it must write a line for each one that it reads, and flush it' "$T/silent"
 check "another SIGTERM ends it without the answer" wait_for 10 eval 'kill "$SILENT"; gone "$SILENT"'

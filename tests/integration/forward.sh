@@ -138,6 +138,35 @@ is "… nor in failed.jsonl, which has the rest of the URL" \
 is "… nor told by send" "$("$HS_BUILD/hookspool" send --url 'htp://a.test/x?token=S3CRET' --unsigned 2>&1 | grep -o 'htp://a.test/x.\{9\}' | sort -u)" 'htp://a.test/x: expecte'
 : >"$T/script"
 
+# --- a proxy that wants credentials, and authorities that cannot be read: no record is at fault
+# through SCHEME CURSOR: by the proxy, and once only.
+through() {
+	http_proxy=http://127.0.0.1:$PORT https_proxy=http://127.0.0.1:$PORT no_proxy= \
+		hs forward --to "$1://nowhere.test/" --cursor "$2" --once --retry-for 0s >"$T/out" 2>"$T/said"
+}
+: >"$S/spool/failed.jsonl"
+echo '. 407' >"$T/script"
+for scheme in http https; do
+	through $scheme "proxy-$scheme"
+	is "$scheme: a proxy's 407 stops the run, with the remedy" \
+		"$? $(grep -c 'it answered 407: the proxy wants credentials: give them in http_proxy or https_proxy, .*; stopped' "$T/said")" "78 1"
+done
+hs forward --to "https://127.0.0.1:$PORT/" --cacert "$S/nothing.pem" --cursor authorities --once --retry-for 0s >"$T/out" 2>"$T/said"
+is "so does a --cacert that cannot be read" "$? $(grep -c 'see that --cacert names a PEM file .*; stopped' "$T/said")" "78 1"
+is "… and no record is given up" "$(wc -l <"$S/spool/failed.jsonl")" 0
+echo '. 502' >"$T/script"
+through https proxy-https
+is "another answer of the proxy is none of the server" \
+	"$? $(tail -n 1 "$S/spool/failed.jsonl" | jq -r '"\(.status) \(.message | test("502"))"')" "0 0 true"
+: >"$T/script"
+
+# --- what is said once
+(hs_exec forward --to "http://127.0.0.1:1/" --cursor silent --once 2>"$T/said") &
+FORWARD=$!
+check "what gets no answer is tried again, and it is told why" wait_for 20 \
+	grep -q 'the server at http://127.0.0.1:1/: no answer: .*onnect.*: the record is tried again' "$T/said"
+end_process "$FORWARD"
+
 # --- kills: every event is posted, in order for each user
 fresh
 for n in $(seq 6); do

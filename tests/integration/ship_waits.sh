@@ -78,6 +78,19 @@ is 'bytes that subjects cannot have' "$CODE $(admin events | tail -n 4 | awk '{ 
 ship --verify
 is 'and verify finds them' "$CODE $(grep -o ' 0 lacking' "$T/ship.out")" '0  0 lacking'
 
+### A record that the stream finds too long ###########################
+
+admin update events "$(config '{max_msg_size: 2000}')"
+printf '{"type":"track","event":"long","userId":"u","messageId":"long","properties":{"x":"%03000d"}}\n' 7 >"$T/add.jsonl"
+hs import --tenant a.b-c "$T/add.jsonl"
+refused 'a record that the stream finds too long' 78 'message size exceeds maximum allowed. Raise max_msg_size of the stream, .*--oversize aside'
+ship --once --oversize aside
+is 'set aside' "$CODE $(jq -r .record.message_id "$S/spool/failed.jsonl")" '0 long'
+admin update events "$(config '{}')"
+ship --verify --mend
+is 'and sent once the stream takes it' "$CODE $(grep -o ' 1 lacking, 1 mended' "$T/ship.out") $(admin events | tail -n 1 | awk '{ print $3 }')" \
+	'0  1 lacking, 1 mended a.b-c/long'
+
 ### Copies ##############################################################
 
 settings_write 'auth = none' 'min_free = 0'

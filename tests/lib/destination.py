@@ -4,7 +4,8 @@
 LOG gets a JSON line for each request: path, headers, body, the answer's status. SCRIPT is read anew for each
 request: its first line that matches decides, "REGULAR-EXPRESSION STATUS [Retry-After]"; the expression is
 searched in the body; STATUS hang closes the connection without an answer; nonsense, case and version first send
-a status line that is none. Nothing matches: 200.
+a status line that is none. Nothing matches: 200. It is a proxy, too, whose CONNECT is answered likewise, by
+the name and port, and leads nowhere.
 """
 import http.server
 import json
@@ -45,6 +46,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Location", "/elsewhere")
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+    def do_CONNECT(self):
+        self.send_response(int(answer_to(self.path)[0]))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        self.close_connection = True
 
     def log_message(self, *_):
         pass

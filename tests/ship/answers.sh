@@ -53,7 +53,7 @@ passes 'an error that closes the connection' 'ok*7' err ok err
 passes 'a server that answers nothing any more' 'ok*7' stuck
 stops 'another stream, 10060' 10060 'expected stream does not match: correct the stream.*hookspool check'
 stops 'another error of 4xx, 10059' 10059 'stream not found: correct the stream.*hookspool check'
-stops 'a message that is too long, 10054' 10054 'at byte [0-9]* has [0-9]* bytes.*message size exceeds maximum allowed. Raise max_payload.*--oversize aside'
+stops 'a message that is too long, 10054' 10054 'at byte [0-9]* has [0-9]* bytes.*message size exceeds maximum allowed. Raise max_msg_size of the stream.*--oversize aside'
 
 serve 'ok*7' 10054
 ship --once --oversize aside

@@ -84,7 +84,8 @@ struct three {
 	bool flushed;
 	const char *retried, *refused, *stuck; /* words; a retried one fails twice */
 	const char *erased;                    /* a user, erased once a record is held */
-	bool kill;                             /* a signal comes once a record is held */
+	int kill;                              /* a signal that comes once a record is held */
+	bool deaf;                             /* signals were blocked when it was opened */
 	unsigned drains, drains_now;
 };
 
@@ -97,7 +98,10 @@ static bool has(const char *words, const struct hs_item *item)
 
 static int three_open(struct hs_sink *sink, struct hs_sink_start *start)
 {
-	(void)sink;
+	sigset_t blocked;
+
+	sigprocmask(SIG_BLOCK, NULL, &blocked);
+	((struct three *)sink)->deaf = sigismember(&blocked, SIGTERM) == 1;
 	start->given = s.db.has_position;
 	start->position = s.db.position;
 	start->ahead = s.db.ahead;
@@ -163,9 +167,9 @@ static void three_collect(struct hs_sink *sink, struct hs_pump *pump)
 	struct hs_item *stuck[AT_ONCE];
 	unsigned n = 0;
 
-	if (t->kill && t->count > 0) {
-		t->kill = false;
-		kill(getpid(), SIGTERM);
+	if (t->kill != 0 && t->count > 0) {
+		kill(getpid(), t->kill);
+		t->kill = 0;
 	}
 	if (t->erased != NULL && t->count > 0) {
 		assert_in_range(events_erase(s.spool, &s.d, t->erased), 1, MOST);
@@ -380,7 +384,7 @@ TEST(test_dead_letters_that_are_erased_while_they_are_tried_again)
 TEST(test_drain)
 {
 	struct hs_pump_options options = once;
-	struct three t = { .stuck = "b1", .kill = true };
+	struct three t = { .stuck = "b1", .kill = SIGTERM };
 
 	make("a1 b1 c1 a2 b2 c2");
 	options.follow = options.catch_signals = true;
@@ -394,6 +398,43 @@ TEST(test_drain)
 	t = (struct three){ .stuck = NULL };
 	assert_int_equal(run_three(&t, &once), 0);
 	assert_rows("c1 a1 c2 a2 b1 b2");
+	finish();
+}
+
+/* nohup(1) ignores it. */
+TEST(test_a_hangup_that_is_ignored_ends_nothing)
+{
+	struct hs_pump_options options = once;
+	struct three t = { .kill = SIGHUP };
+
+	make("a1 b1 c1 a2");
+	options.catch_signals = true;
+	signal(SIGHUP, SIG_IGN);
+	assert_int_equal(run_three(&t, &options), 0);
+	signal(SIGHUP, SIG_DFL);
+	assert_int_equal(s.ended_by, 0);
+	assert_rows("c1 b1 a1 a2");
+	finish();
+
+	make("a1 b1 c1 a2");
+	t.kill = SIGHUP;
+	assert_int_equal(run_three(&t, &options), 0);
+	assert_int_equal(s.ended_by, SIGHUP);
+	finish();
+}
+
+/* A sink that waits for its server in `open` can be stopped, also when it is opened again. */
+TEST(test_signals_act_while_a_sink_opens)
+{
+	struct hs_pump_options options = once;
+	struct three t = { .deaf = true };
+
+	make("a1");
+	options.catch_signals = true;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(run_three(&t, &options), 0);
+		assert_false(t.deaf);
+	}
 	finish();
 }
 

@@ -111,7 +111,8 @@ static void is_too_long(struct ship *s, struct hs_in_flight_record *record, cons
 	         "the record in segment %" PRIu64 " at byte %" PRIu64 " has %zu bytes: more than the server takes%s%s",
 	         record->place.number, record->place.offset, record->line.n, words[0] != '\0' ? ": " : "", words);
 	if (!s->options.aside) {
-		ship_tell(s, "%s. Raise max_payload of the servers, or begin with --oversize aside", why);
+		ship_tell(s, "%s. Raise %s, or begin with --oversize aside", why,
+		          words[0] == '\0' ? "max_payload of the servers" : "max_msg_size of the stream");
 		s->sink.code = EX_CONFIG;
 		return;
 	}

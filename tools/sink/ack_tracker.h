@@ -20,6 +20,7 @@ struct hs_item {
 	struct hs_position begin; /* its first byte, while `before` may be the end of the segment before it … */
 	uint64_t seen;            /* … and the edit of its segment in which it was seen last (record_check.h) */
 	uint64_t user;            /* hs_record_head_user, or another key */
+	struct hs_keyed_user *of; /* keyed_scheduler.c's own */
 	int64_t first_ms;         /* when it first failed, by the monotonic clock; 0: never */
 	int64_t retry_ms;         /* parked: not before */
 	unsigned tries;           /* that failed in this run … */

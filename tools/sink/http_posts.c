@@ -199,6 +199,17 @@ void hs_http_posts_work(struct hs_http_posts *p)
 	}
 }
 
+/* A proxy that wants credentials for a tunnel refuses it with 407, which libcurl calls a failed connection. */
+static void take_failure(struct slot *slot, struct hs_http_posted *posted)
+{
+	long connect = 0;
+
+	curl_easy_getinfo(slot->curl, CURLINFO_HTTP_CONNECTCODE, &connect);
+	posted->status = connect == 407 ? 407 : 0;
+	posted->why = hs_http_why((int)slot->code, slot->why);
+	posted->no_authorities = slot->code == CURLE_SSL_CACERT_BADFILE;
+}
+
 bool hs_http_posts_ended(struct hs_http_posts *p, unsigned number, struct hs_http_posted *posted)
 {
 	struct slot *slot = &p->slot[number];
@@ -210,7 +221,7 @@ bool hs_http_posts_ended(struct hs_http_posts *p, unsigned number, struct hs_htt
 		return false;
 	slot->ended = false;
 	if (slot->code != CURLE_OK) {
-		posted->why = hs_http_why((int)slot->code, slot->why);
+		take_failure(slot, posted);
 		return true;
 	}
 	curl_easy_getinfo(slot->curl, CURLINFO_RESPONSE_CODE, &status);

@@ -2,30 +2,72 @@
 
 #include <stdlib.h>
 
-enum { USERS = 1 << 14 /* a power of two */ };
+enum { SLOTS = 1 << 14 };
+
+/* A user that has records here, put and not forgotten. */
+struct hs_keyed_user {
+	struct hs_keyed_user *next; /* of the same slot */
+	uint64_t key;
+	size_t records;
+	size_t parked, busy;          /* busy: those that later ones wait for: parked, or given and one_per_key */
+	struct hs_item_queue waiting; /* for them */
+};
 
 struct partition {
-	struct hs_item_queue ready, parked;  /* both in the order of the spool */
-	struct hs_item_queue returned;       /* to go before ready */
-	struct hs_item_queue waiting[USERS]; /* for earlier records of their user */
-	uint16_t busy[USERS];                /* number of those: parked, or given and one_per_key */
-	uint16_t parked_of[USERS];
+	struct hs_item_queue ready, parked; /* both in the order of the spool */
+	struct hs_item_queue returned;      /* to go before ready */
 };
 
 struct hs_keyed_scheduler {
 	unsigned partitions;
 	bool one_per_key;
+	size_t given;                      /* and not answered */
+	struct hs_keyed_user *slot[SLOTS]; /* lists by key */
 	struct partition partition[];
 };
-
-static unsigned number_of(const struct hs_item *item)
-{
-	return (unsigned)item->user & (USERS - 1);
-}
 
 static struct partition *partition_of(struct hs_keyed_scheduler *s, const struct hs_item *item)
 {
 	return &s->partition[(item->user >> 32) % s->partitions];
+}
+
+/* --- users ---------------------------------------------------------------- */
+
+/* The place of the user's pointer in its list, or the list's end. */
+static struct hs_keyed_user **find_user(struct hs_keyed_scheduler *s, uint64_t key)
+{
+	struct hs_keyed_user **at = &s->slot[key % SLOTS];
+
+	while (*at != NULL && (*at)->key != key)
+		at = &(*at)->next;
+	return at;
+}
+
+bool hs_keyed_scheduler_put(struct hs_keyed_scheduler *s, struct hs_item *item)
+{
+	struct hs_keyed_user **at = find_user(s, item->user);
+
+	if (*at == NULL) {
+		*at = calloc(1, sizeof **at);
+		if (*at == NULL)
+			return false;
+		(*at)->key = item->user;
+	}
+	item->of = *at;
+	item->of->records++;
+	hs_item_queue_push(&partition_of(s, item)->ready, item);
+	return true;
+}
+
+void hs_keyed_scheduler_forget(struct hs_keyed_scheduler *s, struct hs_item *item)
+{
+	struct hs_keyed_user **at, *user = item->of;
+
+	if (--user->records > 0)
+		return;
+	at = find_user(s, user->key);
+	*at = user->next;
+	free(user);
 }
 
 /* --- queues --------------------------------------------------------------- */
@@ -73,10 +115,10 @@ static void push_front(struct hs_item_queue *q, struct hs_item *item)
  */
 static void let_go(const struct hs_keyed_scheduler *s, struct partition *partition, const struct hs_item *item)
 {
-	struct hs_item_queue *waiting = &partition->waiting[number_of(item)];
+	struct hs_item_queue *waiting = &item->of->waiting;
 	struct hs_item *next;
 
-	if (--partition->busy[number_of(item)] > 0 || waiting->head == NULL)
+	if (--item->of->busy > 0 || waiting->head == NULL)
 		return;
 	if (!s->one_per_key) {
 		prepend(&partition->ready, waiting);
@@ -89,12 +131,14 @@ static void let_go(const struct hs_keyed_scheduler *s, struct partition *partiti
 
 void hs_keyed_scheduler_given(struct hs_keyed_scheduler *s, struct hs_item *item)
 {
+	s->given++;
 	if (s->one_per_key)
-		partition_of(s, item)->busy[number_of(item)]++;
+		item->of->busy++;
 }
 
 void hs_keyed_scheduler_answered(struct hs_keyed_scheduler *s, struct hs_item *item)
 {
+	s->given--;
 	if (s->one_per_key)
 		let_go(s, partition_of(s, item), item);
 }
@@ -112,8 +156,8 @@ void hs_keyed_scheduler_park(struct hs_keyed_scheduler *s, struct hs_item *item)
 
 	for (struct hs_item *i = partition->parked.head; i != NULL && !is_later(i, item); i = i->next)
 		before = i;
-	partition->busy[number_of(item)]++;
-	partition->parked_of[number_of(item)]++;
+	item->of->busy++;
+	item->of->parked++;
 	if (before == partition->parked.tail) {
 		hs_item_queue_push(&partition->parked, item);
 	} else {
@@ -139,10 +183,10 @@ void hs_keyed_scheduler_returned_all(struct hs_keyed_scheduler *s)
 /* True if an earlier record of its user is parked. */
 static bool has_parked_before(const struct partition *partition, const struct hs_item *item)
 {
-	if (partition->parked_of[number_of(item)] == 1)
+	if (item->of->parked == 1)
 		return false;
 	for (const struct hs_item *i = partition->parked.head; i != item; i = i->next)
-		if (number_of(i) == number_of(item))
+		if (i->of == item->of)
 			return true;
 	return false;
 }
@@ -159,7 +203,7 @@ static struct hs_item *next_parked(const struct hs_keyed_scheduler *s, struct pa
 	if (i == NULL)
 		return NULL;
 	remove_after(&partition->parked, before);
-	partition->parked_of[number_of(i)]--;
+	i->of->parked--;
 	let_go(s, partition, i);
 	return i;
 }
@@ -170,9 +214,9 @@ static struct hs_item *next_ready(struct partition *partition, int rule)
 	struct hs_item *i;
 
 	for (; (i = partition->ready.head) != NULL; i->is_next = false) {
-		struct hs_item_queue *waiting = &partition->waiting[number_of(i)];
+		struct hs_item_queue *waiting = &i->of->waiting;
 
-		if (partition->busy[number_of(i)] == 0 && (i->is_next || waiting->head == NULL))
+		if (i->of->busy == 0 && (i->is_next || waiting->head == NULL))
 			break;
 		hs_item_queue_pop(&partition->ready);
 		if (i->is_next)
@@ -219,6 +263,16 @@ int64_t hs_keyed_scheduler_due(const struct hs_keyed_scheduler *s, int64_t seen_
 	return due;
 }
 
+bool hs_keyed_scheduler_is_stuck(const struct hs_keyed_scheduler *s)
+{
+	if (s->given > 0)
+		return false;
+	for (unsigned i = 0; i < s->partitions; i++)
+		if (s->partition[i].ready.head != NULL || s->partition[i].returned.head != NULL)
+			return false;
+	return true;
+}
+
 /* --- all of them ---------------------------------------------------------- */
 
 struct hs_keyed_scheduler *hs_keyed_scheduler_new(unsigned partitions, bool one_per_key)
@@ -232,12 +286,14 @@ struct hs_keyed_scheduler *hs_keyed_scheduler_new(unsigned partitions, bool one_
 	return s;
 }
 
-void hs_keyed_scheduler_put(struct hs_keyed_scheduler *s, struct hs_item *item)
-{
-	hs_item_queue_push(&partition_of(s, item)->ready, item);
-}
-
 void hs_keyed_scheduler_free(struct hs_keyed_scheduler *s)
 {
+	struct hs_keyed_user *user;
+
+	for (size_t i = 0; s != NULL && i < SLOTS; i++)
+		while ((user = s->slot[i]) != NULL) {
+			s->slot[i] = user->next;
+			free(user);
+		}
 	free(s);
 }

@@ -2,17 +2,16 @@
  * keyed_scheduler: which record a sink is offered next, so that the records of one user keep
  * their order while others pass.
  *
- * A user belongs to one of the partitions. A record that failed is parked until it is due; its user's
- * later records wait for it. With one_per_key they also wait for a record that was given and is
- * not answered yet. Users are told apart by some thousand numbers: users that share a number wait
- * for each other.
+ * A user, whose records have one key, belongs to one of the partitions. A record that failed is parked until it
+ * is due; its user's later records wait for it. With one_per_key they also wait for a record that was given and is
+ * not answered yet.
  *
- *	put ──> ready ──next──> given ──answered──> (settled by the caller)
+ *	put ──> ready ──next──> given ──answered──> (settled by the caller, and forgotten)
  *	          ^  \                    │
  *	          │   waiting <──────┐    │ failed
  *	          └──────┴── let go ─┴─ parked
  *
- * For one number, in the order of the spool: parked or given, then waiting, then ready.
+ * For one user, in the order of the spool: parked or given, then waiting, then ready.
  */
 #ifndef HS_KEYED_SCHEDULER_H
 #define HS_KEYED_SCHEDULER_H
@@ -26,8 +25,11 @@ struct hs_keyed_scheduler *hs_keyed_scheduler_new(unsigned partitions, bool one_
 /* Frees no items. NULL is fine. */
 void hs_keyed_scheduler_free(struct hs_keyed_scheduler *s);
 
-/* A new record, later than all that were put before. */
-void hs_keyed_scheduler_put(struct hs_keyed_scheduler *s, struct hs_item *item);
+/* A new record, later than all that were put before. False: out of memory, and it is not here. */
+bool hs_keyed_scheduler_put(struct hs_keyed_scheduler *s, struct hs_item *item);
+
+/* A record that was answered, and is neither parked nor returned, is settled: to be called before it is freed. */
+void hs_keyed_scheduler_forget(struct hs_keyed_scheduler *s, struct hs_item *item);
 
 /*
  * Takes out the record that the partition is to be given next; NULL: none at present. rule: -1, or
@@ -49,5 +51,8 @@ void hs_keyed_scheduler_returned_all(struct hs_keyed_scheduler *s);
 
 /* Milliseconds until a record that was not due at seen_ms is; -1: there is none. */
 int64_t hs_keyed_scheduler_due(const struct hs_keyed_scheduler *s, int64_t seen_ms, int64_t now_ms);
+
+/* True if nothing was given and nothing can be: all records are parked, or wait for those that are. */
+bool hs_keyed_scheduler_is_stuck(const struct hs_keyed_scheduler *s);
 
 #endif

@@ -92,6 +92,7 @@ void hs_pump_ack_to(struct hs_pump *p, struct hs_position position)
 
 static void is_settled(struct hs_pump *p, struct hs_item *item)
 {
+	hs_keyed_scheduler_forget(p->record.scheduler, item);
 	hs_ack_tracker_done(&p->record.acks, item);
 	p->saving.is_due = true;
 }
@@ -137,12 +138,6 @@ static bool is_full(const struct hs_pump *p)
 	return acks->open >= window || (acks->open > 0 && acks->bytes >= WINDOW_BYTES);
 }
 
-static void say_full(struct hs_pump *p)
-{
-	if (p->record.acks.first != NULL && p->record.acks.first->tries > 0)
-		hs_retry_policy_say_window(&p->record.policy, p->record.acks.open);
-}
-
 static void offer_in_order(struct hs_pump *p)
 {
 	struct in_order *o = &p->order;
@@ -180,21 +175,27 @@ static void fill_in_order(struct hs_pump *p)
 	}
 }
 
-static void add_item(struct hs_pump *p, const struct hs_pump_record *record)
+/* Reads a record, if there is one that is wanted. */
+static void read_item(struct hs_pump *p)
 {
-	struct hs_item *item = hs_ack_tracker_add(&p->record.acks, record->line, record->before);
+	struct hs_pump_record record;
+	struct hs_item *item;
 
-	if (item == NULL) { /* the position must not pass the record */
-		p->in.read = record->before;
-		fail(p, result_code(p, HS_E_MEMORY));
+	if (!hs_pump_input_record(&p->in, &record, &p->end.code))
 		return;
+	item = hs_ack_tracker_add(&p->record.acks, record.line, record.before);
+	if (item != NULL) {
+		item->user = record.choice.key;
+		item->rule = record.choice.group;
+		item->tries_before = record.tries;
+		item->begin = record.begin;
+		item->seen = record.begin.edit;
+		if (hs_keyed_scheduler_put(p->record.scheduler, item))
+			return;
+		hs_ack_tracker_done(&p->record.acks, item);
 	}
-	item->user = record->choice.key;
-	item->rule = record->choice.group;
-	item->tries_before = record->tries;
-	item->begin = record->begin;
-	item->seen = record->begin.edit;
-	hs_keyed_scheduler_put(p->record.scheduler, item);
+	p->in.read = record.before; /* the position must not pass the record */
+	fail(p, result_code(p, HS_E_MEMORY));
 }
 
 /* Reads until enough is in hand, or there is nothing more; not for long at once. */
@@ -209,12 +210,8 @@ static void fill(struct hs_pump *p)
 	}
 	for (int n = 0;
 	     n < READ_AT_ONCE && p->end.code == 0 && !p->in.at_end && !is_full(p) && !hs_pump_input_is_through(&p->in);
-	     n++) {
-		struct hs_pump_record record;
-
-		if (hs_pump_input_record(&p->in, &record, &p->end.code))
-			add_item(p, &record);
-	}
+	     n++)
+		read_item(p);
 	p->saving.is_due = p->saving.is_due || !is_same(p->in.read, read);
 }
 
@@ -479,8 +476,8 @@ static void loop(struct hs_pump *p)
 		if (p->end.stopping && p->sink->ops->drain(p->sink, hs_stop_signals_ask(&p->end.signals)))
 			break;
 		more = !p->end.stopping && !is_full(p);
-		if (!p->end.stopping && !more && !p->sink->in_order)
-			say_full(p);
+		if (!p->end.stopping && !more && !p->sink->in_order && hs_keyed_scheduler_is_stuck(p->record.scheduler))
+			hs_retry_policy_say_window(&p->record.policy, p->record.acks.open);
 		if (!more || p->in.at_end || hs_pump_input_is_through(&p->in)) /* otherwise there is room: read on */
 			wait_for_something(p, more);
 	}
@@ -539,7 +536,9 @@ int hs_pump_open(struct hs_pump *p)
 	struct hs_sink_start *start = calloc(1, sizeof *start);
 	int code = start == NULL ? EX_OSERR : hs_pump_input_open(&p->in, &p->options);
 
-	if (code == 0 && p->sink->open_hears_signals)
+	if (!p->sink->open_hears_signals)
+		hs_stop_signals_let_act(); /* an earlier run of this process may have caught them */
+	else if (code == 0)
 		code = catch_signals(p);
 	if (code == 0 && p->sink->ops->open != NULL)
 		code = p->sink->ops->open(p->sink, start);

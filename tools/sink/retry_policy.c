@@ -3,6 +3,7 @@
 #include "base/json_writer.h"
 #include "spool/admin/dead_letters.h"
 #include "tools/command.h"
+#include "tools/report/terminal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,14 +18,19 @@ enum {
 static void say_again(struct hs_retry_policy *p, const struct hs_ack *ack)
 {
 	bool *said = &p->said_again[ack->item->rule % HS_SINK_GROUPS];
+	char why[256];
 
 	if (*said)
 		return;
 	*said = true;
-	fprintf(stderr,
-	        "hookspool %s: %s %.*s: %s %d: the record is tried again, for %" PRId64
-	        " s (--retry-for); later ones of its user wait for it, others do not\n",
-	        p->command, p->noun, (int)ack->on.n, ack->on.p, p->failed, ack->status, p->retry_for_ms / 1000);
+	if (ack->status != 0)
+		snprintf(why, sizeof why, "%s %d", p->failed, ack->status);
+	else
+		snprintf(why, sizeof why, "no answer: %.*s", (int)ack->message.n, ack->message.p);
+	hs_terminal_printf(stderr,
+	                   "hookspool %s: %s %.*s: %s: the record is tried again, for %" PRId64
+	                   " s (--retry-for); later ones of its user wait for it, others do not\n",
+	                   p->command, p->noun, (int)ack->on.n, ack->on.p, why, p->retry_for_ms / 1000);
 }
 
 static void say_full(struct hs_retry_policy *p)
@@ -35,8 +41,8 @@ static void say_full(struct hs_retry_policy *p)
 	fprintf(stderr,
 	        "hookspool %s: failed.jsonl has reached failed_max: no record is given up, each that "
 	        "fails is tried again; later ones of its user wait for it, others do not. See them: "
-	        "hookspool cat --failed; try them again: hookspool each --failed; or raise failed_max\n",
-	        p->command);
+	        "hookspool cat --failed; try them again: hookspool %s --failed; or raise failed_max\n",
+	        p->command, p->command);
 }
 
 void hs_retry_policy_say_window(struct hs_retry_policy *p, size_t waiting)
@@ -46,7 +52,7 @@ void hs_retry_policy_say_window(struct hs_retry_policy *p, size_t waiting)
 	p->said_window = true;
 	fprintf(stderr,
 	        "hookspool %s: %zu records wait for earlier ones of their users that are tried again: "
-	        "nothing more is read until one is done. Correct the handler, or give up sooner with "
+	        "nothing more is read until one is done. See why they fail, or give up sooner with "
 	        "--retry-for\n",
 	        p->command, waiting);
 }

@@ -53,10 +53,11 @@ static enum hs_field object_of(struct hs_slice *name)
 	return HS_FIELD_COUNT;
 }
 
-static bool is_added(struct hs_slice name)
+/* `before`: spooled_at is yet to come. After it settings_x is a member that the sender called settings. */
+static bool is_added(struct hs_slice name, bool before)
 {
 	return hs_slice_eq(name, HS_SLICE("tenant")) || hs_slice_eq(name, HS_SLICE("source")) ||
-	       hs_slice_eq(name, HS_SLICE("spooled_at")) || is_below(&name, HS_SLICE("settings"));
+	       hs_slice_eq(name, HS_SLICE("spooled_at")) || (before && is_below(&name, HS_SLICE("settings")));
 }
 
 static void put_object(struct hs_slice line, enum hs_field object, bool *comma, struct hs_buf *out)
@@ -85,15 +86,16 @@ void hs_segment_shape_put(struct hs_slice line, struct hs_buf *out)
 {
 	struct hs_record_fields walk = hs_record_fields_of(line);
 	struct hs_record_field field;
-	bool comma = false;
+	bool comma = false, before = true;
 
 	hs_buf_putc(out, '{');
 	while (hs_record_field_next(&walk, &field)) {
 		struct hs_slice name = field.name;
 		enum hs_field flat = hs_field_named(name);
 
-		if (!is_added(name) && object_of(&name) == HS_FIELD_COUNT)
+		if (!is_added(name, before) && object_of(&name) == HS_FIELD_COUNT)
 			put_member(&field, flat != HS_FIELD_COUNT ? camel[flat] : name, &comma, out);
+		before = before && !hs_slice_eq(field.name, HS_SLICE("spooled_at"));
 	}
 	for (int f = HS_FIELD_FLAT_COUNT; f < HS_FIELD_COUNT; f++)
 		put_object(line, (enum hs_field)f, &comma, out);

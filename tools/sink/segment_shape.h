@@ -4,8 +4,8 @@
  *	type, event, user_id, …          the Spec's fields by their names there: userId, …
  *	properties_x, traits_x,          members of properties, traits, context, integrations: {"x": …}; deeper
  *	context_x, integrations_x        names stay joined: context_page_url is {"page_url": …} in context
- *	tenant, source, settings_x,      left out: hookspool added them
- *	spooled_at
+ *	tenant, source, spooled_at, and  left out: hookspool added them
+ *	settings_x before that
  *	any other field                  at the top, by its name
  *
  * Value bytes are copied. An array is a string of JSON in a record, and stays one. For records with the

@@ -24,6 +24,7 @@ struct request {
 	struct hs_buf body;
 	size_t first, first_end; /* the first event, in the body: what Segment signs of a batch */
 	bool alone, under_way;
+	bool is_trial; /* the one after the breaker's pause */
 };
 
 /* Stops sending to a server that is down. */
@@ -41,6 +42,7 @@ struct http_sink {
 	struct hs_http_posts *posts;
 	struct hs_slice shown; /* of the URL */
 	struct breaker breaker;
+	int64_t now_ms; /* of the last collect, after which the pump offers: what was due by then has been asked for */
 	struct hs_buf headers, why;
 	struct request request[]; /* one for each partition */
 };
@@ -74,13 +76,14 @@ enum hs_outcome hs_sink_http_outcome(int status, bool batch)
 
 /* --- the breaker --------------------------------------------------------------------- */
 
-static void note_failure(struct http_sink *s, const char *why)
+/* Requests that were under way when it opened tell nothing new: the trial alone makes the pause longer. */
+static void note_failure(struct http_sink *s, bool is_trial, const char *why)
 {
 	struct breaker *b = &s->breaker;
 
-	b->trying = false;
-	if (!s->options.breaks || ++b->failures < BREAK_AFTER)
+	if (!s->options.breaks || (b->pause_ms > 0 && !is_trial) || ++b->failures < BREAK_AFTER)
 		return;
+	b->trying = false;
 	b->pause_ms = b->pause_ms == 0                     ? BREAK_FIRST_MS
 	              : b->pause_ms * 2 < BREAK_LONGEST_MS ? b->pause_ms * 2
 	                                                   : BREAK_LONGEST_MS;
@@ -104,7 +107,7 @@ static bool may_send(const struct http_sink *s)
 {
 	const struct breaker *b = &s->breaker;
 
-	return b->pause_ms == 0 || (!b->trying && hs_io_now_monotonic() >= b->until_ms);
+	return b->pause_ms == 0 || (!b->trying && s->now_ms >= b->until_ms);
 }
 
 /* --- giving ----------------------------------------------------------------------------- */
@@ -131,7 +134,7 @@ static bool offer(struct hs_sink *sink, const struct hs_offered *record)
 		if (s->options.batch > 1)
 			hs_buf_putc(&r->body, '[');
 		r->first = r->body.n;
-		s->breaker.trying = s->breaker.pause_ms > 0;
+		r->is_trial = s->breaker.trying = s->breaker.pause_ms > 0;
 	} else {
 		hs_buf_putc(&r->body, ',');
 	}
@@ -200,14 +203,26 @@ static void flush(struct hs_sink *sink, unsigned partition)
 
 /* --- answers ------------------------------------------------------------------------------- */
 
-/* The address or the credentials are wrong: everything stops, and the records stay undone. */
-static void stop(struct http_sink *s, int status)
+static const char *remedy_of(int status)
 {
-	const char *remedy = status < 400 ? "it redirects: give --to the address that it names"
-	                                  : "see that --secret or --key is what it expects";
+	if (status == 407)
+		return "the proxy wants credentials: give them in http_proxy or https_proxy, "
+		       "http://user:password@host:port";
+	return status < 400 ? "it redirects: give --to the address that it names"
+	                    : "see that --secret or --key is what it expects";
+}
 
-	fprintf(stderr, "hookspool %s: %.*s: it answered %d: %s; stopped\n", s->options.command, (int)s->shown.n,
-	        s->shown.p, status, remedy);
+/* The address, the credentials or the authorities are wrong: everything stops, and the records stay undone. */
+static void stop(struct http_sink *s, const struct hs_http_posted *posted)
+{
+	if (posted->no_authorities)
+		hs_terminal_printf(stderr,
+		                   "hookspool %s: %s: see that --cacert names a PEM file that this user can read, or "
+		                   "that ca-certificates is installed; stopped\n",
+		                   s->options.command, posted->why);
+	else
+		fprintf(stderr, "hookspool %s: %.*s: it answered %d: %s; stopped\n", s->options.command,
+		        (int)s->shown.n, s->shown.p, posted->status, remedy_of(posted->status));
 	if (s->sink.code == 0)
 		s->sink.code = EX_CONFIG;
 }
@@ -226,13 +241,13 @@ static void report(struct http_sink *s, struct hs_pump *pump, struct request *r,
 }
 
 /* Failures of the server, not of a record, count for the breaker. */
-static void note_answer(struct http_sink *s, const struct hs_http_posted *posted)
+static void note_answer(struct http_sink *s, bool is_trial, const struct hs_http_posted *posted)
 {
 	char status[32];
 
 	snprintf(status, sizeof status, "status %d", posted->status);
 	if (hs_sink_http_outcome(posted->status, false) == HS_OUTCOME_RETRY)
-		note_failure(s, posted->status == 0 ? posted->why : status);
+		note_failure(s, is_trial, posted->status == 0 ? posted->why : status);
 	else
 		note_success(s);
 }
@@ -241,6 +256,7 @@ static void collect(struct hs_sink *sink, struct hs_pump *pump)
 {
 	struct http_sink *s = of(sink);
 
+	s->now_ms = hs_io_now_monotonic();
 	hs_http_posts_work(s->posts);
 	for (unsigned i = 0; i < s->sink.partitions; i++) {
 		struct request *r = &s->request[i];
@@ -249,11 +265,11 @@ static void collect(struct hs_sink *sink, struct hs_pump *pump)
 		if (!r->under_way || !hs_http_posts_ended(s->posts, i, &posted))
 			continue;
 		r->under_way = false;
-		if (hs_sink_http_stops(posted.status)) {
-			stop(s, posted.status);
+		if (posted.no_authorities || hs_sink_http_stops(posted.status)) {
+			stop(s, &posted);
 			continue; /* its records are not acknowledged */
 		}
-		note_answer(s, &posted);
+		note_answer(s, r->is_trial, &posted);
 		report(s, pump, r, &posted);
 	}
 }
@@ -270,8 +286,8 @@ static int64_t due(const struct hs_sink *sink)
 	const struct http_sink *s = of_const(sink);
 	int64_t ms = hs_http_posts_due(s->posts), left;
 
-	if (s->breaker.pause_ms == 0 || s->breaker.trying)
-		return ms;
+	if (s->breaker.pause_ms == 0 || s->breaker.trying || s->now_ms >= s->breaker.until_ms)
+		return ms; /* at the end of the pause there was no record to try: the pump knows when there is one */
 	left = s->breaker.until_ms - hs_io_now_monotonic();
 	left = left > 0 ? left : 0;
 	return ms < 0 || left < ms ? left : ms;

@@ -5,20 +5,39 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+/* A blocked signal is not dropped, though it is ignored: SIGHUP under nohup(1) must stay out of the set. */
+static void fill(sigset_t *set)
+{
+	struct sigaction hangup;
+
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGCHLD);
+	if (sigaction(SIGHUP, NULL, &hangup) < 0 || hangup.sa_handler != SIG_IGN)
+		sigaddset(set, SIGHUP);
+}
+
 bool hs_stop_signals_catch(struct hs_stop_signals *s)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD };
 	sigset_t set;
 
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
-		sigaddset(&set, signals[i]);
+	fill(&set);
 	s->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (s->fd < 0)
 		return false;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL); /* a parent may have ignored it: then no child can be waited for */
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return true;
+}
+
+void hs_stop_signals_let_act(void)
+{
+	sigset_t set;
+
+	fill(&set);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 void hs_stop_signals_free(struct hs_stop_signals *s)

@@ -21,11 +21,14 @@ struct hs_stop_signals {
 	}
 
 /*
- * From now on these signals, and SIGCHLD, only make fd readable, and SIGPIPE is ignored. False with
- * errno. Close with hs_stop_signals_free.
+ * From now on these signals, and SIGCHLD, only make fd readable, and SIGPIPE is ignored; so is SIGHUP if it was, as
+ * under nohup(1). False with errno. Close with hs_stop_signals_free, after which they are blocked.
  */
 bool hs_stop_signals_catch(struct hs_stop_signals *s);
 void hs_stop_signals_free(struct hs_stop_signals *s);
+
+/* After that: they act by themselves again, also one that came meanwhile. */
+void hs_stop_signals_let_act(void);
 
 /* Notes the signals that came; reads and drops SIGCHLD. */
 void hs_stop_signals_hear(struct hs_stop_signals *s);
