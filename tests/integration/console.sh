@@ -132,8 +132,10 @@ for query in after before; do
 done
 ask '/feed?text=SECRET-ev&user=u-1&event=secret-event&type=track'
 is 'filters that fit' "$(sed 1d "$T/answer.body" | jq -r .message_id | xargs)" 'a-2 a-1'
+# to_the_end QUERY: false if the 150 ms for which a request reads were up first.
+to_the_end() { ask "/feed?$1" && [ "$(sed 1q "$T/answer.body" | jq .more)" = false ]; }
 for filter in text=nothing user=u tenant=x; do
-	ask "/feed?$filter"
+	wait_for 20 to_the_end "$filter"
 	is "$filter fits none" "$(sed 1q "$T/answer.body" | jq .more) $(wc -l <"$T/answer.body")" 'false 1'
 done
 many "$COOKIE" '/feed?after=x' '/feed?after=-1.0.0' '/feed?after=1.2' '/feed?after=1.2.3.4' '/feed?before=99999999999999999999.0.0' \

@@ -28,10 +28,11 @@ mode_is() {
 	sed -i '/^spool_mode/d' "$S/hookspool.conf"
 	sed -i "1i spool_mode = $1" "$S/hookspool.conf"
 }
-# The server may write to its state at any time, so that one counts without its time.
-sum() {
-	(cd "$S/spool" && find . -path ./.hookspool/run/state -printf '%P %m %u %g %s\n' -o -printf '%P %m %u %g %s %T@\n' |
-		sort | sha256sum)
+# all_files: what a reader may not change. The server may write to its state and its metrics at any time, so that those
+# count without their times.
+all_files() {
+	(cd "$S/spool" && find . -path ./.hookspool/run/state -printf '%P %m %u %g %s\n' \
+		-o -path ./.hookspool/run/metrics -printf '%P %m %u %g %s\n' -o -printf '%P %m %u %g %s %T@\n' | sort)
 }
 
 spool_start 'rotate_min_gap = 0' 'compress = gzip'
@@ -87,28 +88,28 @@ is 'what is made from now on, compressed, too, has mode and group' \
 	"$(left 640)$(find "$S/spool" ! -group "$GROUP" -printf '%P ')" ''
 # How long a sender is silent grows while the two are asked, and the room on the disk changes.
 timeless() { sed -E 's|silent for [0-9]+ [a-z]+||; /^room for /d; s/"room":(\{[^}]*\}|null),?//'; }
-before=$(sum)
+all_files >"$T/before"
 n=0
 for command in cat 'tail -n 3' stats 'stats --json' 'cat --rejected' 'cat --failed' cursors schema 'cat --user u1 --aliases'; do
 	# shellcheck disable=SC2086
 	reader $command >"$T/said$n" 2>&1
 	n=$((n + 1))
 done
-is 'a reader has changed nothing' "$(sum)" "$before"
+is 'a reader has changed nothing' "$(all_files | diff "$T/before" -)" ''
 n=0
 for command in cat 'tail -n 3' stats 'stats --json' 'cat --rejected' 'cat --failed' cursors schema 'cat --user u1 --aliases'; do
 	# shellcheck disable=SC2086
 	is "a reader has what the owner has: $command" "$(timeless <"$T/said$n" | sha256sum)" "$(hs $command 2>&1 | timeless | sha256sum)"
 	n=$((n + 1))
 done
-before=$(sum)
+all_files >"$T/before"
 for command in 'tail --cursor c' 'tail --cursor mine' 'cursors remove c' 'each --cursor e --once --on *=true' \
 	'each --failed --cursor e --on *=true' rotate maintain verify repair 'erase --user u1' adopt; do
 	# shellcheck disable=SC2086
 	reader $command >"$T/out" 2>"$T/err" </dev/null
 	is "a reader may not: $command" "$? $(grep -c "sudo -u $SERVER_USER hookspool" "$T/err")" '74 1'
 done
-is 'a reader has still changed nothing' "$(sum)" "$before"
+is 'a reader has still changed nothing' "$(all_files | diff "$T/before" -)" ''
 for command in cat stats 'tail -n 1'; do
 	# shellcheck disable=SC2086
 	stranger $command >"$T/out" 2>"$T/err"

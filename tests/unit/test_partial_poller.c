@@ -131,8 +131,8 @@ TEST(a_large_answer_that_is_not_read)
 	int fd;
 
 	assert_true(answer_large(&fd));
-	hs_io_pause(300); /* as above */
-	wrap_clock(0, HS_UNSENT_MS - 1000);
+	hs_io_pause(300);                    /* as above */
+	wrap_clock(0, HS_UNSENT_MS - 10000); /* a busy machine has ten seconds for this */
 	assert_false(is_closed(fd, 300));
 	for (int i = 1; i < SOON_MS / 100 && !closed; i++) {
 		wrap_clock(0, (int64_t)i * (HS_UNSENT_MS + 1000));
@@ -322,13 +322,13 @@ TEST(a_shutdown)
 
 TEST(a_body_that_does_not_come)
 {
+	int64_t begun = hs_io_now_monotonic();
 	struct hs_partial_request *a;
 	int fd = connected(&a, "10", SHAPED);
-	int64_t begun = hs_io_now_monotonic();
 
 	assert_null(a);
 	a = next_ready();
-	assert_in_range(hs_io_now_monotonic() - begun, HS_BODY_MS - 1000, HS_BODY_MS + 2000);
+	assert_in_range(hs_io_now_monotonic() - begun, HS_BODY_MS - 1000, 3 * HS_BODY_MS);
 	assert_int_equal(a->transport.verdict, HS_E_SLOW_BODY);
 	answer(a);
 	shutdown(fd, SHUT_WR);
