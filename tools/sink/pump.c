@@ -61,6 +61,7 @@ struct hs_pump {
 	struct by_record record;
 	struct saving saving;
 	struct ending end;
+	struct hs_sink_start start; /* of the sink's open */
 	struct pollfd *fds;
 };
 
@@ -533,18 +534,16 @@ static int catch_signals(struct hs_pump *p)
 
 int hs_pump_open(struct hs_pump *p)
 {
-	struct hs_sink_start *start = calloc(1, sizeof *start);
-	int code = start == NULL ? EX_OSERR : hs_pump_input_open(&p->in, &p->options);
+	int code = hs_pump_input_open(&p->in, &p->options);
 
 	if (!p->sink->open_hears_signals)
 		hs_stop_signals_let_act(); /* an earlier run of this process may have caught them */
 	else if (code == 0)
 		code = catch_signals(p);
 	if (code == 0 && p->sink->ops->open != NULL)
-		code = p->sink->ops->open(p->sink, start);
+		code = p->sink->ops->open(p->sink, &p->start);
 	if (code == 0)
-		code = hs_pump_input_begin(&p->in, start);
-	free(start);
+		code = hs_pump_input_begin(&p->in, &p->start);
 	if (code != 0)
 		return code;
 	p->saving.position = p->order.acked = p->order.offered = hs_reader_position(p->in.source.reader);
@@ -561,8 +560,11 @@ struct hs_pump *hs_pump_new(const struct hs_pump_options *options, struct hs_sin
 {
 	struct hs_pump *p = sink == NULL ? NULL : calloc(1, sizeof *p);
 
-	if (p == NULL)
+	if (p == NULL) {
+		fprintf(stderr, "hookspool %s: %s\n", options->command, hs_result_info(HS_E_MEMORY)->message);
+		hs_sink_close(sink);
 		return NULL;
+	}
 	p->options = *options;
 	p->sink = sink;
 	sink->progress = &p->in.progress;
@@ -575,8 +577,7 @@ int hs_pump_close(struct hs_pump *p, int code)
 {
 	if (p == NULL)
 		return code;
-	if (p->sink->ops->close != NULL)
-		p->sink->ops->close(p->sink);
+	hs_sink_close(p->sink);
 	code = hs_pump_input_close(&p->in, code);
 	hs_keyed_scheduler_free(p->record.scheduler);
 	hs_ack_tracker_free(&p->record.acks);

@@ -31,7 +31,10 @@ struct hs_pump_counts {
 
 struct hs_pump;
 
-/* Copies the options; what they point to must outlive the pump. The sink is the pump's. NULL: out of memory. */
+/*
+ * Copies the options; what they point to must outlive the pump. The sink is the pump's. NULL: out of memory, after a
+ * message, and the sink is closed.
+ */
 struct hs_pump *hs_pump_new(const struct hs_pump_options *options, struct hs_sink *sink);
 
 /* 0, or an exit code after a message to standard error. hs_pump_close after both. */

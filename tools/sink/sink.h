@@ -131,4 +131,11 @@ struct hs_sink {
 	int code, ended_by;
 };
 
+/* NULL: none. */
+static inline void hs_sink_close(struct hs_sink *sink)
+{
+	if (sink != NULL && sink->ops->close != NULL)
+		sink->ops->close(sink);
+}
+
 #endif

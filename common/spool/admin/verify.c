@@ -12,7 +12,6 @@
 #include "spool/write/foreign_segments.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
