@@ -272,7 +272,7 @@ static int report_failure(const struct erase *c, enum hs_result r, const struct 
 		return hs_command_exit(r);
 	}
 	if (d->busy) {
-		fputs("hookspool erase: another erase, or a repair, is running: wait for it\n", stderr);
+		fputs("hookspool erase: another erase, a repair, backup or adopt is running: wait for it\n", stderr);
 		return EX_TEMPFAIL;
 	}
 	if (d->too_many) {

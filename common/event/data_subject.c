@@ -450,7 +450,8 @@ int hs_subjects_match_text(struct hs_subjects *s, struct hs_slice text, const st
 	int found = 0;
 
 	for (size_t i = 0; i < s->count; i++)
-		if (s->list[i]->n > 0 && !s->list[i]->derived && is_of_tenant(s->list[i], named->tenant) &&
+		if (s->list[i]->n > 0 && !s->list[i]->derived &&
+		    (named->any_tenant || is_of_tenant(s->list[i], named->tenant)) &&
 		    is_in_limits(s->list[i], named, NULL) && stands_in(s->list[i], text)) {
 			found++;
 			each(context, s->list[i]);

@@ -59,7 +59,8 @@ bool hs_subjects_add_id(struct hs_subjects *s, enum hs_subject_kind kind, struct
 struct hs_named {
 	const struct hs_json *json;
 	uint32_t type, user, anonymous, previous;
-	struct hs_slice tenant; /* n == 0: none */
+	struct hs_slice tenant; /* n == 0: none … */
+	bool any_tenant;        /* … or it is not known */
 	int64_t spooled_ms;     /* INT64_MIN: unknown */
 };
 
@@ -97,7 +98,7 @@ int hs_subjects_match(struct hs_subjects *s, const struct hs_named *named, const
 /*
  * Like hs_subjects_match, for a text that is not JSON: finds ids with no letter, digit, '_' or '-'
  * on either side. Skips `derived` ids, since a sender can choose a common word as an id. Uses
- * only tenant and time of `named`.
+ * only tenant and time of `named`; alone here, the tenant may be unknown.
  */
 int hs_subjects_match_text(struct hs_subjects *s, struct hs_slice text, const struct hs_named *named,
                            void (*each)(void *context, struct hs_subject *who), void *context);

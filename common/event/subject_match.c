@@ -71,6 +71,26 @@ static int match_text(struct hs_subject_matcher *matcher, struct hs_slice text, 
 	           : -1;
 }
 
+/*
+ * Matches a damaged line, or a fragment of one, by its text. It may still say its tenant: quotes within a value are
+ * escaped, so no sender can write that. If it does not, it may be any tenant's.
+ */
+static int match_damaged(struct hs_subject_matcher *matcher, struct hs_slice line)
+{
+	static const char member[] = "\"tenant\":\"";
+	struct hs_named named = { .spooled_ms = INT64_MIN };
+	const char *at = line.n == 0 ? NULL : memmem(line.p, line.n, member, sizeof member - 1), *end = NULL;
+
+	if (at != NULL) {
+		at += sizeof member - 1;
+		end = memchr(at, '"', (size_t)(line.p + line.n - at));
+	}
+	named.any_tenant = end == NULL;
+	if (end != NULL)
+		named.tenant = hs_slice(at, (size_t)(end - at));
+	return match_text(matcher, line, &named);
+}
+
 int hs_subject_match_event(struct hs_subject_matcher *matcher, struct hs_slice line, const struct hs_mark *at)
 {
 	struct hs_named named = { .spooled_ms = INT64_MIN };
@@ -81,8 +101,8 @@ int hs_subject_match_event(struct hs_subject_matcher *matcher, struct hs_slice l
 	r = hs_json_document(&matcher->json, line);
 	if (r == HS_E_MEMORY)
 		return -1;
-	if (r != HS_OK)
-		return match_text(matcher, line, &named);
+	if (r != HS_OK || matcher->json.tok[0].kind != HS_JSON_OBJECT)
+		return match_damaged(matcher, line);
 	hs_named_in_record(&named, &matcher->json, 0);
 	return hs_subjects_match(matcher->subjects, &named, at, count_event, &named);
 }
@@ -168,7 +188,7 @@ int hs_subject_match_other(struct hs_subject_matcher *matcher, struct hs_slice l
 	if (r == HS_E_MEMORY)
 		return -1;
 	if (r != HS_OK || matcher->json.tok[0].kind != HS_JSON_OBJECT)
-		return match_text(matcher, line, &named);
+		return match_damaged(matcher, line);
 	hs_named_in_record(&named, &matcher->json, 0);
 	found = match(matcher, &named);
 	for (uint32_t key = 1; key < matcher->json.n && found == 0; key = matcher->json.tok[key + 1].next) {

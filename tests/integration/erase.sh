@@ -89,6 +89,7 @@ exec 7<>"$S/spool/.hookspool/run/erase" && flock 7
 for command in 'erase --user anna' repair; do
 	hs $command
 	is "$command while another one runs: 75, try again" "$CODE" 75
+	is "and what it may be that runs" "$(grep -c 'backup.* adopt.* is running: wait for it' "$T/err")" 1
 done
 exec 7>&-
 hs erase --user ''

@@ -12,10 +12,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /*
@@ -405,6 +408,69 @@ TEST(events_of_suppressed_people_are_dropped)
 }
 
 /* --- positions ------------------------------------------------------------------------- */
+
+/* A thread that asks whether a person is suppressed. */
+struct asker {
+	pthread_t thread;
+	atomic_int id;
+	atomic_bool answered;
+	bool first; /* it had its answer while the other thread was still reading the list */
+	bool suppressed;
+};
+
+static void *ask(void *context)
+{
+	struct asker *a = context;
+
+	atomic_store(&a->id, (int)syscall(SYS_gettid));
+	assert_int_equal(hs_spool_suppresses(s.spool, HS_SLICE("{\"user_id\":\"a\"}"), &a->suppressed), HS_OK);
+	atomic_store(&a->answered, true);
+	return NULL;
+}
+
+static bool sleeps(int thread)
+{
+	char path[64], state = '?';
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
+	file = thread == 0 ? NULL : fopen(path, "r");
+	if (file == NULL)
+		return false;
+	assert_int_equal(fscanf(file, "%*d (%*[^)]) %c", &state), 1);
+	fclose(file);
+	return state == 'S';
+}
+
+static void another_asks(void *context)
+{
+	struct asker *a = context;
+
+	assert_int_equal(pthread_create(&a->thread, NULL, ask, a), 0);
+	while (!atomic_load(&a->answered) && !sleeps(atomic_load(&a->id)))
+		hs_io_pause(1);
+	a->first = atomic_load(&a->answered);
+}
+
+/* The list has memory of its own for each question, so that a second one waits until the first is answered. */
+TEST(one_thread_asks_at_a_time)
+{
+	struct asker a = { .first = true };
+	struct hs_erasure done;
+	bool suppressed;
+
+	make("");
+	put_users("a/1 b/2");
+	assert_int_equal(erase("a", true, &done), HS_OK);
+	wrap_reset();
+	wrap_before(WRAP_PREAD, 1, another_asks, &a);
+	assert_int_equal(hs_spool_suppresses(s.spool, HS_SLICE("{\"user_id\":\"b\"}"), &suppressed), HS_OK);
+	assert_false(a.first);
+	assert_false(suppressed);
+	assert_int_equal(pthread_join(a.thread, NULL), 0);
+	assert_true(a.suppressed);
+	wrap_reset();
+}
 
 TEST(positions_stay_right)
 {

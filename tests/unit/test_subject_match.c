@@ -87,6 +87,44 @@ TEST(records)
 	assert_int_equal(other("{\"user_id\":\"anna\"}"), 1);
 }
 
+/* Looks for bo of this tenant alone. */
+static void begin_with(char *tenant)
+{
+	struct hs_subject bo = {
+		.id = (char[]){ "bo" }, .n = 2, .tenant = tenant, .before = { 5, 0 }, .until_ms = INT64_MAX
+	};
+
+	finish(NULL);
+	begin(NULL);
+	assert_true(hs_subjects_add(&subjects, &bo, NULL));
+}
+
+/* A damaged line may still say its tenant, and is then about a person of that one alone. */
+TEST(damaged_lines_of_tenants)
+{
+	static const struct {
+		const char *line;
+		int of_acme, of_none;
+	} is[] = {
+		{ "{\"user_id\":\"bo\",\"tenant\":\"acme\",\"x", 1, 0 },
+		{ "{\"user_id\":\"bo\",\"tenant\":\"globex\",\"x", 0, 0 },
+		{ "{\"user_id\":\"bo\",\"tenant\":\"glo", 1, 1 },
+		{ "{\"user_id\":\"bo\",\"tenant\":\"", 1, 1 },
+		{ "{\"user_id\":\"bo\",\"message_id\":\"\\\"tenant\\\":\\\"globex\\\"\",\"x", 1, 1 },
+		{ "{\"user_id\":\"bob\",\"x", 0, 0 },
+		{ "\"bo\"", 1, 1 },
+	};
+	const struct hs_mark at = { 4, 0 };
+
+	for (size_t i = 0; i < sizeof is / sizeof *is; i++) {
+		begin_with((char[]){ "acme" });
+		assert_int_equal(other(is[i].line), is[i].of_acme);
+		assert_int_equal(hs_subject_match_event(&matcher, hs_slice_str(is[i].line), &at), is[i].of_acme);
+		begin_with((char[]){ "" });
+		assert_int_equal(other(is[i].line), is[i].of_none);
+	}
+}
+
 TEST(times)
 {
 	static const char early[] = "{\"user_id\":\"anna\",\"spooled_at\":\"2026-11-23T10:15:00.000Z\"}";
