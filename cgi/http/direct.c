@@ -43,6 +43,13 @@ static enum hs_result let_in(struct hs_exchange *exchange, const struct hs_envel
 	return HS_OK;
 }
 
+/* Charges the source, unless it has to send the same again. */
+static void charge(struct hs_exchange *exchange, enum hs_result result)
+{
+	if (hs_result_info(result)->status != 503)
+		hs_rate_limit_taken(exchange);
+}
+
 /*
  * A body that cannot be inflated shows no key. If the header shows one that may send, its owner gets a rejected
  * line; to anybody else the answer is `why` alone.
@@ -61,7 +68,7 @@ static enum hs_result reject_unreadable(struct hs_exchange *exchange, enum hs_re
 	if (result != HS_OK)
 		return result;
 	result = hs_ingest_take(exchange, why);
-	hs_rate_limit_taken(exchange);
+	charge(exchange, result);
 	return result;
 }
 
@@ -106,7 +113,7 @@ static enum hs_result validate(struct hs_exchange *exchange)
 	hs_body_open_direct(&scratch->events, &scratch->json, body, &envelope, &scratch->frame);
 	describe(exchange, &envelope);
 	result = hs_ingest_take(exchange, HS_OK);
-	hs_rate_limit_taken(exchange);
+	charge(exchange, result);
 	return result;
 }
 

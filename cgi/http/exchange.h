@@ -86,6 +86,12 @@ struct hs_scratch {
 	bool inside;                 /* inside the semaphore for large bodies */
 };
 
+/* The charge to a source; rates == NULL: none. */
+struct hs_charge {
+	struct hs_rates *rates;
+	uint64_t events, bytes;
+};
+
 /* The memory of one request, from its arrival to its answer. */
 struct hs_exchange {
 	struct hs_transport *transport;
@@ -101,6 +107,7 @@ struct hs_exchange {
 	struct hs_request request;
 	struct hs_outcome outcome;
 	struct hs_slice tenant;
+	struct hs_charge charge;        /* direct intake, once its source is charged */
 	struct hs_slice origin;         /* direct intake: the header Origin */
 	const struct hs_source *source; /* … and whose write key it is, in the settings; NULL: not known */
 	struct hs_response page;        /* an answer with a body of its own, … */

@@ -1,6 +1,7 @@
 #include "cgi/http/ingest.h"
 #include "base/timestamp.h"
 #include "cgi/http/body.h"
+#include "cgi/http/rate_limit.h"
 #include "spool/write/rejected.h"
 
 #include <stddef.h>
@@ -209,6 +210,8 @@ enum hs_result hs_ingest_take(struct hs_exchange *exchange, enum hs_result resul
 
 static void answer_kept(struct hs_exchange *exchange, enum hs_result result)
 {
+	if (result != HS_OK && exchange->source != NULL)
+		hs_rate_limit_give_back(exchange);
 	if (result == HS_OK)
 		exchange->outcome.accepted = exchange->post.append.count - exchange->outcome.duplicate;
 	exchange->outcome.is_kept = result == HS_OK;

@@ -99,10 +99,23 @@ void hs_rate_limit_taken(struct hs_exchange *exchange)
 	const struct hs_scratch *scratch = exchange->scratch;
 	const struct hs_record_batch *batch = &scratch->maker.batch;
 	const struct hs_stamp stamp = { .direct = &scratch->direct };
-	uint64_t events = batch->count + exchange->outcome.rejected, bytes = scratch->body.n;
+	uint64_t events = batch->count + exchange->outcome.rejected;
+	struct hs_charge *charge = &exchange->charge;
 
+	*charge = (struct hs_charge){ .events = events > 0 ? events : 1, .bytes = scratch->body.n };
 	if (batch->count > 1)
-		bytes += (batch->count - 1) * hs_stamp_shared(&stamp); /* the body has it once */
-	if (rate.rate != 0 || rate.daily != 0)
-		hs_rates_charge(rates_of(exchange), &rate, events > 0 ? events : 1, bytes, scratch->store->now());
+		charge->bytes += (batch->count - 1) * hs_stamp_shared(&stamp); /* the body has it once */
+	if (rate.rate == 0 && rate.daily == 0)
+		return;
+	charge->rates = rates_of(exchange);
+	hs_rates_charge(charge->rates, &rate, charge->events, charge->bytes, scratch->store->now());
+}
+
+/* The scratch may be another request's by now. */
+void hs_rate_limit_give_back(struct hs_exchange *exchange)
+{
+	const struct hs_charge *charge = &exchange->charge;
+	struct hs_rate rate = rate_of_source(exchange->source);
+
+	hs_rates_give_back(charge->rates, &rate, charge->events, charge->bytes, exchange->answered.arrived_ms);
 }

@@ -160,6 +160,24 @@ TEST(a_source_pays_for_its_bytes)
 	assert_result(hs_rate_limit_source(&f.exchange), HS_E_DAILY_SOURCE);
 }
 
+TEST(a_source_does_not_pay_for_what_it_has_to_send_again)
+{
+	f.exchange.answered.arrived_ms = NOON;
+	for (int i = 0; i < 3; i++) {
+		f.source.rate = f.source.daily = 1000;
+		take(1000, 0, 1000);
+		assert_result(hs_rate_limit_source(&f.exchange), HS_E_DAILY_SOURCE);
+		hs_rate_limit_give_back(&f.exchange);
+		assert_result(hs_rate_limit_source(&f.exchange), HS_OK);
+		f.source.rate = f.source.daily = 0; /* nothing is charged, and nothing given back */
+		take(1000, 0, 1000);
+		hs_rate_limit_give_back(&f.exchange);
+	}
+	f.source.daily = 1000;
+	take(1, 0, 1000);
+	assert_result(hs_rate_limit_source(&f.exchange), HS_E_DAILY_SOURCE);
+}
+
 TEST(a_source_pays_for_a_context_once_an_event)
 {
 	struct hs_json context = { .text = { "", 100 } };

@@ -142,6 +142,28 @@ TEST(a_daily_amount_begins_anew_at_midnight)
 	hs_rates_close(rates);
 }
 
+TEST(a_charge_is_taken_back)
+{
+	const int64_t midnight = NOON + DAY_MS / 2;
+	struct hs_rates *rates = opened();
+	struct hs_rate web = source_of("web", PER_SECOND, 1000);
+
+	hs_rates_give_back(rates, &web, 1, 1, NOON); /* it has paid nothing */
+	hs_rates_charge(rates, &web, 1, 999, NOON);
+	hs_rates_charge(rates, &web, 1000000, 1, NOON);
+	hs_rates_give_back(rates, &web, 1000000, 1, NOON);
+	assert_int_equal(hs_rates_wait(rates, &web, NOON), 0);
+	hs_rates_charge(rates, &web, 1, 1, NOON);
+	assert_int_equal(hs_rates_wait(rates, &web, NOON), HS_RATES_WAIT_MAX); /* the other charge is still there */
+	hs_rates_charge(rates, &web, 1, 1000, midnight);
+	hs_rates_give_back(rates, &web, 1, 1000, NOON); /* of the day before */
+	assert_true(hs_rates_wait(rates, &web, midnight) > 0);
+	hs_rates_give_back(rates, &web, 1, UINT64_MAX, midnight);
+	assert_int_equal(hs_rates_wait(rates, &web, midnight), 0);
+	hs_rates_give_back(NULL, &web, 1, 1, NOON);
+	hs_rates_close(rates);
+}
+
 /* Lets in what it can at one moment, and tells how much by a source of its own. */
 static int take(void *number)
 {

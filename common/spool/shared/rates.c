@@ -306,3 +306,31 @@ void hs_rates_charge(struct hs_rates *rates, const struct hs_rate *rate, uint64_
 	if (rate->daily != 0)
 		charge_bytes(entry, bytes, now_ms);
 }
+
+/* Not what was charged on another day. */
+static void give_bytes_back(struct entry *entry, uint64_t bytes, int64_t charged_ms)
+{
+	uint64_t day = atomic_load(&entry->day), sum;
+
+	do {
+		sum = bytes_of_day(day, charged_ms);
+		if (sum == 0)
+			return;
+	} while (!atomic_compare_exchange_weak(&entry->day, &day, day - (bytes < sum ? bytes : sum)));
+}
+
+void hs_rates_give_back(struct hs_rates *rates, const struct hs_rate *rate, uint64_t units, uint64_t bytes,
+                        int64_t charged_ms)
+{
+	struct set set;
+	struct entry *entry;
+
+	if (rates == NULL || (rate->rate == 0 && rate->daily == 0))
+		return;
+	set = set_of(rates->table, rate);
+	entry = find(&set);
+	if (entry == NULL)
+		return;
+	atomic_fetch_sub(&entry->paid_us, cost_us(units, rate->rate));
+	give_bytes_back(entry, bytes, charged_ms);
+}

@@ -49,6 +49,10 @@ unsigned hs_rates_wait(struct hs_rates *rates, const struct hs_rate *rate, int64
 void hs_rates_charge(struct hs_rates *rates, const struct hs_rate *rate, uint64_t units, uint64_t bytes,
                      int64_t now_ms);
 
+/* Takes such a charge back. `charged_ms`: when it was made. */
+void hs_rates_give_back(struct hs_rates *rates, const struct hs_rate *rate, uint64_t units, uint64_t bytes,
+                        int64_t charged_ms);
+
 /* Writes the numbers back to the disk. HS_OK or HS_E_SYNC. */
 enum hs_result hs_rates_save(struct hs_rates *rates);
 
