@@ -372,7 +372,7 @@ static bool is_held(int dir, const char *name, int64_t *holder)
 	fd = hs_io_open_read(dir, lock);
 	if (fd < 0)
 		return false;
-	held = hs_io_lock(fd, LOCK_SH | LOCK_NB) < 0;
+	held = hs_io_lock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK; /* another error tells of no holder */
 	*holder = held ? read_holder(fd) : 0;
 	hs_io_close(fd);
 	return held;
