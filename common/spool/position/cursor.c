@@ -390,6 +390,7 @@ static bool list_one(void *context, const char *name)
 	result = load(l->dir, name, &saved);
 	if (result == HS_E_IO && errno == ENOENT) /* removed just now */
 		return true;
+	info.error = result == HS_E_IO ? errno : 0;
 	info.position = saved.position;
 	info.kept = saved.position.number;
 	if (saved.stream.kept.number > 0 && saved.stream.kept.number < info.kept)
