@@ -128,6 +128,11 @@ static void put_row(const struct run *r, const struct hs_consumer_lag_cursor *c,
 {
 	char bytes[HS_BAR_TABLE_BYTES], saved[HS_TIMESTAMP_TEXT + 1], at[48];
 
+	if (c->damaged && c->error != 0) {
+		hs_buf_printf(out, "%-*s cannot be read: %s: try again before you reset it\n", width, c->name,
+		              strerror(c->error));
+		return;
+	}
 	if (c->damaged) {
 		hs_buf_printf(out, "%-*s damaged: hookspool cursors reset %s --from oldest|now|TIME\n", width, c->name,
 		              c->name);

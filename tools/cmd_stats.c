@@ -457,9 +457,10 @@ static void put_lag(struct stats *s)
 
 		hs_bar_table_bytes(c->bytes, bytes);
 		hs_buf_printf(&s->out, "%-*s%12" PRIu64 "%12s  %s%s\n", (int)width, c->name, c->records, bytes,
-		              c->damaged ? "damaged: remove it to start afresh"
-		              : c->ahead ? "of another spool: remove it to start afresh"
-		                         : c->oldest,
+		              c->error != 0 ? "cannot be read: see hookspool cursors"
+		              : c->damaged  ? "damaged: remove it to start afresh"
+		              : c->ahead    ? "of another spool: remove it to start afresh"
+		                            : c->oldest,
 		              c->held ? " in use" : "");
 	}
 	if (s->lag.more)

@@ -86,7 +86,7 @@ static bool parse_time(struct hs_slice raw, int64_t *ms)
 {
 	size_t tail = is_odd(raw) ? 3 : 1; /* no zone is UTC */
 
-	return raw.n > 2 && raw.p[0] == '"' && hs_timestamp_parse(hs_slice(raw.p + 1, raw.n - 1 - tail), ms);
+	return raw.n > 2 && raw.p[0] == '"' && hs_event_parse_time(hs_slice(raw.p + 1, raw.n - 1 - tail), ms);
 }
 
 static void decide_timestamp(struct hs_direct_record *record, struct hs_slice sent, int64_t received_ms,

@@ -223,6 +223,23 @@ static enum hs_result check_type(struct hs_event *e, struct hs_slice type)
 	return HS_E_TYPE;
 }
 
+struct hs_slice hs_event_time_text(struct hs_slice inner, char room[static HS_EVENT_TIME])
+{
+	struct hs_buf text = { .p = room, .cap = HS_EVENT_TIME, .max = HS_EVENT_TIME };
+
+	if (inner.n > HS_EVENT_TIME * ESCAPE || memchr(inner.p, '\\', inner.n) == NULL)
+		return inner;
+	hs_json_unescape(inner, &text);
+	return hs_buf_ok(&text) ? hs_buf_slice(&text) : inner;
+}
+
+bool hs_event_parse_time(struct hs_slice inner, int64_t *ms)
+{
+	char room[HS_EVENT_TIME];
+
+	return hs_timestamp_parse(inner, ms) || hs_timestamp_parse(hs_event_time_text(inner, room), ms);
+}
+
 static bool timestamps_parse(const struct hs_event *e)
 {
 	static const enum hs_field stamps[] = { HS_FIELD_TIMESTAMP, HS_FIELD_RECEIVED_AT, HS_FIELD_SENT_AT,
@@ -233,7 +250,7 @@ static bool timestamps_parse(const struct hs_event *e)
 
 		if (t == 0 || e->json->tok[t].kind == HS_JSON_NULL)
 			continue;
-		if (e->json->tok[t].kind != HS_JSON_STRING || !hs_timestamp_parse(hs_json_inner(e->json, t), NULL))
+		if (e->json->tok[t].kind != HS_JSON_STRING || !hs_event_parse_time(hs_json_inner(e->json, t), NULL))
 			return false;
 	}
 	return true;

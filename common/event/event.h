@@ -79,6 +79,16 @@ enum hs_result hs_event_read_direct(struct hs_event *e, const struct hs_json *js
  */
 uint32_t hs_event_unwrap(const struct hs_json *json);
 
+/*
+ * A time between a string's quotes, with escapes decoded: JSON writers of .NET write a plus as \u002B. Decodes into
+ * `room`; returns `inner` if there is nothing to decode, or it is too long for a time. `inner` must come from a token.
+ */
+enum { HS_EVENT_TIME = 128 };
+struct hs_slice hs_event_time_text(struct hs_slice inner, char room[static HS_EVENT_TIME]);
+
+/* Reads such a time as hs_timestamp_parse does. */
+bool hs_event_parse_time(struct hs_slice inner, int64_t *ms);
+
 /* The Spec field that a key names, in any casing; HS_FIELD_COUNT: none. */
 enum hs_field hs_event_field_of_key(const struct hs_json *json, uint32_t key);
 

@@ -127,9 +127,13 @@ static bool has_type(const struct hs_importer *how, struct hs_slice type)
 /* Reads a timestamp: text, or a number since 1970. */
 static bool read_stamp(const struct hs_json *j, uint32_t stamp, int64_t *ms)
 {
-	if (stamp != 0 && j->tok[stamp].kind == HS_JSON_STRING)
-		return hs_timestamp_parse(hs_json_inner(j, stamp), ms) ||
-		       hs_timestamp_parse_epoch(hs_json_inner(j, stamp), ms);
+	char room[HS_EVENT_TIME];
+
+	if (stamp != 0 && j->tok[stamp].kind == HS_JSON_STRING) {
+		struct hs_slice text = hs_event_time_text(hs_json_inner(j, stamp), room);
+
+		return hs_timestamp_parse(text, ms) || hs_timestamp_parse_epoch(text, ms);
+	}
 	return stamp != 0 && j->tok[stamp].kind == HS_JSON_NUMBER &&
 	       hs_timestamp_parse_epoch(hs_json_raw(j, stamp), ms);
 }

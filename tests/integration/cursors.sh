@@ -40,6 +40,10 @@ is 'reset to the oldest' "$CODE $SAID $(hs cursors --json | jq '.[0].records')" 
 is 'and continues from there' "$(hs tail --cursor crm 2>/dev/null | ids_of | xargs)" 'a1 a2 a3 a4 a5 a6 a7'
 says cursors reset nobody --from now
 is 'an unknown name is not created' "$CODE $(ls "$cursors" | xargs)" '1 crm mail'
+mv "$cursors/crm" "$T/crm" && mkdir "$cursors/crm"
+check 'one that cannot be read is not called damaged' \
+	grep -q '^crm *cannot be read: Is a directory: try again before you reset it' <<<"$(hs cursors)"
+rmdir "$cursors/crm" && mv "$T/crm" "$cursors/crm"
 echo broken >"$cursors/crm"
 is 'a damaged cursor is listed' "$(hs cursors --json | jq -c '.[0]')" '{"name":"crm","usable":false,"in_use":false}'
 says cursors reset crm --from now

@@ -166,6 +166,12 @@ hs import --json --since 2026-11-22 --until 2026-11-23 "$T/stamps.jsonl"
 is 'by time: a blank and UTC, seconds and milliseconds since 1970' "$(sum '[.accepted, .left_out, .undated]')" '[4,2,2]'
 hs import --again --since 2026-11-22 --until 2026-11-23 "$T/stamps.jsonl"
 is 'unreadable times are reported' "$(grep -c "2 of those left out have a timestamp that cannot be read, such as line 5" <<<"$OUT")" 1
+printf '{"type":"track","event":"e","userId":"u","messageId":"%s","timestamp":"%s"}\n' \
+	x-1 '2026-11-22T23:30:00\u002B01:00' x-2 '2026-11-23T00:30:00\u002B01:00' x-3 '2026-11-22T00:30:00\u002B01:00' \
+	x-4 '\u0031795342500' >"$T/escaped.jsonl"
+chmod 644 "$T/escaped.jsonl"
+hs import --json --since 2026-11-22 --until 2026-11-23 "$T/escaped.jsonl"
+is 'escapes in times are decoded' "$(sum '[.accepted, .left_out, .undated]')" '[3,1,0]'
 hs import --json --type page --type group "$T/days.jsonl"
 is 'by type' "$(sum '[.accepted, .left_out]')" '[1,3]'
 hs import --json "$T/days.jsonl"

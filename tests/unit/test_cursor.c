@@ -320,6 +320,47 @@ TEST(all_cursors_are_listed)
 	assert_int_equal(reopen("c"), HS_E_CURSOR);
 }
 
+static bool note_error(void *context, const struct hs_cursor_info *info)
+{
+	assert_true(info->damaged);
+	*(int *)context = info->error;
+	return true;
+}
+
+/* Reading may succeed the next time: a reset would give a good position away. */
+TEST(a_cursor_that_cannot_be_read_is_told_from_a_damaged_one)
+{
+	int error = -1;
+
+	assert_int_equal(reopen("a"), HS_OK);
+	assert_int_equal(hs_cursor_save(s.cursor, first), HS_OK);
+	wrap_reset();
+	wrap_fail(WRAP_PREAD, 1, 1, EIO);
+	assert_int_equal(hs_cursor_list(s.o.dir.private_dir, note_error, &error), HS_OK);
+	wrap_reset();
+	assert_int_equal(error, EIO);
+	spooldir_write(&s.d, ".hookspool/cursors/a", HS_SLICE("{\"number\":9,"));
+	assert_int_equal(hs_cursor_list(s.o.dir.private_dir, note_error, &error), HS_OK);
+	assert_int_equal(error, 0);
+}
+
+/* Where locks cannot be asked for nobody is known to hold a cursor. */
+TEST(an_error_of_a_lock_is_no_holder)
+{
+	for (int fails = 0; fails < 2; fails++) {
+		unsigned count[3] = { 0 };
+
+		assert_int_equal(reopen("a"), HS_OK);
+		assert_int_equal(hs_cursor_save(s.cursor, first), HS_OK);
+		wrap_reset();
+		if (fails > 0)
+			wrap_fail(WRAP_FLOCK, 1, WRAP_FOREVER, ENOLCK);
+		assert_int_equal(hs_cursor_list(s.o.dir.private_dir, count_one, count), HS_OK);
+		assert_int_equal(count[2], 1 - fails);
+		wrap_reset();
+	}
+}
+
 static void remove_b(void *removed)
 {
 	if (spooldir_exists(&s.d, ".hookspool/cursors/b"))

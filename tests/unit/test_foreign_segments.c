@@ -400,6 +400,47 @@ TEST(after_the_loss_of_the_state_each_segment_is_opened_once)
 	assert_int_equal(opens_without_state(12), two + 10);
 }
 
+/*
+ * Consumers know the open segment's lines by its number, which went with the state; others came under that number, or a
+ * higher one, before a new state was made.
+ */
+TEST(the_open_segment_of_a_lost_state_keeps_the_number_of_its_cursors)
+{
+	static const struct {
+		const char *sealed, *put;
+		unsigned passed;  /* lines, by the cursor */
+		uint64_t brought; /* the foreign segment's number */
+		const char *rest; /* read after the cursor */
+	} row[] = {
+		{ NULL, "a b", 2, 1, "x y d" }, { NULL, "a b", 2, 2, "x y d" },      { NULL, "a b", 1, 1, "b x y d" },
+		{ "z", "a b", 3, 1, "x y d" },  { "z", "a b c", 2, 2, "b c x y d" }, { "z", "a b", 3, 3, "x y d" },
+	};
+
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		struct hs_position p;
+		enum hs_fit fit;
+
+		make("rotate_min_gap = 0\ncompress = none\n");
+		if (row[i].sealed != NULL)
+			seal(row[i].sealed);
+		put(row[i].put);
+		p = position_after(row[i].passed);
+		save_cursor("old", position_after(1));
+		save_cursor("c", p);
+		stop();
+		spooldir_unlink(&s.d, ".hookspool/run/state");
+		bring(row[i].brought, "x y");
+		restart();
+		put("d");
+		open_reader();
+		assert_result(hs_reader_fit(s.reader, p, &fit), HS_OK);
+		assert_int_equal(fit, HS_FIT);
+		assert_read(row[i].rest);
+		close_reader();
+		assert_no_problems();
+	}
+}
+
 /* --- rotations ------------------------------------------------------------------------ */
 
 static struct watch {

@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
 	DAY_MS = 86400000,
@@ -63,6 +64,11 @@ static bool check_cursor(void *context, const struct hs_cursor_info *info)
 	char remedy[256], text[HS_BAR_TABLE_BYTES];
 
 	snprintf(remedy, sizeof remedy, "start its consumer; or give it up: hookspool cursors remove %s", info->name);
+	if (info->damaged && info->error != 0) {
+		hs_findings_warn(r, "cursor", "try again before you reset it: its position may be whole",
+		                 "%s cannot be read: %s: no segment is deleted", info->name, strerror(info->error));
+		return true;
+	}
 	if (info->damaged) {
 		snprintf(remedy, sizeof remedy, "hookspool cursors reset %s --from oldest|now|TIME", info->name);
 		hs_findings_warn(r, "cursor", remedy, "%s is damaged: no segment is deleted", info->name);

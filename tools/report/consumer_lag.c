@@ -37,6 +37,7 @@ static bool add_cursor(void *context, const struct hs_cursor_info *info)
 	struct hs_consumer_lag_cursor c = { .at = info->position,
 		                            .saved_ms = info->saved_ms,
 		                            .damaged = info->damaged,
+		                            .error = info->error,
 		                            .held = info->held,
 		                            .holder = info->holder,
 		                            .history = info->history };

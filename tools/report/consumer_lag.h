@@ -18,11 +18,12 @@ struct hs_consumer_lag_cursor {
 	struct hs_position at; /* in the segment as it is now, after rewrites */
 	int64_t saved_ms;
 	bool damaged, held;
-	int64_t holder;                     /* process that holds it; 0: not known */
-	struct hs_history history;          /* of the spool when it was saved */
-	bool ahead;                         /* it is after the end, so it belongs to another spool */
-	bool met;                           /* the pass has found a line after it */
-	uint64_t records, bytes;            /* before it, if met; after hs_consumer_lag_end those after it */
+	int error;                 /* damaged: the errno with which reading it failed; 0: its text is damaged */
+	int64_t holder;            /* process that holds it; 0: not known */
+	struct hs_history history; /* of the spool when it was saved */
+	bool ahead;                /* it is after the end, so it belongs to another spool */
+	bool met;                  /* the pass has found a line after it */
+	uint64_t records, bytes;   /* before it, if met; after hs_consumer_lag_end those after it */
 	char oldest[HS_TIMESTAMP_TEXT + 1]; /* spooled_at of the first record after it; "": none */
 };
 

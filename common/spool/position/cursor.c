@@ -372,7 +372,7 @@ static bool is_held(int dir, const char *name, int64_t *holder)
 	fd = hs_io_open_read(dir, lock);
 	if (fd < 0)
 		return false;
-	held = hs_io_lock(fd, LOCK_SH | LOCK_NB) < 0;
+	held = hs_io_lock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK; /* another error tells of no holder */
 	*holder = held ? read_holder(fd) : 0;
 	hs_io_close(fd);
 	return held;
@@ -390,6 +390,7 @@ static bool list_one(void *context, const char *name)
 	result = load(l->dir, name, &saved);
 	if (result == HS_E_IO && errno == ENOENT) /* removed just now */
 		return true;
+	info.error = result == HS_E_IO ? errno : 0;
 	info.position = saved.position;
 	info.kept = saved.position.number;
 	if (saved.stream.kept.number > 0 && saved.stream.kept.number < info.kept)

@@ -107,7 +107,8 @@ struct hs_cursor_info {
 	struct hs_position position;
 	uint64_t kept; /* the first segment that it needs, no later than that of the position */
 	int64_t saved_ms;
-	bool damaged;              /* only its name is known */
+	bool damaged;              /* only its name is known … */
+	int error;                 /* … since reading it failed with this errno; 0: its text is damaged */
 	bool held;                 /* a consumer holds it … */
 	int64_t holder;            /* … the process with this id; 0: not known */
 	struct hs_history history; /* in which it was saved; `settled` is not set */

@@ -1,20 +1,17 @@
 /* Checks saved positions against the files, and finds the position of a time. */
 #include "base/io.h"
 #include "base/timestamp.h"
+#include "spool/position/line_before.h"
 #include "spool/read/reader.h"
 #include "spool/read/reader_private.h"
 
 #include <errno.h>
 #include <string.h>
 
-enum {
-	WINDOW = 1 << 16, /* bytes before an offset that are read first, to find a line; then doubled */
-};
-
 /* Sets *hash to that of the line that ends at `offset` (UINT64_MAX: the last line), if one does. */
 static enum hs_result hash_plain(struct hs_reader *reader, uint64_t offset, uint64_t *hash)
 {
-	uint64_t end = offset, from, window = WINDOW;
+	uint64_t end = offset;
 	struct hs_slice line;
 	struct stat st;
 	int got;
@@ -25,14 +22,7 @@ static enum hs_result hash_plain(struct hs_reader *reader, uint64_t offset, uint
 		end = (uint64_t)st.st_size;
 	if (end == 0 || end > (uint64_t)st.st_size)
 		return HS_OK;
-	do {
-		from = window < end ? end - window : 0;
-		hs_line_reader_start(&reader->lines, reader->fd, from, end);
-		got = from > 0 ? hs_line_reader_next(&reader->lines, &line) : 1; /* part of a line */
-		while (got == 1 && (got = hs_line_reader_next(&reader->lines, &line)) == 1 && reader->lines.at < end)
-			;
-		window *= 2;
-	} while (got == 0 && from > 0); /* the line is longer */
+	got = hs_line_before(&reader->lines, reader->fd, end, &line);
 	if (got < 0)
 		return hs_reader_why_failed(reader);
 	return got != 1 || hs_history_hash(reader->digest, line, hash) ? HS_OK : HS_E_MEMORY;

@@ -9,7 +9,8 @@
  *	news      is synced, since a second delivery of its events is answered as kept; after the loss of the
  *	          shared state all segments are news, and those that are known to be stored are not synced
  *	open      an open segment without lines gets a number above all of the news; one with lines is
- *	          sealed first, under the number that readers know it by
+ *	          sealed first, under the number that readers know it by, which the state knows, or, if
+ *	          that was lost, each cursor that has passed a line of it
  *	collision a segment whose number another one has is read under a free number above all others
  *	          (segment_list.h); its name stays. The one that this spool has sealed keeps its
  *	          number; if that is not known, the one that was there first (st_ctime)

@@ -1,5 +1,7 @@
 #include "spool/write/segment_open.h"
+#include "base/digest.h"
 #include "spool/position/cursor.h"
+#include "spool/position/line_before.h"
 #include "spool/shared/clock.h"
 #include "spool/write/foreign_segments.h"
 #include "spool/write/group_commit.h"
@@ -145,6 +147,11 @@ static enum hs_result finish_aside(struct hs_segment *s, const struct hs_aside *
 
 /* --- the number ------------------------------------------------------------------- */
 
+static bool is_of_events(const struct hs_segment *s)
+{
+	return s->stream == &s->dir->state->state->stream[HS_EVENTS];
+}
+
 /*
  * Raises the open segment's number above what every cursor has passed, since consumers would miss
  * what is written before a cursor. The state may be lost and all sealed segments deleted: then the
@@ -159,7 +166,7 @@ static enum hs_result pass_cursors(struct hs_segment *s)
 	bool ours;
 	enum hs_result result = hs_segment_file_look_up(s, &ours, &size);
 
-	if (result != HS_OK || stream != &s->dir->state->state->stream[HS_EVENTS])
+	if (result != HS_OK || !is_of_events(s))
 		return result;
 	(void)hs_cursor_newest(s->dir, &reached); /* if that fails: as if there were none */
 	if (stream->number < reached.number)
@@ -167,6 +174,47 @@ static enum hs_result pass_cursors(struct hs_segment *s)
 	if (stream->number == reached.number && size < reached.offset)
 		stream->number++;
 	return HS_OK;
+}
+
+/* A search for the number by which cursors know the lines of the open segment. */
+struct known_number {
+	int fd;
+	uint64_t size, number; /* number 0: none knows any */
+	struct hs_digest *digest;
+	struct hs_line_reader lines;
+};
+
+/* A cursor that has passed a line of this file shows by the hash of that line which number the file had. */
+static bool look_at_cursor(void *context, const struct hs_cursor_info *info)
+{
+	const struct hs_position *at = &info->position;
+	struct known_number *known = context;
+	struct hs_slice line;
+	uint64_t hash;
+
+	if (!info->damaged && at->before != 0 && at->edit == 0 && at->offset <= known->size &&
+	    at->number > known->number && hs_line_before(&known->lines, known->fd, at->offset, &line) == 1 &&
+	    hs_history_hash(known->digest, line, &hash) && hash == at->before)
+		known->number = at->number;
+	return true;
+}
+
+/*
+ * The number that the open segment had before the state was lost, as far as a consumer depends on it: under another
+ * one its lines would be delivered again, or none. 0: none does. If this fails, it is as if there were no cursors.
+ */
+static uint64_t number_of_cursors(const struct hs_segment *s, uint64_t size)
+{
+	struct known_number known = { .size = size, .digest = hs_digest_new() };
+
+	known.fd = hs_io_open_plain(s->dir->fd, s->file_name);
+	if (known.fd >= 0 && known.digest != NULL)
+		(void)hs_cursor_list(s->dir->private_dir, look_at_cursor, &known);
+	if (known.fd >= 0)
+		hs_io_close(known.fd);
+	hs_line_reader_free(&known.lines);
+	hs_digest_free(known.digest);
+	return known.number;
 }
 
 /*
@@ -179,8 +227,11 @@ static enum hs_result pass_sealed(struct hs_segment *s, bool may_keep)
 	uint64_t size = 0, highest;
 	bool ours;
 	enum hs_result result = hs_segment_file_look_up(s, &ours, &size);
-	bool keep = may_keep && stream->number != 0 && size > 0;
+	bool keep;
 
+	if (result == HS_OK && may_keep && stream->number == 0 && size > 0 && is_of_events(s))
+		stream->number = number_of_cursors(s, size);
+	keep = may_keep && stream->number != 0 && size > 0;
 	if (result == HS_OK)
 		result = hs_foreign_segments_take_in(s, keep, &highest);
 	if (result == HS_OK && !keep && stream->number <= highest)
