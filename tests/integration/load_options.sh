@@ -83,6 +83,14 @@ is 'the loader goes on' "$CODE $(query "SELECT total, paid FROM \"order\" WHERE 
 query 'CREATE INDEX mine ON "order" (paid)'
 load --to "sqlite:$DB" --retype order.paid=boolean
 is 'an index of yours on it: refused, and nothing is changed' "$CODE $(query "SELECT paid, (SELECT count(*) FROM pragma_table_info('order') WHERE name = '_retype') FROM \"order\" WHERE id = 'o-1'")" '74 true|0'
+query "INSERT INTO \"order\" (id, total, _rest) VALUES ('r-1', '5', '{\"same\":\"1\",\"total\":\"\\\"free\\\"\",\"same\":\"2\"}')"
+load --to "sqlite:$DB" --retype order.total=number
+is 'a _rest with a name twice stays whole' "$CODE $(query "SELECT total, _rest FROM \"order\" WHERE id = 'r-1'")" '0 5|{"same":"1","total":"\"free\"","same":"2"}'
+query "UPDATE \"order\" SET _rest = 'mine' WHERE id = 'r-1'"
+load --to "sqlite:$DB" --retype order.total=text
+is 'one that is no JSON: refused, and nothing is changed' \
+	"$CODE $(grep -c 'the _rest of the row with the id r-1 cannot be read' "$T/load.err") $(query "SELECT typeof(total), _rest FROM \"order\" WHERE id = 'r-1'")" '74 1 integer|mine'
+query "DELETE FROM \"order\" WHERE id = 'r-1'"
 for what in nothing.total=text order.nothing=text order.timestamp=text; do
 	load --to "sqlite:$DB" --retype $what
 	is "--retype $what" "$CODE" 2

@@ -3,6 +3,7 @@
 #include "base/io.h"
 #include "event/json.h"
 #include "tools/load/catalogue.h"
+#include "tools/load/members.h"
 #include "tools/report/terminal.h"
 #include "tools/sink/event_source.h"
 
@@ -49,6 +50,7 @@ struct retype {
 	size_t changes, cap, rows; /* of the page */
 	bool named;               /* the _rest of the row has a value of the column, perhaps by a run that was killed */
 	bool full, more;          /* the page has as many bytes as it may have; rows were left out */
+	bool is_strange;          /* the _rest of a row is no object of JSON, so that it could not be kept */
 	uint64_t all, home, away; /* rows; values that come from _rest, that go there */
 };
 
@@ -78,6 +80,7 @@ static bool fits(struct retype *r, const struct hs_value *value)
 	return hs_value_fits(value, r->type, r->target->ops->numbers, &r->value);
 }
 
+/* Both with their quotes, if they are strings. */
 static void put_member(struct retype *r, struct hs_slice key, struct hs_slice value)
 {
 	hs_buf_putc(&r->rest, r->rest.n == 0 ? '{' : ',');
@@ -87,18 +90,18 @@ static void put_member(struct retype *r, struct hs_slice key, struct hs_slice va
 }
 
 /* A member of _rest: the value is a string with the JSON text that was sent. True: it comes home. */
-static bool comes_home(struct retype *r, uint32_t key)
+static bool comes_home(struct retype *r, struct hs_slice key, struct hs_slice inner)
 {
 	struct hs_value value = { .text = HS_SLICE_NONE };
 	const char *name = r->table->table.column[r->column].name;
 
 	hs_buf_reset(&r->scratch);
-	hs_json_unescape(hs_json_inner(&r->json, key), &r->scratch);
+	hs_json_unescape(key, &r->scratch);
 	if (!hs_slice_eq(hs_buf_slice(&r->scratch), hs_slice_str(name)))
 		return false;
 	r->named = true;
 	hs_buf_reset(&r->scratch);
-	hs_json_unescape(hs_json_inner(&r->json, key + 1), &r->scratch);
+	hs_json_unescape(inner, &r->scratch);
 	value.text = hs_buf_slice(&r->scratch);
 	if (value.text.n >= 2 && value.text.p[0] == '"') {
 		value.text = hs_slice(value.text.p + 1, value.text.n - 2);
@@ -108,16 +111,37 @@ static bool comes_home(struct retype *r, uint32_t key)
 	return fits(r, &value);
 }
 
+/* As a loader writes it, perhaps with a name twice: of two fields that have one column. */
+static bool read_usual(struct retype *r, struct hs_slice text)
+{
+	struct hs_rest_reader reader = { .p = text.p, .end = text.p + text.n };
+	struct hs_slice name, value;
+	bool found = false;
+
+	while (hs_rest_read(&reader, &name, &value) == HS_REST_MEMBER)
+		if (!found && comes_home(r, name, hs_slice(value.p + 1, value.n - 2)))
+			found = true;
+		else
+			put_member(r, hs_slice(name.p - 1, name.n + 2), value);
+	return found;
+}
+
 /* Copies _rest but for the column's own value, if the new type takes that. True: it is in r->value. */
 static bool read_rest(struct retype *r, struct hs_slice text)
 {
 	struct hs_json *j = &r->json;
 	bool found = false;
 
-	if (text.p == NULL || hs_json_document(j, text) != HS_OK || j->tok[0].kind != HS_JSON_OBJECT)
+	if (text.p == NULL)
+		return false;
+	if (hs_rest_is_usual(text))
+		return read_usual(r, text);
+	r->is_strange = hs_json_document(j, text) != HS_OK || j->tok[0].kind != HS_JSON_OBJECT;
+	if (r->is_strange)
 		return false;
 	for (uint32_t key = 1; key < j->tok[0].next; key = j->tok[key + 1].next)
-		if (j->tok[key + 1].kind == HS_JSON_STRING && !found && comes_home(r, key))
+		if (j->tok[key + 1].kind == HS_JSON_STRING && !found &&
+		    comes_home(r, hs_json_inner(j, key), hs_json_inner(j, key + 1)))
 			found = true;
 		else
 			put_member(r, hs_json_raw(j, key), hs_json_raw(j, key + 1));
@@ -173,6 +197,9 @@ static bool note_row(void *context, const struct hs_slice *row)
 	hs_buf_reset(&r->rest);
 	r->named = false;
 	home = given = read_rest(r, row[REST]);
+	r->is_strange = r->is_strange && row[OLD].p != NULL; /* else the row stays as it is */
+	if (r->is_strange)
+		return false;
 	if (row[OLD].p != NULL && !home) {
 		given = fits(r, &old);
 		if (!given && !r->named)
@@ -216,6 +243,16 @@ static enum hs_target_result write_page(struct retype *r)
 	return result;
 }
 
+static enum hs_target_result refuse_rest(struct retype *r)
+{
+	snprintf(
+	    r->target->message, sizeof r->target->message,
+	    "the _rest of the row with the id %.*s cannot be read, and is not to be lost: make an object of JSON or "
+	    "NULL of it; nothing is changed",
+	    r->last.n < 200 ? (int)r->last.n : 200, r->last.n > 0 ? r->last.p : "");
+	return HS_TARGET_BROKEN;
+}
+
 /* All rows, a page at a time. */
 static enum hs_target_result walk(struct retype *r, bool write)
 {
@@ -235,6 +272,8 @@ static enum hs_target_result walk(struct retype *r, bool write)
 		result = r->target->ops->scan(r->target, &r->view, r->at, columns,
 		                              r->all > 0 ? hs_slice_str(after) : HS_SLICE_NONE, PAGE_ROWS, note_row, r);
 		free(after);
+		if (r->is_strange)
+			return refuse_rest(r);
 		r->all += r->rows;
 		if (result == HS_TARGET_OK && write)
 			result = write_page(r);
