@@ -40,6 +40,21 @@ is 'reset to the oldest' "$CODE $SAID $(hs cursors --json | jq '.[0].records')" 
 is 'and continues from there' "$(hs tail --cursor crm 2>/dev/null | ids_of | xargs)" 'a1 a2 a3 a4 a5 a6 a7'
 says cursors reset nobody --from now
 is 'an unknown name is not created' "$CODE $(ls "$cursors" | xargs)" '1 crm mail'
+mkdir -p "$S/spool/.hookspool/loads"
+touch "$S/spool/.hookspool/loads/crm" # as of a database
+says cursors reset crm --from oldest
+is 'a database has a place of its own' "$CODE $SAID" \
+	'0 cursor crm: it is at the oldest event, for retention alone: hookspool load continues where its database is'
+rm -r "$S/spool/.hookspool/loads"
+cp "$cursors/crm" "$cursors/ship"
+own "$cursors/ship"
+says cursors reset ship --from oldest
+is 'without a receiver the name ship means nothing' "$CODE $SAID" '0 cursor ship: it continues with the oldest event'
+echo '{}' >"$S/spool/.hookspool/receiver"
+says cursors reset ship --from now
+is 'so has a stream' "$CODE $(sed 's/[0-9][0-9]*/N/g' <<<"$SAID")" \
+	'0 cursor ship: it is in segment N at byte N, for retention alone: hookspool ship continues where the stream is'
+rm "$S/spool/.hookspool/receiver" "$cursors/ship"
 echo broken >"$cursors/crm"
 is 'a damaged cursor is listed' "$(hs cursors --json | jq -c '.[0]')" '{"name":"crm","usable":false,"in_use":false}'
 says cursors reset crm --from now
