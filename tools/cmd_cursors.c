@@ -220,6 +220,30 @@ static int hold(struct run *r, const char *name, struct hs_cursor **cursor)
 	return hs_event_source_result(&r->source, result);
 }
 
+/* Names a consumer that has a place of its own, so that the cursor is for retention alone; NULL: the cursor counts. */
+static const char *own_place(const struct hs_spool_dir *dir, const char *name)
+{
+	struct stat st;
+
+	if (hs_erase_requests_is_marked(dir->private_dir, name))
+		return "hookspool load continues where its database is";
+	if (strcmp(name, "ship") == 0 && hs_io_stat(dir->private_dir, "receiver", &st) == 0)
+		return "hookspool ship continues where the stream is";
+	return NULL;
+}
+
+static void tell_place(const char *name, struct hs_position at, const char *own)
+{
+	printf("cursor %s: it %s ", name, own == NULL ? "continues" : "is");
+	if (at.number == 0)
+		printf("%s the oldest event", own == NULL ? "with" : "at");
+	else
+		printf("in segment %" PRIu64 " at byte %" PRIu64, at.number, at.offset);
+	if (own != NULL)
+		printf(", for retention alone: %s", own);
+	putchar('\n');
+}
+
 static int reset(struct run *r, const char *name)
 {
 	struct hs_reader *reader = r->source.reader;
@@ -237,11 +261,8 @@ static int reset(struct run *r, const char *name)
 	if (result == HS_OK)
 		result = hs_cursor_save(cursor, at);
 	hs_cursor_close(cursor);
-	if (result == HS_OK && at.number == 0)
-		printf("cursor %s: it continues with the oldest event\n", name);
-	else if (result == HS_OK)
-		printf("cursor %s: it continues in segment %" PRIu64 " at byte %" PRIu64 "\n", name, at.number,
-		       at.offset);
+	if (result == HS_OK)
+		tell_place(name, at, own_place(hs_reader_dir(reader), name));
 	return hs_event_source_result(&r->source, result);
 }
 

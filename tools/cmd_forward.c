@@ -99,7 +99,7 @@ static bool is_complete(struct options *o, const char *command)
 	}
 	if (!is_url(o->to) || strchr(o->to, '@') != NULL) {
 		fprintf(stderr, "hookspool forward: --to: expected http://… or https://…, and no password in it: --key "
-		                "@FILE\n");
+		                "@FILE; an @ after the host is written %%40\n");
 		return false;
 	}
 	return hs_consumer_is_complete(&o->consumer, command);

@@ -44,6 +44,21 @@ mv "$cursors/crm" "$T/crm" && mkdir "$cursors/crm"
 check 'one that cannot be read is not called damaged' \
 	grep -q '^crm *cannot be read: Is a directory: try again before you reset it' <<<"$(hs cursors)"
 rmdir "$cursors/crm" && mv "$T/crm" "$cursors/crm"
+mkdir -p "$S/spool/.hookspool/loads"
+touch "$S/spool/.hookspool/loads/crm" # as of a database
+says cursors reset crm --from oldest
+is 'a database has a place of its own' "$CODE $SAID" \
+	'0 cursor crm: it is at the oldest event, for retention alone: hookspool load continues where its database is'
+rm -r "$S/spool/.hookspool/loads"
+cp "$cursors/crm" "$cursors/ship"
+own "$cursors/ship"
+says cursors reset ship --from oldest
+is 'without a receiver the name ship means nothing' "$CODE $SAID" '0 cursor ship: it continues with the oldest event'
+echo '{}' >"$S/spool/.hookspool/receiver"
+says cursors reset ship --from now
+is 'so has a stream' "$CODE $(sed 's/[0-9][0-9]*/N/g' <<<"$SAID")" \
+	'0 cursor ship: it is in segment N at byte N, for retention alone: hookspool ship continues where the stream is'
+rm "$S/spool/.hookspool/receiver" "$cursors/ship"
 echo broken >"$cursors/crm"
 is 'a damaged cursor is listed' "$(hs cursors --json | jq -c '.[0]')" '{"name":"crm","usable":false,"in_use":false}'
 says cursors reset crm --from now

@@ -167,6 +167,10 @@ check "what gets no answer is tried again, and it is told why" wait_for 20 \
 	grep -q 'the server at http://127.0.0.1:1/: no answer: .*onnect.*: the record is tried again' "$T/said"
 end_process "$FORWARD"
 
+fresh
+hs forward --to "$TO/%40me" --cursor at --once --type page >"$T/out" 2>"$T/said"
+is "an @ in the path is written %40" "$? $(jq -r .path "$T/log")" "0 /in/%40me"
+
 # --- kills: every event is posted, in order for each user
 fresh
 for n in $(seq 6); do
@@ -188,6 +192,7 @@ usage_error() {
 usage_error
 usage_error --to ftp://a/
 usage_error --to http://user:password@host/
+is "… and how to write an @ that is none of a password" "$(grep -c 'an @ after the host is written %40$' "$T/said")" 1
 usage_error --to http://a/ --as xml
 usage_error --to http://a/ --batch 0
 usage_error --to http://a/ --failed --from now

@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-enum { USERS = 3000 };
+enum { USERS = 500 };
 
 static struct hs_ack_tracker acks;
 

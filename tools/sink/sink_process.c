@@ -129,6 +129,17 @@ static void stop(struct process_sink *s, struct slot *slot, const char *why)
 
 /* --- giving ------------------------------------------------------------------- */
 
+/* A remedy if no process can be started; "": none is known. */
+static const char *remedy_of(int error)
+{
+	switch (error) {
+	case EMFILE: return ": lower --jobs, or raise ulimit -n (LimitNOFILE of a service)";
+	case EAGAIN: return ": lower --jobs, or raise ulimit -u (TasksMax of a service)";
+	case E2BIG: return ": give --stream, which leaves the fields out of the environment";
+	default: return "";
+	}
+}
+
 static bool start(struct process_sink *s, struct slot *slot, const struct hs_item *item)
 {
 	char **environment =
@@ -142,7 +153,8 @@ static bool start(struct process_sink *s, struct slot *slot, const struct hs_ite
 	else
 		errno = ENOMEM;
 	if (!started) {
-		fprintf(stderr, "hookspool %s: /bin/sh cannot be started: %s\n", s->options.command, strerror(errno));
+		fprintf(stderr, "hookspool %s: /bin/sh cannot be started: %s%s\n", s->options.command, strerror(errno),
+		        remedy_of(errno));
 		if (s->sink.code == 0)
 			s->sink.code = EX_OSERR;
 	}

@@ -253,6 +253,15 @@ static enum hs_result make_folder(int private_dir)
 	return hs_io_sync_dir(private_dir) < 0 ? HS_E_SYNC : HS_OK;
 }
 
+bool hs_erase_requests_is_marked(int private_dir, const char *database)
+{
+	char path[sizeof HS_LOADS_FOLDER + 1 + HS_CURSOR_NAME_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s/%s", HS_LOADS_FOLDER, database);
+	return hs_io_stat(private_dir, path, &st) == 0;
+}
+
 enum hs_result hs_erase_requests_mark(const struct hs_spool_dir *dir, const char *database, struct hs_slice place,
                                       struct hs_buf *before)
 {

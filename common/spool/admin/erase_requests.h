@@ -42,6 +42,9 @@ struct hs_erase_request {
 enum hs_result hs_erase_requests_mark(const struct hs_spool_dir *dir, const char *database, struct hs_slice place,
                                       struct hs_buf *before);
 
+/* True if it has one, as far as can be seen. The name is a cursor's. */
+bool hs_erase_requests_is_marked(int private_dir, const char *database);
+
 /*
  * Writes a request of the plan for each marker, and calls told(context, database) for it. The caller holds the
  * lock of hs_rewriter_lock. HS_OK, HS_E_SYNC, HS_E_MEMORY, or as hs_io_result: some may be there.
