@@ -9,7 +9,9 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 root() { HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" "$@"; }
-strangers() { find "$S/spool" ! -user "$SERVER_USER" -printf '%P '; }
+# strangers: files of others. One that the server removes meanwhile, as it compresses it, has no owner, and would be
+# taken for one of them by "! -user".
+strangers() { find "$S/spool" -printf '%u %P\n' 2>/dev/null | awk -v owner="$SERVER_USER" '$1 != owner { printf "%s ", $2 }'; }
 
 spool_start 'rotate_min_gap = 0'
 chown root "$S/hookspool.conf" # root reads it before it is no longer root

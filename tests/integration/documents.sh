@@ -155,7 +155,7 @@ done
 ### A program that runs already #########################################
 spool_start
 event one >"$T/body"
-(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" timeout $((10 * $(slowness))) "$S/bin/hookspool.fcgi" \
+(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" timeout 60 "$S/bin/hookspool.fcgi" \
 	--listen "unix:$S/run/hookspool.sock") >"$T/out" 2>&1 </dev/null
 code=$?
 is 'a second program on its socket ends at once' "$([ $code -ne 0 ] && [ $code -ne 124 ] && echo ended)" ended

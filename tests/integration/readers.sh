@@ -10,9 +10,10 @@ fi
 
 GROUP=$(id -g man) # of the readers; neither the owner nor the stranger is in it
 modes() { (cd "$S/spool" && find . -type f -printf '%m %P\n' | sort -k 2); }
-left() { # MODE of files: what does not have it, and should
-	(cd "$S/spool" && find . \( -name '*.jsonl' -o -name '*.gz' \) ! -name erased.jsonl ! -perm "$1" -printf '%P '
-	find .hookspool/edits .hookspool/cursors/* .hookspool/run/state .hookspool/run/metrics .hookspool/run/edits.lock ! -perm "$1" -printf '%p ')
+left() { # MODE of files: what does not have it, and should; a file that goes meanwhile has none
+	(cd "$S/spool" && find . \( -name '*.jsonl' -o -name '*.gz' \) ! -name erased.jsonl -printf '%m %P\n'
+	find .hookspool/edits .hookspool/cursors/* .hookspool/run/state .hookspool/run/metrics .hookspool/run/edits.lock -printf '%m %p\n') |
+		awk -v mode="$1" '$1 != mode { printf "%s ", $2 }'
 }
 all_follow() { [ -z "$(left 600)" ]; }
 # as USER GROUP COMMAND...: with settings of that user's own, which hold no secret.

@@ -88,7 +88,7 @@ server_stop
 
 # own_error ORIGIN: the status and the header of an error that the web server makes itself.
 own_error() {
-	curl -s -o "$T/own" -D "$T/own.head" --max-time 5 -X POST -H "Origin: $1" -H 'Content-Length: 99999999999' "$URL$2"
+	curl -s -o "$T/own" -D "$T/own.head" --max-time 30 -X POST -H "Origin: $1" -H 'Content-Length: 99999999999' "$URL$2"
 	tr -d '\r' <"$T/own.head" | sed -n 's/^HTTP[^ ]* \([0-9]*\).*/\1/p; s/^Access-Control-Allow-Origin: //p' | xargs
 }
 SWITCH='s/^#(Define HS_ORIGINS)/\1/; s/^#(if \(.http_origin)/\1/; s/^#(\t.REQUEST_HEADER)/\1/'

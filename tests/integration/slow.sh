@@ -10,7 +10,7 @@ SETTINGS='threads = 4'
 server_start listener
 listener_S=$S listener_pid=$PROGRAM_PID
 ADDRESS=unix:$S/run/hookspool.sock
-export FCGI_RAW_MS=20000
+export FCGI_RAW_MS=60000
 peers=()
 for i in 1 2 3 4 5 6 7 8; do
 	"$RAW" "$ADDRESS" "${PARAMS[@]}" read >"$T/head.$i" 2>&1 &
@@ -92,7 +92,7 @@ refused_in 9000 12500 'a refused sender that drips without an end' < <(
 refused_in 0 5000 'a refused sender that floods' < <(cat /dev/zero 2>/dev/null)
 
 S=$listener_S PROGRAM_PID=$listener_pid
-wait "${peers[@]}" # they wait for 20 s at most
+wait "${peers[@]}" # they wait for 60 s at most
 for i in 1 2 3 4 5 6 7 8; do
 	cat "$T/head.$i" >>"$T/heads"
 	grep -aoE 'Status: [0-9]+|\[closed\]' "$T/body.$i" | head -n 1 >>"$T/bodies"

@@ -36,7 +36,7 @@ place() {
 
 # run COMMAND ARGUMENT...: BAD counts what hangs or dies; OUT and CODE as of hs.
 run() {
-	OUT=$(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" timeout -s KILL 20 \
+	OUT=$(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" timeout -s KILL 60 \
 		"$S/bin/hookspool" "$@" 2>"$T/err" </dev/null)
 	CODE=$?
 	[ $CODE -lt 124 ] || { BAD=$((BAD + 1)); not_ok "$kind $name: hookspool $1" "exit $CODE" "$(head -3 "$T/err")"; }

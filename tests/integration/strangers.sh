@@ -48,7 +48,7 @@ server_start listener
 ADDRESS=unix:$S/run/hookspool.sock
 peers=()
 for ((i = 0; i < MANY; i++)); do
-	FCGI_RAW_MS=20000 "$RAW" "$ADDRESS" "${HEAD[@]}" param=CONTENT_LENGTH=33000000 \
+	FCGI_RAW_MS=60000 "$RAW" "$ADDRESS" "${HEAD[@]}" param=CONTENT_LENGTH=33000000 \
 		param=HTTP_X_SIGNATURE=$SHAPED params-end drip=60 read >"$T/slow.$i" 2>&1 &
 	peers+=($!)
 done
