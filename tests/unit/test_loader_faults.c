@@ -5,17 +5,24 @@
 #include "base/buf.h"
 #include "tests/lib/every_fault.h"
 #include "tests/lib/memory_target.h"
+#include "tests/lib/temp_dir.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 #include "tools/load/batch.h"
-#include "tools/load/known_people.h"
 #include "tools/load/loader.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { MEMORY = FAIL_CALL(WRAP_MALLOC) | FAIL_CALL(WRAP_CALLOC) | FAIL_CALL(WRAP_REALLOC), EVERY = 100000, SOME = 40 };
+enum {
+	MEMORY = FAIL_CALL(WRAP_MALLOC) | FAIL_CALL(WRAP_CALLOC) | FAIL_CALL(WRAP_REALLOC),
+	EVERY = 100000,
+	SOME = 40,
+	FEW = 10
+};
 
 static const char *const types[] = { "*.n=number", NULL };
 
@@ -52,7 +59,7 @@ static void put_record(struct hs_buf *line, const struct given *g, unsigned i)
 	assert_true(hs_buf_ok(line));
 }
 
-enum { RECORDS_MAX = 200 };
+enum { RECORDS_MAX = 200, MANY = 84 /* more than HS_KNOWN_ROWS */ };
 
 static struct hs_buf record[RECORDS_MAX];
 static unsigned records;
@@ -68,7 +75,7 @@ static void take_many(void)
 {
 	char more[160];
 
-	for (records = 0; records < HS_KNOWN_ROWS + 20; records++) {
+	for (records = 0; records < MANY; records++) {
 		unsigned second = records * 37 % 60;
 
 		snprintf(more, sizeof more,
@@ -81,7 +88,8 @@ static void take_many(void)
 /* --- a run ----------------------------------------------------------------------------------- */
 
 static struct memory_target *m;
-static char *right; /* what a run without a fault has made */
+static struct hs_target *target; /* of `m`, or a file of SQLite */
+static char *right;              /* what a run without a fault has made */
 static unsigned letters;
 static size_t batch;
 
@@ -100,6 +108,7 @@ static void make_target(void)
 		memory_target_free(m);
 	m = memory_target_new();
 	m->refuse = "refused";
+	target = &m->target;
 	letters = 0;
 }
 
@@ -118,6 +127,14 @@ static int add(struct hs_loader *l, uint64_t i)
 	return hs_loader_must_flush(l) ? hs_loader_flush(l) : 0;
 }
 
+/* Looks at the message of a wait: it is of this failure. */
+static bool told(void *context)
+{
+	(void)context;
+	assert_string_equal(target->message, "out of memory");
+	return false;
+}
+
 static enum hs_result load(void)
 {
 	struct hs_loader_options options = {
@@ -127,8 +144,9 @@ static enum hs_result load(void)
 		.spool = "s",
 		.command = "test",
 		.refused = refused,
+		.stop = told,
 	};
-	struct hs_loader *l = hs_loader_new(&options, &m->target);
+	struct hs_loader *l = hs_loader_new(&options, target);
 	struct hs_target_position at;
 	int code = l == NULL ? -1 : hs_loader_open(l, &at);
 
@@ -169,9 +187,11 @@ FIXTURE(tidy)
 	(void)state;
 	fail_each_tell();
 	wrap_reset();
-	memory_target_free(m);
+	if (m != NULL)
+		memory_target_free(m);
 	m = NULL;
 	free(right);
+	right = NULL;
 	for (unsigned i = 0; i < RECORDS_MAX; i++)
 		hs_buf_free(&record[i]);
 	return 0;
@@ -193,6 +213,70 @@ TEST_WITH(without_memory_late_identifies_of_a_known_person_are_not_mistaken, not
 {
 	take_many();
 	fail_at_each(20, SOME);
+}
+
+/* --- a file of SQLite --------------------------------------------------------------------------- */
+
+static char url[PATH_MAX + 16];
+
+static void make_file(void)
+{
+	const char *why;
+
+	hs_target_free(target);
+	for (const char *const *name = (const char *const[]){ "w", "w-wal", "w-shm", NULL }; *name != NULL; name++)
+		unlinkat(temp.fd, *name, 0);
+	target = hs_target_new(url, &why);
+	assert_non_null(target);
+	target->name = "load";
+	target->schema = target->prefix = "";
+}
+
+static bool count(void *context, const struct hs_slice *value)
+{
+	(void)value;
+	++*(unsigned *)context;
+	return true;
+}
+
+static unsigned rows_of(char *table)
+{
+	struct hs_target_column id = { .name = (char[]){ "id" }, .type = HS_COLUMN_TEXT };
+	const struct hs_target_table of = { .name = table, .column = &id, .columns = 1 };
+	unsigned rows = 0;
+
+	assert_int_equal(target->ops->scan(target, &of, (const size_t[]){ 0 }, 1, HS_SLICE_NONE, 100, count, &rows), 0);
+	return rows;
+}
+
+static void is_in_file(void)
+{
+	struct hs_target_position at;
+
+	assert_int_equal(target->ops->begin(target, &at), 0);
+	assert_int_equal(at.offset, records);
+	assert_int_equal(at.records, records);
+	assert_int_equal(rows_of((char[]){ "tracks" }), 2);
+	assert_int_equal(rows_of((char[]){ "bought" }), 2);
+	assert_int_equal(rows_of((char[]){ "identifies" }), 2);
+	assert_int_equal(rows_of((char[]){ "users" }), 1);
+	target->ops->rollback(target);
+}
+
+TEST_WITH(without_memory_a_file_of_sqlite_has_each_row_once, temp_dir_begin, temp_dir_end)
+{
+	const struct given some[] = { ordinary[0], ordinary[1], ordinary[5], ordinary[8] };
+	const struct job job = { .prepare = make_file, .run = load, .is_done = is_in_file, .each = FEW };
+
+	(void)state;
+	target = NULL;
+	snprintf(url, sizeof url, "sqlite:%s/w", temp.d.path);
+	take(some, sizeof some / sizeof *some);
+	batch = 2;
+	fail_each_of(MEMORY, &job);
+	hs_target_free(target);
+	target = NULL;
+	tidy(NULL);
 }
 
 TESTS("loader_faults", NULL, NULL)

@@ -105,6 +105,14 @@ static struct hs_patience patience_of(const struct hs_loader *l)
 	};
 }
 
+/* Waits after a failure; what the database has not told is the loader's own want of memory. */
+static int wait_after(struct hs_loader *l, enum hs_target_result result, struct hs_patience *patience)
+{
+	if (result == HS_TARGET_FULL && l->target->message[0] == '\0')
+		snprintf(l->target->message, sizeof l->target->message, "out of memory");
+	return hs_patience_wait(patience, l->target, result);
+}
+
 /* --- connection ------------------------------------------------------------------------ */
 
 static void disconnect(struct hs_loader *l)
@@ -128,6 +136,7 @@ static enum hs_target_result ensure_ready(struct hs_loader *l)
 {
 	enum hs_target_result result = HS_TARGET_OK;
 
+	l->target->message[0] = '\0'; /* of an earlier try */
 	if (!l->connected)
 		result = l->target->ops->connect(l->target);
 	if (result != HS_TARGET_OK)
@@ -160,7 +169,7 @@ int hs_loader_open(struct hs_loader *l, struct hs_target_position *at)
 
 	do {
 		result = read_position(l, at);
-		code = result == HS_TARGET_OK ? 0 : hs_patience_wait(&patience, l->target, result);
+		code = result == HS_TARGET_OK ? 0 : wait_after(l, result, &patience);
 	} while (result != HS_TARGET_OK && code == 0);
 	if (result == HS_TARGET_OK)
 		hs_patience_end(&patience);
@@ -235,6 +244,7 @@ static enum hs_target_result put_alone(struct hs_loader *l, struct hs_catalogue_
                                        enum hs_target_result why)
 {
 	struct hs_batch_row *r = &l->batch.row[*row];
+	bool is_noted;
 
 	if (why == HS_TARGET_WIDE && !r->narrow) {
 		r->narrow = true;
@@ -242,7 +252,9 @@ static enum hs_target_result put_alone(struct hs_loader *l, struct hs_catalogue_
 	}
 	if (++l->refused_in_a_row > HS_LOADER_REFUSED)
 		return HS_TARGET_ROW;
-	return refuse(l, r, l->target->message) ? HS_TARGET_OK : HS_TARGET_FULL;
+	is_noted = refuse(l, r, l->target->message);
+	l->target->message[0] = '\0'; /* what fails next, if not by the database, has another cause */
+	return is_noted ? HS_TARGET_OK : HS_TARGET_FULL;
 }
 
 static bool refuse_rest(struct hs_loader *l, struct hs_batch_row *row)
@@ -514,7 +526,7 @@ static int after_failure(struct hs_loader *l, enum hs_target_result result, stru
 			return 0;
 		result = l->catalogue.is_old ? HS_TARGET_AGAIN : HS_TARGET_BROKEN;
 	}
-	code = hs_patience_wait(patience, l->target, result);
+	code = wait_after(l, result, patience);
 	if (result == HS_TARGET_DENIED)
 		disconnect(l); /* to see with other eyes what a person has mended */
 	return code;
