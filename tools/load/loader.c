@@ -105,14 +105,6 @@ static struct hs_patience patience_of(const struct hs_loader *l)
 	};
 }
 
-/* Waits after a failure; what the database has not told is the loader's own want of memory. */
-static int wait_after(struct hs_loader *l, enum hs_target_result result, struct hs_patience *patience)
-{
-	if (result == HS_TARGET_FULL && l->target->message[0] == '\0')
-		snprintf(l->target->message, sizeof l->target->message, "out of memory");
-	return hs_patience_wait(patience, l->target, result);
-}
-
 /* --- connection ------------------------------------------------------------------------ */
 
 static void disconnect(struct hs_loader *l)
@@ -169,7 +161,7 @@ int hs_loader_open(struct hs_loader *l, struct hs_target_position *at)
 
 	do {
 		result = read_position(l, at);
-		code = result == HS_TARGET_OK ? 0 : wait_after(l, result, &patience);
+		code = result == HS_TARGET_OK ? 0 : hs_patience_wait(&patience, l->target, result);
 	} while (result != HS_TARGET_OK && code == 0);
 	if (result == HS_TARGET_OK)
 		hs_patience_end(&patience);
@@ -232,10 +224,9 @@ static bool refuse(struct hs_loader *l, struct hs_batch_row *row, const char *wh
 	struct hs_batch_record *record = &l->batch.record[row->record];
 
 	row->refused = true;
-	if (record->why != NULL)
-		return true;
-	l->tried.refused++;
-	record->why = strdup(why);
+	l->tried.refused += record->why == NULL;
+	record->why = record->why == NULL ? strdup(why) : record->why;
+	l->target->message[0] = '\0'; /* what fails next, if not by the database, has another cause */
 	return record->why != NULL;
 }
 
@@ -244,7 +235,6 @@ static enum hs_target_result put_alone(struct hs_loader *l, struct hs_catalogue_
                                        enum hs_target_result why)
 {
 	struct hs_batch_row *r = &l->batch.row[*row];
-	bool is_noted;
 
 	if (why == HS_TARGET_WIDE && !r->narrow) {
 		r->narrow = true;
@@ -252,9 +242,7 @@ static enum hs_target_result put_alone(struct hs_loader *l, struct hs_catalogue_
 	}
 	if (++l->refused_in_a_row > HS_LOADER_REFUSED)
 		return HS_TARGET_ROW;
-	is_noted = refuse(l, r, l->target->message);
-	l->target->message[0] = '\0'; /* what fails next, if not by the database, has another cause */
-	return is_noted ? HS_TARGET_OK : HS_TARGET_FULL;
+	return refuse(l, r, l->target->message) ? HS_TARGET_OK : HS_TARGET_FULL;
 }
 
 static bool refuse_rest(struct hs_loader *l, struct hs_batch_row *row)
@@ -282,6 +270,7 @@ static enum hs_target_result put_range(struct hs_loader *l, struct hs_catalogue_
 	struct hs_target_rows rows;
 	enum hs_target_result result;
 
+	l->target->message[0] = '\0'; /* of more rows than these */
 	if (!hs_row_values_make(&l->values, &l->batch, table, row, n, l->target->ops->numbers, &rows))
 		return HS_TARGET_FULL;
 	if (l->values.is_too_long && n == 1)
@@ -526,7 +515,7 @@ static int after_failure(struct hs_loader *l, enum hs_target_result result, stru
 			return 0;
 		result = l->catalogue.is_old ? HS_TARGET_AGAIN : HS_TARGET_BROKEN;
 	}
-	code = wait_after(l, result, patience);
+	code = hs_patience_wait(patience, l->target, result);
 	if (result == HS_TARGET_DENIED)
 		disconnect(l); /* to see with other eyes what a person has mended */
 	return code;
