@@ -28,13 +28,20 @@ IDENTIFIES = [
     ("u3", 20, MANY),
     ("u3", 10, {"d": "late", "f000001": "overruled"}),
 ]
-TRACKS = [{"n": 1}, {"s": text(STRANGE, 3)}, {"n": text(STRANGE, 2.5)}, MANY, {"s": "short", "n": 2}]
+# more fields than the loader keeps the places of: those of the records after it are looked for in each line
+FIELDS = {"g%05d" % i: "w%d" % i for i in range(66000)}
+TRACKS = [{"n": 1}, {"s": text(STRANGE, 3)}, {"n": text(STRANGE, 2.5)}, FIELDS, {"s": "short", "n": 2}]
+AFTER = [("u3", 11, {"e": "after", "n": 2})]
 
 def events():
-    for i, (user, day, traits) in enumerate(IDENTIFIES):
-        yield dict(type="identify", messageId="i%d" % i, userId=user, timestamp="2026-01-%02dT00:00:00Z" % day, traits=traits)
+    yield from identifies(IDENTIFIES, 0)
     for i, properties in enumerate(TRACKS):
         yield dict(type="track", messageId="t%d" % i, userId="u", event="Long", properties=properties)
+    yield from identifies(AFTER, 100)
+
+def identifies(rows, first):
+    for i, (user, day, traits) in enumerate(rows, first):
+        yield dict(type="identify", messageId="i%d" % i, userId=user, timestamp="2026-01-%02dT00:00:00Z" % day, traits=traits)
 
 def values(fields):
     # as a dump has them: a text that the column of a number does not take is in _rest, and a number is the same in both
@@ -47,7 +54,7 @@ def values(fields):
 
 def expected():
     people = {}
-    for i, (user, day, traits) in enumerate(IDENTIFIES):
+    for i, (user, day, traits) in [*enumerate(IDENTIFIES), *enumerate(AFTER, 100)]:
         yield from (("identifies", "i%d" % i, c, v) for c, v in values(traits))
         people.setdefault(user, []).append((day, traits))
     for user, rows in people.items():
