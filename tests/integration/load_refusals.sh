@@ -111,6 +111,28 @@ free
 load --to "sqlite:$DB"
 is 'what it has not written comes the next time, once' "$CODE $(query 'SELECT count(*), count(DISTINCT id) FROM "order"')" '0 6|6'
 
+### A _rest that somebody else has written #########################
+# identify ID DAY TRAITS
+identify() {
+	printf '{"type":"identify","messageId":"%s","userId":"ann","timestamp":"2026-11-%sT10:15:00Z","traits":%s}\n' "$@" >"$T/put.jsonl"
+	hs import --again "$T/put.jsonl"
+	load --to "sqlite:$DB"
+}
+identify i-1 20 '{"age":1,"plan":"free"}'
+identify i-2 21 '{"age":"old"}'
+query "UPDATE identifies SET _rest = '{ \"age\" : \"\\\"older\\\"\", \"pet\":\"\\\"cat\\\"\"}' WHERE id = 'i-2'"
+identify i-3 19 '{"plan":"none"}'
+is 'its values are those of the person, if a late identify has the rows read again' \
+	"$CODE $(query "SELECT plan, _rest ->> 'age', _rest ->> 'pet' FROM users")" '0 free|"older"|"cat"'
+query "UPDATE users SET plan = 'lost'"
+hold
+load_behind --to "sqlite:$DB" --rebuild users
+sleep 2
+check '--rebuild waits for the database' alive "$LOADER"
+free
+wait "$LOADER"
+is 'and makes the row anew when it is free' "$? $(query 'SELECT plan FROM users')" '0 free'
+
 ### No dead letter can be written ##################################
 put p-0 Parcel '{"weight":0}'
 load --to "sqlite:$DB"
