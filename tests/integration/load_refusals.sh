@@ -124,6 +124,13 @@ query "UPDATE identifies SET _rest = '{ \"age\" : \"\\\"older\\\"\", \"pet\":\"\
 identify i-3 19 '{"plan":"none"}'
 is 'its values are those of the person, if a late identify has the rows read again' \
 	"$CODE $(query "SELECT plan, _rest ->> 'age', _rest ->> 'pet' FROM users")" '0 free|"older"|"cat"'
+before=$(query .dump)
+printf '{"type":"identify","messageId":"i-4","userId":"ann","timestamp":"2026-11-22T10:15:00Z","traits":{"plan":"new"}}\n' >"$T/put.jsonl"
+hs import --again "$T/put.jsonl"
+load --to "sqlite:$DB" --dry-run
+is 'a dry run changes no row of a person' "$CODE $(query .dump | diff <(echo "$before") -)" '0 '
+load --to "sqlite:$DB"
+is 'which the load does' "$CODE $(query 'SELECT plan FROM users')" '0 new'
 query "UPDATE users SET plan = 'lost'"
 hold
 load_behind --to "sqlite:$DB" --rebuild users
@@ -131,7 +138,7 @@ sleep 2
 check '--rebuild waits for the database' alive "$LOADER"
 free
 wait "$LOADER"
-is 'and makes the row anew when it is free' "$? $(query 'SELECT plan FROM users')" '0 free'
+is 'and makes the row anew when it is free' "$? $(query 'SELECT plan FROM users')" '0 new'
 
 ### No dead letter can be written ##################################
 put p-0 Parcel '{"weight":0}'
