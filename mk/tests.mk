@@ -46,7 +46,7 @@ $(B)/unit/test_pump: $(call obj,$(addprefix tools/sink/,pump.c pump_input.c keye
 $(B)/unit/test_request_pool: $(call obj,cgi/server/request_pool.c)
 $(B)/unit/test_rejected_reader: $(call obj,tools/report/rejected_reader.c)
 # Tests of the loader, over the target in memory of tests/lib.
-LOAD_UNIT := $(addprefix $(B)/unit/test_,loader catalogue fold members)
+LOAD_UNIT := $(addprefix $(B)/unit/test_,loader loader_faults catalogue fold members)
 $(LOAD_UNIT): $(call obj,$(filter-out $(addprefix tools/load/,main.c sink_load.c options.c status.c trial.c dry_run.c retype.c rebuild.c erase_requests.c),$(filter tools/load/%,$(LOAD_SRC))))
 $(LOAD_UNIT): LIBS = -lcmocka -linih -ljson-c $(SECCOMP_LIBS) $(foreach database,$(LOAD),$(LOAD_LIBS_$(database))) $(LDLIBS_COMMON)
 # Tests of ship; those of the engine talk to servers of their own.

@@ -208,6 +208,12 @@ chmod 644 "$T/long.jsonl"
 hs import "$T/long.jsonl"
 load --to "sqlite:$DB"
 is 'a string of 2 MB is whole' "$CODE $(query "SELECT length(s), length(CAST(s AS BLOB)) FROM long")" '0 1000000|2000000'
+sed 's/"long"/"long-2"/' "$T/long.jsonl" >"$T/long-2.jsonl"
+chmod 644 "$T/long-2.jsonl"
+hs import "$T/long-2.jsonl"
+load --to "sqlite:$DB"
+for type in number text; do load --to "sqlite:$DB" --retype long.s=$type; done
+is 'and after a --retype there and back, a page of rows at a time' "$CODE $(query "SELECT id, length(s), _rest FROM long ORDER BY id" | tr '\n' ' ')" '0 long|1000000| long-2|1000000| '
 
 ### A dry run leaves no dead letter ###############################
 printf '{"type":"identify","messageId":"endless","userId":"%070000d"}\n' 1 >"$T/endless.jsonl"

@@ -11,9 +11,25 @@ static struct memory_target *of(struct hs_target *t)
 
 /* --- rows ------------------------------------------------------------------------- */
 
-static char *copy_of(const char *text)
+/* By none of the calls that wrap.h lets fail: the memory is the server's. */
+static void *more(void *p, size_t count, size_t n)
 {
-	return text == NULL ? NULL : strdup(text);
+	return reallocarray(p, count, n);
+}
+
+static void *zeros(size_t count, size_t n)
+{
+	return memset(more(NULL, count, n), 0, count * n);
+}
+
+static char *copy_of(struct hs_slice text)
+{
+	return text.p == NULL ? NULL : memcpy(zeros(text.n + 1, 1), text.p, text.n);
+}
+
+static char *copy_of_string(const char *text)
+{
+	return text == NULL ? NULL : copy_of(hs_slice_str(text));
 }
 
 static void free_row(struct memory_row *row)
@@ -34,8 +50,8 @@ static void cut_rows(struct memory_state *s, size_t rows)
 
 static struct memory_row *add_row(struct memory_state *s, const char *table, size_t n)
 {
-	s->row = realloc(s->row, (s->rows + 1) * sizeof *s->row);
-	s->row[s->rows] = (struct memory_row){ table, calloc(n + 1, sizeof(char *)), calloc(n + 1, sizeof(char *)), n };
+	s->row = more(s->row, s->rows + 1, sizeof *s->row);
+	s->row[s->rows] = (struct memory_row){ table, zeros(n + 1, sizeof(char *)), zeros(n + 1, sizeof(char *)), n };
 	return &s->row[s->rows++];
 }
 
@@ -46,8 +62,8 @@ static void copy_state(struct memory_state *to, const struct memory_state *from)
 		struct memory_row *row = add_row(to, from->row[r].table, from->row[r].n);
 
 		for (size_t i = 0; i < row->n; i++) {
-			row->name[i] = copy_of(from->row[r].name[i]);
-			row->value[i] = copy_of(from->row[r].value[i]);
+			row->name[i] = copy_of_string(from->row[r].name[i]);
+			row->value[i] = copy_of_string(from->row[r].value[i]);
 		}
 	}
 	to->at = from->at;
@@ -138,16 +154,16 @@ static struct hs_target_table *find_table(const struct memory_target *m, const c
 
 static void put_column(struct hs_target_table *table, const struct hs_target_column *column)
 {
-	table->column = realloc(table->column, (table->columns + 1) * sizeof *table->column);
+	table->column = more(table->column, table->columns + 1, sizeof *table->column);
 	table->column[table->columns] = *column;
 	table->column[table->columns].path = NULL;
-	table->column[table->columns++].name = strdup(column->name);
+	table->column[table->columns++].name = copy_of_string(column->name);
 }
 
 void memory_target_make_table(struct memory_target *m, const char *table, const char *const *column)
 {
-	m->table = realloc(m->table, (m->tables + 1) * sizeof *m->table);
-	m->table[m->tables] = (struct hs_target_table){ .name = strdup(table), .unique_id = true };
+	m->table = more(m->table, m->tables + 1, sizeof *m->table);
+	m->table[m->tables] = (struct hs_target_table){ .name = copy_of_string(table), .unique_id = true };
 	for (; *column != NULL; column++) {
 		bool is_time = strcmp(*column, "uuid_ts") == 0;
 		struct hs_target_column new = { .name = (char *)(uintptr_t)*column,
@@ -175,8 +191,8 @@ static enum hs_target_result make_table(struct hs_target *t, struct hs_target_ta
 
 	if (fails_first(m, MEMORY_MAKE_TABLE))
 		return failed(m);
-	m->table = realloc(m->table, (m->tables + 1) * sizeof *m->table);
-	m->table[m->tables++] = (struct hs_target_table){ .name = strdup(table->name), .unique_id = true };
+	m->table = more(m->table, m->tables + 1, sizeof *m->table);
+	m->table[m->tables++] = (struct hs_target_table){ .name = copy_of_string(table->name), .unique_id = true };
 	for (size_t i = 0; i < table->columns; i++)
 		put_column(&m->table[m->tables - 1], &table->column[i]);
 	return HS_TARGET_OK;
@@ -227,13 +243,13 @@ static void update_row(struct memory_row *row, const struct hs_target_rows *rows
 		while (at < row->n && strcmp(row->name[at], name) != 0)
 			at++;
 		if (at == row->n) {
-			row->name = realloc(row->name, (row->n + 1) * sizeof *row->name);
-			row->value = realloc(row->value, (row->n + 1) * sizeof *row->value);
-			row->name[row->n] = strdup(name);
+			row->name = more(row->name, row->n + 1, sizeof *row->name);
+			row->value = more(row->value, row->n + 1, sizeof *row->value);
+			row->name[row->n] = copy_of_string(name);
 			row->value[row->n++] = NULL;
 		}
 		free(row->value[at]);
-		row->value[at] = strndup(value[i].p, value[i].n);
+		row->value[at] = copy_of(value[i]);
 	}
 }
 
@@ -245,8 +261,8 @@ static bool put_row(struct memory_target *m, const struct hs_target_rows *rows, 
 	struct memory_row *row = add_row(&m->now, table->name, rows->columns);
 
 	for (size_t i = 0; i < rows->columns; i++) {
-		row->name[i] = strdup(rows->table->column[rows->column[i]].name);
-		row->value[i] = value[i].p == NULL ? NULL : strndup(value[i].p, value[i].n);
+		row->name[i] = copy_of_string(rows->table->column[rows->column[i]].name);
+		row->value[i] = copy_of(value[i]);
 	}
 	for (size_t r = 0; r + 1 < m->now.rows; r++)
 		if (strcmp(m->now.row[r].table, row->table) == 0 &&
@@ -300,11 +316,9 @@ static struct hs_target_rows whole(const struct hs_target_rows *rows, struct hs_
 	struct hs_target_rows made = *rows;
 
 	*value = NULL;
-	if (rows->pieces == NULL)
+	if (rows->pieces == NULL || !hs_pieces_put(rows->pieces, text))
 		return made;
-	if (!hs_pieces_put(rows->pieces, text))
-		abort();
-	*value = calloc(rows->columns, sizeof **value);
+	*value = zeros(rows->columns, sizeof **value);
 	for (size_t i = 0; i < rows->columns; i++)
 		(*value)[i] = strcmp(rows->table->column[rows->column[i]].name, "_rest") == 0 ? hs_buf_slice(text)
 		                                                                              : rows->value[i];
@@ -313,13 +327,21 @@ static struct hs_target_rows whole(const struct hs_target_rows *rows, struct hs_
 	return made;
 }
 
+static enum hs_target_result put_whole(struct hs_target *t, const struct hs_target_rows *given, bool overwrite)
+{
+	struct hs_buf text = { 0 };
+	struct hs_slice *value;
+	struct hs_target_rows rows = whole(given, &value, &text);
+	enum hs_target_result result = hs_buf_ok(&text) ? put_rows(t, &rows, overwrite) : HS_TARGET_FULL;
+
+	hs_buf_free(&text);
+	free(value);
+	return result;
+}
+
 static enum hs_target_result insert(struct hs_target *t, const struct hs_target_rows *given)
 {
 	struct memory_target *m = of(t);
-	struct hs_buf text = { 0 };
-	struct hs_slice *value;
-	struct hs_target_rows rows;
-	enum hs_target_result result;
 
 	if (fails_first(m, MEMORY_INSERT))
 		return failed(m);
@@ -327,11 +349,7 @@ static enum hs_target_result insert(struct hs_target *t, const struct hs_target_
 	if (given->rows > m->most_rows)
 		m->most_rows = given->rows;
 	t->inserted = 0;
-	rows = whole(given, &value, &text);
-	result = put_rows(t, &rows, false);
-	hs_buf_free(&text);
-	free(value);
-	return result;
+	return put_whole(t, given, false);
 }
 
 /* A refused row leaves none of those before it overwritten: all are judged first. */
@@ -344,7 +362,7 @@ static enum hs_target_result upsert(struct hs_target *t, const struct hs_target_
 	for (size_t row = 0; row < rows->rows; row++)
 		if (judge(m, rows, row) != HS_TARGET_OK)
 			return judge(m, rows, row);
-	return put_rows(t, rows, true);
+	return put_whole(t, rows, true);
 }
 
 static bool has(const struct memory_row *row, const char *key, struct hs_slice value)
@@ -367,8 +385,8 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
                                          bool (*each)(void *context, const struct hs_slice *value), void *context)
 {
 	struct memory_target *m = of(t);
-	struct hs_slice *found = calloc(columns + 1, sizeof *found);
-	char(*length)[24] = calloc(columns + 1, sizeof *length);
+	struct hs_slice *found = zeros(columns + 1, sizeof *found);
+	char(*length)[24] = zeros(columns + 1, sizeof *length);
 	enum hs_target_result result = HS_TARGET_OK;
 
 	if (fails_first(m, MEMORY_SELECT))
@@ -494,7 +512,7 @@ static const struct hs_target_ops ops = {
 
 struct memory_target *memory_target_new(void)
 {
-	struct memory_target *m = calloc(1, sizeof *m);
+	struct memory_target *m = zeros(1, sizeof *m);
 
 	m->target = (struct hs_target){ .ops = &ops, .url = "memory:", .name = "load", .schema = "", .prefix = "" };
 	return m;
@@ -543,7 +561,7 @@ static int by_text(const void *a, const void *b)
 
 char *memory_target_dump(const struct memory_target *m)
 {
-	char **line = calloc(1, sizeof *line), *all;
+	char **line = zeros(1, sizeof *line), *all;
 	size_t lines = 0, n = 0;
 	FILE *file;
 
@@ -553,7 +571,7 @@ char *memory_target_dump(const struct memory_target *m)
 
 			if (row->value[i] == NULL)
 				continue;
-			line = realloc(line, (lines + 1) * sizeof *line);
+			line = more(line, lines + 1, sizeof *line);
 			if (asprintf(&line[lines++], "%s\t%s\t%s\t%s\n", row->table, value_of(row, "id"), row->name[i],
 			             row->value[i]) < 0)
 				abort();

@@ -129,6 +129,7 @@ static enum hs_target_result ensure_ready(struct hs_loader *l)
 {
 	enum hs_target_result result = HS_TARGET_OK;
 
+	l->target->message[0] = '\0'; /* of an earlier try */
 	if (!l->connected)
 		result = l->target->ops->connect(l->target);
 	if (result != HS_TARGET_OK)
@@ -224,10 +225,9 @@ static bool refuse(struct hs_loader *l, struct hs_batch_row *row, const char *wh
 	struct hs_batch_record *record = &l->batch.record[row->record];
 
 	row->refused = true;
-	if (record->why != NULL)
-		return true;
-	l->tried.refused++;
-	record->why = strdup(why);
+	l->tried.refused += record->why == NULL;
+	record->why = record->why == NULL ? strdup(why) : record->why;
+	l->target->message[0] = '\0'; /* what fails next, if not by the database, has another cause */
 	return record->why != NULL;
 }
 
@@ -271,6 +271,7 @@ static enum hs_target_result put_range(struct hs_loader *l, struct hs_catalogue_
 	struct hs_target_rows rows;
 	enum hs_target_result result;
 
+	l->target->message[0] = '\0'; /* of more rows than these */
 	if (!hs_row_values_make(&l->values, &l->batch, table, row, n, l->target->ops->numbers, &rows))
 		return HS_TARGET_FULL;
 	if (l->values.is_too_long && n == 1)

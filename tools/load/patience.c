@@ -21,7 +21,9 @@ static bool is_asked_to_stop(const struct hs_patience *p)
 
 static void complain(const struct hs_patience *p, const struct hs_target *target, enum hs_target_result result)
 {
-	hs_terminal_printf(stderr, "hookspool %s: %s: %s%s\n", p->command, hs_target_meaning(result), target->message,
+	/* what the database has not told is a want of memory here */
+	hs_terminal_printf(stderr, "hookspool %s: %s: %s%s\n", p->command, hs_target_meaning(result),
+	                   result == HS_TARGET_FULL && target->message[0] == '\0' ? "out of memory" : target->message,
 	                   result == HS_TARGET_FULL ? "; make room, or raise its limit: the records wait in the spool"
 	                                            : "");
 }

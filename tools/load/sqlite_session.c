@@ -87,7 +87,10 @@ enum hs_target_result hs_sqlite_check_transaction(struct hs_sqlite *s, enum hs_t
 
 enum hs_target_result hs_sqlite_out_of_memory(struct hs_sqlite *s)
 {
-	return hs_sqlite_result(s, SQLITE_NOMEM);
+	/* not what SQLite says, which knows of no error */
+	snprintf(s->target.message, sizeof s->target.message, "%s", sqlite3_errstr(SQLITE_NOMEM));
+	snprintf(s->target.state, sizeof s->target.state, "%d", SQLITE_NOMEM);
+	return HS_TARGET_FULL;
 }
 
 enum hs_target_result hs_sqlite_run(struct hs_sqlite *s, const char *sql)

@@ -1,0 +1,157 @@
+#!/bin/bash
+# hookspool load into SQLite: command lines and databases that it refuses, and what it does while the database or the folder
+# of dead letters takes nothing: each record is there once when that is over.
+. "$(dirname "$0")/../lib/server.sh"
+. "$(dirname "$0")/../lib/databases.sh"
+
+SETTINGS='auth = none'
+if ! command -v sqlite3 >/dev/null; then
+	ok 'load: refusals # SKIP no sqlite3'
+	done_testing
+fi
+spool_start
+cp "$HS_BUILD/hookspool-load" "$S/bin/"
+mkdir "$T/w"
+own "$T/w"
+DB=$T/w/w.db
+
+# put ID EVENT PROPERTIES: an event for the spool.
+put() {
+	printf '{"type":"track","messageId":"%s","userId":"u-1","event":"%s","timestamp":"2026-11-23T10:15:00.123Z","properties":%s}\n' "$@" >"$T/put.jsonl"
+	chmod 644 "$T/put.jsonl"
+	hs import --again "$T/put.jsonl"
+}
+query() { sqlite3 "$DB" "$1"; }
+# refused MESSAGE CODE OPTION...: a command line that is refused with this message.
+refused() {
+	load "${@:3}"
+	is "refused: $(printf '%.60s' "${*:3}")" "$CODE $(grep -cF -e "$1" "$T/load.err")" "$2 1"
+}
+
+### Command lines ################################################
+put o-1 Order '{"total":40}'
+load --to "sqlite:$DB"
+is 'a first load' "$CODE $(query 'SELECT total FROM "order"')" '0 40'
+many() { for ((i = 0; i <= ${2:-64}; i++)); do printf -- '%s\nt%d%s\n' "$1" "$i" "${3:-}"; done; }
+mapfile -t includes < <(many --include)
+mapfile -t types < <(many --type 64 .c=text)
+refused 'at most' 2 --to "sqlite:$DB" "${includes[@]}"
+refused 'at most' 2 --to "sqlite:$DB" "${types[@]}"
+refused 'expected TABLE.COLUMN=TYPE' 2 --to "sqlite:$DB" --type total=number
+refused 'expected TABLE.COLUMN=TYPE' 2 --to "sqlite:$DB" --type order.total=money
+refused 'expected TABLE.COLUMN=TYPE' 2 --to "sqlite:$DB" --retype order.total
+refused 'letters, digits, dots, _ and -' 2 --to "sqlite:$DB" --name 'a/b'
+refused '--max-tables' 2 --to "sqlite:$DB" --max-tables 3
+refused 'expected sqlite:/PATH' 2 --to "warehouse:$DB"
+refused 'there are no tenants in the settings' 2 --to "sqlite:$DB" --tenant one
+refused '--since is for the first start' 2 --to "sqlite:$DB" --since oldest
+query 'ALTER TABLE "order" ADD COLUMN picture BLOB'
+refused 'change it by SQL' 2 --to "sqlite:$DB" --retype order.picture=text
+load --to "sqlite:$DB" --max-tables 100 --exclude page
+is 'and the loader goes on' "$CODE $(query 'SELECT count(*) FROM tracks')" '0 1'
+
+### A dry run ####################################################
+put o-2 Order "{\"total\":1,\"new\":2,\"$(printf 'long%.0s' {1..40})\":3}"
+before=$(query .schema)
+load --to "sqlite:$DB" --dry-run
+is 'a dry run prints new columns, and the whole names of those that are cut' \
+	"$CODE $(grep -c '^ALTER TABLE "order" ADD COLUMN "new" ' "$T/load.out") $(grep -c "^-- \"order\".\"long.*\" is $(printf 'long%.0s' {1..40})" "$T/load.out")" '0 1 1'
+is 'and makes none of them' "$(query .schema | diff <(echo "$before") -)$(query 'SELECT count(*) FROM tracks')" 1
+load --to "sqlite:$DB" --name other --status
+is 'the status of a name that is new' "$CODE $(head -n 1 "$T/load.out")" '0 other: nothing is loaded yet'
+load --to "sqlite:$DB"
+is 'the status agrees with the load' "$CODE $(query 'SELECT new FROM "order" WHERE id = '"'o-2'")" '0 2'
+
+### The database begins anew #######################################
+rm "$DB"*
+load --to "sqlite:$DB" --since oldest
+is 'a cursor without its database: it says so, and begins at --since' \
+	"$CODE $(grep -c 'has no position of this --name, so it begins at --since' "$T/load.err") $(query 'SELECT count(*) FROM "order"')" '0 1 2'
+query "UPDATE hookspool_load SET spool = 'another'"
+load --to "sqlite:$DB" --status
+is 'the position of another spool: the status says so' "$CODE $(cat "$T/load.err")" \
+	'65 hookspool load: the position in the database is of another spool'
+rm "$DB"*
+load --to "sqlite:$DB"
+
+### Held by another program ########################################
+hold() { # holds the database until `free`
+	rm -f "$T/held" "$T/holder.out"
+	mkfifo "$T/held"
+	sqlite3 "$DB" >"$T/holder.out" <"$T/held" &
+	HOLDER=$!
+	exec 7>"$T/held"
+	printf 'BEGIN EXCLUSIVE;\nSELECT 1;\n' >&7
+	wait_for 10 test -s "$T/holder.out"
+}
+free() {
+	printf 'COMMIT;\n' >&7
+	exec 7>&-
+	wait "$HOLDER"
+}
+is_held() { wait_for 20 grep -q 'database is locked' "$T/behind.err"; }
+hold
+load_behind --once --to "sqlite:$DB" --retype order.total=text
+check '--retype waits for the database' is_held
+free
+wait "$LOADER"
+is '--retype, when it is free again' "$? $(query 'SELECT group_concat(typeof(total)) FROM "order"')" '0 text,text'
+load_behind --to "sqlite:$DB" --batch 1 --every 1
+put o-3 Order '{"total":3}'
+has_third() { [ "$(query "SELECT count(*) FROM \"order\" WHERE id = 'o-3'")" = 1 ]; }
+check 'a loader follows' wait_for 20 has_third
+hold
+put o-4 Order '{"total":4}'
+put o-5 Order '{"total":5}'
+check 'it waits for the database' is_held
+put o-6 Order '{"total":6}'
+end_process "$LOADER"
+is 'when it is ended it tells how late it is' "$(grep -cE ' 1 records, 2 rows, .*, [0-9.]*[1-9][0-9.]* s behind' "$T/behind.err")" 1
+free
+load --to "sqlite:$DB"
+is 'what it has not written comes the next time, once' "$CODE $(query 'SELECT count(*), count(DISTINCT id) FROM "order"')" '0 6|6'
+
+### A _rest that somebody else has written #########################
+# identify ID DAY TRAITS
+identify() {
+	printf '{"type":"identify","messageId":"%s","userId":"ann","timestamp":"2026-11-%sT10:15:00Z","traits":%s}\n' "$@" >"$T/put.jsonl"
+	hs import --again "$T/put.jsonl"
+	load --to "sqlite:$DB"
+}
+identify i-1 20 '{"age":1,"plan":"free"}'
+identify i-2 21 '{"age":"old"}'
+query "UPDATE identifies SET _rest = '{ \"age\" : \"\\\"older\\\"\", \"pet\":\"\\\"cat\\\"\"}' WHERE id = 'i-2'"
+identify i-3 19 '{"plan":"none"}'
+is 'its values are those of the person, if a late identify has the rows read again' \
+	"$CODE $(query "SELECT plan, _rest ->> 'age', _rest ->> 'pet' FROM users")" '0 free|"older"|"cat"'
+before=$(query .dump)
+printf '{"type":"identify","messageId":"i-4","userId":"ann","timestamp":"2026-11-22T10:15:00Z","traits":{"plan":"new"}}\n' >"$T/put.jsonl"
+hs import --again "$T/put.jsonl"
+load --to "sqlite:$DB" --dry-run
+is 'a dry run changes no row of a person' "$CODE $(query .dump | diff <(echo "$before") -)" '0 '
+load --to "sqlite:$DB"
+is 'which the load does' "$CODE $(query 'SELECT plan FROM users')" '0 new'
+query "UPDATE users SET plan = 'lost'"
+hold
+load_behind --to "sqlite:$DB" --rebuild users
+sleep 2
+check '--rebuild waits for the database' alive "$LOADER"
+free
+wait "$LOADER"
+is 'and makes the row anew when it is free' "$? $(query 'SELECT plan FROM users')" '0 new'
+
+### No dead letter can be written ##################################
+put p-0 Parcel '{"weight":0}'
+load --to "sqlite:$DB"
+query "CREATE TRIGGER mine BEFORE INSERT ON parcel BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+put p-1 Parcel '{"weight":1}'
+mkdir "$S/spool/failed.jsonl" && own "$S/spool/failed.jsonl"
+load --to "sqlite:$DB"
+check 'a row that is refused, and no file for its dead letter: the loader ends' [ "$CODE" != 0 ]
+check 'it says which file' grep -q 'failed.jsonl: ' "$T/load.err"
+is 'nothing of the batch is there' "$(query "SELECT count(*) FROM tracks WHERE id = 'p-1'")" 0
+rmdir "$S/spool/failed.jsonl"
+load --to "sqlite:$DB"
+is 'the next time it is a dead letter' "$CODE $(jq -r .record.message_id "$S/spool/failed.jsonl" | xargs)" '1 p-1'
+
+done_testing
