@@ -11,15 +11,10 @@ static struct memory_target *of(struct hs_target *t)
 
 /* --- rows ------------------------------------------------------------------------- */
 
-/* By none of the calls that wrap.h lets fail: the memory is the server's. */
-static void *more(void *p, size_t count, size_t n)
-{
-	return reallocarray(p, count, n);
-}
-
+/* By reallocarray, here and below, which wrap.h lets never fail: the memory is the server's. */
 static void *zeros(size_t count, size_t n)
 {
-	return memset(more(NULL, count, n), 0, count * n);
+	return memset(reallocarray(NULL, count, n), 0, count * n);
 }
 
 static char *copy_of(struct hs_slice text)
@@ -50,7 +45,7 @@ static void cut_rows(struct memory_state *s, size_t rows)
 
 static struct memory_row *add_row(struct memory_state *s, const char *table, size_t n)
 {
-	s->row = more(s->row, s->rows + 1, sizeof *s->row);
+	s->row = reallocarray(s->row, s->rows + 1, sizeof *s->row);
 	s->row[s->rows] = (struct memory_row){ table, zeros(n + 1, sizeof(char *)), zeros(n + 1, sizeof(char *)), n };
 	return &s->row[s->rows++];
 }
@@ -154,7 +149,7 @@ static struct hs_target_table *find_table(const struct memory_target *m, const c
 
 static void put_column(struct hs_target_table *table, const struct hs_target_column *column)
 {
-	table->column = more(table->column, table->columns + 1, sizeof *table->column);
+	table->column = reallocarray(table->column, table->columns + 1, sizeof *table->column);
 	table->column[table->columns] = *column;
 	table->column[table->columns].path = NULL;
 	table->column[table->columns++].name = copy_of_string(column->name);
@@ -162,7 +157,7 @@ static void put_column(struct hs_target_table *table, const struct hs_target_col
 
 void memory_target_make_table(struct memory_target *m, const char *table, const char *const *column)
 {
-	m->table = more(m->table, m->tables + 1, sizeof *m->table);
+	m->table = reallocarray(m->table, m->tables + 1, sizeof *m->table);
 	m->table[m->tables] = (struct hs_target_table){ .name = copy_of_string(table), .unique_id = true };
 	for (; *column != NULL; column++) {
 		bool is_time = strcmp(*column, "uuid_ts") == 0;
@@ -191,7 +186,7 @@ static enum hs_target_result make_table(struct hs_target *t, struct hs_target_ta
 
 	if (fails_first(m, MEMORY_MAKE_TABLE))
 		return failed(m);
-	m->table = more(m->table, m->tables + 1, sizeof *m->table);
+	m->table = reallocarray(m->table, m->tables + 1, sizeof *m->table);
 	m->table[m->tables++] = (struct hs_target_table){ .name = copy_of_string(table->name), .unique_id = true };
 	for (size_t i = 0; i < table->columns; i++)
 		put_column(&m->table[m->tables - 1], &table->column[i]);
@@ -243,8 +238,8 @@ static void update_row(struct memory_row *row, const struct hs_target_rows *rows
 		while (at < row->n && strcmp(row->name[at], name) != 0)
 			at++;
 		if (at == row->n) {
-			row->name = more(row->name, row->n + 1, sizeof *row->name);
-			row->value = more(row->value, row->n + 1, sizeof *row->value);
+			row->name = reallocarray(row->name, row->n + 1, sizeof *row->name);
+			row->value = reallocarray(row->value, row->n + 1, sizeof *row->value);
 			row->name[row->n] = copy_of_string(name);
 			row->value[row->n++] = NULL;
 		}
@@ -571,7 +566,7 @@ char *memory_target_dump(const struct memory_target *m)
 
 			if (row->value[i] == NULL)
 				continue;
-			line = more(line, lines + 1, sizeof *line);
+			line = reallocarray(line, lines + 1, sizeof *line);
 			if (asprintf(&line[lines++], "%s\t%s\t%s\t%s\n", row->table, value_of(row, "id"), row->name[i],
 			             row->value[i]) < 0)
 				abort();
