@@ -188,6 +188,11 @@ int hs_command_exit(enum hs_result r)
 
 int hs_command_end(const char *name, int code)
 {
+	if (code == EX_OSERR)
+		fprintf(
+		    stderr,
+		    "hookspool %s: ended for want of memory, processes or descriptors: free some, and run it again\n",
+		    name);
 	errno = 0;
 	if (fflush(stdout) == 0 && ferror(stdout) == 0)
 		return code;
