@@ -6,7 +6,7 @@
 
 place_make 'rotate_min_gap = 0' 'auth = either' 'hash_key = 00112233445566778899aabbccddeeff' 'retain_days = 30' '[keys]' 'acme = key-of-acme' \
 	'[sources]' 'web = KEY-1 tenant=acme' '[events]' 'drop = type:screen' '[fields]' 'traits_email = hash'
-# only allocations of the program; failmalloc.so forks before each of them (FAIL_EACH), or is started for each
+# only allocations of the program, or also those of IN, a library; failmalloc.so forks before each of them (FAIL_EACH), or is started for each
 cp "$HS_BUILD/failmalloc.so" "$HS_BUILD/hookspool" "$S/bin/"
 chmod 755 "$S/bin/failmalloc.so"
 STEP=${STEP:-$(size 3 1)} # of those that are started anew, one in STEP
@@ -17,7 +17,7 @@ faulty() {
 	while [ "$1" != -- ]; do environment+=("$1"); shift; done
 	shift
 	( # two shells: the death of the inner one goes to the log
-		(as_server_user timeout -k 2 60 env HOOKSPOOL_CONF="$S/hookspool.conf" FAIL_IN=program "${environment[@]}" \
+		(as_server_user timeout -k 2 60 env HOOKSPOOL_CONF="$S/hookspool.conf" FAIL_IN="${IN-program}" "${environment[@]}" \
 			LD_PRELOAD="$S/bin/failmalloc.so" "$S/bin/${PROGRAM_NAME-hookspool}" "$@" <"$T/input")
 		exit $?
 	) >"$S/run/out" 2>"$S/run/err"
@@ -25,7 +25,7 @@ faulty() {
 }
 
 # steady TEXT: without what differs from run to run: times, the room on the disk, a salt.
-steady() { sed -E 's/[0-9]{4}-[0-9-]+T[0-9:.]+Z/TIME/g; s/[0-9]+ (ms|s|min|h)\b/DURATION/g; s/"(age|last|at|started|now|left)[a-z_]*":[0-9.]+/AGE/g; s/room for .*/ROOM/; s/scrypt:.*/SCRYPT/; s/nats-server [0-9.]*/NATS/; s/^(hookspool_[a-z_]*(free|time|since|seconds)[a-z_]*(\{.*\})?) .*/\1/; s/"room":\{[^}]*\}/ROOM/' "$@"; }
+steady() { sed -E 's/[0-9]{4}-[0-9-]+T[0-9:.]+Z/TIME/g; s/[0-9]+ (ms|s|min|h)\b/DURATION/g; s/"(age|last|at|started|now|left)[a-z_]*":[0-9.]+/AGE/g; s/room for .*/ROOM/; s/scrypt:.*/SCRYPT/; s/"microseconds":[0-9]+/US/; s/nats-server [0-9.]*/NATS/; s/^(hookspool_[a-z_]*(free|time|since|seconds)[a-z_]*(\{.*\})?) .*/\1/; s/"room":\{[^}]*\}/ROOM/' "$@"; }
 
 # differ OUTPUT: how it differs from what was expected.
 differ() { diff <(echo "$EXPECTED") <(echo "$(steady "$1")") | grep '^[<>]' | head -n 4 | cut -c 1-300 | xargs -0; }
@@ -165,4 +165,35 @@ works maintain
 works each --once --cursor c --failed --retry-for 0s --on 'identify=true' --on 'track=true'
 works each --once --stream --cursor s --from oldest --on '*=while read -r line; do echo 0; done'
 works each --once --cursor d --batch 3 --jobs 2 --on "*=cat >/dev/null"
+
+### Commands that talk to a web server ####################################
+
+python3 "$ROOT/tests/lib/wrong_server.py" 1 'answer=POST /hook 200' >"$T/port" 2>/dev/null &
+HOOK_PID=$!
+trap 'kill "$HOOK_PID"; clean_up' EXIT
+wait_for 20 test -s "$T/port"
+HOOK=http://127.0.0.1:$(<"$T/port")/hook
+forget_all() { rm -f "$SPOOL_DIR/.hookspool/cursors/forward"; }
+BEFORE=forget_all
+works forward --to "$HOOK" --once --retry-for 0s --jobs 2
+STEP=$((STEP * 3))
+IN=libcurl works forward --to "$HOOK" --once --retry-for 0s
+unset BEFORE
+IN=libcurl works send --url "$HOOK" --unsigned --file "$T/more" --json
+IN=libcurl works check --url "$HOOK" --json
+
+### hookspool ship ########################################################
+
+if [ -x "$HS_BUILD/hookspool-ship" ] && . "$ROOT/tests/lib/nats.sh" && nats_start one; then
+	trap 'nats_end one KILL; kill "$HOOK_PID"; clean_up' EXIT
+	cp "$HS_BUILD/hookspool-ship" "$S/bin/"
+	PROGRAM_NAME=hookspool-ship
+	ship=(ship --to "${NATS_URL[one]}" --old-server --ack-wait 2s)
+	faulty -- "${ship[@]}" --once --quiet --create --replicas 1
+	is 'ship has sent all there is' "$CODE" 0
+	works "${ship[@]}" --dry-run
+	works "${ship[@]}" --verify --mend
+	faulty -- "${ship[@]}" --verify
+	is 'ship has sent each event once' "$CODE $(grep -o ' 0 lacking.* 0 twice' "$S/run/out" | cut -d ',' -f 1)" '0  0 lacking'
+fi
 done_testing
