@@ -94,6 +94,15 @@ hs send --url http://127.0.0.1:1/ --file - --count 2
 told 'standard input, twice' 2 '--count: standard input can be read once only'
 hs send --url http://127.0.0.1:1/ --as sdk
 told 'a library without a write key' 78 'no write key: add a line to [sources], or give --key'
+settings_write 'auth = key' 'min_free = 0' '[keys]' "acme = sha256:$(printf key | sha256sum | cut -c 1-64)"
+sed -i '/^secret/d' "$S/hookspool.conf"
+hs send --url http://127.0.0.1:1/
+told 'send without a key in clear' 69 'the settings have no key in clear: give --key to show one'
+settings_write 'auth = either' 'min_free = 0' '[keys]' 'acme = key-of-acme' '[sources]' 'page = PAGE-KEY-1 browser origin=*' '[events]' 'drop = type:delete'
+hs send --url http://127.0.0.1:1/ --as sdk
+told 'a page of any origin, and no key of a server' 69 'no key of a server source in clear: servers and apps are left out'
+hs import --again --tenant acme --dry-run "$T/archive"
+told 'events that the rules drop' 0 '3 events were dropped by the rules (hookspool rules)'
 hs schema --since soon
 told 'schema of no time' 2 'expected a time' '(2h, 7d)'
 hs forward --to http://127.0.0.1:1/ --timeout 0 --once
@@ -117,6 +126,11 @@ told 'settings that are served' 0 'looks like a file that is served' 'move it ou
 settings_write 'auth = either' 'min_free = 0' '[keys]' 'acme = key-of-acme # of Acme'
 look
 told 'a key with a comment in it' 0 'holds a secret or key: the text after the # is part of it' 'correct the line'
+HOOKSPOOL_SPOOL_DIR=$S/uploads/new
+export HOOKSPOOL_SPOOL_DIR
+hs check --quiet-for 1h
+told 'a spool to which nothing came yet' 0 'no event has come yet'
+unset HOOKSPOOL_SPOOL_DIR
 free=$(($(df --output=avail -B 1M "$S/spool" | tail -n 1) - 16))
 settings_write 'auth = either' "min_free = ${free}M" 'rotate_size = 1G' '[keys]' 'acme = key-of-acme'
 look
