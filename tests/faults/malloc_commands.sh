@@ -25,7 +25,7 @@ faulty() {
 }
 
 # steady TEXT: without what differs from run to run: times, the room on the disk, a salt.
-steady() { sed -E 's/[0-9]{4}-[0-9-]+T[0-9:.]+Z/TIME/g; s/[0-9]+ (ms|s|min|h)\b/DURATION/g; s/"(age|last|at|started|now|left)[a-z_]*":[0-9.]+/AGE/g; s/room for .*/ROOM/; s/scrypt:.*/SCRYPT/; s/"microseconds":[0-9]+/US/; s/nats-server [0-9.]*/NATS/; s/^(hookspool_[a-z_]*(free|time|since|seconds)[a-z_]*(\{.*\})?) .*/\1/; s/"room":\{[^}]*\}/ROOM/' "$@"; }
+steady() { sed -E 's/[0-9]{4}-[0-9-]+T[0-9:.]+Z/TIME/g; s/[0-9]+ (ms|s|min|h)\b/DURATION/g; s/"(age|last|at|started|now|left)[a-z_]*":[0-9.]+/AGE/g; s/room for .*/ROOM/; s/scrypt:.*/SCRYPT/; s/[0-9.]+ [KMGT]?B free/FREE/; s/"microseconds":[0-9]+/US/; s/nats-server [0-9.]*/NATS/; s/^(hookspool_[a-z_]*(free|time|since|seconds)[a-z_]*(\{.*\})?) .*/\1/; s/"room":\{[^}]*\}/ROOM/' "$@"; }
 
 # differ OUTPUT: how it differs from what was expected.
 differ() { diff <(echo "$EXPECTED") <(echo "$(steady "$1")") | grep '^[<>]' | head -n 4 | cut -c 1-300 | xargs -0; }
@@ -192,7 +192,6 @@ if [ -x "$HS_BUILD/hookspool-ship" ] && . "$ROOT/tests/lib/nats.sh" && nats_star
 	faulty -- "${ship[@]}" --once --quiet --create --replicas 1
 	is 'ship has sent all there is' "$CODE" 0
 	works "${ship[@]}" --dry-run
-	works "${ship[@]}" --verify --mend
 	faulty -- "${ship[@]}" --verify
 	is 'ship has sent each event once' "$CODE $(grep -o ' 0 lacking.* 0 twice' "$S/run/out" | cut -d ',' -f 1)" '0  0 lacking'
 fi
