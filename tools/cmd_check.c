@@ -553,6 +553,8 @@ static int cmd_check(int argc, char **argv)
 		}
 	usage = usage || optind != argc || (c.report.nagios && c.report.json);
 	code = usage ? hs_usage(argv[0]) : check_all(&c, path, &target, &given);
+	if (c.report.json && !hs_buf_ok(&c.report.text))
+		code = EX_OSERR;
 	code = c.report.nagios ? nagios_exit(&c.report, code) : code;
 	hs_findings_end(&c.report, code == NAGIOS_UNKNOWN);
 	if (c.report.nagios && code < NAGIOS_CRITICAL && (fflush(stdout) != 0 || ferror(stdout) != 0))

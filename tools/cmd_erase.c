@@ -146,10 +146,11 @@ static bool tells_people(const struct erase *c)
 	return c->how.aliases || c->how.look_only;
 }
 
-/* The people of delete events follow those given by name. */
-static void print_deleted(const struct erase *c)
+/* The people of delete events follow those given by name. False: out of memory, and some are missing. */
+static bool print_deleted(const struct erase *c)
 {
 	struct hs_buf text = { 0 };
+	bool ok;
 
 	for (size_t i = c->named; i < c->subjects.count; i++)
 		if (!c->subjects.list[i]->derived) {
@@ -158,17 +159,23 @@ static void print_deleted(const struct erase *c)
 		}
 	if (text.n > 0)
 		hs_terminal_write(stdout, hs_buf_slice(&text));
+	ok = hs_buf_ok(&text);
 	hs_buf_free(&text);
+	return ok;
 }
 
-static void print_people(const struct erase *c)
+/* False: out of memory, and some may be missing. */
+static bool print_people(const struct erase *c)
 {
+	bool ok = hs_buf_ok(&c->people);
+
 	if (c->json || !tells_people(c))
-		return;
+		return ok;
 	if (c->how.from_deletes)
-		print_deleted(c);
+		ok &= print_deleted(c);
 	if (c->people.n > 0)
 		hs_terminal_write(stdout, hs_buf_slice(&c->people));
+	return ok;
 }
 
 static void put_deleted(const struct erase *c, struct hs_json_writer *w)
@@ -305,10 +312,11 @@ static void print_databases(const struct erase *c)
 static int report(const struct erase *c, enum hs_result r, const struct hs_erasure *d)
 {
 	int code = report_failure(c, r, d);
+	bool whole;
 
 	if (code != 0)
 		return code;
-	print_people(c);
+	whole = print_people(c);
 	print_sum(c, d);
 	print_databases(c);
 	if (d->damaged > 0)
@@ -316,6 +324,8 @@ static int report(const struct erase *c, enum hs_result r, const struct hs_erasu
 		        "hookspool erase: %" PRIu64 " files are damaged and stay as they are: run hookspool "
 		        "repair, then this again\n",
 		        d->damaged);
+	if (!whole)
+		return EX_OSERR;
 	return d->damaged > 0 || (d->unfinished && !c->how.look_only);
 }
 

@@ -32,6 +32,7 @@ struct run {
 	struct hs_settings *settings; /* owned, with events or alone; else the source's */
 	uint64_t last, invalid;       /* events that the Spec does not allow */
 	bool json;
+	bool lost; /* a line of the answer: there was no memory */
 };
 
 /* --- records of the spool ------------------------------------------------------------- */
@@ -242,12 +243,13 @@ static void print_example(const char *word, const struct hs_buf *value)
 	hs_terminal_printf(stdout, "        %s  %.*s%s\n", word, (int)shown.n, shown.p, shown.n < value->n ? "…" : "");
 }
 
-static void print_field(const struct run *r, unsigned i)
+static void print_field(struct run *r, unsigned i)
 {
 	const struct hs_rules_field_trial *trial = &r->trial.field[i];
 	struct hs_buf text = { 0 };
 
 	put_rule(&r->trial.rules->field[i], &text);
+	r->lost |= !hs_buf_ok(&text);
 	print_line(r->trial.rules->field[i].line, hs_buf_slice(&text));
 	hs_buf_free(&text);
 	if (is_trial(r))
@@ -273,7 +275,7 @@ static void print_sum(const struct run *r)
 		printf("events against the Spec, which are rejected before any rule: %" PRIu64 "\n", r->invalid);
 }
 
-static void print(const struct run *r)
+static void print(struct run *r)
 {
 	const struct hs_rules *rules = r->trial.rules;
 
@@ -326,6 +328,8 @@ static int run(struct run *r)
 		code = try_records(r);
 	if (code == 0)
 		print(r);
+	if (r->lost)
+		code = EX_OSERR;
 	hs_rules_trial_free(&r->trial);
 	hs_settings_free(r->settings);
 	return code;

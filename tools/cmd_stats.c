@@ -20,6 +20,7 @@
 #include "tools/sink/event_source.h"
 #include "tools/sink/routing_rules.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -521,6 +522,8 @@ static int count(struct stats *s)
 		                              hs_erase_waiting_read(&s->erases, hs_reader_dir(s->source.reader)));
 	hs_consumer_lag_end(&s->lag, s->end);
 	s->metrics = hs_metrics_read(hs_reader_dir(s->source.reader)->run_dir);
+	if (code == 0 && s->metrics == NULL && errno == ENOMEM)
+		code = hs_event_source_result(&s->source, HS_E_MEMORY);
 	s->room = hs_room_find(hs_reader_dir(s->source.reader), s->metrics, hs_io_now());
 	hs_ship_figures_read(&s->ship, hs_reader_dir(s->source.reader)->private_dir);
 	return code;

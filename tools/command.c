@@ -1,6 +1,7 @@
 #include "tools/command.h"
 #include "base/io.h"
 #include "config/settings_file.h"
+#include "tools/report/terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -188,6 +189,13 @@ int hs_command_exit(enum hs_result r)
 
 int hs_command_end(const char *name, int code)
 {
+	if (code == 0 && hs_terminal_has_lost())
+		code = EX_OSERR;
+	if (code == EX_OSERR)
+		fprintf(
+		    stderr,
+		    "hookspool %s: ended for want of memory, processes or descriptors: free some, and run it again\n",
+		    name);
 	errno = 0;
 	if (fflush(stdout) == 0 && ferror(stdout) == 0)
 		return code;

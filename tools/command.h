@@ -101,7 +101,7 @@ int hs_help(int argc, char **argv);
 
 /*
  * Writes what is left of standard output. If any of it is lost, says so on standard error; then 0 and 1
- * become EX_IOERR. Returns the exit code.
+ * become EX_IOERR. Says what EX_OSERR means, which not every caller of calloc does. Returns the exit code.
  */
 int hs_command_end(const char *name, int code);
 

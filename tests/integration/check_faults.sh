@@ -103,7 +103,7 @@ told 'a handler that lets anybody in' stranger FAIL 'anybody may send: the handl
 
 ### Certificates ##########################################################
 
-# served CERTIFICATE KEY [OPTION]...: openssl at a port, and look --url there as NAME.
+# served CERTIFICATE KEY [OPTION]...: openssl at a port, and look --url there.
 served() {
 	local cert=$1 key=$2 pid port
 	shift 2
@@ -111,7 +111,7 @@ served() {
 	openssl s_server -quiet -accept "127.0.0.1:$port" -cert "$cert" -key "$key" -www "$@" </dev/null >/dev/null 2>&1 &
 	pid=$!
 	wait_for 20 eval "(: </dev/tcp/127.0.0.1/$port)"
-	look --url "https://${NAME-127.0.0.1}:$port/hookspool" --cacert "${TRUST-$T/tls/ca.pem}"
+	look --url "https://127.0.0.1:$port/hookspool" "${INSECURE:---cacert=${TRUST-$T/tls/ca.pem}}"
 	kill "$pid"
 	wait "$pid" 2>/dev/null
 }
@@ -123,6 +123,8 @@ made other 2 DNS:example.org
 chmod 644 "$T"/*.pem
 served "$T/self.pem" "$T/tls/key.pem"
 told 'a self-signed certificate' url FAIL 'Segment accepts no self-signed certificate'
+INSECURE=--insecure served "$T/self.pem" "$T/tls/key.pem"
+is '--insecure takes it' "$(grep -c 'certificate' "$T/out")" 0
 TRUST=$T/other.pem served "$T/other.pem" "$T/tls/key.pem"
 told "another site's certificate" url FAIL 'use a name that the certificate has'
 TRUST=$T/none.pem served "$T/self.pem" "$T/tls/key.pem"

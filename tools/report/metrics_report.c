@@ -159,6 +159,7 @@ void hs_metrics_report_text(const struct hs_metrics_figures *figures, size_t top
 		put_rows(out, figures);
 		put_uses(out, u, top, now_ms);
 	}
+	out->failed |= u == NULL;
 	free(u);
 }
 
@@ -206,6 +207,7 @@ void hs_metrics_report_json(const struct hs_metrics_figures *figures, int64_t no
 		put_metrics(w, figures);
 	hs_json_writer_line(w);
 	hs_json_writer_array(w, "credentials");
+	w->out->failed |= u == NULL;
 	for (size_t i = 0; u != NULL && i < u->count; i++) {
 		hs_json_writer_object(w, NULL);
 		hs_json_writer_text(w, "kind", hs_slice_str(hs_credential_name(u->use[i].kind)));

@@ -101,10 +101,19 @@ bool hs_terminal_printf(FILE *out, const char *format, ...)
 	return ok;
 }
 
+static bool lost;
+
+bool hs_terminal_has_lost(void)
+{
+	return lost;
+}
+
 void hs_terminal_print_json(struct hs_buf *json)
 {
 	hs_buf_putc(json, '\n');
 	if (hs_buf_ok(json))
 		hs_terminal_write(stdout, hs_buf_slice(json));
+	else
+		lost = true;
 	hs_buf_free(json);
 }

@@ -33,4 +33,7 @@ __attribute__((format(printf, 2, 3))) bool hs_terminal_printf(FILE *out, const c
 /* Prints the JSON in the buffer as a line of standard output, cleaned on a terminal, and frees it. */
 void hs_terminal_print_json(struct hs_buf *json);
 
+/* True if an answer of hs_terminal_print_json was not printed, for want of memory. */
+bool hs_terminal_has_lost(void);
+
 #endif

@@ -63,6 +63,7 @@ static struct layout lay_out(const struct hs_schema_form *form, const struct hs_
 			continue;
 		hs_buf_reset(&types);
 		put_types(&field[i], &types);
+		form->out->failed |= !hs_buf_ok(&types);
 		l.name = larger(l.name, columns_of(hs_slice(field[i].name.p, field[i].name.n)));
 		l.types = larger(l.types, types.n);
 	}
@@ -97,6 +98,7 @@ static void put_field(const struct hs_schema_form *form, const struct layout *l,
 	hs_buf_put_slice(form->out, HS_SLICE("  "));
 	hs_buf_reset(text);
 	put_types(f, text);
+	form->out->failed |= !hs_buf_ok(text);
 	hs_bar_table_put_name(hs_buf_slice(text), l->types, l->types, form->out);
 	if (permille > 0 && permille < 10)
 		hs_buf_put_slice(form->out, HS_SLICE("   <1%"));
@@ -105,6 +107,7 @@ static void put_field(const struct hs_schema_form *form, const struct layout *l,
 	hs_buf_reset(text);
 	if (!form->view->no_examples)
 		put_values(f, text);
+	form->out->failed |= !hs_buf_ok(text);
 	if (text->n > 0) {
 		hs_buf_put_slice(form->out, HS_SLICE("  "));
 		hs_bar_table_put_name(hs_buf_slice(text), l->example, 0, form->out);
@@ -147,8 +150,6 @@ static void put_event(const struct hs_schema_form *form, const struct hs_schema_
 	if (e->other > 0)
 		hs_buf_printf(form->out, "  %" PRIu64 " values of further fields: %d names at most\n", e->other,
 		              HS_SCHEMA_FIELDS);
-	if (!hs_buf_ok(&text))
-		form->out->failed = true;
 	hs_buf_free(&text);
 }
 

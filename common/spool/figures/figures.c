@@ -5,6 +5,7 @@
 #include "spool/read/reader.h"
 #include "spool/shared/clock.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -160,6 +161,8 @@ static enum hs_result collect(struct collection *c, struct hs_reader *reader)
 
 	c->dir = hs_reader_dir(reader);
 	c->figures->metrics = hs_metrics_read(c->dir->run_dir);
+	if (c->figures->metrics == NULL && errno == ENOMEM) /* as if nothing had come */
+		return HS_E_MEMORY;
 	hs_ship_figures_read(&c->figures->ship, c->dir->private_dir);
 	add_space(c);
 	result = hs_reader_end(reader, &c->end);

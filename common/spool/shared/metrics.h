@@ -202,7 +202,7 @@ struct hs_metrics_figures; /* a copy */
 
 /*
  * Copies the file's figures, for the owner of the spool or its group. NULL: there is no file of
- * this boot and version that can be read, or memory is out. The caller frees the copy.
+ * this boot and version that can be read, or memory is out: then errno is ENOMEM. The caller frees the copy.
  */
 struct hs_metrics_figures *hs_metrics_read(int run_dir);
 void hs_metrics_figures_free(struct hs_metrics_figures *f); /* NULL is fine */

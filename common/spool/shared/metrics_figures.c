@@ -4,6 +4,7 @@
 #include "spool/shared/metrics_private.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 
 struct hs_metrics_figures {
@@ -43,7 +44,10 @@ static bool copy_file(int fd, struct hs_metrics_figures *f)
 struct hs_metrics_figures *hs_metrics_read(int run_dir)
 {
 	int fd = hs_io_open_plain(run_dir, HS_METRICS_FILE);
-	struct hs_metrics_figures *f = fd < 0 ? NULL : calloc(1, sizeof *f);
+	struct hs_metrics_figures *f;
+
+	errno = fd < 0 ? errno : 0;
+	f = fd < 0 ? NULL : calloc(1, sizeof *f);
 
 	if (f != NULL && !copy_file(fd, f)) {
 		free(f);
