@@ -466,18 +466,13 @@ static enum hs_target_result try_batch(struct hs_loader *l, enum position_state 
 	return result;
 }
 
-static void tell_damaged(const struct hs_loader *l)
+static void done(struct hs_loader *l)
 {
 	if (l->batch.damaged > 0)
 		fprintf(stderr,
 		        "hookspool %s: damaged lines, which are no records, were passed over: %" PRIu64
 		        "; \"hookspool verify\" tells where\n",
 		        l->options->command, l->batch.damaged);
-}
-
-static void done(struct hs_loader *l)
-{
-	tell_damaged(l);
 	l->at = end_of(l);
 	l->refused_before = l->refused_in_a_row;
 	l->counts.records += l->tried.records;
