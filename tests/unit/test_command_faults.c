@@ -318,6 +318,7 @@ static void damage_two(void)
 	put("d");
 	spooldir_add(&s.d, spooldir_name(&s.d, "events-", 0), HS_SLICE("{\"a\":}\n"));
 	spooldir_add(&s.d, spooldir_name(&s.d, "events-", 1), HS_SLICE("torn"));
+	spooldir_age(&s.d, spooldir_name(&s.d, "events-", 1)); /* it is no copy under way */
 }
 
 static enum hs_result run_repair(void)

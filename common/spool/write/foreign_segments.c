@@ -100,15 +100,23 @@ bool hs_foreign_segments_is_growing(int dir, const char *stream, const struct hs
 	return growing;
 }
 
+static bool is_empty(int dir, const char *name)
+{
+	struct stat st;
+
+	return hs_io_stat(dir, name, &st) == 0 && st.st_size == 0;
+}
+
 enum hs_result hs_foreign_segments_await(int dir, const char *stream, const struct hs_sealed *sealed,
                                          bool (*must_stop)(void *context), void *context)
 {
 	int64_t deadline = hs_io_now_monotonic() + AWAIT_MS;
 	char name[HS_SEALED_NAME];
 
-	while (hs_foreign_segments_is_growing(dir, stream, sealed) && (must_stop == NULL || !must_stop(context))) {
+	hs_sealed_print(stream, sealed, name);
+	while (!is_empty(dir, name) && hs_foreign_segments_is_growing(dir, stream, sealed) &&
+	       (must_stop == NULL || !must_stop(context))) {
 		if (hs_io_now_monotonic() > deadline) {
-			hs_sealed_print(stream, sealed, name);
 			hs_log(HS_LOG_WARN, "%s is still being copied into the spool: run this again when it is there",
 			       name);
 			return HS_E_REWRITTEN;
