@@ -389,9 +389,11 @@ TEST(a_repair_may_be_interrupted)
 			make("rotate_min_gap = 0\n");
 			seal("a b");
 			spooldir_add(&s.d, first(), HS_SLICE("torn"));
-			spooldir_age(&s.d, first());
-			if (c % 2 > 0) /* a compressed one */
+			if (c % 2 > 0) { /* a compressed one */
+				spooldir_age(&s.d, first());
 				maintain();
+			}
+			spooldir_age(&s.d, first());
 			wrap_fail(calls[c / 2], nth, 1, EIO);
 			hs_spool_verify(s.spool, &verifier, &found);
 			wrap_reset();
