@@ -410,20 +410,30 @@ encrypt_MariaDB() {
 	mariadb_stop
 	mariadb_run "--ssl-cert=$T/tls/cert.pem" "--ssl-key=$T/tls/key.pem"
 }
+# read_slowly [STRACE OPTION]...: one load, with its calls of recvfrom in the trace.
+read_slowly() {
+	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" strace -f -qq -o "$T/w/trace" -e trace=recvfrom "$@" \
+		"$S/bin/hookspool-load" --once --to "$TO") >"$T/load.out" 2>"$T/load.err"
+}
 # slow_reader: the loader stops for three seconds while it reads the identifies of a user whose row is made anew.
-# Two calls are slow, since every other one may find nothing yet.
+# A first late identify shows which call is in the midst of them; two are slow, since every other one may find nothing yet.
 slow_reader() {
+	local middle
 	for i in 9 8 7 6 5 4 3 2 1; do
 		printf '{"type":"identify","messageId":"slow-%s","userId":"slow","timestamp":"2026-10-0%sT00:00:00Z","traits":{"text":"%0850000d"}}\n' "$i" "$i" "$i"
 	done >"$T/slow.jsonl"
-	tail -n 1 "$T/slow.jsonl" >"$T/late.jsonl"
-	sed -i '$d' "$T/slow.jsonl"
-	chmod 644 "$T/slow.jsonl" "$T/late.jsonl"
+	for i in 1 2; do
+		tail -n 1 "$T/slow.jsonl" >"$T/late.$i.jsonl"
+		sed -i '$d' "$T/slow.jsonl"
+	done
+	chmod 644 "$T"/slow.jsonl "$T"/late.?.jsonl
 	hs import "$T/slow.jsonl"
 	load --to "$TO"
-	hs import "$T/late.jsonl"
-	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" strace -f -qq -o "$T/w/trace" -e trace=recvfrom \
-		-e inject=recvfrom:delay_enter=3000000:when=74..75 "$S/bin/hookspool-load" --once --to "$TO") >"$T/load.out" 2>"$T/load.err"
+	hs import "$T/late.2.jsonl"
+	read_slowly
+	middle=$(grep -n '00000' "$T/w/trace" | awk -F : '{ line[NR] = $1 } END { print line[int(NR / 2) + 1] }')
+	hs import "$T/late.1.jsonl"
+	read_slowly -e "inject=recvfrom:delay_enter=3000000:when=$middle..$((middle + 1))"
 	CODE=$?
 	is "$KIND: the loader is slow: the server waits for it" \
 		"$CODE $(grep -c 'is away' "$T/load.err") $(sql "SELECT length(text), right(text, 1) FROM users WHERE id = 'slow'")" $'0 0 850000\t9'
