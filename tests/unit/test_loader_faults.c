@@ -158,6 +158,7 @@ static enum hs_result load(void)
 	if (code == 0)
 		code = hs_loader_flush(l);
 	hs_loader_free(l);
+	target->ops->disconnect(target); /* the next loader connects it anew */
 	return code == 0 ? HS_OK : HS_E_MEMORY;
 }
 
@@ -254,6 +255,7 @@ static void is_in_file(void)
 {
 	struct hs_target_position at;
 
+	assert_int_equal(target->ops->connect(target), 0);
 	assert_int_equal(target->ops->begin(target, &at), 0);
 	assert_int_equal(at.offset, records);
 	assert_int_equal(at.records, records);
@@ -262,6 +264,7 @@ static void is_in_file(void)
 	assert_int_equal(rows_of((char[]){ "identifies" }), 2);
 	assert_int_equal(rows_of((char[]){ "users" }), 1);
 	target->ops->rollback(target);
+	target->ops->disconnect(target);
 }
 
 TEST_WITH(without_memory_a_file_of_sqlite_has_each_row_once, temp_dir_begin, temp_dir_end)
