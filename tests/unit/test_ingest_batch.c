@@ -289,7 +289,7 @@ TEST(an_invalid_event_is_not_rejected_if_its_person_is_suppressed)
 	free_stage(s);
 }
 
-/* Nobody has read the second spelling, or looked into the object: it may be the id of a suppressed person. */
+/* The handler reads neither the second spelling nor the object, and either may hold the id of a suppressed person. */
 TEST(where_people_are_suppressed_no_body_is_kept_that_does_not_tell_whose_it_is)
 {
 	static const struct {

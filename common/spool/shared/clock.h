@@ -24,8 +24,8 @@
  * - A longer lag ends only when a person vouches for the clock: `hookspool maintain --trust-clock`.
  *   That ends any lag at once.
  *
- * What came while the lag was negative bears times that are too early. By those alone its ids would be forgotten as
- * soon as the clock is right, so windows are counted from the earliest of them until they are over by the right time.
+ * While the lag is negative, events get times that are too early. Their ids would be forgotten as soon as the clock is
+ * set right. So windows begin at the earliest of these times, until all of them have ended by the right time.
  *
  * A new state compares the clock with the newest sealed segment's stamp and the open segment's first
  * record, as across a boot. Retention goes on by believed time, so that an idle spool, or a machine
