@@ -94,7 +94,7 @@ before=$(sqlite3 "$D/shop.db" .dump | sha256sum)
 try_settings "shop = sqlite:$D/shop.db prefix=hs_"
 check 'a database that works' grep -q '^ok|shop: can make tables and write rows; ' "$T/out"
 is 'is as it was' "$(sqlite3 "$D/shop.db" .dump | sha256sum)" "$before"
-(echo 'BEGIN IMMEDIATE;'; wait_for 30 test -e "$T/tried"; echo 'ROLLBACK;') | sqlite3 "$D/shop.db" &
+(echo '.timeout 20000'; echo 'BEGIN IMMEDIATE;'; wait_for 30 test -e "$T/tried"; echo 'ROLLBACK;') | sqlite3 "$D/shop.db" &
 holder=$!
 wait_for 10 eval '! sqlite3 "$D/shop.db" "BEGIN IMMEDIATE" 2>/dev/null'
 try_settings "shop = sqlite:$D/shop.db prefix=hs_"
