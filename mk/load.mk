@@ -8,7 +8,8 @@ LOAD_DEFINE_postgresql = -DHS_LOAD_POSTGRESQL
 LOAD_DEFINE_mariadb = -DHS_LOAD_MARIADB
 LOAD_SRC_sqlite = tools/load/target_sqlite.c tools/load/sqlite_session.c tools/load/sqlite_catalogue.c
 LOAD_SRC_postgresql = tools/load/target_postgresql.c tools/load/postgresql_link.c \
-	tools/load/postgresql_catalogue.c tools/load/postgresql_rows.c
+	tools/load/postgresql_catalogue.c tools/load/postgresql_types.c tools/load/postgresql_rows.c \
+	tools/load/postgresql_copy.c
 LOAD_SRC_mariadb = tools/load/target_mysql.c tools/load/mysql_session.c tools/load/mysql_statement.c \
 	tools/load/mysql_catalogue.c tools/load/mysql_rows.c
 LOAD_LIBS_sqlite = -lsqlite3 -lm

@@ -72,6 +72,27 @@ is 'U+0000 is in _rest' "$(pg "SELECT _rest FROM segment.types WHERE id = 't-2'"
 is 'half a surrogate pair, too' "$(pg "SELECT n, _rest FROM segment.types WHERE id = 't-3'")" '100|{"b": "0", "s": "\"\\ud800\""}'
 is 'what COPY escapes' "$(pg "SELECT s = E'\\\\N\\t\\\\.\\n\\r\\\\\\\\', n = 1e400 FROM segment.types WHERE id = 't-4'")" 't|t'
 
+# Beside each number and time its literal as a text: the server's own reading of that gives the same bytes.
+python3 - >"$T/literals.jsonl" <<'END'
+import json, random
+r = random.Random(7)
+def digits(n): return "".join(r.choice("0123456789") for _ in range(n))
+for i in range(1500):
+    number = r.choice(["", "-"]) + r.choice(["0", str(r.randint(1, 9)) + digits(r.choice([0, 1, 3, 4, 7, 8, 40]))])
+    number += r.choice(["", "." + digits(r.choice([1, 3, 4, 5, 30])), ".0" + digits(2) + "00"])
+    number += r.choice(["", "", "e%d" % r.randint(-60, 60), "E+%d" % r.randint(0, 400)])
+    time = "%04d-%02d-%02dT%02d:%02d:%02d.%s%s" % (r.randint(1, 9999), r.randint(1, 12), r.randint(1, 28), r.randint(1, 22), r.randint(0, 59),
+        r.randint(0, 59), digits(r.choice([1, 3, 6, 9])), r.choice(["Z", "+01:00", "-00:30"]))
+    print('{"type":"track","messageId":"l-%d","userId":"u","event":"Literals","properties":{"n":%s,"n_text":"is %s","t":"%s","t_text":"is %s"}}'
+        % (i, number, number, time, time))
+END
+chmod 644 "$T/literals.jsonl"
+hs import "$T/literals.jsonl"
+load --to "$PG"
+is 'numbers and times are what the server reads in their literals, digits below a microsecond dropped' "$CODE $(pg "SELECT count(*),
+	count(*) FILTER (WHERE numeric_send(n) = numeric_send(substr(n_text, 4)::numeric)),
+	count(*) FILTER (WHERE t = regexp_replace(substr(t_text, 4), '(\\.\\d{6})\\d+', '\\1')::timestamptz) FROM segment.literals")" '0 1500|1500|1500'
+
 ### Another type ###############################################
 retyped() { pg "SELECT id, n, t, _rest FROM segment.retyped ORDER BY id" | xargs -d '\n'; }
 put "$(track y-1 Retyped '{"n":12345678901234567890.5,"t":"2026-11-23T10:15:00.25Z"}')"
@@ -137,6 +158,13 @@ check 'a table, too' wait_for 20 has_rows unkeyed 1
 pg 'SET ROLE loader; ALTER TABLE segment.types ADD COLUMN early boolean'
 put "$(track d-3 Types '{"early":7}')"
 check 'a column that somebody else has made' wait_for 20 has_rows "types WHERE id = 'd-3' AND early IS NULL AND _rest->>'early' = '7'" 1
+put "$(track s-1 Swapped '{"a":"word","b":1}')"
+check 'two columns' wait_for 20 has_rows swapped 1
+pg 'SET ROLE loader; ALTER TABLE segment.swapped RENAME a TO c; ALTER TABLE segment.swapped RENAME b TO a; ALTER TABLE segment.swapped RENAME c TO b'
+put "$(track s-2 Swapped '{"a":3,"b":"4"}')" "$(track s-3 Swapped '{"a":"word","b":2}')"
+check 'rows after their names were exchanged' wait_for 20 has_rows swapped 3
+is 'each value is in a column of its type' "$(pg "SELECT id, a, b, _rest FROM segment.swapped WHERE id > 's-1' ORDER BY id" | xargs -d '\n')" \
+	's-2|3|4| s-3||2|{"a": "\"word\""}'
 pg "SET ROLE loader; DO \$\$ BEGIN FOR i IN 1..1560 LOOP ALTER TABLE segment.types ADD COLUMN zz integer; ALTER TABLE segment.types DROP COLUMN zz; END LOOP; END \$\$"
 end_process $LOADER
 put "$(track d-4 Types "{$(for i in $(seq 40); do printf '"m%d":%d,' "$i" "$i"; done)\"m41\":41}")"

@@ -1,5 +1,6 @@
 /* postgresql_catalogue: tables and columns of a schema of PostgreSQL, as anybody may have made them. */
 #include "tools/load/postgresql_link.h"
+#include "tools/load/postgresql_types.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -48,38 +49,15 @@ static bool is_true(const PGresult *answer, int row, int column)
 	return PQgetvalue(answer, row, column)[0] == 't';
 }
 
-/* The object ids of types are the same in every database (pg_type.dat). */
 static struct hs_target_column type_of(const PGresult *answer, int row)
 {
-	static const struct {
-		unsigned long oid;
-		enum hs_column_type type;
-		enum hs_number_range numbers;
-		bool any_modifier; /* else a value might be rounded, as by numeric(10,2) and timestamp(3) */
-	} types[] = {
-		{ 16, HS_COLUMN_BOOLEAN, HS_NUMBER_AS_DATABASE, true },
-		{ 20, HS_COLUMN_NUMBER, HS_NUMBER_INTEGER_64, true },
-		{ 21, HS_COLUMN_NUMBER, HS_NUMBER_INTEGER_16, true },
-		{ 23, HS_COLUMN_NUMBER, HS_NUMBER_INTEGER_32, true },
-		{ 701, HS_COLUMN_NUMBER, HS_NUMBER_DOUBLE, true },
-		{ 1700, HS_COLUMN_NUMBER, HS_NUMBER_EXACT, false },
-		{ 25, HS_COLUMN_TEXT, HS_NUMBER_AS_DATABASE, true },
-		{ 1043, HS_COLUMN_TEXT, HS_NUMBER_AS_DATABASE, true }, /* too long for it: refused, not cut */
-		{ 1114, HS_COLUMN_TIMESTAMP, HS_NUMBER_AS_DATABASE, false },
-		{ 1184, HS_COLUMN_TIMESTAMP, HS_NUMBER_AS_DATABASE, false },
-	};
-	enum { JSON = 114, JSONB = 3802 };
-	unsigned long oid = strtoul(PQgetvalue(answer, row, TYPE), NULL, 10);
+	const struct hs_postgresql_type *type = hs_postgresql_type(strtoul(PQgetvalue(answer, row, TYPE), NULL, 10));
 	bool modified = strcmp(PQgetvalue(answer, row, MODIFIER), "-1") != 0;
 
-	if (is_true(answer, row, GENERATED))
+	if (is_true(answer, row, GENERATED) || type == NULL || (modified && !type->any_modifier) ||
+	    (type->only_rest && strcmp(PQgetvalue(answer, row, COLUMN), "_rest") != 0))
 		return (struct hs_target_column){ .type = HS_COLUMN_FOREIGN };
-	if ((oid == JSON || oid == JSONB) && strcmp(PQgetvalue(answer, row, COLUMN), "_rest") == 0)
-		return (struct hs_target_column){ .type = HS_COLUMN_TEXT };
-	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-		if (types[i].oid == oid && (types[i].any_modifier || !modified))
-			return (struct hs_target_column){ .type = types[i].type, .numbers = types[i].numbers };
-	return (struct hs_target_column){ .type = HS_COLUMN_FOREIGN };
+	return (struct hs_target_column){ .type = type->column, .numbers = type->numbers };
 }
 
 /* Fills in the table whose first column is in `row`; returns the row after its last one. -1: out of memory. */

@@ -6,8 +6,10 @@
 
 #include "tools/load/postgresql_link.h"
 
+/* postgresql_copy.c's */
 enum hs_target_result hs_postgresql_insert(struct hs_target *t, const struct hs_target_rows *rows);
 enum hs_target_result hs_postgresql_upsert(struct hs_target *t, const struct hs_target_rows *rows);
+
 enum hs_target_result hs_postgresql_select(struct hs_target *t, const struct hs_target_table *table,
                                            const size_t *column, size_t columns, const struct hs_target_where *where,
                                            bool (*each)(void *context, const struct hs_slice *value), void *context);

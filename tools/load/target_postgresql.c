@@ -1,8 +1,7 @@
 /*
  * target_postgresql: a database of PostgreSQL 12 or later, by libpq: postgresql://loader@db.example.org/analytics.
  *
- * Rows come by COPY straight into the table, after a savepoint. If one is there already, the same rows go by way of a
- * temporary table, since COPY itself knows no ON CONFLICT. A time is read as text in UTC, with three or six digits.
+ * A time is read as text in UTC, with three or six digits.
  */
 #include "tools/load/postgresql_rows.h"
 #include "tools/load/sql_text.h"
