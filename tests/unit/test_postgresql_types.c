@@ -77,6 +77,8 @@ static const struct {
 	{ NUMERIC, "1e", NULL },
 	{ NUMERIC, "1e+", NULL },
 	{ NUMERIC, "1e999999", NULL },
+	{ NUMERIC, "1e131072", NULL },
+	{ NUMERIC, "1e131071", "00017fff0000000003e8" },
 	{ NUMERIC, "1e-16384", NULL },
 	{ NUMERIC, "soon", NULL },
 	{ TIMESTAMPTZ, "soon", NULL },

@@ -112,14 +112,20 @@ static bool put_double(struct hs_buf *out, struct hs_slice text)
  * A numeric is digits to the base of 10000, the place of the first, a sign, and how many decimals it shows, each of 16
  * bits. 1234567.50 is 123, 4567, 5000, the first at place 1, with two decimals.
  */
-enum { GROUP = 4 /* decimal digits in one of base 10000 */, NEGATIVE = 0x4000, NAN_SIGN = 0xC000 };
+enum {
+	GROUP = 4, /* decimal digits in one of base 10000 */
+	NEGATIVE = 0x4000,
+	NAN_SIGN = 0xC000,
+	PLACES = 131072,  /* digits before the point that the server takes, at most … */
+	DECIMALS = 16383, /* … and after it */
+};
 
 struct decimal {
-	const char *digit; /* `digits` of them, without the zeros that lead, but perhaps with the point */
+	const char *digit; /* the first of `digits`, perhaps with the point among them */
 	size_t digits;
-	size_t before_point; /* index in `digit` at which the point is; digits: there is none */
-	long whole;          /* digits before the point of the value; below 0: zeros after the point */
-	long decimals;       /* that are shown */
+	size_t before_point; /* how many of them the point comes after */
+	long whole;    /* how many are before the point of the value, with its exponent; below 0: zeros follow it */
+	long decimals; /* that are shown */
 	bool negative;
 };
 
@@ -143,7 +149,7 @@ static bool read_exponent(struct hs_slice text, size_t at, long *exponent)
 		return true;
 	if ((text.p[at] | 0x20) != 'e' || count_digits(text, from) == 0 || from + count_digits(text, from) != text.n)
 		return false;
-	for (size_t i = from; i < text.n && *exponent < INT16_MAX; i++)
+	for (size_t i = from; i < text.n && *exponent <= PLACES; i++) /* a larger one is refused */
 		*exponent = 10 * *exponent + (text.p[i] - '0');
 	*exponent = negative ? -*exponent : *exponent;
 	return true;
@@ -179,8 +185,8 @@ static unsigned digit_at(const struct decimal *d, size_t i)
 	return (unsigned)(d->digit[i + (i >= d->before_point)] - '0');
 }
 
-/* Passes over the zeros at both ends; of zero nothing is left. */
-static size_t first_digit(struct decimal *d)
+/* Leaves out the zeros at the end; returns the index of the first digit that is none, or `digits`. */
+static size_t skip_zeros(struct decimal *d)
 {
 	size_t first = 0;
 
@@ -205,7 +211,6 @@ static void put_head(struct hs_buf *out, size_t groups, long place, unsigned sig
 
 static bool put_numeric(struct hs_buf *out, struct hs_slice text)
 {
-	enum { PLACES = INT16_MAX, DECIMALS = 16383 };
 	struct decimal d;
 	size_t at, groups, in_first;
 	long whole, place;
@@ -216,7 +221,7 @@ static bool put_numeric(struct hs_buf *out, struct hs_slice text)
 	}
 	if (!read_decimal(text, &d) || d.decimals > DECIMALS || labs(d.whole) > PLACES)
 		return false;
-	at = first_digit(&d);
+	at = skip_zeros(&d);
 	whole = d.whole - (long)at;
 	in_first = (size_t)((whole - 1) % GROUP + GROUP) % GROUP + 1;
 	place = (whole - (long)in_first) / GROUP;
