@@ -303,9 +303,7 @@ static enum hs_result get_ready(struct hs_index *ix, const struct hs_stream *f, 
 	else if (ix->store.damaged || (ix->store.env != NULL && !hs_index_store_is_trusted(&ix->store)))
 		r = let_go(ix);
 	if (r == HS_OK)
-		hs_index_store_note_window(&ix->store);
-	if (r == HS_OK && ix->store.env == NULL)
-		r = hs_index_store_open(&ix->store);
+		r = hs_index_store_ready(&ix->store);
 	if (r == HS_OK && ix->generation != f->generation)
 		r = turn_to(ix, f);
 	else if (r == HS_OK && ix->behind)
@@ -477,6 +475,8 @@ static enum hs_result look(struct hs_index *ix, const struct hs_dedup_key *const
 
 	for (size_t i = 0; i < n && code == 0; i += LOOK_IDS)
 		code = look_at_few(ix, &id[i], n - i < LOOK_IDS ? n - i : LOOK_IDS, &kept[i]);
+	if (code == 0 && !hs_index_store_is_trusted(&ix->store)) /* somebody has written into what was read */
+		code = MDB_INVALID;
 	return code == HS_SEALED_DAMAGED ? HS_E_INDEXING : hs_index_store_result(&ix->store, code, "read");
 }
 

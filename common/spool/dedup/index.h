@@ -105,14 +105,16 @@
  *	the transaction               lines between mark and end
  *	in the transaction            LMDB's previous state: no block and no mark is half written.
  *	                              `writing` stays set in the shared state: then only the
- *	                              inode is compared, because size and time may have changed
+ *	                              inode is compared, because size and time may have changed,
+ *	                              and the next process notes these
  *	after the commit, before      as above
  *	size and time are noted
  *	while catching up             the mark of the last transaction: the next one goes on there
  *
  * After a power cut, or if another program touched the file, its inode, size or time differs from
  * what the shared state has noted, or nothing is noted because the state is of another boot.
- * Then the index is rebuilt from the sealed segments; so it never syncs (MDB_NOSYNC).
+ * Then the index is rebuilt from the sealed segments; so it never syncs (MDB_NOSYNC). This is compared before look-ups
+ * and after them, and before each commit: whoever writes in between is noticed before an answer relies on it.
  * A SIGBUS (the file was cut) and a failed assertion of LMDB's (it is damaged) abandon LMDB's environment
  * and rebuild the index, too.
  */

@@ -117,20 +117,27 @@ bool hs_index_store_is_trusted(const struct hs_index_store *s)
 	       st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec == p->changed_ns;
 }
 
-/* True if the file is shorter than it was: it only ever grows. */
-static bool is_cut(const struct hs_index_store *s)
+/*
+ * Sets the file's time a second back. The kernel's own times are ticks of some milliseconds: without this, somebody
+ * else's write in the tick of ours would not change it. It fails if the file is another user's: then the ticks count.
+ */
+static void set_back(const struct hs_index_store *s, struct stat *st)
 {
-	struct stat st;
+	int fd;
 
-	return s->print->changed_ns != 0 && look_at_file(s, &st) && (uint64_t)st.st_size < s->print->size;
+	st->st_mtim.tv_sec--;
+	if (mdb_env_get_fd(s->env, &fd) == 0)
+		(void)hs_io_set_changed(fd, st);
 }
 
-/* After a kill in here, `writing` is set, and the inode counts. */
+/* After a kill in here, or in a transaction, `writing` is set, and the inode alone counts until the next process. */
 static void note_print(struct hs_index_store *s)
 {
 	struct hs_index_print *p = s->print;
 	struct stat st;
 
+	if (look_at_file(s, &st))
+		set_back(s, &st);
 	if (look_at_file(s, &st)) {
 		p->inode = (uint64_t)st.st_ino;
 		p->size = (uint64_t)st.st_size;
@@ -216,7 +223,7 @@ void hs_index_store_take_time(struct hs_index_store *s)
 	s->window_end_s = (uint32_t)(hs_clock_window_end(s->dir, now_ms, longest_s * 1000) / 1000);
 }
 
-void hs_index_store_note_window(struct hs_index_store *s)
+static void note_window(struct hs_index_store *s)
 {
 	if (s->print->window_s < s->window_s)
 		s->print->window_s = (uint32_t)s->window_s;
@@ -349,8 +356,8 @@ static int commit(struct hs_index_store *s, MDB_txn *txn)
 {
 	int code;
 
-	/* cut since the transaction began: writing now would leave holes */
-	if (is_cut(s)) {
+	/* changed by somebody else since the transaction began: to note the print then would be to trust it */
+	if (s->print->changed_ns != 0 && !hs_index_store_is_trusted(s)) {
 		mdb_txn_abort(txn);
 		return MDB_INVALID;
 	}
@@ -494,5 +501,17 @@ enum hs_result hs_index_store_open(struct hs_index_store *s)
 		r = hs_index_store_result(s, code, "open");
 		hs_index_store_close(s);
 	}
+	return r;
+}
+
+enum hs_result hs_index_store_ready(struct hs_index_store *s)
+{
+	enum hs_result r = HS_OK;
+
+	note_window(s);
+	if (s->env == NULL)
+		r = hs_index_store_open(s);
+	if (r == HS_OK && s->print->writing)
+		note_print(s);
 	return r;
 }

@@ -78,8 +78,6 @@ static inline bool hs_index_store_keeps(const struct hs_index_store *s, uint32_t
 
 /* True if a clock that was set back, or a shorter window, made the index forget what counts now. */
 bool hs_index_store_has_forgotten(const struct hs_index_store *s);
-/* Tells the other processes by which window and time this one forgets. */
-void hs_index_store_note_window(struct hs_index_store *s);
 
 /* Takes the time, and once a second the believed time, which has a lock of its own. */
 void hs_index_store_take_time(struct hs_index_store *s);
@@ -88,6 +86,11 @@ void hs_index_store_take_time(struct hs_index_store *s);
 
 /* Opens or makes it. HS_OK, or as hs_io_result. */
 enum hs_result hs_index_store_open(struct hs_index_store *s);
+/*
+ * Opens it unless it is open, tells the other processes by which window and time this one forgets, and notes what a
+ * killed writer has left. HS_OK, or as hs_io_result.
+ */
+enum hs_result hs_index_store_ready(struct hs_index_store *s);
 void hs_index_store_close(struct hs_index_store *s);
 
 /* True if the file is as this boot's processes left it. */
