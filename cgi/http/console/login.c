@@ -11,7 +11,6 @@
 #include <stdio.h>
 
 enum {
-	FORM_MOST = 8 << 10,
 	PREFIX_BYTES = 8, /* of IPv6: a sender can use all addresses of its /64 */
 };
 
@@ -102,10 +101,8 @@ static enum hs_result begin(struct hs_exchange *exchange, struct hs_slice addres
 
 static enum hs_result read_password(struct hs_exchange *exchange, struct hs_query_value *password)
 {
-	enum hs_result result = HS_E_TOO_LARGE;
+	enum hs_result result = hs_body_read(exchange);
 
-	if (exchange->request.content_length <= FORM_MOST)
-		result = hs_body_read(exchange);
 	if (result == HS_OK && !hs_query_value(hs_buf_slice(&exchange->scratch->body), "password", password))
 		result = HS_E_QUERY;
 	hs_buf_wipe(&exchange->scratch->body);
