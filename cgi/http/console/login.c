@@ -71,12 +71,12 @@ static enum hs_result compare(struct hs_exchange *exchange, struct hs_slice pass
 /* The lock comes first: a request that does not get it has not tried a password. */
 static enum hs_result try_password(struct hs_exchange *exchange, struct hs_slice address, struct hs_slice password)
 {
-	int work = hs_session_file_work(exchange->settings->spool_dir);
-	enum hs_result result;
+	int work;
+	enum hs_result result = hs_session_file_work(exchange->settings->spool_dir, &work);
 
-	if (work < 0) {
+	if (result != HS_OK) {
 		wait_for(exchange, 1);
-		return HS_E_CONSOLE_TRIES;
+		return result;
 	}
 	result = count_try(exchange, address);
 	if (result == HS_OK)
