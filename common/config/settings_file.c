@@ -81,6 +81,12 @@ static struct hs_settings *refuse(struct hs_settings *s, struct hs_settings_erro
 	return NULL;
 }
 
+static bool has_secrets(const struct hs_settings *s)
+{
+	return s->secrets > 0 || s->keys > 0 || s->sources > 0 || s->console_password != NULL ||
+	       s->metrics_token.is_set || s->hash_key != NULL || hs_loads_have_password(s);
+}
+
 /* Wipes the stack below the caller's frame, which held lines and hash states. */
 __attribute__((noinline)) static void wipe_stack(void)
 {
@@ -109,9 +115,9 @@ struct hs_settings *hs_settings_load(const char *path, char *const *variables, c
 	s = hs_settings_new(chosen, hs_buf_slice(&text), variables, error);
 	hs_buf_wipe(&text);
 	wipe_stack();
-	if (s != NULL && (st.st_mode & S_IROTH) != 0 &&
-	    (s->secrets > 0 || s->keys > 0 || s->sources > 0 || s->console_password != NULL ||
-	     s->metrics_token.is_set || s->hash_key != NULL || hs_loads_have_password(s)))
+	if (s != NULL && (st.st_mode & S_IWOTH) != 0)
+		return refuse(s, error, HS_FAULT_WRITABLE, chosen, "everybody may write to it: chmod 640");
+	if (s != NULL && (st.st_mode & S_IROTH) != 0 && has_secrets(s))
 		return refuse(s, error, HS_FAULT_EXPOSED, chosen, "holds secrets and everybody may read it: chmod 640");
 	return s;
 }

@@ -89,6 +89,7 @@ TEST(the_fault_without_a_name)
 		int line;
 	} cases[] = {
 		{ "spool_dir = /a\nsecret = x\n", "X=y", 0644, HS_FAULT_EXPOSED, 0 },
+		{ "spool_dir = /a\nauth = none\n", "X=y", 0666, HS_FAULT_WRITABLE, 0 },
 		{ "spool_dir = /a\n\nsecert = x\n", "X=y", 0600, HS_FAULT_LINE, 3 },
 		{ "spool_dir = /a\nsecert\n", "X=y", 0600, HS_FAULT_LINE, 2 },
 		{ "spool_dir = /a\nsecret = x\n", "HOOKSPOOL_AUTH=x", 0600, HS_FAULT_ENVIRONMENT, 0 },
@@ -197,6 +198,28 @@ TEST(every_kind_of_secret_must_not_be_read_by_everybody)
 		assert_int_equal(chmod(s.path, 0640), 0);
 		expect_dir(load(s.path, NULL), "/a");
 	}
+}
+
+/*
+ * Whoever may write to it decides who may send and where events go, with secrets in it or without. A group may: on
+ * many hosts each user has one alone, and a umask of 002.
+ */
+TEST(settings_that_everybody_may_write)
+{
+	static const char *const texts[] = { "spool_dir = /a\nauth = none\n", "spool_dir = /a\nsecret = x\n" };
+	static const mode_t open_modes[] = { 0602, 0622, 0666, 0777 };
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		for (size_t k = 0; k < sizeof open_modes / sizeof *open_modes; k++) {
+			set(texts[i], open_modes[k]);
+			expect_refusal(load(s.path, NULL), "everybody may write to it: chmod 640");
+			assert_int_equal(s.error.fault, HS_FAULT_WRITABLE);
+		}
+		set(texts[i], 0660);
+		expect_dir(load(s.path, NULL), "/a");
+	}
+	set(texts[0], 0664);
+	expect_dir(load(s.path, NULL), "/a");
 }
 
 /* A variable whose name only begins alike is a mistake, which is told; an empty one is as none. */
