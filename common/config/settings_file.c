@@ -81,6 +81,17 @@ static struct hs_settings *refuse(struct hs_settings *s, struct hs_settings_erro
 	return NULL;
 }
 
+/* The file was not read: says why. The system's words would have no remedy for what is no permission. */
+static struct hs_settings *refuse_unread(struct hs_settings_error *error, const char *path, int number)
+{
+	if (number == EFBIG)
+		return refuse(NULL, error, HS_FAULT_FORM, path, "it has more than 1 MB: shorten it");
+	if (number == EISDIR || number == ESPIPE)
+		return refuse(NULL, error, HS_FAULT_FORM, path,
+		              "it is no plain file: put the file of the settings in its place");
+	return refuse(NULL, error, HS_FAULT_UNREADABLE, path, strerror(number));
+}
+
 static bool has_secrets(const struct hs_settings *s)
 {
 	return s->secrets > 0 || s->keys > 0 || s->sources > 0 || s->console_password != NULL ||
@@ -109,8 +120,10 @@ struct hs_settings *hs_settings_load(const char *path, char *const *variables, c
 		return hs_settings_new(NULL, HS_SLICE_NONE, variables, error);
 	hs_buf_reserve(&text, 1); /* so that an empty file is an empty text, not none */
 	if (hs_io_read_file(chosen, FILE_MAX, &text, &st) < 0) {
+		int number = errno;
+
 		hs_buf_wipe(&text);
-		return refuse(NULL, error, HS_FAULT_UNREADABLE, chosen, strerror(errno));
+		return refuse_unread(error, chosen, number);
 	}
 	s = hs_settings_new(chosen, hs_buf_slice(&text), variables, error);
 	hs_buf_wipe(&text);

@@ -107,6 +107,8 @@ TEST(the_fault_without_a_name)
 	set("", 0644);
 	assert_null(load("/nowhere/x.conf", NULL));
 	assert_int_equal(s.error.fault, HS_FAULT_UNREADABLE);
+	assert_null(load(s.d.path, NULL)); /* a directory */
+	assert_int_equal(s.error.fault, HS_FAULT_FORM);
 	if (access("/etc/hookspool/hookspool.conf", F_OK) != 0) {
 		assert_null(load(NULL, NULL));
 		assert_int_equal(s.error.fault, HS_FAULT_ABSENT);
@@ -117,7 +119,16 @@ TEST(a_file_that_is_missing)
 {
 	set("", 0644);
 	expect_refusal(load("/nowhere/x.conf", NULL), "/nowhere/x.conf: No such file");
-	expect_refusal(load(s.d.path, NULL), s.d.path); /* a directory */
+}
+
+/* Permissions would mend none of these. */
+TEST(what_is_no_plain_file)
+{
+	set("", 0600);
+	expect_refusal(load(s.d.path, NULL), "no plain file: put the file");
+	assert_int_equal(unlink(s.path), 0);
+	assert_int_equal(mkfifo(s.path, 0600), 0);
+	expect_refusal(load(s.path, NULL), "no plain file: put the file");
 }
 
 TEST(an_empty_file_is_a_file)
@@ -149,7 +160,7 @@ TEST(a_huge_file_is_refused)
 	spooldir_write(&s.d, "x.conf", hs_buf_slice(&text));
 	expect_dir(load(s.path, NULL), "/a");
 	spooldir_add(&s.d, "x.conf", HS_SLICE("\n"));
-	expect_refusal(load(s.path, NULL), "File too large");
+	expect_refusal(load(s.path, NULL), "more than 1 MB: shorten it");
 	hs_buf_free(&text);
 }
 
