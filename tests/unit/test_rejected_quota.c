@@ -207,6 +207,38 @@ TEST(compressed_lines_go_by_the_file)
 	assert_sound(&s.d);
 }
 
+static void look_at_lock(void *context)
+{
+	pthread_mutex_t *lock = context;
+	int error = pthread_mutex_trylock(lock);
+
+	assert_int_equal(error, EBUSY);
+	assert_true(spooldir_exists(&s.d, ".hookspool/run/share-copy"));
+}
+
+/* A writer that is at it has the lock: erase must not take its copy away. */
+TEST(a_copy_that_was_left_is_removed_under_the_lock)
+{
+	struct hs_opened_spool opened;
+	pthread_mutex_t *lock;
+
+	make("");
+	reject("acme", "a", 500);
+	assert_result(hs_spool_dir_open(&opened, s.d.settings, false), HS_OK);
+	lock = &opened.state.state->stream[HS_REJECTED].append;
+	spooldir_write(&s.d, ".hookspool/run/share-copy", HS_SLICE("x"));
+	wrap_reset();
+	wrap_before(WRAP_UNLINKAT, 1, look_at_lock, lock);
+	assert_result(hs_rejected_quota_drop_copy(&opened.dir), HS_OK);
+	assert_int_equal(wrap_count(WRAP_UNLINKAT), 1);
+	wrap_reset();
+	assert_false(spooldir_exists(&s.d, ".hookspool/run/share-copy"));
+	assert_int_equal(pthread_mutex_trylock(lock), 0); /* and it is free again */
+	assert_int_equal(pthread_mutex_unlock(lock), 0);
+	assert_result(hs_rejected_quota_drop_copy(&opened.dir), HS_OK); /* there is none */
+	hs_spool_dir_close(&opened);
+}
+
 static void expect_tenant(const char *line, const char *tenant)
 {
 	if (!hs_slice_eq(hs_rejected_quota_tenant(hs_slice_str(line)), hs_slice_str(tenant)))
