@@ -28,7 +28,7 @@ static uint64_t sum(void)
 }
 
 /* Appends one rejection of the tenant. Returns the bytes of its line. */
-static size_t reject_text(const char *tenant, struct hs_slice body)
+static size_t reject_of(const char *tenant, const char *source, struct hs_slice body)
 {
 	struct hs_buf line = { 0 };
 	uint64_t duplicate, suppressed;
@@ -36,14 +36,20 @@ static size_t reject_text(const char *tenant, struct hs_slice body)
 
 	size_t n;
 
-	hs_rejected_put(&line, &(struct hs_rejection){ HS_SLICE("2026-11-23T10:15:00.123Z"), 400,
-	                                               HS_SLICE("type required"), hs_slice_str(tenant), HS_SLICE_NONE,
-	                                               HS_SLICE("192.0.2.1"), body, s.d.settings, false });
+	hs_rejected_put(&line,
+	                &(struct hs_rejection){ HS_SLICE("2026-11-23T10:15:00.123Z"), 400, HS_SLICE("type required"),
+	                                        hs_slice_str(tenant), hs_slice_str(source), HS_SLICE("192.0.2.1"), body,
+	                                        s.d.settings, false });
 	append.rejected = hs_buf_slice(&line);
 	assert_result(hs_spool_append(s.spool, &append), HS_OK);
 	n = line.n;
 	hs_buf_free(&line);
 	return n;
+}
+
+static size_t reject_text(const char *tenant, struct hs_slice body)
+{
+	return reject_of(tenant, "", body);
 }
 
 /* Appends one with a body of n bytes, and checks the sum. */
@@ -102,6 +108,22 @@ TEST(a_flood_takes_from_itself)
 	assert_false(is_kept("first-of-globex"));
 	assert_true(is_kept("last-of-globex"));
 	assert_sound(&s.d);
+}
+
+/* A page's key is public: strangers with it must not displace what webhooks without a tenant have sent. */
+TEST(a_flood_of_a_source_takes_from_itself)
+{
+	static char body[1000];
+
+	memset(body, 'x', sizeof body);
+	make("durability = none\nrejected_max = 256K\nrotate_min_gap = 0\n");
+	reject_text("", HS_SLICE("of a webhook"));
+	reject_of("", "orders", HS_SLICE("of another source"));
+	for (int i = 0; i < 1000; i++)
+		reject_of("", "shop", hs_slice(body, sizeof body));
+	assert_true(sum() <= MOST + 2 * sizeof body);
+	assert_true(is_kept("of a webhook"));
+	assert_true(is_kept("of another source"));
 }
 
 TEST(a_flood_of_large_lines)
@@ -249,6 +271,9 @@ static void expect_tenant(const char *line, const char *tenant)
 TEST_WITH(the_tenant_of_a_line, NULL, NULL)
 {
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"tenant\":\"acme\",\"message\":\"m\"}", "acme");
+	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"tenant\":\"acme\",\"source\":\"shop\"}", "acme");
+	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"source\":\"shop\",\"message\":\"m\"}", "source\":\"shop");
+	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"source\":\"shop", "");
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"message\":\"m\",\"tenant\":\"acme\"}", "");
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"tenant\":\"acme", "");
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"tenant\":7,\"message\":\"m\"}", "");
