@@ -111,8 +111,6 @@ static void check_file(struct hs_findings *r, const char *path)
 
 	if (hs_io_stat_outside(path, &st) < 0)
 		hs_findings_fail(r, "permissions", "", "%s: %s", path, strerror(errno));
-	else if ((st.st_mode & S_IWOTH) != 0)
-		hs_findings_fail(r, "permissions", remedy, "every user may write to %s", path);
 	else if ((st.st_mode & S_IWGRP) != 0)
 		hs_findings_warn(r, "permissions", remedy, "a group may write to %s", path);
 	else

@@ -250,6 +250,8 @@ static bool take_back(struct hs_exchange *exchange)
 	exchange->handed = false;
 	if (atomic_compare_exchange_strong(&exchange->turn, &turn, 0))
 		return true;
+	if (exchange->source != NULL && exchange->charge.give_back != NULL)
+		exchange->charge.give_back(exchange); /* it is told to send the same again */
 	if ((atomic_fetch_or(&exchange->turn, BACK) & SAID) != 0)
 		end(exchange);
 	return false;

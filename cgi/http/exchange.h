@@ -90,6 +90,7 @@ struct hs_scratch {
 struct hs_charge {
 	struct hs_rates *rates;
 	uint64_t events, bytes;
+	void (*give_back)(struct hs_exchange *exchange); /* NULL: it was given back */
 };
 
 /* The memory of one request, from its arrival to its answer. */

@@ -102,7 +102,9 @@ void hs_rate_limit_taken(struct hs_exchange *exchange)
 	uint64_t events = batch->count + exchange->outcome.rejected;
 	struct hs_charge *charge = &exchange->charge;
 
-	*charge = (struct hs_charge){ .events = events > 0 ? events : 1, .bytes = scratch->body.n };
+	*charge = (struct hs_charge){ .events = events > 0 ? events : 1,
+		                      .bytes = scratch->body.n,
+		                      .give_back = hs_rate_limit_give_back };
 	if (batch->count > 1)
 		charge->bytes += (batch->count - 1) * hs_stamp_shared(&stamp); /* the body has it once */
 	if (rate.rate == 0 && rate.daily == 0)
@@ -114,8 +116,9 @@ void hs_rate_limit_taken(struct hs_exchange *exchange)
 /* The scratch may be another request's by now. */
 void hs_rate_limit_give_back(struct hs_exchange *exchange)
 {
-	const struct hs_charge *charge = &exchange->charge;
+	struct hs_charge *charge = &exchange->charge;
 	struct hs_rate rate = rate_of_source(exchange->source);
 
+	charge->give_back = NULL;
 	hs_rates_give_back(charge->rates, &rate, charge->events, charge->bytes, exchange->answered.arrived_ms);
 }

@@ -29,7 +29,7 @@ enum hs_result hs_rate_limit_source(struct hs_exchange *exchange);
  */
 void hs_rate_limit_taken(struct hs_exchange *exchange);
 
-/* Takes that charge back: the sender is told to send the same again. */
+/* Takes that charge back, once: the sender is told to send the same again. */
 void hs_rate_limit_give_back(struct hs_exchange *exchange);
 
 #endif

@@ -128,6 +128,12 @@ static enum hs_result read_body_head(struct hs_request *r, struct hs_slice lengt
 	return direct ? HS_E_SDK_ENCODING : HS_E_ENCODING;
 }
 
+/* The most bytes that a body may have on the route. */
+static uint64_t most_of(const struct hs_route *route, uint64_t max_body, uint64_t max_sdk_body)
+{
+	return route->direct != NULL ? max_sdk_body : route->console ? HS_FORM_MOST : max_body;
+}
+
 static void fill_credentials(struct hs_credentials *c, const struct hs_slice var[static VARIABLES])
 {
 #define CREDENTIAL_FILL(member, variable) c->member = var[CREDENTIAL_##member];
@@ -160,6 +166,5 @@ enum hs_result hs_request_read(struct hs_request *r, char *const *params, uint64
 		return HS_OK;
 	if (!r->route->accepts(var[CONTENT_TYPE]))
 		return HS_E_MEDIA_TYPE;
-	return read_body_head(r, var[CONTENT_LENGTH], var[CONTENT_ENCODING],
-	                      r->route->direct != NULL ? max_sdk_body : max_body);
+	return read_body_head(r, var[CONTENT_LENGTH], var[CONTENT_ENCODING], most_of(r->route, max_body, max_sdk_body));
 }

@@ -12,6 +12,8 @@
 
 #include <stdint.h>
 
+enum { HS_FORM_MOST = 8 << 10 }; /* bytes of a form of the console */
+
 struct hs_request {
 	enum hs_method method;
 	const struct hs_route *route; /* NULL: there is no such path */
@@ -28,7 +30,8 @@ struct hs_request {
  * Fills the request from NAME=VALUE strings and checks the head: HS_OK, or, in this order, HS_E_PATH,
  * HS_E_METHOD, HS_E_MEDIA_TYPE, HS_E_NO_LENGTH, HS_E_BAD_LENGTH, HS_E_TOO_LARGE, HS_E_ENCODING; on direct
  * routes HS_E_SDK_METHOD, HS_E_BAD_LENGTH, HS_E_TOO_LARGE, HS_E_SDK_ENCODING. Fills all but the body's three
- * members in every case. A body may have max_body bytes, on direct routes max_sdk_body.
+ * members in every case. A body may have max_body bytes, on direct routes max_sdk_body, and a form of the
+ * console, which anybody may send, HS_FORM_MOST.
  */
 enum hs_result hs_request_read(struct hs_request *r, char *const *params, uint64_t max_body, uint64_t max_sdk_body);
 

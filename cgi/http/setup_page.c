@@ -9,6 +9,10 @@ static const char *missing(enum hs_settings_fault fault)
 	case HS_FAULT_UNREADABLE:
 		return "The settings: hookspool.conf is there, but the user who runs this program cannot\n"
 		       "read it. Give it the permissions 600 and the same owner as this program.";
+	case HS_FAULT_FORM: return "A hookspool.conf that is a plain file, and has at most 1 MB.";
+	case HS_FAULT_WRITABLE:
+		return "Safety: every user of this machine may change hookspool.conf. Give it the\n"
+		       "permissions 600.";
 	case HS_FAULT_EXPOSED:
 		return "Privacy: hookspool.conf holds a secret, and every user of this machine may read\n"
 		       "it. Give it the permissions 600.";

@@ -245,7 +245,7 @@ static void check_head(struct hs_partial_request *partial, const struct hs_setti
 	/* count() adds it again, to the share that is now known */
 	atomic_fetch_sub(share_of(partial), partial->held);
 	partial->held = 0;
-	partial->known = !head.needs_signature;
+	partial->known = head.request.route->for_senders && !head.needs_signature;
 }
 
 /* --- reading ----------------------------------------------------------------- */

@@ -203,7 +203,8 @@ enum hs_class {
 	X(HS_E_SYNC, STORAGE, 503, ERROR, "storage did not confirm, try again", \
 	  "a sync failed: see the system log for disk errors") \
 	X(HS_E_SPOOL_DIR, SPOOL, 503, ERROR, "spool unavailable, try again", \
-	  "spool_dir must be a directory, not a symlink, that only this user may write") \
+	  "spool_dir must be a directory, not a symlink, that only this user may write; if another has taken its " \
+	  "place, restart the handler: its sandbox is for the old one") \
 	X(HS_E_SPOOL_OWNER, SPOOL, 503, ERROR, "spool unavailable, try again", \
 	  "spool_dir belongs to another user: run commands as that user (sudo -u USER hookspool ...); the " \
 	  "handler's user must own it: chown it") \

@@ -272,6 +272,8 @@ static const char *read_event_line(struct hs_settings_reading *reading, const ch
 	rule->line = reading->line;
 	if (rule->text == NULL || !part_tenant(name, &rule->tenant, &word))
 		return "out of memory";
+	if (strcmp(word, "unplanned") == 0)
+		return "unplanned is for all tenants: write it without a label";
 	if (!read_action(word, &rule->action))
 		return "unknown word: there are keep, drop, sample and unplanned";
 	return read_conditions(reading, value, rule);

@@ -118,6 +118,8 @@ enum hs_settings_fault {
 	HS_FAULT_OTHER,       /* out of memory */
 	HS_FAULT_ABSENT,      /* there is no file, and the environment does not suffice */
 	HS_FAULT_UNREADABLE,  /* the file cannot be read */
+	HS_FAULT_FORM,        /* it is no plain file, or too long */
+	HS_FAULT_WRITABLE,    /* everybody may write to the file */
 	HS_FAULT_EXPOSED,     /* the file holds a secret, and everybody may read it */
 	HS_FAULT_LINE,        /* in `line` of the file */
 	HS_FAULT_ENVIRONMENT, /* in a variable HOOKSPOOL_… */

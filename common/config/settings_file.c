@@ -81,6 +81,23 @@ static struct hs_settings *refuse(struct hs_settings *s, struct hs_settings_erro
 	return NULL;
 }
 
+/* The file was not read: says why. The system's words would have no remedy for what is no permission. */
+static struct hs_settings *refuse_unread(struct hs_settings_error *error, const char *path, int number)
+{
+	if (number == EFBIG)
+		return refuse(NULL, error, HS_FAULT_FORM, path, "it has more than 1 MB: shorten it");
+	if (number == EISDIR || number == ESPIPE)
+		return refuse(NULL, error, HS_FAULT_FORM, path,
+		              "it is no plain file: put the file of the settings in its place");
+	return refuse(NULL, error, HS_FAULT_UNREADABLE, path, strerror(number));
+}
+
+static bool has_secrets(const struct hs_settings *s)
+{
+	return s->secrets > 0 || s->keys > 0 || s->sources > 0 || s->console_password != NULL ||
+	       s->metrics_token.is_set || s->hash_key != NULL || hs_loads_have_password(s);
+}
+
 /* Wipes the stack below the caller's frame, which held lines and hash states. */
 __attribute__((noinline)) static void wipe_stack(void)
 {
@@ -103,15 +120,17 @@ struct hs_settings *hs_settings_load(const char *path, char *const *variables, c
 		return hs_settings_new(NULL, HS_SLICE_NONE, variables, error);
 	hs_buf_reserve(&text, 1); /* so that an empty file is an empty text, not none */
 	if (hs_io_read_file(chosen, FILE_MAX, &text, &st) < 0) {
+		int number = errno;
+
 		hs_buf_wipe(&text);
-		return refuse(NULL, error, HS_FAULT_UNREADABLE, chosen, strerror(errno));
+		return refuse_unread(error, chosen, number);
 	}
 	s = hs_settings_new(chosen, hs_buf_slice(&text), variables, error);
 	hs_buf_wipe(&text);
 	wipe_stack();
-	if (s != NULL && (st.st_mode & S_IROTH) != 0 &&
-	    (s->secrets > 0 || s->keys > 0 || s->sources > 0 || s->console_password != NULL ||
-	     s->metrics_token.is_set || s->hash_key != NULL || hs_loads_have_password(s)))
+	if (s != NULL && (st.st_mode & S_IWOTH) != 0)
+		return refuse(s, error, HS_FAULT_WRITABLE, chosen, "everybody may write to it: chmod 640");
+	if (s != NULL && (st.st_mode & S_IROTH) != 0 && has_secrets(s))
 		return refuse(s, error, HS_FAULT_EXPOSED, chosen, "holds secrets and everybody may read it: chmod 640");
 	return s;
 }

@@ -10,8 +10,8 @@
 
 /*
  * Loads the file at `path`, or, if that is NULL, finds it as above. Returns NULL and fills *error if
- * anything is wrong, or if everybody may read a file that holds a secret or a key. Writes the path of
- * the file to used[n]; "" if there is none. The caller owns the settings.
+ * anything is wrong, if everybody may write to the file, or if everybody may read one that holds a secret or a key.
+ * Writes the path of the file to used[n]; "" if there is none. The caller owns the settings.
  */
 struct hs_settings *hs_settings_load(const char *path, char *const *variables, char *used, size_t n,
                                      struct hs_settings_error *error);

@@ -208,6 +208,12 @@ static enum hs_result note_id(struct hs_slice id, uint64_t *hash)
 	return HS_OK;
 }
 
+/* As event.c has it: a number, or a string that is not empty. */
+static bool is_id(const struct hs_record_field *value)
+{
+	return value->value.n > 0 && (value->is_string || value->value.p[0] == '-' || hs_is_digit(value->value.p[0]));
+}
+
 enum hs_result hs_rules_tell(const struct hs_rules *r, const struct hs_rules_about *about,
                              const struct hs_record_field *value, struct hs_buf *text, struct hs_facts *facts)
 {
@@ -225,7 +231,7 @@ enum hs_result hs_rules_tell(const struct hs_rules *r, const struct hs_rules_abo
 	for (unsigned i = about->condition; i < about->condition + about->conditions; i++)
 		if (hs_pattern_matches(&r->condition[i].pattern, decoded))
 			facts->matched[i / 64] |= UINT64_C(1) << i % 64;
-	return about->id > 0 && !hs_record_field_is_null(value) ? note_id(decoded, &facts->id[about->id - 1]) : HS_OK;
+	return about->id > 0 && is_id(value) ? note_id(decoded, &facts->id[about->id - 1]) : HS_OK;
 }
 
 /* A user is in or out with all events, on every host alike; an event of nobody by its id. */

@@ -147,7 +147,7 @@ struct hs_rates;
 /*
  * Returns the limits of senders in the spool's directory (rates.h), which are valid until hs_spool_free.
  * With `open`, opens them if no thread has; without, never waits for the disk. NULL: they are not open;
- * a failure is logged once, and not tried again with these settings. hs_spool_maintain writes them back.
+ * a failure is logged once, and only hs_spool_maintain tries again, which also writes them back.
  */
 struct hs_rates *hs_spool_rates(struct hs_spool *spool, bool open);
 

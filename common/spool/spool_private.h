@@ -44,7 +44,7 @@ struct hs_spool {
 	_Atomic uint64_t noted[HS_CREDENTIALS];  /* last use noted, by kind of credential: see is_noted */
 	struct hs_write_batcher batcher;         /* of posts */
 	_Atomic(struct hs_rates *) rates;        /* NULL: not open … */
-	_Atomic bool no_rates;                   /* … and cannot be */
+	_Atomic bool no_rates;                   /* … and could not be: maintenance tries again */
 	int64_t rates_saved_ms;                  /* for the thread that maintains */
 	struct hs_summary_seen seen[HS_STREAMS]; /* under the lock of maintenance */
 };
@@ -69,7 +69,7 @@ void hs_spool_follow_metrics(const struct hs_spool *spool, int run_dir);
 /* Under the append lock of HS_REJECTED: deletes its oldest segments beyond rejected_max, if one was sealed. */
 enum hs_result hs_spool_cap_rejected(struct spool_view *view);
 
-/* Writes the limits of senders back, if they are open and a minute has passed. */
+/* Writes the limits of senders back, if they are open and a minute has passed; opens them if that has failed. */
 void hs_spool_save_rates(struct hs_spool *spool);
 
 /* Writes the posts of one cycle together; the context is the spool. */

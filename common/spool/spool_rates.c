@@ -21,17 +21,30 @@ static struct hs_rates *open_rates(struct hs_spool *spool)
 	return rates;
 }
 
-struct hs_rates *hs_spool_rates(struct hs_spool *spool, bool open)
+static struct hs_rates *open_once(struct hs_spool *spool)
 {
-	struct hs_rates *rates = atomic_load(&spool->rates), *none = NULL;
+	struct hs_rates *rates = open_rates(spool), *none = NULL;
 
-	if (rates != NULL || !open || atomic_load(&spool->no_rates))
-		return rates;
-	rates = open_rates(spool);
 	if (rates == NULL || atomic_compare_exchange_strong(&spool->rates, &none, rates))
 		return rates;
 	hs_rates_close(rates); /* another thread was faster */
 	return none;
+}
+
+struct hs_rates *hs_spool_rates(struct hs_spool *spool, bool open)
+{
+	struct hs_rates *rates = atomic_load(&spool->rates);
+
+	return rates != NULL || !open || atomic_load(&spool->no_rates) ? rates : open_once(spool);
+}
+
+/* The obstacle may be gone. */
+static void open_again(struct hs_spool *spool)
+{
+	if (!atomic_load(&spool->no_rates) || open_once(spool) == NULL)
+		return;
+	atomic_store(&spool->no_rates, false);
+	hs_log(HS_LOG_INFO, "open .hookspool/rates: senders are limited again");
 }
 
 void hs_spool_save_rates(struct hs_spool *spool)
@@ -40,6 +53,8 @@ void hs_spool_save_rates(struct hs_spool *spool)
 	int64_t now = hs_io_now_monotonic();
 	enum hs_result r;
 
+	if (rates == NULL)
+		open_again(spool);
 	if (rates == NULL || now - spool->rates_saved_ms < SAVE_MS)
 		return;
 	spool->rates_saved_ms = now;

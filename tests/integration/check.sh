@@ -54,7 +54,10 @@ look
 finds 'settings that everyone may read' settings FAIL 78 'chmod 640'
 chmod 602 "$S/hookspool.conf"
 look
-finds 'settings that everyone may write' permissions FAIL 1 'chmod 640'
+finds 'settings that everyone may write' settings FAIL 78 'everybody may write to it' 'chmod 640'
+chmod 660 "$S/hookspool.conf"
+look
+finds 'settings that their group may write' permissions warn 0 'a group may write to' 'chmod 640'
 settings_write 'auth = none' 'dedup_window = 0'
 look
 finds 'auth = none' access warn 0 'anybody may send'

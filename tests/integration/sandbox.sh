@@ -102,6 +102,11 @@ check 'a spool_dir outside is not taken' wait_for 10 grep -q 'SIGHUP: spool_dir 
 signed "$T/body"
 answer_check 200 '.duplicate == 1' 'and the old one stays in use'
 is 'nothing is written there' "$(ls "$S/elsewhere")" ''
+mv "$S/spool" "$S/spool.away" && mkdir -m 700 "$S/spool" && own "$S/spool"
+signed "$T/body"
+is 'another directory in the place of the spool cannot be used' "$STATUS" 503
+check 'and the log says to restart' \
+	grep -q 'Permission denied: .*if another has taken its place, restart the handler' "$S/log/hookspool.log"
 server_stop
 
 SETTINGS='sandbox = strict'

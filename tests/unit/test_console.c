@@ -297,15 +297,38 @@ TEST(a_damaged_file_gets_another_key)
 
 TEST(two_compare_at_once)
 {
-	int first = hs_session_file_work(spool), second = hs_session_file_work(spool);
+	int first, second, third;
 
-	assert_true(first >= 0 && second >= 0);
-	assert_int_equal(hs_session_file_work(spool), -1);
+	assert_result(hs_session_file_work(spool, &first), HS_OK);
+	assert_result(hs_session_file_work(spool, &second), HS_OK);
+	assert_result(hs_session_file_work(spool, &third), HS_E_CONSOLE_TRIES);
+	assert_int_equal(third, -1);
 	hs_io_close(first);
-	first = hs_session_file_work(spool);
-	assert_true(first >= 0);
+	assert_result(hs_session_file_work(spool, &first), HS_OK);
 	hs_io_close(first);
 	hs_io_close(second);
+}
+
+/* Only a lock that is held says that somebody is at it: else the remedy would be to wait, or to block an address. */
+TEST(a_lock_that_cannot_be_asked_for_is_told)
+{
+	static const enum wrap_call calls[] = { WRAP_FLOCK, WRAP_OPENAT };
+	enum hs_result result;
+	int fd;
+
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+		wrap_fail(calls[i], calls[i] == WRAP_OPENAT ? 4 : 1, WRAP_FOREVER,
+		          EIO); /* the directories come first */
+		assert_null(hs_session_file_open(spool, &result));
+		assert_result(result, HS_E_IO);
+		wrap_reset();
+		wrap_fail(calls[i], calls[i] == WRAP_OPENAT ? 4 : 1, WRAP_FOREVER, EIO);
+		assert_result(hs_session_file_work(spool, &fd), HS_E_IO);
+		assert_int_equal(fd, -1);
+		wrap_reset();
+	}
+	assert_result(hs_session_file_work(spool, &fd), HS_OK);
+	hs_io_close(fd);
 }
 
 TEST(a_file_that_others_may_read_is_not_used)

@@ -173,6 +173,57 @@ TEST(rejected_lines_of_any_kind_are_counted)
 	hs_buf_free(&lines);
 }
 
+static unsigned sealings;
+
+/* Seals the open file, as intake does; a new one has a line of its own. */
+static void seal(void *context)
+{
+	struct hs_buf lines = { 0 };
+	char name[64];
+
+	sealings++;
+	snprintf(name, sizeof name, "rejected-20260101T000000.%03uZ-%06u.jsonl", sealings, sealings);
+	assert_int_equal(rename(spooldir_path(&d, "rejected.jsonl"), spooldir_path(&d, name)), 0);
+	put_rejected(&lines, "2026-11-23T10:15:01.123Z", "later", 1);
+	spooldir_write(&d, "rejected.jsonl", hs_buf_slice(&lines));
+	hs_buf_free(&lines);
+	if (context != NULL)
+		wrap_before(WRAP_FDOPENDIR, 1, seal, context);
+}
+
+/* Between a look at the open file and one at the others. */
+TEST(a_file_that_is_sealed_meanwhile_is_counted_once)
+{
+	struct hs_buf lines = { 0 };
+
+	put_rejected(&lines, "2026-11-23T10:15:00.123Z", "reason", 1);
+	spooldir_write(&d, "rejected.jsonl", hs_buf_slice(&lines));
+	begin_session();
+	wrap_before(WRAP_FDOPENDIR, 1, seal, NULL);
+	assert_int_equal(get("/console/rejected", ""), 200);
+	assert_int_equal(sealings, 1);
+	assert_true(contains(&stage->answer, "\"reason 1\",\"remedy\":\"\",\"count\":1,"));
+	assert_true(contains(&stage->answer, "\"later 1\",\"remedy\":\"\",\"count\":1,"));
+	wrap_before(WRAP_FDOPENDIR, 1, seal, &sealings); /* again and again */
+	assert_int_equal(get("/console/rejected", ""), 503);
+	wrap_reset();
+	hs_buf_free(&lines);
+}
+
+/* Other programs may bring a segment of a number that is used. */
+TEST(two_files_of_one_number_are_both_counted)
+{
+	struct hs_buf lines = { 0 };
+
+	put_rejected(&lines, "2026-11-23T10:15:00.123Z", "reason", 1);
+	spooldir_write(&d, "rejected-20260101T000000.000Z-000001.jsonl", hs_buf_slice(&lines));
+	spooldir_write(&d, "rejected-20260102T000000.000Z-000001.jsonl", hs_buf_slice(&lines));
+	begin_session();
+	assert_int_equal(get("/console/rejected", ""), 200);
+	assert_true(contains(&stage->answer, "\"reason 1\",\"remedy\":\"\",\"count\":2,"));
+	hs_buf_free(&lines);
+}
+
 TEST(a_file_that_cannot_be_read_is_told)
 {
 	struct hs_buf lines = { 0 };

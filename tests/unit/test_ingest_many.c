@@ -1,5 +1,7 @@
 /* ingest_many: one handler and many requests: late answers, limits of time and memory. */
+#include "spool/shared/rates.h"
 #include "tests/lib/stage.h"
+#include "tests/lib/temp_dir.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -148,6 +150,65 @@ TEST(a_hanging_post_is_answered_in_time)
 	expect_late(s, "RPWCFE");
 	expect(s, "records", PAGE_LINE);
 	free_stage(s);
+}
+
+static struct hs_rates *rates;
+
+static struct hs_rates *rates_of(void *self)
+{
+	(void)self;
+	return rates;
+}
+
+/* Sends twenty events of a source that may send ten at once. True: it has to wait now. */
+static bool must_wait(struct stage *s, const char *body, bool late)
+{
+	const struct hs_rate rate = { .name = HS_SLICE("shop"), .rate = 1000 };
+	int64_t days = 86400000;
+
+	wall_ms += days; /* whatever was owed is paid for */
+	next_request(s, hs_slice_str(body));
+	param(s, "PATH_INFO", "/v1/b");
+	s->hold = true;
+	s->held = NULL;
+	s->hangs_ms = late ? HS_ANSWER_MS : 0;
+	hs_serve(s->scratch, s->exchange, s->settings);
+	if (late)
+		hs_exchange_expire(s->exchange, INT64_MAX);
+	if (s->held != NULL)
+		done_at_last(s);
+	assert_true(contains(&s->head, late ? "Status: 503" : "Status: 200"));
+	return hs_rates_wait(rates, &rate, wall_ms) > 0;
+}
+
+/* It is told to send the same again, and would pay for it twice. */
+TEST(a_source_does_not_pay_for_what_was_answered_late)
+{
+	static const char *const more[] = { "", ",{\"type\":\"page\"}" /* a rejected one: appended, not posted */ };
+	struct stage *s = new_stage(OPEN "[sources]\nshop = KEY browser origin=* rate=1/s\n", HS_SLICE(""));
+	enum hs_result result;
+
+	assert_int_equal(temp_dir_begin(NULL), 0);
+	rates = hs_rates_open(temp.fd, 0600, &result);
+	assert_non_null(rates);
+	s->store.rates = rates_of;
+	for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+		struct hs_buf body = { 0 };
+
+		hs_buf_put_slice(&body, HS_SLICE("{\"writeKey\":\"KEY\",\"batch\":[" PAGE));
+		for (int n = 1; n < 20; n++)
+			hs_buf_printf(&body, ",%s", PAGE);
+		hs_buf_printf(&body, "%s]}", more[i]);
+		hs_buf_putc(&body, '\0');
+		assert_true(must_wait(s, body.p, false));
+		assert_false(must_wait(s, body.p, true));
+		assert_true(must_wait(s, body.p, false));
+		hs_buf_free(&body);
+	}
+	hs_rates_close(rates);
+	free_stage(s);
+	assert_int_equal(temp_dir_end(NULL), 0);
+	hs_log_level(HS_LOG_INFO); /* directories of tests silence it */
 }
 
 TEST(a_hanging_health_check_is_answered_in_time)

@@ -243,6 +243,78 @@ TEST(the_largest_body_that_can_come_sets_the_room)
 		close(fd[i]);
 }
 
+/* Announces a body for a path, and sends its first byte. */
+static int body_begun(const char *path, const char *length, struct hs_partial_request **ready)
+{
+	struct hs_buf b = { 0 }, pairs = { 0 };
+	int fd = connected(ready, NULL, NULL);
+
+	put_record(&b, 1, hs_slice("\0\1\0\0\0\0\0", 8));
+	put_pair(&pairs, "REQUEST_METHOD", "POST");
+	put_pair(&pairs, "PATH_INFO", path);
+	put_pair(&pairs, "CONTENT_TYPE", "application/x-www-form-urlencoded");
+	put_pair(&pairs, "CONTENT_LENGTH", length);
+	put_record(&b, 4, hs_buf_slice(&pairs));
+	put_record(&b, 4, HS_SLICE(""));
+	put_record(&b, 5, HS_SLICE("p"));
+	say(fd, hs_buf_slice(&b));
+	hs_buf_free(&pairs);
+	hs_buf_free(&b);
+	return fd;
+}
+
+/* Anybody can send one, so it must not take the room of those whose keys are known, nor be as long as their bodies. */
+TEST(a_form_of_the_console_is_of_an_unknown_sender)
+{
+	static const char settings[] = "spool_dir = /nowhere\nauth = none\nconsole_password = scrypt:15:8:1:"
+				       "00112233445566778899aabbccddeeff:00112233445566778899aabbccddeeff"
+				       "00112233445566778899aabbccddeeff\n";
+	struct hs_settings_error error;
+	struct hs_partial_request *a;
+	int fd;
+
+	hs_settings_free(s.service.settings);
+	s.service.settings = hs_settings_new("test.conf", HS_SLICE(settings), NULL, &error);
+	assert_non_null(s.service.settings);
+	fd = body_begun("/console/login", "2", &a);
+	assert_null(a);
+	say_body(fd, "=");
+	say_body(fd, "");
+	a = next_ready();
+	assert_int_equal(a->transport.verdict, HS_OK);
+	assert_false(a->known);
+	answer(a);
+	check_answer(fd);
+	fd = body_begun("/console/login", "8193", &a);
+	a = next_ready(); /* long before its end */
+	assert_int_equal(a->transport.verdict, HS_E_TOO_LARGE);
+	answer(a);
+	shutdown(fd, SHUT_WR);
+	check_answer(fd);
+}
+
+/* The figures that a library sends about itself have no key in their head. */
+TEST(figures_of_a_library_are_of_an_unknown_sender)
+{
+	struct hs_settings_error error;
+	struct hs_partial_request *a;
+	int fd;
+
+	hs_settings_free(s.service.settings);
+	s.service.settings =
+	    hs_settings_new("test.conf", HS_SLICE("spool_dir = /nowhere\n[sources]\nshop = KEY\n"), NULL, &error);
+	assert_non_null(s.service.settings);
+	fd = body_begun("/v1/m", "2", &a);
+	assert_null(a);
+	say_body(fd, "}");
+	say_body(fd, "");
+	a = next_ready();
+	assert_int_equal(a->transport.verdict, HS_OK);
+	assert_false(a->known);
+	answer(a);
+	check_answer(fd);
+}
+
 /* Without a head there can be no answer, so the log says why the connection was closed; others get an answer. */
 TEST(too_many_without_a_head)
 {

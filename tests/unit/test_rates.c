@@ -298,6 +298,10 @@ TEST(a_damaged_file_is_replaced_under_its_lock_alone)
 	assert_result(result, HS_E_LOCKED);
 	assert_int_equal(hs_io_fstat(fd, &st), 0);
 	assert_int_equal(st.st_size, 0);
+	wrap_fail(WRAP_FLOCK, 1, WRAP_FOREVER, EIO); /* nobody holds it: there is no command to wait for */
+	assert_null(hs_rates_open(temp.fd, 0600, &result));
+	assert_result(result, HS_E_IO);
+	wrap_reset();
 	hs_io_close(fd);
 	hs_rates_close(opened());
 }

@@ -28,7 +28,7 @@ static uint64_t sum(void)
 }
 
 /* Appends one rejection of the tenant. Returns the bytes of its line. */
-static size_t reject_text(const char *tenant, struct hs_slice body)
+static size_t reject_of(const char *tenant, const char *source, struct hs_slice body)
 {
 	struct hs_buf line = { 0 };
 	uint64_t duplicate, suppressed;
@@ -36,14 +36,20 @@ static size_t reject_text(const char *tenant, struct hs_slice body)
 
 	size_t n;
 
-	hs_rejected_put(&line, &(struct hs_rejection){ HS_SLICE("2026-11-23T10:15:00.123Z"), 400,
-	                                               HS_SLICE("type required"), hs_slice_str(tenant), HS_SLICE_NONE,
-	                                               HS_SLICE("192.0.2.1"), body, s.d.settings, false });
+	hs_rejected_put(&line,
+	                &(struct hs_rejection){ HS_SLICE("2026-11-23T10:15:00.123Z"), 400, HS_SLICE("type required"),
+	                                        hs_slice_str(tenant), hs_slice_str(source), HS_SLICE("192.0.2.1"), body,
+	                                        s.d.settings, false });
 	append.rejected = hs_buf_slice(&line);
 	assert_result(hs_spool_append(s.spool, &append), HS_OK);
 	n = line.n;
 	hs_buf_free(&line);
 	return n;
+}
+
+static size_t reject_text(const char *tenant, struct hs_slice body)
+{
+	return reject_of(tenant, "", body);
 }
 
 /* Appends one with a body of n bytes, and checks the sum. */
@@ -102,6 +108,22 @@ TEST(a_flood_takes_from_itself)
 	assert_false(is_kept("first-of-globex"));
 	assert_true(is_kept("last-of-globex"));
 	assert_sound(&s.d);
+}
+
+/* A page's key is public: strangers with it must not displace what webhooks without a tenant have sent. */
+TEST(a_flood_of_a_source_takes_from_itself)
+{
+	static char body[1000];
+
+	memset(body, 'x', sizeof body);
+	make("durability = none\nrejected_max = 256K\nrotate_min_gap = 0\n");
+	reject_text("", HS_SLICE("of a webhook"));
+	reject_of("", "orders", HS_SLICE("of another source"));
+	for (int i = 0; i < 1000; i++)
+		reject_of("", "shop", hs_slice(body, sizeof body));
+	assert_true(sum() <= MOST + 2 * sizeof body);
+	assert_true(is_kept("of a webhook"));
+	assert_true(is_kept("of another source"));
 }
 
 TEST(a_flood_of_large_lines)
@@ -207,6 +229,38 @@ TEST(compressed_lines_go_by_the_file)
 	assert_sound(&s.d);
 }
 
+static void look_at_lock(void *context)
+{
+	pthread_mutex_t *lock = context;
+	int error = pthread_mutex_trylock(lock);
+
+	assert_int_equal(error, EBUSY);
+	assert_true(spooldir_exists(&s.d, ".hookspool/run/share-copy"));
+}
+
+/* A writer that is at it has the lock: erase must not take its copy away. */
+TEST(a_copy_that_was_left_is_removed_under_the_lock)
+{
+	struct hs_opened_spool opened;
+	pthread_mutex_t *lock;
+
+	make("");
+	reject("acme", "a", 500);
+	assert_result(hs_spool_dir_open(&opened, s.d.settings, false), HS_OK);
+	lock = &opened.state.state->stream[HS_REJECTED].append;
+	spooldir_write(&s.d, ".hookspool/run/share-copy", HS_SLICE("x"));
+	wrap_reset();
+	wrap_before(WRAP_UNLINKAT, 1, look_at_lock, lock);
+	assert_result(hs_rejected_quota_drop_copy(&opened.dir), HS_OK);
+	assert_int_equal(wrap_count(WRAP_UNLINKAT), 1);
+	wrap_reset();
+	assert_false(spooldir_exists(&s.d, ".hookspool/run/share-copy"));
+	assert_int_equal(pthread_mutex_trylock(lock), 0); /* and it is free again */
+	assert_int_equal(pthread_mutex_unlock(lock), 0);
+	assert_result(hs_rejected_quota_drop_copy(&opened.dir), HS_OK); /* there is none */
+	hs_spool_dir_close(&opened);
+}
+
 static void expect_tenant(const char *line, const char *tenant)
 {
 	if (!hs_slice_eq(hs_rejected_quota_tenant(hs_slice_str(line)), hs_slice_str(tenant)))
@@ -217,6 +271,9 @@ static void expect_tenant(const char *line, const char *tenant)
 TEST_WITH(the_tenant_of_a_line, NULL, NULL)
 {
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"tenant\":\"acme\",\"message\":\"m\"}", "acme");
+	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"tenant\":\"acme\",\"source\":\"shop\"}", "acme");
+	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"source\":\"shop\",\"message\":\"m\"}", "source\":\"shop");
+	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"source\":\"shop", "");
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"message\":\"m\",\"tenant\":\"acme\"}", "");
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"tenant\":\"acme", "");
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"tenant\":7,\"message\":\"m\"}", "");

@@ -373,6 +373,33 @@ TEST(sample_goes_by_the_user_alone)
 	hs_settings_free(s);
 }
 
+/* Values that are no ids are nobody's: such events are not in or out together, but go by the anonymous id. */
+TEST(sample_passes_over_what_is_no_id)
+{
+	static const char *const nobody[] = { "null", "\"\"", "false", "true" };
+	struct hs_settings *s = settings_with("[events]\nsample = 50% event:*\n");
+	struct hs_flattener f;
+	struct hs_buf out = { 0 };
+
+	hs_flattener_init(&f, HS_NAMES_WAREHOUSE);
+	for (size_t k = 0; k < sizeof nobody / sizeof *nobody; k++)
+		for (int i = 0; i < 50; i++) {
+			char event[160];
+			enum hs_result alone;
+
+			snprintf(event, sizeof event, "{\"type\":\"track\",\"event\":\"e\",\"anonymousId\":\"a %d\"}",
+			         i);
+			alone = flatten(&f, s->rules, "", event, &out);
+			snprintf(event, sizeof event,
+			         "{\"type\":\"track\",\"event\":\"e\",\"userId\":%s,\"anonymousId\":\"a %d\"}",
+			         nobody[k], i);
+			assert_int_equal(flatten(&f, s->rules, "", event, &out), alone);
+		}
+	hs_flattener_free(&f);
+	hs_buf_free(&out);
+	hs_settings_free(s);
+}
+
 /* About the share that was asked for, and the same users each time. */
 TEST(sample_keeps_whole_users)
 {

@@ -60,4 +60,19 @@ TEST(what_a_key_is_told)
 	}
 }
 
+/* Each part of a path is hashed and compared with all keys, so of a long path only the beginning is looked at. */
+TEST(a_long_path_that_is_not_there_is_cut)
+{
+	struct stage *s = new_stage(OPEN SOURCES, HS_SLICE("{}"));
+	char path[284] = "/v1/SERVER-KEY-1";
+
+	while (strlen(path) + 2 < sizeof path)
+		strcat(path, "/x");
+	param(s, "PATH_INFO", path);
+	assert_int_equal(serve(s), 404);
+	assert_in_range(s->exchange->logged.n, 128, 129); /* to the end of the part that reaches the limit */
+	assert_true(contains(&s->log, "\"/v1/KEY/x/x"));
+	free_stage(s);
+}
+
 TESTS("sdk_settings", NULL, NULL)

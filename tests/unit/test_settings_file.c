@@ -89,6 +89,7 @@ TEST(the_fault_without_a_name)
 		int line;
 	} cases[] = {
 		{ "spool_dir = /a\nsecret = x\n", "X=y", 0644, HS_FAULT_EXPOSED, 0 },
+		{ "spool_dir = /a\nauth = none\n", "X=y", 0666, HS_FAULT_WRITABLE, 0 },
 		{ "spool_dir = /a\n\nsecert = x\n", "X=y", 0600, HS_FAULT_LINE, 3 },
 		{ "spool_dir = /a\nsecert\n", "X=y", 0600, HS_FAULT_LINE, 2 },
 		{ "spool_dir = /a\nsecret = x\n", "HOOKSPOOL_AUTH=x", 0600, HS_FAULT_ENVIRONMENT, 0 },
@@ -106,6 +107,8 @@ TEST(the_fault_without_a_name)
 	set("", 0644);
 	assert_null(load("/nowhere/x.conf", NULL));
 	assert_int_equal(s.error.fault, HS_FAULT_UNREADABLE);
+	assert_null(load(s.d.path, NULL)); /* a directory */
+	assert_int_equal(s.error.fault, HS_FAULT_FORM);
 	if (access("/etc/hookspool/hookspool.conf", F_OK) != 0) {
 		assert_null(load(NULL, NULL));
 		assert_int_equal(s.error.fault, HS_FAULT_ABSENT);
@@ -116,7 +119,16 @@ TEST(a_file_that_is_missing)
 {
 	set("", 0644);
 	expect_refusal(load("/nowhere/x.conf", NULL), "/nowhere/x.conf: No such file");
-	expect_refusal(load(s.d.path, NULL), s.d.path); /* a directory */
+}
+
+/* Permissions would mend none of these. */
+TEST(what_is_no_plain_file)
+{
+	set("", 0600);
+	expect_refusal(load(s.d.path, NULL), "no plain file: put the file");
+	assert_int_equal(unlink(s.path), 0);
+	assert_int_equal(mkfifo(s.path, 0600), 0);
+	expect_refusal(load(s.path, NULL), "no plain file: put the file");
 }
 
 TEST(an_empty_file_is_a_file)
@@ -148,7 +160,7 @@ TEST(a_huge_file_is_refused)
 	spooldir_write(&s.d, "x.conf", hs_buf_slice(&text));
 	expect_dir(load(s.path, NULL), "/a");
 	spooldir_add(&s.d, "x.conf", HS_SLICE("\n"));
-	expect_refusal(load(s.path, NULL), "File too large");
+	expect_refusal(load(s.path, NULL), "more than 1 MB: shorten it");
 	hs_buf_free(&text);
 }
 
@@ -197,6 +209,28 @@ TEST(every_kind_of_secret_must_not_be_read_by_everybody)
 		assert_int_equal(chmod(s.path, 0640), 0);
 		expect_dir(load(s.path, NULL), "/a");
 	}
+}
+
+/*
+ * Whoever may write to it decides who may send and where events go, with secrets in it or without. A group may: on
+ * many hosts each user has one alone, and a umask of 002.
+ */
+TEST(settings_that_everybody_may_write)
+{
+	static const char *const texts[] = { "spool_dir = /a\nauth = none\n", "spool_dir = /a\nsecret = x\n" };
+	static const mode_t open_modes[] = { 0602, 0622, 0666, 0777 };
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		for (size_t k = 0; k < sizeof open_modes / sizeof *open_modes; k++) {
+			set(texts[i], open_modes[k]);
+			expect_refusal(load(s.path, NULL), "everybody may write to it: chmod 640");
+			assert_int_equal(s.error.fault, HS_FAULT_WRITABLE);
+		}
+		set(texts[i], 0660);
+		expect_dir(load(s.path, NULL), "/a");
+	}
+	set(texts[0], 0664);
+	expect_dir(load(s.path, NULL), "/a");
 }
 
 /* A variable whose name only begins alike is a mistake, which is told; an empty one is as none. */

@@ -54,6 +54,21 @@ TEST(limits_of_a_spool_that_cannot_be_used)
 	assert_non_null(hs_spool_rates(s.spool, true)); /* it is not given up */
 }
 
+/* A moment without descriptors, say, must not switch the limits off for as long as the process lives. */
+TEST(limits_that_could_not_be_opened_are_tried_again)
+{
+	make("rotate_min_gap = 0\n");
+	put("a");
+	spooldir_mkdir(&s.d, ".hookspool/rates");
+	assert_null(hs_spool_rates(s.spool, true));
+	maintain();
+	assert_null(hs_spool_rates(s.spool, true));
+	assert_int_equal(rmdir(spooldir_path(&s.d, ".hookspool/rates")), 0);
+	assert_null(hs_spool_rates(s.spool, true)); /* no request waits for another try */
+	maintain();
+	assert_non_null(hs_spool_rates(s.spool, false));
+}
+
 TEST(a_directory_that_cannot_be_made)
 {
 	make("");

@@ -354,6 +354,20 @@ TEST(a_segment_that_is_missing)
 	assert_int_equal(found.problem[HS_PROBLEM_GAP], 1);
 }
 
+/* Above rejected_max a tenant that floods loses its lines, and with them whole files between those of others. */
+TEST(rejected_lines_may_be_gone_anywhere)
+{
+	const struct hs_slice line = HS_SLICE("{\"spooled_at\":\"2026-11-23T10:15:00.123Z\",\"body\":\"\"}\n");
+
+	seal("a");
+	spooldir_write(&s.d, "rejected-20260101T000000.000Z-000001.jsonl", line);
+	spooldir_write(&s.d, "rejected-20260102T000000.000Z-000003.jsonl", line);
+	spooldir_age(&s.d, "rejected-20260101T000000.000Z-000001.jsonl");
+	spooldir_age(&s.d, "rejected-20260102T000000.000Z-000003.jsonl");
+	assert_int_equal(examine(false), 0);
+	assert_int_equal(found.segments, 3);
+}
+
 TEST(the_oldest_may_be_gone)
 {
 	seal("a");

@@ -11,7 +11,6 @@
 #include <stdio.h>
 
 enum {
-	FORM_MOST = 8 << 10,
 	PREFIX_BYTES = 8, /* of IPv6: a sender can use all addresses of its /64 */
 };
 
@@ -72,12 +71,12 @@ static enum hs_result compare(struct hs_exchange *exchange, struct hs_slice pass
 /* The lock comes first: a request that does not get it has not tried a password. */
 static enum hs_result try_password(struct hs_exchange *exchange, struct hs_slice address, struct hs_slice password)
 {
-	int work = hs_session_file_work(exchange->settings->spool_dir);
-	enum hs_result result;
+	int work;
+	enum hs_result result = hs_session_file_work(exchange->settings->spool_dir, &work);
 
-	if (work < 0) {
+	if (result != HS_OK) {
 		wait_for(exchange, 1);
-		return HS_E_CONSOLE_TRIES;
+		return result;
 	}
 	result = count_try(exchange, address);
 	if (result == HS_OK)
@@ -102,10 +101,8 @@ static enum hs_result begin(struct hs_exchange *exchange, struct hs_slice addres
 
 static enum hs_result read_password(struct hs_exchange *exchange, struct hs_query_value *password)
 {
-	enum hs_result result = HS_E_TOO_LARGE;
+	enum hs_result result = hs_body_read(exchange);
 
-	if (exchange->request.content_length <= FORM_MOST)
-		result = hs_body_read(exchange);
 	if (result == HS_OK && !hs_query_value(hs_buf_slice(&exchange->scratch->body), "password", password))
 		result = HS_E_QUERY;
 	hs_buf_wipe(&exchange->scratch->body);

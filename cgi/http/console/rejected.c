@@ -25,7 +25,10 @@ enum {
 	REASON_TEXT = 200, /* bytes; the messages of result.h are shorter */
 	LINES_MOST = 20,
 	LINE_MOST = 128 << 10,
+	LOOKS_MOST = 100,
 };
+
+static const char OPEN[] = "rejected.jsonl";
 
 struct reason {
 	char text[REASON_TEXT];
@@ -141,9 +144,8 @@ static enum hs_result read_file(struct rejects *x, struct hs_line_reader *lines,
 }
 
 /* Only the end of a long file is read. */
-static enum hs_result read_open(struct rejects *x, struct hs_line_reader *lines, int dir)
+static enum hs_result read_open(struct rejects *x, struct hs_line_reader *lines, int fd)
 {
-	int fd = hs_line_reader_open(lines, dir, "rejected.jsonl", false);
 	struct hs_slice line;
 	struct stat st;
 
@@ -155,9 +157,39 @@ static enum hs_result read_open(struct rejects *x, struct hs_line_reader *lines,
 	return read_file(x, lines, fd);
 }
 
+/* True if the name leads to the file that is open; fd < 0: if there still is none. */
+static bool is_still(int dir, int fd)
+{
+	struct stat open, named;
+
+	if (hs_io_stat(dir, OPEN, &named) < 0)
+		return fd < 0;
+	return fd >= 0 && hs_io_fstat(fd, &open) == 0 && open.st_ino == named.st_ino && open.st_dev == named.st_dev;
+}
+
+/* Opens the open file and lists the sealed ones, so that a file which is sealed meanwhile is not both. */
+static enum hs_result look(struct hs_line_reader *lines, int dir, int *fd, struct hs_sealed **list, size_t *count)
+{
+	enum hs_result result = HS_OK;
+
+	for (int i = 0; i < LOOKS_MOST && result == HS_OK; i++) {
+		*fd = hs_line_reader_open(lines, dir, OPEN, false);
+		if (*fd < 0 && errno != ENOENT)
+			return hs_io_result(errno);
+		result = hs_sealed_list(dir, "rejected", list, count);
+		if (result == HS_OK && is_still(dir, *fd))
+			return HS_OK;
+		if (*fd >= 0)
+			hs_io_close(*fd);
+		free(*list);
+		*list = NULL;
+	}
+	return result != HS_OK ? result : HS_E_REWRITTEN;
+}
+
 static enum hs_result read_all(struct rejects *x, const char *spool_dir)
 {
-	int dir = hs_io_open_dir(AT_FDCWD, spool_dir);
+	int dir = hs_io_open_dir(AT_FDCWD, spool_dir), fd;
 	struct hs_line_reader lines = { 0 };
 	struct hs_sealed *list = NULL;
 	size_t count = 0;
@@ -165,11 +197,11 @@ static enum hs_result read_all(struct rejects *x, const char *spool_dir)
 
 	if (dir < 0)
 		return HS_E_SPOOL_DIR;
-	result = read_open(x, &lines, dir);
-	if (result == HS_OK)
-		result = hs_sealed_list(dir, "rejected", &list, &count);
+	result = look(&lines, dir, &fd, &list, &count);
+	if (result == HS_OK && fd >= 0)
+		result = read_open(x, &lines, fd);
 	while (result == HS_OK && count-- > 0 && x->read < READ_MOST)
-		if (count == 0 || list[count].number != list[count - 1].number) /* not the .gz beside a plain one */
+		if (count == 0 || !hs_sealed_same(&list[count], &list[count - 1])) /* not the .gz beside a plain one */
 			result = read_file(x, &lines, hs_sealed_lines(&lines, dir, "rejected", &list[count]));
 	free(list);
 	hs_line_reader_free(&lines);

@@ -93,7 +93,7 @@ static enum hs_result open_file(struct hs_session_file *file, const char *spool_
 	if (!S_ISREG(st.st_mode) || (st.st_mode & 077) != 0)
 		return HS_E_SPOOL_FILE;
 	if (hs_io_lock_within(file->fd, LOCK_EX, LOCK_MS) != 0)
-		return HS_E_LOCKED;
+		return errno == EWOULDBLOCK ? HS_E_LOCKED : hs_io_result(errno);
 	result = read_all(file, &whole);
 	if (result != HS_OK || whole)
 		return result;
@@ -215,19 +215,31 @@ enum hs_result hs_session_file_forgive(struct hs_session_file *file, struct hs_s
 	return write_all(file);
 }
 
-int hs_session_file_work(const char *spool_dir)
+static enum hs_result take_lock(int dir, const char *name, int *fd)
 {
-	static const char *const names[] = { "console-1", "console-2" };
-	int dir = hs_spool_dir_open_run(spool_dir), fd = -1;
+	enum hs_result result;
 
-	for (size_t i = 0; i < 2 && dir >= 0 && fd < 0; i++) {
-		fd = hs_io_open_or_make(dir, names[i], 0600);
-		if (fd >= 0 && hs_io_lock(fd, LOCK_EX | LOCK_NB) != 0) {
-			hs_io_close(fd);
-			fd = -1;
-		}
-	}
-	if (dir >= 0)
-		hs_io_close(dir);
-	return fd;
+	*fd = hs_io_open_or_make(dir, name, 0600);
+	if (*fd >= 0 && hs_io_lock(*fd, LOCK_EX | LOCK_NB) == 0)
+		return HS_OK;
+	result = errno == EWOULDBLOCK ? HS_E_CONSOLE_TRIES : hs_io_result(errno);
+	if (*fd >= 0)
+		hs_io_close(*fd);
+	*fd = -1;
+	return result;
+}
+
+enum hs_result hs_session_file_work(const char *spool_dir, int *fd)
+{
+	int dir = hs_spool_dir_open_run(spool_dir);
+	enum hs_result result;
+
+	*fd = -1;
+	if (dir < 0)
+		return HS_E_SPOOL_DIR;
+	result = take_lock(dir, "console-1", fd);
+	if (result == HS_E_CONSOLE_TRIES)
+		result = take_lock(dir, "console-2", fd);
+	hs_io_close(dir);
+	return result;
 }

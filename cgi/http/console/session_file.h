@@ -42,7 +42,10 @@ enum hs_result hs_session_file_try(struct hs_session_file *file, struct hs_slice
 /* Forgets the tries of an address that had the right password. */
 enum hs_result hs_session_file_forgive(struct hs_session_file *file, struct hs_slice address);
 
-/* Takes one of the two locks for comparing; hs_io_close releases it. -1: both are taken, or opening failed. */
-int hs_session_file_work(const char *spool_dir);
+/*
+ * Takes one of the two locks for comparing; hs_io_close(*fd) releases it. HS_OK; or *fd is -1: HS_E_CONSOLE_TRIES (both
+ * are taken), HS_E_SPOOL_DIR, or as hs_io_result.
+ */
+enum hs_result hs_session_file_work(const char *spool_dir, int *fd);
 
 #endif

@@ -13,7 +13,7 @@ enum { LOCK_MS = 60000 /* no sender waits for it */ };
 static const char STREAM[] = "rejected", COPY[] = "share-copy";
 
 struct tenant {
-	char name[HS_TENANT_MAX + 1];
+	char name[sizeof "source\":\"" + HS_TENANT_MAX];
 	uint64_t bytes, excess; /* excess: bytes that it must still lose */
 };
 
@@ -28,11 +28,26 @@ struct share {
 	struct hs_rewrite_copy copy;
 };
 
-/* hs_rejected_put writes {"spooled_at":"…","status":400,"tenant":"…" */
+/* The label behind a name like ,"tenant":" at p, from `skipped` bytes of the name on; n == 0: it is not there. */
+static struct hs_slice label_at(const char *p, const char *end, struct hs_slice name, size_t skipped)
+{
+	const char *label, *quote;
+
+	if ((size_t)(end - p) <= name.n || memcmp(p, name.p, name.n) != 0)
+		return HS_SLICE_NONE;
+	label = p + name.n;
+	quote = memchr(label, '"', (size_t)(end - label));
+	return quote == NULL || quote - label > HS_TENANT_MAX ? HS_SLICE_NONE
+	                                                      : hs_slice(p + skipped, (size_t)(quote - p) - skipped);
+}
+
+/* hs_rejected_put writes {"spooled_at":"…","status":400,"tenant":"…","source":"…" */
 struct hs_slice hs_rejected_quota_tenant(struct hs_slice line)
 {
-	static const char begin[] = "{\"spooled_at\":\"", status[] = "\",\"status\":", tenant[] = ",\"tenant\":\"";
-	const char *end = line.p + line.n, *p = line.p, *quote;
+	static const char begin[] = "{\"spooled_at\":\"", status[] = "\",\"status\":";
+	const struct hs_slice tenant = HS_SLICE(",\"tenant\":\""), source = HS_SLICE(",\"source\":\"");
+	const char *end = line.p + line.n, *p = line.p;
+	struct hs_slice label;
 
 	if (line.n < sizeof begin || memcmp(p, begin, sizeof begin - 1) != 0)
 		return HS_SLICE_NONE;
@@ -41,11 +56,8 @@ struct hs_slice hs_rejected_quota_tenant(struct hs_slice line)
 		return HS_SLICE_NONE;
 	for (p += sizeof status - 1; p < end && *p >= '0' && *p <= '9'; p++)
 		continue;
-	if ((size_t)(end - p) < sizeof tenant || memcmp(p, tenant, sizeof tenant - 1) != 0)
-		return HS_SLICE_NONE;
-	p += sizeof tenant - 1;
-	quote = memchr(p, '"', (size_t)(end - p));
-	return quote == NULL || quote - p > HS_TENANT_MAX ? HS_SLICE_NONE : hs_slice(p, (size_t)(quote - p));
+	label = label_at(p, end, tenant, tenant.n);
+	return label.n > 0 ? label : label_at(p, end, source, 2 /* ,": the rest has quotes, and no label has */);
 }
 
 /* --- the bytes of each tenant ---------------------------------------------------------- */

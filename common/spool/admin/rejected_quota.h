@@ -4,7 +4,8 @@
  * Above the limit lines must go, and a tenant that floods must not displace the lines of others. So
  * the room is divided evenly: a tenant with less than an even share keeps all, and what it leaves is
  * divided among the rest. Tenants above their share lose their oldest lines. A segment that has no
- * lines left is deleted; another is replaced by a copy of the lines that stay.
+ * lines left is deleted; another is replaced by a copy of the lines that stay. A source that has no tenant counts as
+ * one, because its key may be public: a stranger must not displace the lines of webhooks.
  *
  * This reads every line of the stream, so its segments are not compressed: a flood compresses a
  * thousandfold, and would take as long to read as if it were not. A segment that another program has
@@ -29,7 +30,10 @@ enum hs_result hs_rejected_quota_cap(const struct hs_spool_dir *dir, uint64_t op
  */
 enum hs_result hs_rejected_quota_drop_copy(const struct hs_spool_dir *dir);
 
-/* The tenant of a line of rejected.jsonl; n == 0: none, or hs_rejected_put did not write the line. */
+/*
+ * The tenant of a line of rejected.jsonl, or else its source, as source":"LABEL; n == 0: neither, or another program
+ * wrote the line.
+ */
 struct hs_slice hs_rejected_quota_tenant(struct hs_slice line);
 
 #endif

@@ -419,8 +419,8 @@ static enum hs_result check_nth(struct verify *x, size_t nth)
 	name_file(x, nth);
 	if (nth > 1 && sealed->number == sealed[-1].number)
 		report(x, HS_PROBLEM_NUMBER, 0);
-	else if (nth > 1 && sealed->number != sealed[-1].number + 1)
-		report(x, HS_PROBLEM_GAP, 0);
+	else if (nth > 1 && sealed->number != sealed[-1].number + 1 && strcmp(x->segment->name, "rejected") != 0)
+		report(x, HS_PROBLEM_GAP, 0); /* of rejected ones rejected_max takes any */
 	if (hs_clock_is_ahead(sealed->sealed_ms, hs_io_now()))
 		report(x, HS_PROBLEM_FUTURE, 0);
 	r = check_sealed(x, sealed);

@@ -2,7 +2,7 @@
  * verify: reads a whole spool, reports what is wrong with it, and repairs it if asked to.
  *
  * It checks that every line is one JSON object, strictly; that no event is there twice within
- * dedup_window; that the numbers of sealed segments have no gap (the oldest may be deleted); that
+ * dedup_window; that the numbers of sealed segments of events have no gap (the oldest may be deleted); that
  * the index knows every event; that no erase is unfinished; and that no file is lost that cannot
  * be rebuilt (loss.h). Handlers may be at work meanwhile. Events that are there twice, were
  * erased, or are not in the index are reported after the other problems of their stream.

@@ -77,7 +77,7 @@ static enum hs_result replace(int fd)
 	bool ours;
 
 	if (hs_io_lock_within(fd, LOCK_EX, LOCK_MS) != 0)
-		return HS_E_LOCKED;
+		return errno == EWOULDBLOCK ? HS_E_LOCKED : hs_io_result(errno);
 	result = look(fd, &ours);
 	if (result == HS_OK && !ours) /* another process may have been faster */
 		result = make_empty(fd);
