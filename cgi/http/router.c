@@ -75,6 +75,7 @@ static enum hs_result begin(struct hs_scratch *scratch, struct hs_exchange *exch
 	exchange->tenant = head.tenant;
 	exchange->needs_signature = head.needs_signature;
 	exchange->source = NULL;
+	exchange->charge = (struct hs_charge){ 0 };
 	exchange->logged = HS_SLICE_NONE;
 	direct = head.request.route != NULL && head.request.route->direct != NULL;
 	if (direct)
