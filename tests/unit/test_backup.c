@@ -12,7 +12,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -105,6 +107,36 @@ TEST(every_cursor_and_database_is_copied)
 		assert_true(spooldir_exists(&copy, names[i]));
 	for (size_t i = 0; i < sizeof unfinished / sizeof unfinished[0]; i++)
 		assert_false(spooldir_exists(&copy, unfinished[i]));
+}
+
+/* A person compresses, or unpacks, the segment that comes next. */
+static bool turn_next(void *context, uint64_t at, uint64_t all)
+{
+	const char *name = spooldir_name(&s.d, "events-", at < 2 ? at : 1);
+	bool gz = name[strlen(name) - 1] == 'z';
+	char to[NAME_MAX + 1];
+
+	(void)context;
+	(void)all;
+	snprintf(to, sizeof to, "%.*s%s", (int)strlen(name) - (gz ? 3 : 0), name, gz ? "" : ".gz");
+	if (at < 2)
+		spooldir_rename(&s.d, name, to);
+	return true;
+}
+
+TEST(what_a_person_compresses_meanwhile_is_in_it)
+{
+	struct hs_backup_how how = { copy.path, NULL, turn_next };
+	struct hs_backup done;
+
+	make_both();
+	how.to = copy.path;
+	seal("a");
+	maintain();
+	seal("b");
+	assert_int_equal(hs_backup(s.d.settings, &how, &done), HS_OK);
+	assert_int_equal(done.linked, 2);
+	assert_int_equal(spooldir_names(&copy, "", "events-"), 2);
 }
 
 TEST(a_backup_leaves_no_descriptor_open)

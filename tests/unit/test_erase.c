@@ -236,6 +236,64 @@ TEST(a_segment_that_is_being_copied_is_waited_for)
 	assert_sound(&s.d);
 }
 
+/* --- while a person compresses a segment ------------------------------------------------------- */
+
+struct compressing {
+	char plain[NAME_MAX + 1], gz[NAME_MAX + 1];
+	struct hs_buf bytes; /* of the .gz */
+	unsigned asked;
+	bool done;
+};
+
+/* The end of gzip(1): the .gz is whole, and what has the name of the plain file goes. */
+static void end_gzip(struct compressing *c)
+{
+	if (c->done)
+		return;
+	if (spooldir_exists(&s.d, c->gz))
+		spooldir_write(&s.d, c->gz, hs_buf_slice(&c->bytes));
+	spooldir_unlink(&s.d, c->plain);
+	c->done = true;
+}
+
+static bool gzip_on(void *context, uint64_t bytes, uint64_t all)
+{
+	struct compressing *c = context;
+
+	(void)bytes;
+	(void)all;
+	if (++c->asked == 20)
+		end_gzip(c);
+	return true;
+}
+
+TEST(a_segment_that_a_person_compresses_is_not_lost)
+{
+	struct compressing c = { .asked = 0 };
+	struct hs_eraser how = { .go_on = gzip_on, .context = &c };
+	struct hs_erasure done;
+	struct hs_buf text;
+
+	make("rotate_min_gap = 0\n");
+	put_users("a/1 b/2");
+	rotate();
+	snprintf(c.plain, sizeof c.plain, "%s", spooldir_name(&s.d, "events-", 0));
+	text = spooldir_read(&s.d, c.plain);
+	maintain();
+	snprintf(c.gz, sizeof c.gz, "%s", spooldir_name(&s.d, "events-", 0));
+	c.bytes = spooldir_read_raw(&s.d, c.gz);
+	spooldir_write(&s.d, c.plain, hs_buf_slice(&text));
+	spooldir_age(&s.d, c.plain);
+	spooldir_cut(&s.d, c.gz, 10);
+	assert_int_equal(erase_by("a", &how, &done), HS_OK);
+	end_gzip(&c);
+	assert_int_equal(done.events, 1);
+	assert_all("b/2");
+	assert_sound(&s.d);
+	hs_buf_free(&text);
+	hs_buf_free(&c.bytes);
+}
+
 /* --- dead letters -------------------------------------------------------------------------- */
 
 /* A consumer may write a dead letter as long as the event is there. */

@@ -74,11 +74,16 @@ static bool ends_whole(int fd, bool gzip, uint64_t size)
 	return more == 0;
 }
 
-static bool is_new(const struct stat *st)
+static bool is_recent(const struct timespec *at)
 {
-	int64_t age_ms = hs_io_now() - ((int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000);
+	int64_t age_ms = hs_io_now() - ((int64_t)at->tv_sec * 1000 + at->tv_nsec / 1000000);
 
 	return age_ms > -GROWING_MS && age_ms < GROWING_MS;
+}
+
+static bool is_new(const struct stat *st)
+{
+	return is_recent(&st->st_mtim);
 }
 
 /* Opens only new ones, for after the loss of the shared state all segments are looked at. */
@@ -107,20 +112,53 @@ static bool is_empty(int dir, const char *name)
 	return hs_io_stat(dir, name, &st) == 0 && st.st_size == 0;
 }
 
+/*
+ * True if a person is compressing or unpacking the segment, which ends with the removal of the file that it has now:
+ * its other form is beside it, and has just changed, or is the plain one. `name` is that one's.
+ */
+static bool is_turned(int dir, const char *stream, const struct hs_sealed *sealed, char name[static HS_SEALED_NAME])
+{
+	struct hs_sealed other = *sealed;
+	struct stat st;
+
+	hs_sealed_print(stream, sealed, name);
+	if (hs_io_stat(dir, name, &st) < 0)
+		return false;
+	other.gzip = !other.gzip;
+	hs_sealed_print(stream, &other, name);
+	return hs_io_stat(dir, name, &st) == 0 && (sealed->gzip || is_recent(&st.st_ctim));
+}
+
+/* Logs why a segment cannot be replaced. */
+static enum hs_result give_up(int dir, const char *stream, const struct hs_sealed *sealed)
+{
+	char name[HS_SEALED_NAME];
+
+	if (is_turned(dir, stream, sealed, name)) {
+		hs_log(HS_LOG_WARN,
+		       "%s is beside %s, as if somebody were still %s it: run this again when that is done, or "
+		       "remove %s",
+		       name, sealed->gzip ? "its .gz" : "its plain file", sealed->gzip ? "unpacking" : "compressing",
+		       name);
+	} else {
+		hs_sealed_print(stream, sealed, name);
+		hs_log(HS_LOG_WARN, "%s is still being copied into the spool: run this again when it is there", name);
+	}
+	return HS_E_REWRITTEN;
+}
+
 enum hs_result hs_foreign_segments_await(int dir, const char *stream, const struct hs_sealed *sealed,
                                          bool (*must_stop)(void *context), void *context)
 {
 	int64_t deadline = hs_io_now_monotonic() + AWAIT_MS;
-	char name[HS_SEALED_NAME];
+	char name[HS_SEALED_NAME], other[HS_SEALED_NAME];
 
 	hs_sealed_print(stream, sealed, name);
-	while (!is_empty(dir, name) && hs_foreign_segments_is_growing(dir, stream, sealed) &&
+	while ((is_turned(dir, stream, sealed, other) ||
+	        (!is_empty(dir, name) && hs_foreign_segments_is_growing(dir, stream, sealed))) &&
 	       (must_stop == NULL || !must_stop(context))) {
-		if (hs_io_now_monotonic() > deadline) {
-			hs_log(HS_LOG_WARN, "%s is still being copied into the spool: run this again when it is there",
-			       name);
-			return HS_E_REWRITTEN;
-		}
+		if (hs_io_now_monotonic() > deadline)
+			return give_up(dir, stream, sealed);
 		hs_io_pause(POLL_MS);
 	}
 	return HS_OK;
