@@ -324,10 +324,13 @@ static enum hs_result catch_up(struct erase *x)
 	return r;
 }
 
+/* Segments that are still being copied into the spool get a number first, by which they are listed. */
 static enum hs_result seal(struct erase *x)
 {
-	enum hs_result r = hs_spool_rotate(x->spool, hs_io_now_monotonic() + WAIT_MS);
+	enum hs_result r = hs_incoming_await(x->dir, must_stop, x);
 
+	if (r == HS_OK)
+		r = hs_spool_rotate(x->spool, hs_io_now_monotonic() + WAIT_MS);
 	return r == HS_OK && x->settings->dedup_window > 0 ? catch_up(x) : r;
 }
 

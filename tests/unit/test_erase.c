@@ -236,6 +236,34 @@ TEST(a_segment_that_is_being_copied_is_waited_for)
 	assert_sound(&s.d);
 }
 
+/* It has no number before it is whole, because another segment has the one in its name. */
+TEST(a_segment_that_waits_for_its_number_is_waited_for)
+{
+	static const char other[] = "events-20251123T101500.123Z-000001.jsonl";
+	struct hs_eraser how = { .go_on = copy_on };
+	struct copying c;
+	struct hs_erasure done;
+	struct hs_buf all;
+
+	make("rotate_min_gap = 0\ncompress = none\n");
+	put_users("a/1 b/1");
+	rotate();
+	all = spooldir_read(&s.d, spooldir_name(&s.d, "events-", 0));
+	for (char *id = all.p; (id = memmem(id, (size_t)(all.p + all.n - id), "/1", 2)) != NULL;)
+		id[1] = '2';
+	spooldir_write(&s.d, other, hs_slice(all.p, all.n - 12));
+	c.rest = hs_slice(all.p + all.n - 12, 12);
+	c.fd = open(spooldir_path(&s.d, other), O_WRONLY | O_APPEND);
+	assert_true(c.fd >= 0);
+	how.context = &c;
+	assert_int_equal(erase_by("a", &how, &done), HS_OK);
+	assert_int_equal(done.events, 2);
+	assert_int_equal(c.rest.n, 0);
+	close(c.fd);
+	hs_buf_free(&all);
+	assert_all("b/1 b/2");
+}
+
 /* --- while a person compresses a segment ------------------------------------------------------- */
 
 struct compressing {
