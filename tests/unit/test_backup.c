@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -315,6 +316,39 @@ TEST(a_segment_that_is_sealed_meanwhile)
 		assert_true(is_whole());
 	}
 	assert_true(rotated > 5);
+}
+
+/* A writer finds the open segment torn, sets it aside, and is killed before it has copied its lines. */
+static void set_aside(void *context)
+{
+	if (spooldir_exists(&s.d, "events.jsonl") && spooldir_size(&s.d, "events.jsonl") > 0)
+		spooldir_rename(&s.d, "events.jsonl", context);
+}
+
+/* Its lines are in the backup once: as those of the open segment, or as a sealed one. */
+TEST(a_segment_that_is_set_aside_meanwhile)
+{
+	unsigned all = 1;
+
+	for (unsigned nth = 1; nth <= all; nth++) {
+		struct hs_backup done;
+		char aside[NAME_MAX + 1];
+
+		make_both();
+		seal("a b");
+		put("c d");
+		snprintf(aside, sizeof aside, ".hookspool/aside-events-2-%lld-%" PRId64,
+		         (long long)spooldir_size(&s.d, "events.jsonl"), hs_io_now());
+		wrap_reset();
+		wrap_before(WRAP_FDOPENDIR, nth, set_aside, aside);
+		assert_int_equal(back_up(&done), HS_OK);
+		all = wrap_count(WRAP_FDOPENDIR);
+		wrap_reset();
+		assert_true(is_whole());
+		adopt(&copy, false);
+		assert_once(&copy, "a b c d");
+	}
+	assert_true(all > 5);
 }
 
 static void cut_letters(void *context)

@@ -195,9 +195,11 @@ static enum hs_result copy_folder(struct backup *b, const char *name)
 	return r;
 }
 
+/* False for a segment in trouble, too: its lines have been copied as those of the open segment, or of a sealed one. */
 static bool is_private_file(const char *name)
 {
-	return !is_temporary(name) && strcmp(name, HS_HISTORY_FILE) != 0 && strcmp(name, HS_HISTORY_BACKUP) != 0;
+	return !is_temporary(name) && strncmp(name, "aside-", 6) != 0 && strcmp(name, HS_HISTORY_FILE) != 0 &&
+	       strcmp(name, HS_HISTORY_BACKUP) != 0;
 }
 
 /* Copies the files of .hookspool: suppressed people, tombstones, the salt and so on. */
