@@ -55,6 +55,19 @@ TEST(foreign_segments_above_an_empty_open_one)
 	assert_no_problems();
 }
 
+/* A name that was made by hand must not use up the numbers. */
+TEST(the_highest_number_is_not_followed)
+{
+	seal("a");
+	bring(HS_SEALED_NUMBER_MOST, "b");
+	put("c");
+	rotate();
+	put_known("b c d", 2);
+	rotate();
+	assert_all("a b c d");
+	assert_no_problems();
+}
+
 /* The append is the first to see them. */
 TEST(their_events_are_duplicates_at_once)
 {

@@ -16,6 +16,9 @@ enum {
 	LATER_MS = 250,    /* … except after a rotation, to be done without the lock */
 };
 
+/* A name with a higher number would leave too few, or none, for what is sealed after it. */
+#define NAMED_MOST (HS_SEALED_NUMBER_MOST / 2)
+
 static int64_t ctime_ns(const struct stat *st)
 {
 	return st->st_ctim.tv_sec * INT64_C(1000000000) + st->st_ctim.tv_nsec;
@@ -229,6 +232,12 @@ struct listing {
 	uint64_t highest; /* number; while they are taken in */
 };
 
+/* True if segments of this number get another one, lest it be the open segment's. */
+static bool is_too_high(const struct listing *l, uint64_t number)
+{
+	return number > NAMED_MOST && number != HS_SEALED_LATER && l->s->stream->number <= NAMED_MOST;
+}
+
 static enum hs_result list_all(struct listing *l)
 {
 	return hs_sealed_list_all(l->s->dir->fd, l->s->name, &l->list, &l->count);
@@ -368,6 +377,7 @@ static enum hs_result renumber(struct listing *l, size_t i)
 	const struct hs_spool_dir *dir = l->s->dir;
 	struct hs_sealed *sealed = &l->list[i];
 	bool growing = is_growing(l->s, sealed);
+	bool too_high = is_too_high(l, sealed->moved ? sealed->named : sealed->number);
 	uint64_t number = growing ? HS_SEALED_LATER : l->highest + 1;
 	char name[HS_SEALED_NAME];
 	enum hs_result result = HS_OK;
@@ -383,7 +393,8 @@ static enum hs_result renumber(struct listing *l, size_t i)
 	if (result != HS_OK || growing)
 		return result;
 	l->highest = number;
-	hs_log(HS_LOG_WARN, "%s: another segment has its number: it is read as number %" PRIu64, name, number);
+	hs_log(HS_LOG_WARN, "%s: %s: it is read as number %" PRIu64, name,
+	       too_high ? "its number is too high" : "another segment has its number", number);
 	return HS_OK;
 }
 
@@ -405,7 +416,7 @@ static enum hs_result part(struct listing *l, const struct group *g, bool all)
 static enum hs_result settle_group(struct listing *l, const struct group *g, bool keep)
 {
 	uint64_t number = l->list[g->from].number, open = l->s->stream->number;
-	bool all = number == HS_SEALED_LATER || (keep && number == open);
+	bool all = is_too_high(l, number) || number == HS_SEALED_LATER || (keep && number == open);
 	enum hs_result result = HS_OK;
 
 	if (all || g->collides)
@@ -422,7 +433,8 @@ static enum hs_result settle_all(struct listing *l, bool keep)
 	enum hs_result result = HS_OK;
 	struct group g;
 
-	for (size_t i = 0; i < l->count && l->list[i].number != HS_SEALED_LATER; i++)
+	for (size_t i = 0; i < l->count && l->list[i].number != HS_SEALED_LATER && !is_too_high(l, l->list[i].number);
+	     i++)
 		l->highest = l->list[i].number;
 	if (l->highest < open)
 		l->highest = open - !keep;

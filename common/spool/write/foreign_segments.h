@@ -14,6 +14,8 @@
  *	collision a segment whose number another one has is read under a free number above all others
  *	          (segment_list.h); its name stays. The one that this spool has sealed keeps its
  *	          number; if that is not known, the one that was there first (st_ctime)
+ *	too high  a segment whose number leaves few above it is read under a free one, too: its name may have been
+ *	          made by hand, and what this spool seals must not run out of numbers
  *	growing   a segment that is being copied under its final name is left alone while its last
  *	          line is not whole, for at most two seconds after the last write
  *
