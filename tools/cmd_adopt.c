@@ -117,6 +117,13 @@ static int report(const struct hs_settings *s, const struct hs_adopter *how, enu
 		        d->doubtful);
 		return EX_DATAERR;
 	}
+	if (d->stale && !how->accept_loss) {
+		fputs("hookspool adopt: the list of erased ids, .hookspool/erased-ids, is lost, damaged or older than "
+		      "erased.jsonl, and lines of events.jsonl may have been erased: copy the spool again from where "
+		      "it came, with .hookspool; or keep these lines: hookspool adopt --accept-loss\n",
+		      stderr);
+		return EX_DATAERR;
+	}
 	show(d);
 	show_losses(d, how->accept_loss);
 	return d->left > 0 || (d->lost != 0 && !how->accept_loss);

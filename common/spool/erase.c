@@ -324,18 +324,28 @@ static enum hs_result catch_up(struct erase *x)
 	return r;
 }
 
+/* Segments that are still being copied into the spool get a number first, by which they are listed. */
 static enum hs_result seal(struct erase *x)
 {
-	enum hs_result r = hs_spool_rotate(x->spool, hs_io_now_monotonic() + WAIT_MS);
+	enum hs_result r = hs_incoming_await(x->dir, must_stop, x);
 
+	if (r == HS_OK)
+		r = hs_spool_rotate(x->spool, hs_io_now_monotonic() + WAIT_MS);
 	return r == HS_OK && x->settings->dedup_window > 0 ? catch_up(x) : r;
 }
 
 static enum hs_result put_receipts(struct erase *x, const struct hs_erase_plan *plan, const char *state)
 {
-	struct hs_erasure_entry receipt = { state, plan->from_deletes ? "delete" : "command", plan->suppress };
+	struct hs_erasure_entry receipt = { state, plan->from_deletes ? "delete" : "command", plan->suppress, NULL };
+	struct hs_tombstones_sum ids;
+	unsigned lost = HS_LOSS_ERASED;
+	enum hs_result r = strcmp(state, "done") == 0 ? hs_loss_find(x->dir, &lost) : HS_OK;
 
-	return hs_erasure_log_put(x->dir, plan->people, &receipt);
+	if (r == HS_OK && (lost & HS_LOSS_ERASED) == 0) { /* else the loss must stay known */
+		r = hs_tombstones_sum(x->dir->private_dir, UINT64_MAX, &ids);
+		receipt.ids = &ids;
+	}
+	return r == HS_OK ? hs_erasure_log_put(x->dir, plan->people, &receipt) : r;
 }
 
 static void tell_database(void *context, const char *database)

@@ -9,6 +9,8 @@
 #include "spool/admin/dead_letters.h"
 #include "spool/admin/erase_requests.h"
 #include "spool/admin/erasure_log.h"
+#include "spool/admin/incoming.h"
+#include "spool/admin/loss.h"
 #include "spool/admin/rejected_quota.h"
 #include "spool/admin/retention.h"
 #include "spool/admin/suppression_list.h"

@@ -1,6 +1,7 @@
 /* Looks after a spool: health, rotation, maintenance, clock, verification. */
 #include "base/io.h"
 #include "base/log.h"
+#include "spool/admin/incoming.h"
 #include "spool/shared/clock.h"
 #include "spool/spool.h"
 #include "spool/spool_private.h"
@@ -189,7 +190,10 @@ enum hs_result hs_spool_verify(struct hs_spool *spool, const struct hs_verifier 
 	memset(found, 0, sizeof *found);
 	if (r != HS_OK)
 		return r;
-	r = hs_verify(v->segment, v->index, verifier, found);
+	if (verifier->mend)
+		r = hs_incoming_await(&v->opened.dir, NULL, NULL);
+	if (r == HS_OK)
+		r = hs_verify(v->segment, v->index, verifier, found);
 	hs_spool_view_close(v);
 	return r;
 }

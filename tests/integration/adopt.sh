@@ -179,6 +179,14 @@ is 'without receipts, a new salt is made' "$CODE $(find "$S/spool/$P" -name salt
 lose $P/erased-ids
 is 'lost erased ids: service continues' "$(take d4)" '200 {accepted:1,duplicate:0,rejected:0}'
 tells $P/erased-ids
+lose
+: >"$S/spool/$P/erased-ids" # as of a mirror that was cut off before it came to .hookspool
+is 'an older list of erased ids: service continues' "$(take d4)" '200 {accepted:1,duplicate:0,rejected:0}'
+tells $P/erased-ids
+hs adopt
+is 'adopt: lines of events.jsonl may have been erased' "$CODE $(said | grep -c 'erased-ids, is lost, damaged or older')" '65 1'
+hs adopt --accept-loss
+is '… unless they are to be kept' "$CODE $(hs verify; echo $CODE)" '0 0'
 lose $P/spool
 is 'a lost id: service continues' "$(take d4)" '200 {accepted:1,duplicate:0,rejected:0}'
 tells $P/spool

@@ -413,4 +413,17 @@ is 'refused lines are there once' "$(spooled rejected | jq -r .body | sort -V)" 
 is 'events that the server acknowledged meanwhile are there' "$(comm -23 <(sort "$T/sent") <(marks sent) | head -3)" ''
 hs verify
 is 'the spool is in order' "$CODE" 0
+### Events that came before dedup_window ######################
+spool_start
+event old-1 >"$T/old.jsonl"
+chmod 644 "$T/old.jsonl"
+hs import "$T/old.jsonl"
+hs rotate
+sed -i 's/"spooled_at":"....-/"spooled_at":"2025-/' "$S"/spool/events-*.jsonl
+rm -rf "$S/spool/.hookspool/run"
+OUT=$(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" HOOKSPOOL_DEDUP_WINDOW=3650d \
+	"$S/bin/hookspool" import --again --json "$T/old.jsonl")
+is 'are found with a longer window' "$(sum '[.accepted, .duplicate]')" '[0,1]'
+hs import --again --json "$T/old.jsonl"
+is '… and are new without' "$(sum '[.accepted, .duplicate]')" '[1,0]'
 done_testing

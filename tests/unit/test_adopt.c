@@ -216,7 +216,8 @@ static unsigned lost(void)
 /* Anna was erased and is suppressed. */
 static void with_anna(bool suppressed)
 {
-	struct hs_erasure_entry begun = { "begun", "command", suppressed }, end = { "done", "command", suppressed };
+	struct hs_erasure_entry begun = { "begun", "command", suppressed, NULL },
+				end = { "done", "command", suppressed, NULL };
 	struct hs_subjects people;
 	struct hs_subject anna = { .kind = HS_SUBJECT_USER,
 		                   .id = (char[]){ "anna" },
@@ -308,6 +309,49 @@ TEST(a_loss_is_reported_until_it_is_accepted)
 	assert_int_equal(adopt(HS_ADOPT_LEAVE, true).lost, HS_LOSS_SALT | HS_LOSS_ERASED);
 	assert_int_equal(lost(), 0);
 	assert_once(&s.d, "a b c");
+}
+
+/* Changes the list of erased ids to what a disk, or a mirror that was cut off, may make of it. */
+static void damage_erased(int how, const struct hs_buf *older)
+{
+	static const char file[] = ".hookspool/erased-ids";
+
+	if (how == 0)
+		spooldir_flip(&s.d, file, 3);
+	else if (how == 1)
+		spooldir_cut(&s.d, file, spooldir_size(&s.d, file) - 1);
+	else if (how == 2)
+		spooldir_write(&s.d, file, hs_buf_slice(older));
+	else
+		spooldir_unlink(&s.d, file);
+}
+
+/* A user is erased twice. Lines of the open segment may be theirs if the list is not whole. */
+TEST(erased_ids_are_those_of_the_receipts)
+{
+	for (int how = 0; how < 4; how++) {
+		struct hs_buf older;
+
+		make("rotate_min_gap = 0\n");
+		put("anna@a b");
+		assert_int_equal(events_erase(s.spool, &s.d, "anna"), 1);
+		older = spooldir_read(&s.d, ".hookspool/erased-ids");
+		put("anna@c");
+		assert_int_equal(events_erase(s.spool, &s.d, "anna"), 1);
+		assert_true(older.n > 0 && (size_t)spooldir_size(&s.d, ".hookspool/erased-ids") > older.n);
+		assert_int_equal(lost(), 0);
+		damage_erased(how, &older);
+		assert_int_equal(lost(), HS_LOSS_ERASED);
+		assert_int_equal(events_erase(s.spool, &s.d, "otto"), 0); /* its receipt does not hide that */
+		assert_int_equal(lost(), HS_LOSS_ERASED);
+		put("d");
+		assert_true(adopt(HS_ADOPT_LEAVE, false).stale);
+		assert_int_equal(lost(), HS_LOSS_ERASED);
+		assert_int_equal(adopt(HS_ADOPT_LEAVE, true).lost, HS_LOSS_ERASED);
+		assert_int_equal(lost(), 0);
+		assert_false(adopt(HS_ADOPT_LEAVE, false).stale);
+		hs_buf_free(&older);
+	}
 }
 
 /* The erasure log is read when a spool is opened; a process that has it open does not look again. */

@@ -12,7 +12,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -105,6 +108,36 @@ TEST(every_cursor_and_database_is_copied)
 		assert_true(spooldir_exists(&copy, names[i]));
 	for (size_t i = 0; i < sizeof unfinished / sizeof unfinished[0]; i++)
 		assert_false(spooldir_exists(&copy, unfinished[i]));
+}
+
+/* A person compresses, or unpacks, the segment that comes next. */
+static bool turn_next(void *context, uint64_t at, uint64_t all)
+{
+	const char *name = spooldir_name(&s.d, "events-", at < 2 ? at : 1);
+	bool gz = name[strlen(name) - 1] == 'z';
+	char to[NAME_MAX + 1];
+
+	(void)context;
+	(void)all;
+	snprintf(to, sizeof to, "%.*s%s", (int)strlen(name) - (gz ? 3 : 0), name, gz ? "" : ".gz");
+	if (at < 2)
+		spooldir_rename(&s.d, name, to);
+	return true;
+}
+
+TEST(what_a_person_compresses_meanwhile_is_in_it)
+{
+	struct hs_backup_how how = { copy.path, NULL, turn_next };
+	struct hs_backup done;
+
+	make_both();
+	how.to = copy.path;
+	seal("a");
+	maintain();
+	seal("b");
+	assert_int_equal(hs_backup(s.d.settings, &how, &done), HS_OK);
+	assert_int_equal(done.linked, 2);
+	assert_int_equal(spooldir_names(&copy, "", "events-"), 2);
 }
 
 TEST(a_backup_leaves_no_descriptor_open)
@@ -283,6 +316,39 @@ TEST(a_segment_that_is_sealed_meanwhile)
 		assert_true(is_whole());
 	}
 	assert_true(rotated > 5);
+}
+
+/* A writer finds the open segment torn, sets it aside, and is killed before it has copied its lines. */
+static void set_aside(void *context)
+{
+	if (spooldir_exists(&s.d, "events.jsonl") && spooldir_size(&s.d, "events.jsonl") > 0)
+		spooldir_rename(&s.d, "events.jsonl", context);
+}
+
+/* Its lines are in the backup once: as those of the open segment, or as a sealed one. */
+TEST(a_segment_that_is_set_aside_meanwhile)
+{
+	unsigned all = 1;
+
+	for (unsigned nth = 1; nth <= all; nth++) {
+		struct hs_backup done;
+		char aside[NAME_MAX + 1];
+
+		make_both();
+		seal("a b");
+		put("c d");
+		snprintf(aside, sizeof aside, ".hookspool/aside-events-2-%lld-%" PRId64,
+		         (long long)spooldir_size(&s.d, "events.jsonl"), hs_io_now());
+		wrap_reset();
+		wrap_before(WRAP_FDOPENDIR, nth, set_aside, aside);
+		assert_int_equal(back_up(&done), HS_OK);
+		all = wrap_count(WRAP_FDOPENDIR);
+		wrap_reset();
+		assert_true(is_whole());
+		adopt(&copy, false);
+		assert_once(&copy, "a b c d");
+	}
+	assert_true(all > 5);
 }
 
 static void cut_letters(void *context)

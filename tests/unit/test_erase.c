@@ -236,6 +236,92 @@ TEST(a_segment_that_is_being_copied_is_waited_for)
 	assert_sound(&s.d);
 }
 
+/* It has no number before it is whole, because another segment has the one in its name. */
+TEST(a_segment_that_waits_for_its_number_is_waited_for)
+{
+	static const char other[] = "events-20251123T101500.123Z-000001.jsonl";
+	struct hs_eraser how = { .go_on = copy_on };
+	struct copying c;
+	struct hs_erasure done;
+	struct hs_buf all;
+
+	make("rotate_min_gap = 0\ncompress = none\n");
+	put_users("a/1 b/1");
+	rotate();
+	all = spooldir_read(&s.d, spooldir_name(&s.d, "events-", 0));
+	for (char *id = all.p; (id = memmem(id, (size_t)(all.p + all.n - id), "/1", 2)) != NULL;)
+		id[1] = '2';
+	spooldir_write(&s.d, other, hs_slice(all.p, all.n - 12));
+	c.rest = hs_slice(all.p + all.n - 12, 12);
+	c.fd = open(spooldir_path(&s.d, other), O_WRONLY | O_APPEND);
+	assert_true(c.fd >= 0);
+	how.context = &c;
+	assert_int_equal(erase_by("a", &how, &done), HS_OK);
+	assert_int_equal(done.events, 2);
+	assert_int_equal(c.rest.n, 0);
+	close(c.fd);
+	hs_buf_free(&all);
+	assert_all("b/1 b/2");
+}
+
+/* --- while a person compresses a segment ------------------------------------------------------- */
+
+struct compressing {
+	char plain[NAME_MAX + 1], gz[NAME_MAX + 1];
+	struct hs_buf bytes; /* of the .gz */
+	unsigned asked;
+	bool done;
+};
+
+/* The end of gzip(1): the .gz is whole, and what has the name of the plain file goes. */
+static void end_gzip(struct compressing *c)
+{
+	if (c->done)
+		return;
+	if (spooldir_exists(&s.d, c->gz))
+		spooldir_write(&s.d, c->gz, hs_buf_slice(&c->bytes));
+	spooldir_unlink(&s.d, c->plain);
+	c->done = true;
+}
+
+static bool gzip_on(void *context, uint64_t bytes, uint64_t all)
+{
+	struct compressing *c = context;
+
+	(void)bytes;
+	(void)all;
+	if (++c->asked == 20)
+		end_gzip(c);
+	return true;
+}
+
+TEST(a_segment_that_a_person_compresses_is_not_lost)
+{
+	struct compressing c = { .asked = 0 };
+	struct hs_eraser how = { .go_on = gzip_on, .context = &c };
+	struct hs_erasure done;
+	struct hs_buf text;
+
+	make("rotate_min_gap = 0\n");
+	put_users("a/1 b/2");
+	rotate();
+	snprintf(c.plain, sizeof c.plain, "%s", spooldir_name(&s.d, "events-", 0));
+	text = spooldir_read(&s.d, c.plain);
+	maintain();
+	snprintf(c.gz, sizeof c.gz, "%s", spooldir_name(&s.d, "events-", 0));
+	c.bytes = spooldir_read_raw(&s.d, c.gz);
+	spooldir_write(&s.d, c.plain, hs_buf_slice(&text));
+	spooldir_age(&s.d, c.plain);
+	spooldir_cut(&s.d, c.gz, 10);
+	assert_int_equal(erase_by("a", &how, &done), HS_OK);
+	end_gzip(&c);
+	assert_int_equal(done.events, 1);
+	assert_all("b/2");
+	assert_sound(&s.d);
+	hs_buf_free(&text);
+	hs_buf_free(&c.bytes);
+}
+
 /* --- dead letters -------------------------------------------------------------------------- */
 
 /* A consumer may write a dead letter as long as the event is there. */

@@ -55,6 +55,19 @@ TEST(foreign_segments_above_an_empty_open_one)
 	assert_no_problems();
 }
 
+/* A name that was made by hand must not use up the numbers. */
+TEST(the_highest_number_is_not_followed)
+{
+	seal("a");
+	bring(HS_SEALED_NUMBER_MOST, "b");
+	put("c");
+	rotate();
+	put_known("b c d", 2);
+	rotate();
+	assert_all("a b c d");
+	assert_no_problems();
+}
+
 /* The append is the first to see them. */
 TEST(their_events_are_duplicates_at_once)
 {
@@ -621,6 +634,65 @@ TEST(a_copy_is_waited_for)
 	assert_result(await(&stops, copy_on), HS_OK);
 	assert_int_equal(stops.asked, 1);
 	assert_result(await(&never, minute_passes), HS_E_REWRITTEN);
+	wrap_reset();
+}
+
+static bool no_more_is_beside(void *context)
+{
+	struct copying *c = context;
+
+	if (++c->asked == c->nth)
+		spooldir_unlink(&s.d, c->name);
+	return c->stop;
+}
+
+/* Waits for a segment in one form, beside which another program makes the other one, or has left it. */
+static enum hs_result await_beside(struct copying *c, bool gzip, bool (*must_stop)(void *context))
+{
+	struct hs_sealed sealed;
+	struct hs_opened_spool o;
+	enum hs_result result;
+	char name[HS_SEALED_NAME];
+
+	name_of(c->name, 2);
+	assert_true(hs_sealed_parse("events", c->name, &sealed));
+	for (int i = 0; i < 2; i++, sealed.gzip = !sealed.gzip) {
+		hs_sealed_print("events", &sealed, name);
+		spooldir_write(&s.d, name, HS_SLICE("{}\n"));
+		spooldir_age(&s.d, name);
+		if (sealed.gzip != gzip)
+			memcpy(c->name, name, sizeof name);
+	}
+	sealed.gzip = gzip;
+	assert_result(hs_spool_dir_open(&o, s.d.settings, false), HS_OK);
+	result = hs_foreign_segments_await(o.dir.fd, "events", &sealed, must_stop, c);
+	hs_spool_dir_close(&o);
+	return result;
+}
+
+/* gzip(1) and gunzip end with the removal of the file that they have read, by its name. */
+TEST(who_compresses_or_unpacks_a_segment_is_waited_for)
+{
+	struct copying gzip = { .nth = 3 }, gunzip = { .nth = 3 }, never = { .nth = 0 };
+
+	seal("a");
+	assert_result(await_beside(&gzip, false, no_more_is_beside), HS_OK);
+	assert_int_equal(gzip.asked, 3);
+	assert_result(await_beside(&gunzip, true, no_more_is_beside), HS_OK);
+	assert_int_equal(gunzip.asked, 3);
+	assert_result(await_beside(&never, true, minute_passes), HS_E_REWRITTEN);
+	wrap_reset();
+}
+
+/* A kill leaves both forms of a segment, which compression has made. */
+TEST(a_compressed_form_that_was_left_is_not_waited_for)
+{
+	struct copying left = { .nth = 0 };
+
+	seal("a");
+	wrap_clock(10000, 0); /* it was ten seconds ago */
+	assert_result(await_beside(&left, false, no_more_is_beside), HS_OK);
+	assert_int_equal(left.asked, 0);
 	wrap_reset();
 }
 

@@ -89,6 +89,7 @@ TEST(the_list_is_in_order_and_has_no_others)
 		spooldir_write(&temp.d, name, HS_SLICE(""));
 	}
 	spooldir_write(&temp.d, "events-20261123T101500.223Z-000100.jsonl", HS_SLICE("")); /* the plain form of a .gz */
+	spooldir_age(&temp.d, "events-20261123T101500.223Z-000100.jsonl");
 	spooldir_write(&temp.d, "events.jsonl", HS_SLICE(""));
 	spooldir_write(&temp.d, "notes.txt", HS_SLICE(""));
 	spooldir_write(&temp.d, "rejected-20261123T101500.123Z-000300.jsonl", HS_SLICE(""));
@@ -124,6 +125,60 @@ TEST(a_segment_compressed_meanwhile_is_listed)
 	assert_int_equal(count, 1);
 	assert_true(list[0].gzip);
 	free(list);
+}
+
+/* --- a person who compresses or unpacks a segment ----------------------------------------- */
+
+static const char plain[] = "events-20261123T101500.123Z-000042.jsonl",
+		  gz[] = "events-20261123T101500.123Z-000042.jsonl.gz";
+
+/* Lists the segment; returns how many files of it are listed, and whether the first is the .gz. */
+static size_t forms(bool *first_gz)
+{
+	struct hs_sealed *list;
+	size_t count;
+
+	assert_result(hs_sealed_list(temp.fd, "events", &list, &count), HS_OK);
+	*first_gz = count > 0 && list[0].gzip;
+	free(list);
+	return count;
+}
+
+/* gunzip writes the plain file, gives it the time of the .gz, and removes that. */
+TEST(a_segment_that_is_being_unpacked_is_its_gz)
+{
+	bool first_gz;
+
+	spooldir_write(&temp.d, gz, HS_SLICE("whole"));
+	spooldir_age(&temp.d, gz);
+	spooldir_write(&temp.d, plain, HS_SLICE("{}\n"));
+	assert_int_equal(forms(&first_gz), 1);
+	assert_true(first_gz);
+	spooldir_age(&temp.d, plain);
+	assert_int_equal(forms(&first_gz), 2);
+	assert_false(first_gz);
+	spooldir_write(&temp.d, gz, HS_SLICE("in the making"));
+	assert_int_equal(forms(&first_gz), 2);
+	assert_false(first_gz);
+}
+
+TEST(a_segment_is_found_in_its_other_form)
+{
+	struct hs_sealed sealed = { .number = 42, .sealed_ms = when, .gzip = true };
+	struct stat st;
+	int fd;
+
+	spooldir_write(&temp.d, plain, HS_SLICE("{}\n"));
+	assert_int_equal(hs_sealed_stat(temp.fd, "events", &sealed, &st), 0);
+	assert_true(!sealed.gzip && st.st_size == 3);
+	sealed.gzip = true;
+	fd = hs_sealed_open(temp.fd, "events", &sealed);
+	assert_true(fd >= 0 && !sealed.gzip);
+	close(fd);
+	spooldir_rename(&temp.d, plain, gz);
+	fd = hs_sealed_open(temp.fd, "events", &sealed);
+	assert_true(fd >= 0 && sealed.gzip);
+	close(fd);
 }
 
 /* --- a number that is not in the name --------------------------------------------------- */

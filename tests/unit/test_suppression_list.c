@@ -185,7 +185,7 @@ TEST(text_that_is_no_record_is_nobodys)
 
 TEST(erasure_log_entries)
 {
-	struct hs_erasure_entry receipt = { "done", "command", false };
+	struct hs_erasure_entry receipt = { "done", "command", false, NULL };
 	struct hs_json json = { 0 };
 	struct hs_buf text;
 	char salt[HS_SALT + 1], again[HS_SALT + 1];
@@ -231,7 +231,7 @@ static void torn_log(void)
 
 static enum hs_result run_begun(void)
 {
-	struct hs_erasure_entry begun = { "begun", "command", false };
+	struct hs_erasure_entry begun = { "begun", "command", false, NULL };
 	enum hs_result r = hs_erasure_log_put(&spool_dir, &people, &begun);
 
 	unfinished_lines = 0;

@@ -76,6 +76,19 @@ TEST(a_line_that_is_not_a_record)
 	assert_int_equal(spooldir_names(&s.d, ".hookspool", "broken-"), 1);
 }
 
+/* A segment that is being copied in under a number in use has none yet. */
+TEST(a_segment_that_waits_for_its_number_is_repaired)
+{
+	seal("a b");
+	spooldir_write(&s.d, "events-20251123T101500.123Z-000001.jsonl", HS_SLICE("{\"type\":\"page\"}\n{\"ty"));
+	rotate();
+	assert_int_equal(examine(true), 1);
+	assert_int_equal(found.problem[HS_PROBLEM_TORN], 1);
+	assert_int_equal(found.mended, 1);
+	assert_int_equal(examine(false), 0);
+	assert_int_equal(found.segments, 2);
+}
+
 /* No original that was set aside is overwritten. */
 TEST(each_original_is_kept)
 {

@@ -2,6 +2,7 @@
 #include "base/array.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "spool/admin/erasure_log.h"
 #include "spool/admin/loss.h"
 #include "spool/admin/open_copy.h"
 #include "spool/admin/salt.h"
@@ -67,7 +68,7 @@ static enum hs_result look_at_backup(struct adopt *a)
 /* True if nothing is to be done, unless the losses are accepted. */
 static bool is_refused(const struct adopt *a)
 {
-	return (a->done->unfinished || a->done->doubtful > 0) && !a->how->accept_loss;
+	return (a->done->unfinished || a->done->doubtful > 0 || a->done->stale) && !a->how->accept_loss;
 }
 
 static enum hs_result begin_epoch(struct adopt *a)
@@ -102,6 +103,9 @@ static enum hs_result look_at_segments(struct adopt *a)
 		r = hs_open_copy_look(a->dir, STREAM[i], &a->copy[i]);
 		a->done->doubtful += a->copy[i].doubtful;
 	}
+	if (r == HS_OK)
+		r = hs_loss_find(a->dir, &a->done->lost);
+	a->done->stale = (a->done->lost & HS_LOSS_ERASED) != 0 && a->copy[0].gone < a->copy[0].lines;
 	return r;
 }
 
@@ -286,6 +290,8 @@ static enum hs_result accept_loss(const struct hs_spool_dir *dir, unsigned lost)
 		r = hs_salt_renew(dir->private_dir);
 	if (r == HS_OK && (lost & HS_LOSS_ERASED) != 0)
 		r = hs_tombstones_make(dir->private_dir);
+	if (r == HS_OK && (lost & HS_LOSS_ERASED) != 0)
+		r = hs_erasure_log_give_up(dir);
 	return r;
 }
 

@@ -195,9 +195,11 @@ static enum hs_result copy_folder(struct backup *b, const char *name)
 	return r;
 }
 
+/* False for a segment in trouble, too: its lines have been copied as those of the open segment, or of a sealed one. */
 static bool is_private_file(const char *name)
 {
-	return !is_temporary(name) && strcmp(name, HS_HISTORY_FILE) != 0 && strcmp(name, HS_HISTORY_BACKUP) != 0;
+	return !is_temporary(name) && strncmp(name, "aside-", 6) != 0 && strcmp(name, HS_HISTORY_FILE) != 0 &&
+	       strcmp(name, HS_HISTORY_BACKUP) != 0;
 }
 
 /* Copies the files of .hookspool: suppressed people, tombstones, the salt and so on. */
@@ -226,16 +228,20 @@ static bool is_same(const struct stat *a, const struct stat *b)
 	        a->st_mtim.tv_nsec == b->st_mtim.tv_nsec);
 }
 
-/* Links or copies a segment, in place of one that the spool has replaced: its inode or size differs. */
-static enum hs_result take_sealed(struct backup *b, const char *name)
+/*
+ * Links or copies a segment, in place of one that the spool has replaced: its inode or size differs. `name` is then
+ * that of its form by now: a person may have compressed it since it was listed.
+ */
+static enum hs_result take_sealed(struct backup *b, const char *stream, struct hs_sealed *sealed,
+                                  char name[static HS_SEALED_NAME])
 {
 	struct stat st, there;
+	int found = hs_sealed_stat(b->spool_dir->fd, stream, sealed, &st), error = errno;
 	enum hs_result r;
 
-	if (hs_io_stat(b->spool_dir->fd, name, &st) < 0) /* rejected segments may be deleted meanwhile */
-		return errno == ENOENT ? HS_OK : HS_E_IO;
-	if (!S_ISREG(st.st_mode))
-		return HS_OK;
+	hs_sealed_print(stream, sealed, name);
+	if (found < 0) /* rejected segments may be deleted meanwhile */
+		return error == ENOENT || error == HS_IO_NOT_PLAIN ? HS_OK : HS_E_IO;
 	if (hs_io_stat(b->dir, name, &there) == 0) {
 		if (is_same(&st, &there)) {
 			b->done->kept++;
@@ -272,8 +278,7 @@ static enum hs_result take_all_sealed(struct backup *b, const char *stream, uint
 	for (size_t i = 0; i < count && r == HS_OK && go_on(b); i++, b->at++) {
 		if (list[i].number >= number)
 			continue;
-		hs_sealed_print(stream, &list[i], name);
-		r = take_sealed(b, name);
+		r = take_sealed(b, stream, &list[i], name);
 		if (r == HS_OK && !add_name(&kept, name))
 			r = HS_E_MEMORY;
 	}

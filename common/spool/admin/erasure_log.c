@@ -6,10 +6,11 @@
 #include "base/json_writer.h"
 #include "base/timestamp.h"
 #include "spool/admin/salt.h"
-#include "spool/dedup/tombstones.h"
 #include "spool/file/line_reader.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static const char NAME[] = "erased.jsonl";
@@ -35,6 +36,15 @@ static bool hash_id(const char *salt, const struct hs_subject *who, uint8_t sum[
 	return ok;
 }
 
+static void put_ids(struct hs_json_writer *w, const struct hs_tombstones_sum *ids)
+{
+	char check[2 * sizeof ids->check + 1];
+
+	snprintf(check, sizeof check, "%08" PRIx32, ids->check);
+	hs_json_writer_uint(w, "erased_ids", ids->count);
+	hs_json_writer_text(w, "erased_check", hs_slice_str(check));
+}
+
 static bool put_receipt(struct hs_buf *out, const char *salt, const struct hs_subject *who,
                         const struct hs_erasure_entry *receipt)
 {
@@ -56,6 +66,8 @@ static bool put_receipt(struct hs_buf *out, const char *salt, const struct hs_su
 	hs_json_writer_uint(&w, "others", who->others);
 	hs_json_writer_text(&w, "by", hs_slice_str(receipt->by));
 	hs_json_writer_bool(&w, "suppressed", receipt->suppressed);
+	if (receipt->ids != NULL)
+		put_ids(&w, receipt->ids);
 	hs_json_writer_end(&w, '}');
 	hs_buf_putc(out, '\n');
 	return hs_buf_ok(out);
@@ -111,6 +123,27 @@ enum hs_result hs_erasure_log_put(const struct hs_spool_dir *dir, const struct h
 		r = hs_tombstones_make(dir->private_dir);
 	if (r == HS_OK && text.n > 0)
 		r = append(dir, hs_buf_slice(&text));
+	hs_buf_free(&text);
+	return r;
+}
+
+enum hs_result hs_erasure_log_give_up(const struct hs_spool_dir *dir)
+{
+	struct hs_buf text = { 0 };
+	struct hs_json_writer w = { .out = &text };
+	struct hs_tombstones_sum ids;
+	char now[HS_TIMESTAMP_TEXT + 1];
+	enum hs_result r = hs_tombstones_sum(dir->private_dir, UINT64_MAX, &ids);
+
+	hs_timestamp_text(hs_io_now(), now);
+	hs_json_writer_object(&w, NULL);
+	hs_json_writer_text(&w, "erased_at", hs_slice_str(now));
+	hs_json_writer_text(&w, "state", HS_SLICE("given up"));
+	put_ids(&w, &ids);
+	hs_json_writer_end(&w, '}');
+	hs_buf_putc(&text, '\n');
+	if (r == HS_OK)
+		r = hs_buf_ok(&text) ? append(dir, hs_buf_slice(&text)) : HS_E_MEMORY;
 	hs_buf_free(&text);
 	return r;
 }

@@ -1,9 +1,12 @@
 #include "spool/admin/loss.h"
 #include "base/io.h"
 #include "spool/admin/suppression_file.h"
+#include "spool/dedup/tombstones.h"
 #include "spool/file/line_reader.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,13 +32,31 @@ static enum hs_result look(int dir, const char *name, bool *there, uint64_t *siz
 /* --- what the receipts say -------------------------------------------------- */
 
 struct told {
-	bool any, suppressed, erased;
-	uint64_t end; /* offset after the last whole receipt */
+	bool any, suppressed, erased, counted;
+	struct hs_tombstones_sum ids; /* as the last receipt says that has them; counted: there is one */
+	uint64_t end;                 /* offset after the last whole receipt */
 };
 
 static bool has(struct hs_slice line, const char *text)
 {
 	return memmem(line.p, line.n, text, strlen(text)) != NULL;
+}
+
+static void read_ids(struct hs_slice line, struct told *told)
+{
+	static const char label[] = ",\"erased_ids\":";
+	const char *at = memmem(line.p, line.n, label, sizeof label - 1);
+	struct hs_tombstones_sum ids;
+	char text[64];
+
+	if (at == NULL)
+		return;
+	at += sizeof label - 1;
+	snprintf(text, sizeof text, "%.*s", (int)(line.p + line.n - at < 63 ? line.p + line.n - at : 63), at);
+	if (sscanf(text, "%" SCNu64 ",\"erased_check\":\"%8" SCNx32 "\"", &ids.count, &ids.check) != 2)
+		return;
+	told->ids = ids;
+	told->counted = true;
 }
 
 static enum hs_result read_receipts(const struct hs_spool_dir *dir, uint64_t from, struct told *told)
@@ -53,6 +74,7 @@ static enum hs_result read_receipts(const struct hs_spool_dir *dir, uint64_t fro
 		told->any = true;
 		told->suppressed |= has(line, "\"suppressed\":true");
 		told->erased |= has(line, "\"events\":") && !has(line, "\"events\":0,");
+		read_ids(line, told);
 		told->end = lines.at;
 	}
 	r = more < 0 ? hs_io_result(errno) : HS_OK;
@@ -122,19 +144,33 @@ static enum hs_result look_at_list(const struct hs_spool_dir *dir, bool told, co
 	return r == HS_E_SUPPRESSED || r == HS_E_SPOOL_VERSION ? HS_OK : r;
 }
 
+/* *lost: the erased ids are not there and were told of, or they are not those of the receipts, or fewer. */
+static enum hs_result look_at_erased(const struct hs_spool_dir *dir, const struct told *told, bool *lost)
+{
+	struct hs_tombstones_sum now = { 0 };
+	uint64_t size;
+	bool there;
+	enum hs_result r = look(dir->private_dir, HS_TOMBSTONES_FILE, &there, &size);
+
+	if (r == HS_OK && told->counted)
+		r = hs_tombstones_sum(dir->private_dir, told->ids.count, &now);
+	*lost = (told->erased && !there) ||
+	        (told->counted && (now.count != told->ids.count || now.check != told->ids.check));
+	return r;
+}
+
 enum hs_result hs_loss_find(const struct hs_spool_dir *dir, unsigned *lost)
 {
 	struct told told;
 	char salt[HS_SALT];
 	bool needed = false, list = false, ids = false, damaged = false;
-	uint64_t size;
 	enum hs_result r = read_receipts(dir, 0, &told);
 
 	*lost = 0;
 	if (r == HS_OK)
 		r = hs_loss_needs_salt(dir, &needed);
 	if (r == HS_OK)
-		r = look(dir->private_dir, HS_TOMBSTONES_FILE, &ids, &size);
+		r = look_at_erased(dir, &told, &ids);
 	if (r == HS_OK)
 		r = look_at_salt(dir, salt, &damaged);
 	if (r == HS_OK)
@@ -145,7 +181,7 @@ enum hs_result hs_loss_find(const struct hs_spool_dir *dir, unsigned *lost)
 		*lost |= HS_LOSS_SALT;
 	if (list)
 		*lost |= HS_LOSS_SUPPRESSED;
-	if (told.erased && !ids)
+	if (ids)
 		*lost |= HS_LOSS_ERASED;
 	if (!dir->history.settled)
 		*lost |= HS_LOSS_HISTORY;

@@ -3,7 +3,7 @@
  * (erased.jsonl, beside the events) and the spool's own id tell that they existed.
  *
  * `hookspool adopt --accept-loss` puts an empty file in place of a lost one, so an empty file is not
- * a loss; a missing or damaged one is.
+ * a loss; a missing or damaged one is. Of erased ids the receipts tell how many there are, and their check sum.
  */
 #ifndef HS_LOSS_H
 #define HS_LOSS_H
@@ -13,7 +13,7 @@
 enum {
 	HS_LOSS_SALT = 1,       /* receipts and suppressed people cannot be matched to ids */
 	HS_LOSS_SUPPRESSED = 2, /* events of suppressed people would be kept again */
-	HS_LOSS_ERASED = 4,     /* ids of erased events: their retries would be kept */
+	HS_LOSS_ERASED = 4,     /* ids of erased events, or some of them: their retries would be kept */
 	HS_LOSS_HISTORY = 8,    /* the spool's id, and so perhaps cursors and checkpoints */
 	HS_LOSSES = 4
 };

@@ -1,5 +1,6 @@
 #include "spool/dedup/tombstones.h"
 #include "base/io.h"
+#include "spool/file/gzip.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -91,6 +92,37 @@ enum hs_result hs_tombstones_size(int private_dir, uint64_t *size)
 		return errno == ENOENT ? HS_OK : HS_E_IO;
 	*size = whole((uint64_t)st.st_size);
 	return HS_OK;
+}
+
+enum hs_result hs_tombstones_sum(int private_dir, uint64_t most, struct hs_tombstones_sum *sum)
+{
+	enum { ROOM = AT_ONCE * HS_TOMBSTONES_ENTRY };
+	int fd = hs_io_open_read(private_dir, NAME);
+	char *room = malloc(ROOM);
+	ssize_t got = room == NULL ? -1 : ROOM;
+	enum hs_result r = HS_OK;
+
+	*sum = (struct hs_tombstones_sum){ 0 };
+	if (fd < 0 && errno != ENOENT)
+		r = HS_E_IO;
+	while (fd >= 0 && got == ROOM && sum->count < most) {
+		uint64_t left = most - sum->count;
+
+		got = hs_io_read_at(fd, room, left < AT_ONCE ? (size_t)left * HS_TOMBSTONES_ENTRY : ROOM,
+		                    sum->count * HS_TOMBSTONES_ENTRY);
+		if (got < 0)
+			break;
+		sum->check = hs_crc32(sum->check, hs_slice(room, (size_t)whole((uint64_t)got)));
+		sum->count += (uint64_t)got / HS_TOMBSTONES_ENTRY;
+	}
+	if (room == NULL)
+		r = HS_E_MEMORY;
+	else if (got < 0)
+		r = HS_E_IO;
+	free(room);
+	if (fd >= 0)
+		hs_io_close(fd);
+	return r;
 }
 
 static enum hs_result read_entries(int fd, uint8_t *room, uint64_t *known,

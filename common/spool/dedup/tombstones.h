@@ -8,6 +8,9 @@
  * spooled, little-endian. It is appended and synced before the line goes. A partial entry at the
  * end, left by a kill, is ignored.
  *
+ * The receipt that ends an erasure has the number of entries and their check sum, by which loss.h finds a file that is
+ * damaged, or older than the receipts.
+ *
  * No entry is ever removed. The index needs it for dedup_window, which can be set to ten years at
  * any time, and verify reports by it an erased event that came back with a segment from a
  * backup or a mirror. A million entries are 20 MB: on a machine of 2026 they take a second when
@@ -42,6 +45,15 @@ enum hs_result hs_tombstones_put(int private_dir, const struct hs_tombstone *ids
  */
 enum hs_result hs_tombstones_each(int private_dir, uint64_t *known,
                                   bool (*each)(void *context, const struct hs_tombstone *id), void *context);
+
+/* As the receipts of erasures (erased.jsonl) have it. */
+struct hs_tombstones_sum {
+	uint64_t count; /* entries, the first ones of the file */
+	uint32_t check; /* their CRC-32 */
+};
+
+/* Sums up the first `most` entries, or all if there are fewer. HS_OK, also without a file; HS_E_IO or HS_E_MEMORY. */
+enum hs_result hs_tombstones_sum(int private_dir, uint64_t most, struct hs_tombstones_sum *sum);
 
 /* Bytes of whole entries; 0 if there is no file. HS_OK or HS_E_IO. */
 enum hs_result hs_tombstones_size(int private_dir, uint64_t *size);

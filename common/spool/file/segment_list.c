@@ -199,6 +199,33 @@ static void drop_same(struct collect *c)
 	c->count = kept;
 }
 
+/* True if the plain file was written to after its .gz: gunzip is at work, or was killed, and the .gz is whole. */
+static bool is_being_unpacked(int dir, const char *stream, const struct hs_sealed *plain, const struct hs_sealed *gz)
+{
+	char name[HS_SEALED_NAME];
+	struct stat of_plain, of_gz;
+
+	hs_sealed_print(stream, plain, name);
+	if (hs_io_stat(dir, name, &of_plain) < 0)
+		return false;
+	hs_sealed_print(stream, gz, name);
+	if (hs_io_stat(dir, name, &of_gz) < 0)
+		return false;
+	return of_plain.st_mtim.tv_sec != of_gz.st_mtim.tv_sec ? of_plain.st_mtim.tv_sec > of_gz.st_mtim.tv_sec
+	                                                       : of_plain.st_mtim.tv_nsec > of_gz.st_mtim.tv_nsec;
+}
+
+static void drop_unpacked(int dir, struct collect *c)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < c->count; i++)
+		if (i + 1 == c->count || !hs_sealed_same(&c->list[i], &c->list[i + 1]) ||
+		    !is_being_unpacked(dir, c->stream, &c->list[i], &c->list[i + 1]))
+			c->list[kept++] = c->list[i];
+	c->count = kept;
+}
+
 static enum hs_result list_names(int dir, struct collect *c)
 {
 	/*
@@ -226,6 +253,7 @@ enum hs_result hs_sealed_list_all(int dir, const char *stream, struct hs_sealed 
 	} else if (c.count > 0) {
 		qsort(c.list, c.count, sizeof *c.list, by_number);
 		drop_same(&c);
+		drop_unpacked(dir, &c);
 	}
 	free(numbers.map);
 	*list = c.list;
@@ -268,6 +296,13 @@ enum hs_result hs_sealed_strange(int dir, const char *stream, void (*each)(void 
 
 /* --- reading ---------------------------------------------------------------- */
 
+/* The name of the other form of the segment, which becomes its form: a person may have compressed or unpacked it. */
+static void turn(const char *stream, struct hs_sealed *sealed, char name[static HS_SEALED_NAME])
+{
+	sealed->gzip = !sealed->gzip;
+	hs_sealed_print(stream, sealed, name);
+}
+
 int hs_sealed_open(int dir, const char *stream, struct hs_sealed *sealed)
 {
 	char name[HS_SEALED_NAME];
@@ -275,10 +310,9 @@ int hs_sealed_open(int dir, const char *stream, struct hs_sealed *sealed)
 
 	hs_sealed_print(stream, sealed, name);
 	fd = hs_io_open_plain(dir, name);
-	if (fd >= 0 || errno != ENOENT || sealed->gzip)
+	if (fd >= 0 || errno != ENOENT)
 		return fd;
-	sealed->gzip = true;
-	hs_sealed_print(stream, sealed, name);
+	turn(stream, sealed, name);
 	return hs_io_open_plain(dir, name);
 }
 
@@ -289,9 +323,8 @@ int hs_sealed_stat(int dir, const char *stream, struct hs_sealed *sealed, struct
 
 	hs_sealed_print(stream, sealed, name);
 	found = hs_io_stat(dir, name, st);
-	if (found < 0 && errno == ENOENT && !sealed->gzip) {
-		sealed->gzip = true;
-		hs_sealed_print(stream, sealed, name);
+	if (found < 0 && errno == ENOENT) {
+		turn(stream, sealed, name);
 		found = hs_io_stat(dir, name, st);
 	}
 	if (found < 0 || S_ISREG(st->st_mode))

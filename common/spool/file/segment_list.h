@@ -44,8 +44,10 @@ void hs_sealed_print(const char *stream, const struct hs_sealed *sealed, char ou
 
 /*
  * Lists the segments that are to be read, by number; one that is being compressed may be listed
- * twice, the plain file first. Directories, links and the like are left out. The caller frees the
- * array; it is NULL, and *count 0, if it is empty and at an error. HS_OK, HS_E_IO or HS_E_MEMORY.
+ * twice, the plain file first. Of one that a person is unpacking only the .gz is listed, since the plain
+ * file, which was written to after it, may not be whole. Directories, links and the like are left out. The
+ * caller frees the array; it is NULL, and *count 0, if it is empty and at an error. HS_OK, HS_E_IO or
+ * HS_E_MEMORY.
  */
 enum hs_result hs_sealed_list(int dir, const char *stream, struct hs_sealed **list, size_t *count);
 
@@ -56,8 +58,8 @@ enum hs_result hs_sealed_list_all(int dir, const char *stream, struct hs_sealed 
 bool hs_sealed_same(const struct hs_sealed *a, const struct hs_sealed *b);
 
 /*
- * Opens a segment's file to read; if it has been compressed since it was listed, opens the .gz and
- * sets sealed->gzip. -1 with errno as hs_io_open_plain; ENOENT: it is gone.
+ * Opens a segment's file to read; if it has been compressed or unpacked since it was listed, opens its other
+ * form and changes sealed->gzip. -1 with errno as hs_io_open_plain; ENOENT: it is gone.
  */
 int hs_sealed_open(int dir, const char *stream, struct hs_sealed *sealed);
 

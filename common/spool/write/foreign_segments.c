@@ -16,6 +16,9 @@ enum {
 	LATER_MS = 250,    /* … except after a rotation, to be done without the lock */
 };
 
+/* A name with a higher number would leave too few, or none, for what is sealed after it. */
+#define NAMED_MOST (HS_SEALED_NUMBER_MOST / 2)
+
 static int64_t ctime_ns(const struct stat *st)
 {
 	return st->st_ctim.tv_sec * INT64_C(1000000000) + st->st_ctim.tv_nsec;
@@ -74,11 +77,16 @@ static bool ends_whole(int fd, bool gzip, uint64_t size)
 	return more == 0;
 }
 
-static bool is_new(const struct stat *st)
+static bool is_recent(const struct timespec *at)
 {
-	int64_t age_ms = hs_io_now() - ((int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000);
+	int64_t age_ms = hs_io_now() - ((int64_t)at->tv_sec * 1000 + at->tv_nsec / 1000000);
 
 	return age_ms > -GROWING_MS && age_ms < GROWING_MS;
+}
+
+static bool is_new(const struct stat *st)
+{
+	return is_recent(&st->st_mtim);
 }
 
 /* Opens only new ones, for after the loss of the shared state all segments are looked at. */
@@ -107,20 +115,53 @@ static bool is_empty(int dir, const char *name)
 	return hs_io_stat(dir, name, &st) == 0 && st.st_size == 0;
 }
 
+/*
+ * True if a person is compressing or unpacking the segment, which ends with the removal of the file that it has now:
+ * its other form is beside it, and has just changed, or is the plain one. `name` is that one's.
+ */
+static bool is_turned(int dir, const char *stream, const struct hs_sealed *sealed, char name[static HS_SEALED_NAME])
+{
+	struct hs_sealed other = *sealed;
+	struct stat st;
+
+	hs_sealed_print(stream, sealed, name);
+	if (hs_io_stat(dir, name, &st) < 0)
+		return false;
+	other.gzip = !other.gzip;
+	hs_sealed_print(stream, &other, name);
+	return hs_io_stat(dir, name, &st) == 0 && (sealed->gzip || is_recent(&st.st_ctim));
+}
+
+/* Logs why a segment cannot be replaced. */
+static enum hs_result give_up(int dir, const char *stream, const struct hs_sealed *sealed)
+{
+	char name[HS_SEALED_NAME];
+
+	if (is_turned(dir, stream, sealed, name)) {
+		hs_log(HS_LOG_WARN,
+		       "%s is beside %s, as if somebody were still %s it: run this again when that is done, or "
+		       "remove %s",
+		       name, sealed->gzip ? "its .gz" : "its plain file", sealed->gzip ? "unpacking" : "compressing",
+		       name);
+	} else {
+		hs_sealed_print(stream, sealed, name);
+		hs_log(HS_LOG_WARN, "%s is still being copied into the spool: run this again when it is there", name);
+	}
+	return HS_E_REWRITTEN;
+}
+
 enum hs_result hs_foreign_segments_await(int dir, const char *stream, const struct hs_sealed *sealed,
                                          bool (*must_stop)(void *context), void *context)
 {
 	int64_t deadline = hs_io_now_monotonic() + AWAIT_MS;
-	char name[HS_SEALED_NAME];
+	char name[HS_SEALED_NAME], other[HS_SEALED_NAME];
 
 	hs_sealed_print(stream, sealed, name);
-	while (!is_empty(dir, name) && hs_foreign_segments_is_growing(dir, stream, sealed) &&
+	while ((is_turned(dir, stream, sealed, other) ||
+	        (!is_empty(dir, name) && hs_foreign_segments_is_growing(dir, stream, sealed))) &&
 	       (must_stop == NULL || !must_stop(context))) {
-		if (hs_io_now_monotonic() > deadline) {
-			hs_log(HS_LOG_WARN, "%s is still being copied into the spool: run this again when it is there",
-			       name);
-			return HS_E_REWRITTEN;
-		}
+		if (hs_io_now_monotonic() > deadline)
+			return give_up(dir, stream, sealed);
 		hs_io_pause(POLL_MS);
 	}
 	return HS_OK;
@@ -190,6 +231,12 @@ struct listing {
 	size_t count;
 	uint64_t highest; /* number; while they are taken in */
 };
+
+/* True if segments of this number get another one, lest it be the open segment's. */
+static bool is_too_high(const struct listing *l, uint64_t number)
+{
+	return number > NAMED_MOST && number != HS_SEALED_LATER && l->s->stream->number <= NAMED_MOST;
+}
 
 static enum hs_result list_all(struct listing *l)
 {
@@ -330,6 +377,7 @@ static enum hs_result renumber(struct listing *l, size_t i)
 	const struct hs_spool_dir *dir = l->s->dir;
 	struct hs_sealed *sealed = &l->list[i];
 	bool growing = is_growing(l->s, sealed);
+	bool too_high = is_too_high(l, sealed->moved ? sealed->named : sealed->number);
 	uint64_t number = growing ? HS_SEALED_LATER : l->highest + 1;
 	char name[HS_SEALED_NAME];
 	enum hs_result result = HS_OK;
@@ -345,7 +393,8 @@ static enum hs_result renumber(struct listing *l, size_t i)
 	if (result != HS_OK || growing)
 		return result;
 	l->highest = number;
-	hs_log(HS_LOG_WARN, "%s: another segment has its number: it is read as number %" PRIu64, name, number);
+	hs_log(HS_LOG_WARN, "%s: %s: it is read as number %" PRIu64, name,
+	       too_high ? "its number is too high" : "another segment has its number", number);
 	return HS_OK;
 }
 
@@ -367,7 +416,7 @@ static enum hs_result part(struct listing *l, const struct group *g, bool all)
 static enum hs_result settle_group(struct listing *l, const struct group *g, bool keep)
 {
 	uint64_t number = l->list[g->from].number, open = l->s->stream->number;
-	bool all = number == HS_SEALED_LATER || (keep && number == open);
+	bool all = is_too_high(l, number) || number == HS_SEALED_LATER || (keep && number == open);
 	enum hs_result result = HS_OK;
 
 	if (all || g->collides)
@@ -384,7 +433,8 @@ static enum hs_result settle_all(struct listing *l, bool keep)
 	enum hs_result result = HS_OK;
 	struct group g;
 
-	for (size_t i = 0; i < l->count && l->list[i].number != HS_SEALED_LATER; i++)
+	for (size_t i = 0; i < l->count && l->list[i].number != HS_SEALED_LATER && !is_too_high(l, l->list[i].number);
+	     i++)
 		l->highest = l->list[i].number;
 	if (l->highest < open)
 		l->highest = open - !keep;

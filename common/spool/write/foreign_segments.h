@@ -14,6 +14,8 @@
  *	collision a segment whose number another one has is read under a free number above all others
  *	          (segment_list.h); its name stays. The one that this spool has sealed keeps its
  *	          number; if that is not known, the one that was there first (st_ctime)
+ *	too high  a segment whose number leaves few above it is read under a free one, too: its name may have been
+ *	          made by hand, and what this spool seals must not run out of numbers
  *	growing   a segment that is being copied under its final name is left alone while its last
  *	          line is not whole, for at most two seconds after the last write
  *
@@ -74,10 +76,10 @@ enum hs_result hs_foreign_segments_take_in(const struct hs_segment *s, bool keep
 bool hs_foreign_segments_is_growing(int dir, const char *stream, const struct hs_sealed *sealed);
 
 /*
- * Waits while the sealed segment is being copied, since the rest of it would be lost if it were replaced now. An empty
- * one is not waited for: nothing of it is replaced, and an erase may have emptied it just now.
- * `must_stop`, which may be NULL, is asked again and again; true ends the wait. HS_OK; HS_E_REWRITTEN: after a minute
- * it is still being copied, which is logged.
+ * Waits while the sealed segment is being copied, since the rest of it would be lost if it were replaced now; and while
+ * a person compresses or unpacks it, since gzip(1) would remove what took its place. An empty one is not waited for:
+ * nothing of it is replaced, and an erase may have emptied it just now. `must_stop`, which may be NULL, is asked again
+ * and again; true ends the wait. HS_OK; HS_E_REWRITTEN: after a minute it is still so, which is logged.
  */
 enum hs_result hs_foreign_segments_await(int dir, const char *stream, const struct hs_sealed *sealed,
                                          bool (*must_stop)(void *context), void *context);
