@@ -195,12 +195,15 @@ void hs_nats_disconnect(struct hs_engine *e)
 	e->inbound = NULL;
 	pthread_mutex_unlock(&e->use);
 	natsConnection_Close(connection);
-	natsSubscription_Destroy(inbound);
-	natsConnection_Destroy(connection);
 	pthread_mutex_lock(&e->lock);
 	while (e->callbacks > 0)
 		pthread_cond_wait(&e->changed, &e->lock);
 	pthread_mutex_unlock(&e->lock);
+	/* Another thread may have closed it: only now nothing is read any more. */
+	natsSubscription_Destroy(inbound);
+	natsSubscription_Destroy(e->ended);
+	e->ended = NULL;
+	natsConnection_Destroy(connection);
 }
 
 /* --- the worker ------------------------------------------------------------------------------------ */
