@@ -43,6 +43,10 @@ hs ship --to "$TO" --user me --password secret
 is 'no password on the command line' "$CODE $(said '@FILE' && echo remedy)" '2 remedy'
 ship --dry-run --create
 is 'a dry run makes nothing' "$CODE" 78
+fake_nats --version=
+hs ship --to "$FAKE_URL" --once
+is 'a server that has not said its version is no old one' "$CODE $(said 'did not say its version.*run it again' && echo remedy)" '75 remedy'
+kill "$FAKE_PID"
 
 # --- sends and resumes
 ship --create --replicas 1

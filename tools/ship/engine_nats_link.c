@@ -6,7 +6,8 @@
 #include <sysexits.h>
 #include <time.h>
 
-enum { RETRY_FIRST_MS = 100, RETRY_MOST_MS = 1000, REFUSED_MOST_MS = 10000, INFO_MS = 2000, SIGNED_TRIES = 4 };
+enum { RETRY_FIRST_MS = 100, RETRY_MOST_MS = 1000, REFUSED_MOST_MS = 10000, SIGNED_TRIES = 4 };
+enum { INFO_LEAST_MS = 250, INFO_MOST_MS = 2000 };
 #define REMEDY "correct the credentials, or the rights of this user: hookspool check"
 
 /* --- called by libnats ------------------------------------------------------------------------- */
@@ -120,8 +121,9 @@ static void link_up(struct hs_engine *e, int64_t until_ms)
 	char url[256], name[HS_NATS_NAME_MAX] = "", version[24] = "";
 	int64_t left = until_ms - hs_io_now_monotonic();
 
-	if (left > 0 && natsConnection_GetConnectedUrl(e->connection, url, sizeof url) == NATS_OK)
-		hs_nats_server_info(url, left < INFO_MS ? left : INFO_MS, name, version);
+	left = left < INFO_LEAST_MS ? INFO_LEAST_MS : left < INFO_MOST_MS ? left : INFO_MOST_MS;
+	if (natsConnection_GetConnectedUrl(e->connection, url, sizeof url) == NATS_OK)
+		hs_nats_server_info(url, left, name, version);
 	pthread_mutex_lock(&e->lock);
 	snprintf(e->server_version, sizeof e->server_version, "%s", version);
 	snprintf(e->link.server, sizeof e->link.server, "%s %s", name, version);
