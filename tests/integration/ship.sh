@@ -49,8 +49,11 @@ is 'a server that has not said its version is no old one' "$CODE $(said 'did not
 kill "$FAKE_PID"
 
 # --- sends and resumes
+ship --since yesterday
+is 'a time that is none: the option by its name' "$CODE $(said '^hookspool ship: --since yesterday: expected oldest' && echo named)" '2 named'
 ship --create --replicas 1
 is 'it makes the stream and sends everything' "$CODE $(whole)" '0 300 300'
+is '… and says which option begins elsewhere' "$(grep -o 'is new: it begins.*' "$T/err")" 'is new: it begins at the oldest event (--since now: with what comes next)'
 is 'in the order of the spool' "$(stored | head -n 3 | xargs)" '/a1 /a2 /a3'
 is 'subjects have receiver, tenant and type' "$(admin events | awk 'NR == 2 { print $2 }' | sed -E 's/\.[a-z]{8}\./.RECEIVER./')" 'hookspool.RECEIVER._.track'
 ship
