@@ -60,6 +60,14 @@ is 'since a time' "$CODE $(grep -c 'cursor ship is new: it begins at 1h' "$T/shi
 all_shipped 'then all is sent'
 is 'each once' "$(stored)" 60
 
+### What retention keeps ##################################################
+
+# lets_go: a run, which is shorter than ship_hold, as those of a timer.
+lets_go() { ships_all --ship-hold 1s && [ "$(jq -c '.kept == [.number, .offset, .edit]' "$S/spool/.hookspool/cursors/ship")" = true ]; }
+add 5
+check 'short runs let go what was sent long enough ago' wait_for 30 lets_go
+is 'and send nothing twice' "$(stored)" 65
+
 ### A message that is there twice ########################################
 
 # again SEQUENCE: sends the message once more, as no receiver does, under another id.
@@ -119,7 +127,7 @@ if [ "$(id -u)" -eq 0 ]; then
 fi
 cat "$T/receiver" >"$S/spool/.hookspool/receiver"
 ships_all
-is 'and with its name it goes on' "$CODE $(stored)" '0 60'
+is 'and with its name it goes on' "$CODE $(stored)" '0 65'
 
 ### Servers that come later ###############################################
 
@@ -129,7 +137,7 @@ ship_start --quiet
 check 'a service says that no server is there' wait_for 60 test -s "$T/follow.err"
 check 'and waits' alive "$SHIP"
 nats_again one
-check 'until one is' wait_for 60 eval '[ "$(stored)" = 65 ]'
+check 'until one is' wait_for 60 eval '[ "$(stored)" = 70 ]'
 kill -INT "$SHIP"
 check 'Ctrl-C ends it' wait_for 20 gone "$SHIP"
 wait "$SHIP"
