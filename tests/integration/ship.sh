@@ -123,6 +123,11 @@ fill f 1 5
 ship
 is 'too long: 78, with the place and the remedy' "$CODE $(said 'at byte [0-9]* has [0-9]* bytes: more than the server takes.*max_payload' && echo remedy) $(whole)" \
 	'78 remedy 870 870'
+printf '[ship]\noversize = aside\nplain = yes\n' >>"$S/hookspool.conf"
+ship --oversize stop
+is 'an option counts before the settings' "$CODE $(said 'Raise max_payload' && echo remedy) $(whole)" '78 remedy 870 870'
+hs ship --to nats://192.0.2.1 --plain no --once
+is '… and no text goes in clear that must not' "$CODE $(said 'plain text to 192.0.2.1' && echo remedy)" '78 remedy'
 ship --oversize aside
 is 'or it is set aside' "$CODE $(whole) $(jq -r .record.message_id "$S/spool/failed.jsonl")" '0 875 875 long'
 
