@@ -306,7 +306,9 @@ static int decide(struct ship *s, const struct hs_engine_asked *asked, enum hs_s
 	case HS_STREAM_SAME: break;
 	}
 	tell_of_limits(s, asked);
-	if (at.done.number > 0 && is_before(&at.cursor, &at.done))
+	if (s->options.from_start && !asked->any && !hs_pump_reads(s->pump)->source.fresh) /* it was emptied */
+		go_to(start, (struct hs_position){ 0 });
+	else if (at.done.number > 0 && is_before(&at.cursor, &at.done))
 		go_to(start, at.done);
 	return 0;
 }
@@ -409,7 +411,7 @@ int ship_open(struct hs_sink *sink, struct hs_sink_start *start)
 
 	if (code != 0)
 		return code;
-	ship_note_leader(s, &asked);
+	ship_note_stream(s, &asked);
 	drop_answers(s->engine);
 	recall(s);
 	s->pace.good_ms = hs_io_now_monotonic();
