@@ -52,6 +52,9 @@ hs import "$T/add.jsonl"
 hs tail --cursor other
 ship --dry-run --subject 'hookspool.{receiver}.{type}.{event}'
 is 'a dry run with more subjects than it lists' "$CODE $(grep -c '^40 records' "$T/ship.out") $(awk '/other subjects/ { print $1 }' "$T/ship.out") $(stored)" '0 1 8 20'
+echo damaged >"$S/spool/.hookspool/cursors/ship"
+ship --dry-run
+is 'a damaged cursor is no new one' "$CODE $(said 'hookspool/cursors is damaged.*remove it' && echo remedy)" '78 remedy'
 rm "$S/spool/.hookspool/cursors/ship"
 ship --dry-run
 is 'without a cursor' "$CODE $(grep -c 'cursor ship is new: it begins at the oldest event' "$T/ship.out") $(grep -c '^60 records' "$T/ship.out")" '0 1 1'
@@ -138,6 +141,8 @@ check 'a service says that no server is there' wait_for 60 test -s "$T/follow.er
 check 'and waits' alive "$SHIP"
 nats_again one
 check 'until one is' wait_for 60 eval '[ "$(stored)" = 70 ]'
+ship --once
+is 'a second one beside it: stop the first' "$CODE $(said 'in use by process [0-9]*: stop it$' && echo remedy)" '75 remedy'
 kill -INT "$SHIP"
 check 'Ctrl-C ends it' wait_for 20 gone "$SHIP"
 wait "$SHIP"

@@ -105,10 +105,8 @@ static int open_cursor(struct hs_event_source *s, const char *name, const char *
 	}
 	result = hs_cursor_open(hs_reader_dir(s->reader), name, &s->cursor, &s->fresh, &holder);
 	if (result == HS_E_CURSOR_HELD) {
-		fprintf(stderr,
-		        "hookspool %s: cursor %s is in use by process %lld: stop it, or use "
-		        "another name\n",
-		        s->command, name, (long long)holder);
+		fprintf(stderr, "hookspool %s: cursor %s is in use by process %lld: stop it%s\n", s->command, name,
+		        (long long)holder, strcmp(s->command, "ship") == 0 ? "" : ", or use another name");
 		return EX_TEMPFAIL;
 	}
 	s->name = name;
