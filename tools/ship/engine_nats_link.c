@@ -249,6 +249,24 @@ static bool pause_disconnected(struct hs_engine *e, int64_t ms)
 	return on;
 }
 
+/*
+ * Reads the files again: a password, a certificate or the authority behind it may have been replaced. What cannot be
+ * read leaves the options as they are: the server says whether they still do.
+ */
+static void renew_options(struct hs_engine *e)
+{
+	struct hs_engine_failure failure;
+	natsOptions *before = e->nats;
+
+	e->nats = NULL;
+	if (hs_nats_options(e, &failure) == 0 && hs_nats_set_callbacks(e)) {
+		natsOptions_Destroy(before);
+		return;
+	}
+	natsOptions_Destroy(e->nats);
+	e->nats = before;
+}
+
 /* Connects again and again; false: the engine is to stop. */
 static bool connect_again(struct hs_engine *e)
 {
@@ -256,8 +274,10 @@ static bool connect_again(struct hs_engine *e)
 	int64_t wait_ms = RETRY_FIRST_MS;
 
 	while (pause_disconnected(e, wait_ms)) {
-		int code = hs_nats_connect(e, &failure);
+		int code;
 
+		renew_options(e);
+		code = hs_nats_connect(e, &failure);
 		if (code == 0)
 			return true;
 		pthread_mutex_lock(&e->lock);
