@@ -117,7 +117,8 @@ static void check_same_cursor(const struct hs_cursor *a, const struct hs_cursor 
 	MUST(strcmp(s->created, t->created) == 0);
 	if (s->created[0] != '\0')
 		MUST(strcmp(s->receiver, t->receiver) == 0 && s->sequence == t->sequence && s->own == t->own &&
-		     s->back == t->back && is_same_position(s->kept, t->kept));
+		     s->back == t->back && is_same_position(s->kept, t->kept) && is_same_position(s->next, t->next) &&
+		     (s->next.number == 0 || s->next_ms == t->next_ms));
 }
 
 /* A position that a file says, however wrong, leads to whole lines of the spool, or to none. */

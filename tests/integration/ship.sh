@@ -43,10 +43,17 @@ hs ship --to "$TO" --user me --password secret
 is 'no password on the command line' "$CODE $(said '@FILE' && echo remedy)" '2 remedy'
 ship --dry-run --create
 is 'a dry run makes nothing' "$CODE" 78
+fake_nats --version=
+hs ship --to "$FAKE_URL" --once
+is 'a server that has not said its version is no old one' "$CODE $(said 'did not say its version.*run it again' && echo remedy)" '75 remedy'
+kill "$FAKE_PID"
 
 # --- sends and resumes
+ship --since yesterday
+is 'a time that is none: the option by its name' "$CODE $(said '^hookspool ship: --since yesterday: expected oldest' && echo named)" '2 named'
 ship --create --replicas 1
 is 'it makes the stream and sends everything' "$CODE $(whole)" '0 300 300'
+is '… and says which option begins elsewhere' "$(grep -o 'is new: it begins.*' "$T/err")" 'is new: it begins at the oldest event (--since now: with what comes next)'
 is 'in the order of the spool' "$(stored | head -n 3 | xargs)" '/a1 /a2 /a3'
 is 'subjects have receiver, tenant and type' "$(admin events | awk 'NR == 2 { print $2 }' | sed -E 's/\.[a-z]{8}\./.RECEIVER./')" 'hookspool.RECEIVER._.track'
 ship
@@ -116,6 +123,11 @@ fill f 1 5
 ship
 is 'too long: 78, with the place and the remedy' "$CODE $(said 'at byte [0-9]* has [0-9]* bytes: more than the server takes.*max_payload' && echo remedy) $(whole)" \
 	'78 remedy 870 870'
+printf '[ship]\noversize = aside\nplain = yes\n' >>"$S/hookspool.conf"
+ship --oversize stop
+is 'an option counts before the settings' "$CODE $(said 'Raise max_payload' && echo remedy) $(whole)" '78 remedy 870 870'
+hs ship --to nats://192.0.2.1 --plain no --once
+is '… and no text goes in clear that must not' "$CODE $(said 'plain text to 192.0.2.1' && echo remedy)" '78 remedy'
 ship --oversize aside
 is 'or it is set aside' "$CODE $(whole) $(jq -r .record.message_id "$S/spool/failed.jsonl")" '0 875 875 long'
 

@@ -64,4 +64,20 @@ check 'which is mended' wait_for 60 beyond
 is 'the stream has it' "$(admin events | grep -c ' /e-53 ')" 1
 is 'it is named' "$(grep -c '^too long: segment 1 byte [0-9]* /long$' "$T/ship.out")" 1
 verified 'which is no good end if it was not to be set aside' '1 0 49 0 1' --mend
+### What limits have deleted #############################################
+
+ids() { admin events | awk '$3 != "-" { print $3 }' | sort; }
+admin update events "$(config 100000000 | jq -c '. + {discard: "old", max_msgs: 15}')"
+add 20
+all_shipped 'a stream that is full goes on' --lossy --oversize aside
+ids >"$T/before"
+check 'and has deleted most' [ "$(wc -l <"$T/before")" -lt 16 ]
+verify --lossy
+is 'that is not lacking' "${FIGURES%% *} $CODE $(grep -c ', [1-9][0-9]* deleted by limits$' "$T/ship.out")" '0 0 1'
+verify --lossy --mend
+ids >"$T/after"
+is 'and is not sent again' "$CODE $(comm -13 "$T/before" "$T/after" | wc -l)" '0 0'
+gone "$(admin events | awk '$3 != "-"' | tail -n 1 | awk '{ print $3 }')"
+verify --lossy
+is 'what is gone after that is lacking' "${FIGURES%% *} $CODE" '1 1'
 done_testing

@@ -52,6 +52,9 @@ hs import "$T/add.jsonl"
 hs tail --cursor other
 ship --dry-run --subject 'hookspool.{receiver}.{type}.{event}'
 is 'a dry run with more subjects than it lists' "$CODE $(grep -c '^40 records' "$T/ship.out") $(awk '/other subjects/ { print $1 }' "$T/ship.out") $(stored)" '0 1 8 20'
+echo damaged >"$S/spool/.hookspool/cursors/ship"
+ship --dry-run
+is 'a damaged cursor is no new one' "$CODE $(said 'hookspool/cursors is damaged.*remove it' && echo remedy)" '78 remedy'
 rm "$S/spool/.hookspool/cursors/ship"
 ship --dry-run
 is 'without a cursor' "$CODE $(grep -c 'cursor ship is new: it begins at the oldest event' "$T/ship.out") $(grep -c '^60 records' "$T/ship.out")" '0 1 1'
@@ -59,6 +62,14 @@ ship --dry-run --since 1h
 is 'since a time' "$CODE $(grep -c 'cursor ship is new: it begins at 1h' "$T/ship.out") $(grep -c '^60 records' "$T/ship.out")" '0 1 1'
 all_shipped 'then all is sent'
 is 'each once' "$(stored)" 60
+
+### What retention keeps ##################################################
+
+# lets_go: a run, which is shorter than ship_hold, as those of a timer.
+lets_go() { ships_all --ship-hold 1s && [ "$(jq -c '.kept == [.number, .offset, .edit]' "$S/spool/.hookspool/cursors/ship")" = true ]; }
+add 5
+check 'short runs let go what was sent long enough ago' wait_for 30 lets_go
+is 'and send nothing twice' "$(stored)" 65
 
 ### A message that is there twice ########################################
 
@@ -119,7 +130,7 @@ if [ "$(id -u)" -eq 0 ]; then
 fi
 cat "$T/receiver" >"$S/spool/.hookspool/receiver"
 ships_all
-is 'and with its name it goes on' "$CODE $(stored)" '0 60'
+is 'and with its name it goes on' "$CODE $(stored)" '0 65'
 
 ### Servers that come later ###############################################
 
@@ -129,7 +140,9 @@ ship_start --quiet
 check 'a service says that no server is there' wait_for 60 test -s "$T/follow.err"
 check 'and waits' alive "$SHIP"
 nats_again one
-check 'until one is' wait_for 60 eval '[ "$(stored)" = 65 ]'
+check 'until one is' wait_for 60 eval '[ "$(stored)" = 70 ]'
+ship --once
+is 'a second one beside it: stop the first' "$CODE $(said 'in use by process [0-9]*: stop it$' && echo remedy)" '75 remedy'
 kill -INT "$SHIP"
 check 'Ctrl-C ends it' wait_for 20 gone "$SHIP"
 wait "$SHIP"

@@ -106,7 +106,9 @@ TEST(a_stream_is_remembered)
 		                                              .sequence = UINT64_MAX,
 		                                              .own = UINT64_MAX - 1,
 		                                              .back = UINT64_MAX - 2,
-		                                              .kept = { UINT64_MAX, UINT64_MAX, UINT64_MAX, 0 } };
+		                                              .kept = { UINT64_MAX, UINT64_MAX, UINT64_MAX, 0 },
+		                                              .next = { UINT64_MAX, UINT64_MAX, UINT64_MAX, 0 },
+		                                              .next_ms = 1795514400123 };
 	struct hs_ahead ahead = { .to = { 5, 6, 7, 0 }, .count = 1, .held = { { 8, { 9, 10, 11, 0 } } } };
 
 	assert_int_equal(reopen("ship"), HS_OK);
@@ -145,6 +147,11 @@ TEST(a_damaged_stream_is_told)
 		{ HEAD ",\"ahead\":[44,0],\"held\":[]}\n", HS_E_CURSOR },
 		{ HEAD ",\"ahead\":7}\n", HS_E_CURSOR },
 		{ HEAD STREAM ",\"kept\":[41,500,0]}\n\n", HS_E_CURSOR },
+		{ HEAD STREAM ",\"kept\":[41,500,0],\"next\":[41,900,0,\"2026-11-23T10:01:00.123Z\"]}\n", HS_OK },
+		{ HEAD STREAM ",\"kept\":[41,500,0],\"next\":[41,900,0,\"yesterday\"]}\n", HS_E_CURSOR },
+		{ HEAD STREAM ",\"kept\":[41,500,0],\"next\":[41,900,\"2026-11-23T10:01:00.123Z\"]}\n", HS_E_CURSOR },
+		{ HEAD STREAM ",\"kept\":[41,500,0],\"next\":[41,900,0,\"2026-11-23T10:01:00.123Z\"],\"more\":1}\n",
+		  HS_E_CURSOR },
 		{ HEAD STREAM ",\"kept\":[41,500]}\n", HS_E_CURSOR },
 		{ HEAD
 		  ",\"stream\":{\"created\":\"c\",\"receiver\":\"r\",\"sequence\":998,\"own\":990},\"kept\":[1,0,0]}\n",

@@ -671,6 +671,24 @@ NATS_FAKE_TEST(closing_does_not_wait_for_a_server)
 	hs_engine_close(NULL);
 }
 
+/* It may be new: the connection that asks for it fails, or memory runs out. */
+NATS_FAKE_TEST(a_server_without_a_version_is_not_looked_at_unless_any_will_do)
+{
+	struct hs_engine *e = open_fake("--version=");
+	struct hs_engine_options any = options_of(nats.fake_port);
+	struct hs_engine_failure failure;
+	struct hs_engine_stream stream;
+
+	assert_int_equal(hs_engine_look(e, &stream, &failure), EX_TEMPFAIL);
+	assert_non_null(strstr(failure.why, "version"));
+	hs_engine_close(e);
+	any.any_version = true;
+	assert_int_equal(hs_engine_open(&any, &e, &failure), 0);
+	assert_int_equal(hs_engine_look(e, &stream, &failure), 0);
+	assert_string_equal(stream.server_version, "");
+	hs_engine_close(e);
+}
+
 NATS_FAKE_TEST(a_receiver_s_subject_with_a_foreign_message_is_no_answer)
 {
 	struct hs_message foreign = { .subject = HS_SLICE("hookspool.kodabuzi.acme.track"),

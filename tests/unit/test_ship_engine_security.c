@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 static struct hs_engine_options options_at(const char *servers)
 {
@@ -269,6 +270,32 @@ NATS_TEST(credentials_that_are_withdrawn)
 	hs_engine_close(e);
 }
 
+/* With ship running, as by whoever renews secrets on a schedule. */
+NATS_TEST(a_password_that_is_replaced)
+{
+	struct hs_engine_options options;
+	struct hs_engine_link link;
+	struct hs_engine *e;
+	FILE *f;
+
+	nats_start(USERS);
+	e = open_as(&options, "ship");
+	nats_kill();
+	nats_start("authorization { users [ { user: ship, password: renewed } ] }");
+	link_until(e, HS_LINK_REFUSED, &link);
+	f = fopen(options.password_file, "w");
+	assert_non_null(f);
+	assert_true(fputs("renewed\n", f) >= 0);
+	fclose(f);
+	link_until(e, HS_LINK_UP, &link);
+	assert_int_equal(unlink(options.password_file), 0); /* what was read last still counts */
+	nats_kill();
+	link_until(e, HS_LINK_DOWN, &link);
+	nats_start(NULL);
+	link_until(e, HS_LINK_UP, &link);
+	hs_engine_close(e);
+}
+
 /* --- TLS --------------------------------------------------------------------------------------------------------- */
 
 /* A certificate of its own for localhost. */
@@ -303,6 +330,26 @@ NATS_TEST(tls_is_demanded_and_verified)
 	options.ca = NULL;
 	options.servers = url_of("nats://localhost"); /* the server demands TLS, which is verified then, too */
 	expect_open(&options, EX_CONFIG, "TLS");
+}
+
+NATS_TEST(a_certificate_that_is_replaced)
+{
+	struct hs_engine_options options;
+	struct hs_engine_failure failure;
+	struct hs_engine_link link;
+	struct hs_engine *e;
+	char ca[128];
+
+	tls_start();
+	snprintf(ca, sizeof ca, "%s/cert.pem", nats.folder);
+	options = options_at(url_of("tls://localhost"));
+	options.ca = ca;
+	assert_int_equal(hs_engine_open(&options, &e, &failure), 0);
+	nats_kill();
+	link_until(e, HS_LINK_DOWN, &link);
+	tls_start();
+	link_until(e, HS_LINK_UP, &link);
+	hs_engine_close(e);
 }
 
 NATS_TEST(tls_is_not_given_up_for_a_server_without_it)

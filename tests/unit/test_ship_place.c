@@ -378,6 +378,44 @@ TEST(an_earlier_runs_kept_place_stays_for_the_time)
 	assert_int_equal(k.kept.number, 9);
 }
 
+/* As of hookspool ship --once by a timer: each run is shorter than the time. */
+TEST(short_runs_let_go_too)
+{
+	struct hs_kept_place k;
+
+	hs_kept_place_begin(&k, 1000, at(1), at(5), 100);
+	hs_kept_place_recall(&k, at(3), -500); /* before the machine was started */
+	hs_kept_place_note(&k, at(5), 110);
+	assert_int_equal(k.kept.number, 1);
+	assert_int_equal(k.seen[0].position.number, 3);
+	assert_int_equal(hs_kept_place_due(&k, 110), 390);
+	hs_kept_place_begin(&k, 1000, at(1), at(6), 700);
+	hs_kept_place_recall(&k, at(3), -500);
+	hs_kept_place_note(&k, at(6), 710);
+	assert_int_equal(k.kept.number, 3);
+	assert_int_equal(k.seen[0].position.number, 6);
+}
+
+TEST(what_is_not_known_or_of_the_future_is_not_recalled)
+{
+	static const struct {
+		struct hs_position was;
+		int64_t ms;
+	} cases[] = { { .was = { 0 }, .ms = 0 },
+		      { .was = { .number = 6, .offset = 60 }, .ms = 0 }, /* ship went back since */
+		      { .was = { .number = 3, .offset = 30 }, .ms = 101 } };
+	struct hs_kept_place k;
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		hs_kept_place_begin(&k, 1000, at(1), at(5), 100);
+		hs_kept_place_recall(&k, cases[i].was, cases[i].ms);
+		assert_int_equal(k.count, 1);
+		assert_int_equal(k.seen[0].position.number, 5);
+	}
+	hs_kept_place_begin(&k, 1000, at(9), at(5), 100); /* it went back: what is sent again is kept as long */
+	assert_int_equal(k.kept.number, 5);
+}
+
 /* At any moment the kept place is one where the cursor was at least `hold` ago, and at most a sixteenth more. */
 TEST(what_is_kept_is_never_too_young)
 {

@@ -41,7 +41,7 @@ struct stored {
 };
 
 /* The fate of a message on its way. */
-enum fate { STORE, STORE_SILENTLY, LOSE, ZERO, STORE_ZERO, NOBODY, FULL, MOMENT, STORE_MOMENT, SETUP, TOO_LONG };
+enum fate { STORE, STORE_SILENTLY, LOSE, ZERO, STORE_ZERO, NOBODY, FULL, MOMENT, STORE_MOMENT, SETUP, TOO_LONG, GONE };
 
 struct on_way {
 	uint64_t tag;
@@ -153,6 +153,10 @@ static void arrive(struct hs_engine *e, const struct on_way *on_way)
 	case STORE_MOMENT: answer(e, on_way->tag, HS_ANSWER_MOMENT, 0); return;
 	case SETUP: answer(e, on_way->tag, HS_ANSWER_SETUP, 0); return;
 	case TOO_LONG: answer(e, on_way->tag, HS_ANSWER_OVERSIZE, 0); return;
+	case GONE:
+		answer(e, on_way->tag, HS_ANSWER_STORED, 1);
+		e->answers[(e->tail - 1) % WAY].duplicate = true;
+		return;
 	case STORE_SILENTLY:
 	case LOSE: return;
 	}
@@ -840,6 +844,36 @@ TEST(test_limits_that_deleted_the_last_message_are_said_once)
 	assert_result(events_append(s.spool, "k", NULL), HS_OK);
 	assert_int_equal(run(), 0);
 	assert_stored("k");
+	finish();
+}
+
+TEST(test_from_start_fills_a_stream_that_was_emptied)
+{
+	make(TEN);
+	s.options.from_start = true;
+	assert_int_equal(run(), 0);
+	assert_int_equal(run(), 0);
+	assert_int_equal(w->sends, 10);
+	w->count = 0;
+	w->first = w->last + 1;
+	assert_int_equal(run(), 0);
+	assert_stored(TEN);
+	assert_int_equal(run(), 0);
+	assert_int_equal(w->sends, 20);
+	finish();
+}
+
+/* Its duplicate window still knows the ids. */
+TEST(test_a_duplicate_of_what_the_stream_has_no_more_is_said)
+{
+	make("a b c");
+	assert_int_equal(run(), 0);
+	w->count = 0;
+	w->first = w->last + 1;
+	s.options.from_start = true;
+	w->fate = GONE;
+	assert_int_equal(says("as duplicates of messages that it had, such as 1, and has no more", 0), 1);
+	assert_int_equal(s.figures.duplicates, 3);
 	finish();
 }
 

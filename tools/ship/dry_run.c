@@ -17,7 +17,7 @@ struct dry {
 	struct hs_event_source source;
 	const char *subject, *receiver;
 	struct hs_position from;
-	bool has_cursor;
+	bool has_cursor, damaged;
 	uint64_t records, bytes, others;
 	struct subject subjects[SUBJECTS];
 	size_t count;
@@ -28,9 +28,10 @@ static bool find_cursor(void *context, const struct hs_cursor_info *info)
 {
 	struct dry *d = context;
 
-	if (strcmp(info->name, "ship") != 0 || info->damaged)
+	if (strcmp(info->name, "ship") != 0)
 		return true;
 	d->from = info->position;
+	d->damaged = info->damaged;
 	d->has_cursor = true;
 	return false;
 }
@@ -101,7 +102,9 @@ static int begin(struct dry *d, const struct hs_ship_run *run)
 {
 	enum hs_result result = hs_cursor_list(hs_reader_dir(d->source.reader)->private_dir, find_cursor, d);
 
-	if (result == HS_OK && d->has_cursor)
+	if (result == HS_OK && d->damaged)
+		result = HS_E_CURSOR;
+	else if (result == HS_OK && d->has_cursor)
 		hs_reader_start(d->source.reader, d->from);
 	else if (result == HS_OK && run->since != NULL)
 		result = hs_event_source_from(d->source.reader, run->since);

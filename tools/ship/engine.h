@@ -34,6 +34,7 @@ struct hs_engine_options {
 	const char *stream, *receiver;   /* names */
 	int64_t ack_wait_ms, connect_ms; /* how long to wait for an answer, and for a connection */
 	bool plain_abroad;               /* plain text to other hosts than loopback is allowed */
+	bool any_version;                /* of the server, also one that is not known */
 };
 
 /* The outcome of a call that waits: an exit code (sysexits.h), and why, with the remedy. */
@@ -43,9 +44,9 @@ struct hs_engine_failure {
 };
 
 /*
- * Waits at most connect_ms, or 250 ms a server if that is longer; the names of hosts may take longer. 0, or
- * failure->code; then *engine is NULL. Never sends in clear what was to be TLS. Signals go to other threads than
- * the engine's.
+ * Waits at most connect_ms, or 250 ms a server if that is longer, and 250 ms for the server's version; the names of
+ * hosts may take longer. 0, or failure->code; then *engine is NULL. Never sends in clear what was to be TLS. Signals
+ * go to other threads than the engine's, but for those of a thread's own defects.
  */
 int hs_engine_open(const struct hs_engine_options *options, struct hs_engine **engine,
                    struct hs_engine_failure *failure);
@@ -61,7 +62,7 @@ void hs_engine_woken(struct hs_engine *engine);
 
 enum hs_link {
 	HS_LINK_UP,
-	HS_LINK_DOWN,    /* it connects again by itself, also after the server closed the connection for good */
+	HS_LINK_DOWN, /* it connects again by itself, with what the files have then, also after the server closed for good */
 	HS_LINK_REFUSED, /* credentials or rights are wrong: link->why. Until it connects, or an ask succeeds */
 };
 
@@ -170,7 +171,10 @@ void hs_engine_asked_free(struct hs_engine_asked *asked);
 
 /* --- for commands: these wait ------------------------------------------------------------------ */
 
-/* Looks at the stream. 0; EX_NOINPUT: there is no such stream; or another failure->code. */
+/*
+ * Looks at the stream. 0; EX_NOINPUT: there is no such stream; or another failure->code: EX_TEMPFAIL if the server's
+ * version is not known, unless any will do.
+ */
 int hs_engine_look(struct hs_engine *engine, struct hs_engine_stream *stream, struct hs_engine_failure *failure);
 
 struct hs_engine_create {

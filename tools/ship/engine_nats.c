@@ -92,6 +92,7 @@ static int begin(struct hs_engine *e, struct hs_engine_failure *failure)
 int hs_engine_open(const struct hs_engine_options *options, struct hs_engine **engine,
                    struct hs_engine_failure *failure)
 {
+	static const int defects[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
 	struct hs_engine *e = make(options);
 	sigset_t all, before;
 	int code;
@@ -100,8 +101,10 @@ int hs_engine_open(const struct hs_engine_options *options, struct hs_engine **e
 	*failure = (struct hs_engine_failure){ 0 };
 	if (e == NULL)
 		return hs_engine_fail(failure, EX_OSERR, "out of memory");
-	/* Signals are for the caller's thread; those of libnats inherit the mask. */
+	/* Signals are for the caller's thread; those of libnats inherit the mask. A defect is the thread's own. */
 	sigfillset(&all);
+	for (size_t i = 0; i < sizeof defects / sizeof *defects; i++)
+		sigdelset(&all, defects[i]);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
 	code = begin(e, failure);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

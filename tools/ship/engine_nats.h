@@ -40,6 +40,7 @@ struct hs_engine {
 	pthread_mutex_t use;
 	natsConnection *connection; /* NULL: none; only the worker sets it */
 	natsSubscription *inbound;
+	natsSubscription *ended; /* of the last requests, unsubscribed; they, or the worker, free it */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* of what follows */
@@ -116,7 +117,10 @@ struct hs_requests {
 	enum hs_walk of; /* whose messages the functions below get */
 };
 
-/* Each returns 0, or failure->code: EX_TEMPFAIL when no answer comes within ack_wait or the connection is lost. */
+/*
+ * Each returns 0, or failure->code: EX_TEMPFAIL when no answer comes within ack_wait or the connection is lost.
+ * hs_requests_open waits for one round trip, and closes a connection that is stuck. One at a time, of all threads.
+ */
 int hs_requests_open(struct hs_requests *requests, struct hs_engine *engine, natsConnection *connection,
                      struct hs_engine_failure *failure);
 void hs_requests_close(struct hs_requests *requests);

@@ -151,20 +151,11 @@ static int ask(struct hs_requests *r, struct hs_engine_asked *asked)
 void hs_nats_ask(struct hs_engine *e, natsConnection *connection, struct hs_engine_asked *asked)
 {
 	struct hs_requests requests;
-	/* A connection that is stuck answers no ping: another one is made. */
-	natsStatus status = natsConnection_FlushTimeout(connection, e->options.ack_wait_ms);
-	int code;
+	int code = hs_requests_open(&requests, e, connection, &asked->failure);
 
-	if (status == NATS_TIMEOUT)
-		natsConnection_Close(connection);
-	if (status != NATS_OK)
-		code = hs_engine_fail(&asked->failure, EX_TEMPFAIL, "the server does not answer");
-	else
-		code = hs_requests_open(&requests, e, connection, &asked->failure);
 	if (code == 0)
 		code = ask(&requests, asked);
-	if (status == NATS_OK)
-		hs_requests_close(&requests);
+	hs_requests_close(&requests);
 	if (code == 0)
 		return;
 	asked->failed = true;

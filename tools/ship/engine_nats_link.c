@@ -6,7 +6,8 @@
 #include <sysexits.h>
 #include <time.h>
 
-enum { RETRY_FIRST_MS = 100, RETRY_MOST_MS = 1000, REFUSED_MOST_MS = 10000, INFO_MS = 2000, SIGNED_TRIES = 4 };
+enum { RETRY_FIRST_MS = 100, RETRY_MOST_MS = 1000, REFUSED_MOST_MS = 10000, SIGNED_TRIES = 4 };
+enum { INFO_LEAST_MS = 250, INFO_MOST_MS = 2000 };
 #define REMEDY "correct the credentials, or the rights of this user: hookspool check"
 
 /* --- called by libnats ------------------------------------------------------------------------- */
@@ -120,8 +121,9 @@ static void link_up(struct hs_engine *e, int64_t until_ms)
 	char url[256], name[HS_NATS_NAME_MAX] = "", version[24] = "";
 	int64_t left = until_ms - hs_io_now_monotonic();
 
-	if (left > 0 && natsConnection_GetConnectedUrl(e->connection, url, sizeof url) == NATS_OK)
-		hs_nats_server_info(url, left < INFO_MS ? left : INFO_MS, name, version);
+	left = left < INFO_LEAST_MS ? INFO_LEAST_MS : left < INFO_MOST_MS ? left : INFO_MOST_MS;
+	if (natsConnection_GetConnectedUrl(e->connection, url, sizeof url) == NATS_OK)
+		hs_nats_server_info(url, left, name, version);
 	pthread_mutex_lock(&e->lock);
 	snprintf(e->server_version, sizeof e->server_version, "%s", version);
 	snprintf(e->link.server, sizeof e->link.server, "%s %s", name, version);
@@ -195,12 +197,15 @@ void hs_nats_disconnect(struct hs_engine *e)
 	e->inbound = NULL;
 	pthread_mutex_unlock(&e->use);
 	natsConnection_Close(connection);
-	natsSubscription_Destroy(inbound);
-	natsConnection_Destroy(connection);
 	pthread_mutex_lock(&e->lock);
 	while (e->callbacks > 0)
 		pthread_cond_wait(&e->changed, &e->lock);
 	pthread_mutex_unlock(&e->lock);
+	/* Another thread may have closed it: only now nothing is read any more. */
+	natsSubscription_Destroy(inbound);
+	natsSubscription_Destroy(e->ended);
+	e->ended = NULL;
+	natsConnection_Destroy(connection);
 }
 
 /* --- the worker ------------------------------------------------------------------------------------ */
@@ -244,6 +249,24 @@ static bool pause_disconnected(struct hs_engine *e, int64_t ms)
 	return on;
 }
 
+/*
+ * Reads the files again: a password, a certificate or the authority behind it may have been replaced. What cannot be
+ * read leaves the options as they are: the server says whether they still do.
+ */
+static void renew_options(struct hs_engine *e)
+{
+	struct hs_engine_failure failure;
+	natsOptions *before = e->nats;
+
+	e->nats = NULL;
+	if (hs_nats_options(e, &failure) == 0 && hs_nats_set_callbacks(e)) {
+		natsOptions_Destroy(before);
+		return;
+	}
+	natsOptions_Destroy(e->nats);
+	e->nats = before;
+}
+
 /* Connects again and again; false: the engine is to stop. */
 static bool connect_again(struct hs_engine *e)
 {
@@ -251,8 +274,10 @@ static bool connect_again(struct hs_engine *e)
 	int64_t wait_ms = RETRY_FIRST_MS;
 
 	while (pause_disconnected(e, wait_ms)) {
-		int code = hs_nats_connect(e, &failure);
+		int code;
 
+		renew_options(e);
+		code = hs_nats_connect(e, &failure);
 		if (code == 0)
 			return true;
 		pthread_mutex_lock(&e->lock);

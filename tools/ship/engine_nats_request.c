@@ -20,6 +20,23 @@ static int lost(natsStatus status, struct hs_engine_failure *failure)
 	return hs_engine_fail(failure, EX_TEMPFAIL, "the connection is lost: %s", natsStatus_GetText(status));
 }
 
+/*
+ * The thread of libnats that reads may have looked up a subscription and not yet locked it when another thread frees
+ * it, and crashes then (3.4.1). What was unsubscribed before a round trip is known to no thread after it.
+ */
+static bool round_trip(struct hs_engine *e, natsConnection *connection)
+{
+	natsStatus status = natsConnection_FlushTimeout(connection, e->options.ack_wait_ms);
+
+	if (status == NATS_TIMEOUT) /* stuck: another one is made */
+		natsConnection_Close(connection);
+	if (status != NATS_OK)
+		return false;
+	natsSubscription_Destroy(e->ended);
+	e->ended = NULL;
+	return true;
+}
+
 int hs_requests_open(struct hs_requests *r, struct hs_engine *e, natsConnection *connection,
                      struct hs_engine_failure *failure)
 {
@@ -30,6 +47,8 @@ int hs_requests_open(struct hs_requests *r, struct hs_engine *e, natsConnection 
 	*r = (struct hs_requests){ .engine = e, .connection = connection };
 	if (connection == NULL)
 		return hs_engine_fail(failure, EX_TEMPFAIL, "there is no connection");
+	if (!round_trip(e, connection))
+		return hs_engine_fail(failure, EX_TEMPFAIL, "the server does not answer");
 	status = natsInbox_Create(&inbox);
 	if (status != NATS_OK)
 		return hs_engine_fail(failure, EX_OSERR, "out of memory");
@@ -44,7 +63,10 @@ int hs_requests_open(struct hs_requests *r, struct hs_engine *e, natsConnection 
 
 void hs_requests_close(struct hs_requests *r)
 {
-	natsSubscription_Destroy(r->replies);
+	if (r->replies == NULL)
+		return;
+	natsSubscription_Unsubscribe(r->replies);
+	r->engine->ended = r->replies;
 	r->replies = NULL;
 }
 

@@ -116,7 +116,12 @@ static int look(struct hs_requests *requests, void *stream, struct hs_engine_fai
 
 int hs_engine_look(struct hs_engine *e, struct hs_engine_stream *stream, struct hs_engine_failure *failure)
 {
-	return with_requests(e, look, stream, failure);
+	int code = with_requests(e, look, stream, failure);
+
+	if (code != 0 || e->options.any_version || stream->server_version[0] != '\0')
+		return code;
+	return hs_engine_fail(failure, EX_TEMPFAIL,
+	                      "the server did not say its version in time, or memory ran out for it: run it again");
 }
 
 /* --- make ---------------------------------------------------------------------------------------------------- */
@@ -161,8 +166,10 @@ static int make(struct hs_requests *r, void *context, struct hs_engine_failure *
 	if (code != EX_NOINPUT)
 		return code;
 	put_stream(&body, r->engine->options.stream, context);
-	if (!hs_buf_ok(&body))
+	if (!hs_buf_ok(&body)) {
+		hs_buf_free(&body);
 		return hs_engine_fail(failure, EX_OSERR, "out of memory");
+	}
 	code = hs_requests_call(r, "CREATE", hs_buf_slice(&body), &reply, failure);
 	if (reply.error == NAME_TAKEN) /* another process made it meanwhile */
 		code = 0;

@@ -10,11 +10,29 @@ static void add(struct hs_kept_place *k, struct hs_position position, int64_t ms
 	k->seen[k->count++].ms = ms;
 }
 
+static bool is_after(const struct hs_position *a, const struct hs_position *b)
+{
+	return a->number > b->number || (a->number == b->number && a->offset > b->offset);
+}
+
 void hs_kept_place_begin(struct hs_kept_place *k, int64_t hold_ms, struct hs_position kept, struct hs_position now,
                          int64_t ms)
 {
-	*k = (struct hs_kept_place){ .hold_ms = hold_ms, .kept = kept.number > 0 ? kept : now };
+	*k = (struct hs_kept_place){ .hold_ms = hold_ms,
+		                     .kept = kept.number > 0 && !is_after(&kept, &now) ? kept : now };
 	add(k, now, ms);
+}
+
+void hs_kept_place_recall(struct hs_kept_place *k, struct hs_position was, int64_t ms)
+{
+	struct hs_position now = k->seen[0].position;
+	int64_t now_ms = k->seen[0].ms;
+
+	if (was.number == 0 || is_after(&was, &now) || ms > now_ms)
+		return;
+	k->count = 0;
+	add(k, was, ms);
+	add(k, now, now_ms);
 }
 
 /* Takes what is old enough. */

@@ -20,9 +20,15 @@ struct hs_kept_place {
 	unsigned count;
 };
 
-/* Begins with what an earlier run kept (number 0: nothing), and the present position. */
+/* Begins with what an earlier run kept (number 0: nothing), and the present position, which may be before that. */
 void hs_kept_place_begin(struct hs_kept_place *k, int64_t hold_ms, struct hs_position kept, struct hs_position now,
                          int64_t ms);
+
+/*
+ * After hs_kept_place_begin: in an earlier run the cursor was there (number 0: not known), at a time that may be
+ * before the clock's zero. Without this, runs that are shorter than hold_ms would never let anything go.
+ */
+void hs_kept_place_recall(struct hs_kept_place *k, struct hs_position was, int64_t ms);
 
 /* The cursor is there at that time; updates k->kept. */
 void hs_kept_place_note(struct hs_kept_place *k, struct hs_position now, int64_t ms);

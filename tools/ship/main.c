@@ -85,7 +85,8 @@ static struct hs_engine_options engine_options(const struct hs_ship_run *run, co
 		                           .receiver = receiver->name,
 		                           .ack_wait_ms = g->ack_wait,
 		                           .connect_ms = CONNECT_MS,
-		                           .plain_abroad = g->plain };
+		                           .plain_abroad = g->plain,
+		                           .any_version = run->old_server };
 }
 
 static bool passes(int code)
@@ -171,6 +172,7 @@ static int pump_once(const struct hs_ship_run *run, const struct hs_sink_ship_op
 		                                 .config = run->config,
 		                                 .cursor = "ship",
 		                                 .from = run->since,
+		                                 .from_option = "since",
 		                                 .follow = !run->once,
 		                                 .catch_signals = true,
 		                                 .drain_ms = DRAIN_MS };

@@ -36,6 +36,8 @@ static bool set_shared(struct hs_ship_run *run, int option, const char *argument
 	expected = hs_ship_set(&run->given, name, argument);
 	if (expected != NULL)
 		fprintf(stderr, "hookspool ship: --%s %s: expected %s\n", row->name, argument, expected);
+	run->plain_given = run->plain_given || option == HS_SHIP_PLAIN;
+	run->oversize_given = run->oversize_given || option == HS_SHIP_OVERSIZE;
 	return expected == NULL;
 }
 
@@ -78,7 +80,7 @@ static bool set_option(struct hs_ship_run *run, int option, const char *argument
 	case HS_SHIP_DRY_RUN: run->dry_run = true; return true;
 	case HS_SHIP_VERIFY: run->verify = true; return true;
 	case HS_SHIP_MEND: run->mend = true; return true;
-	case HS_SHIP_SINCE: run->since = argument; return hs_event_source_is_from("ship", argument);
+	case HS_SHIP_SINCE: run->since = argument; return hs_event_source_is_from("ship", "since", argument);
 	case HS_SHIP_FROM_START: run->from_start = true; return true;
 	case HS_SHIP_FROM_NOW: run->from_now = true; return true;
 	case HS_SHIP_NEW_RECEIVER: run->new_receiver = true; return true;
@@ -124,8 +126,9 @@ static bool set_default(char **text, const char *configured, const char *fallbac
 }
 
 /* An identity is given as a whole, so that a configured password does not go with another user. */
-static bool complete(struct hs_ship *g, const struct hs_ship *s)
+static bool complete(struct hs_ship_run *run, const struct hs_ship *s)
 {
+	struct hs_ship *g = &run->given;
 	bool own = g->creds != NULL || g->nkey != NULL || g->user != NULL;
 	static const struct hs_ship none = { 0 };
 	const struct hs_ship *identity = own ? &none : s;
@@ -133,8 +136,8 @@ static bool complete(struct hs_ship *g, const struct hs_ship *s)
 	g->in_flight = g->in_flight != 0 ? g->in_flight : s->in_flight != 0 ? s->in_flight : IN_FLIGHT;
 	g->ack_wait = g->ack_wait != 0 ? g->ack_wait : s->ack_wait != 0 ? s->ack_wait : ACK_WAIT_MS;
 	g->ship_hold = g->ship_hold != 0 ? g->ship_hold : s->ship_hold != 0 ? s->ship_hold : HOLD_MS;
-	g->plain = g->plain || s->plain;
-	g->aside = g->aside || s->aside;
+	g->plain = run->plain_given ? g->plain : s->plain;
+	g->aside = run->oversize_given ? g->aside : s->aside;
 	return set_default(&g->to, s->to, NULL) && set_default(&g->stream, s->stream, "events") &&
 	       set_default(&g->subject, s->subject, HS_SUBJECT_DEFAULT) && set_default(&g->ca, s->ca, NULL) &&
 	       set_default(&g->cert, s->cert, NULL) && set_default(&g->key, s->key, NULL) &&
@@ -164,7 +167,7 @@ int hs_ship_options_settle(struct hs_ship_run *run, const struct hs_settings *se
 	static const struct hs_ship none = { 0 };
 	struct hs_ship *g = &run->given;
 
-	if (!complete(g, settings->ship != NULL ? settings->ship : &none))
+	if (!complete(run, settings->ship != NULL ? settings->ship : &none))
 		return EX_OSERR;
 	if (g->to == NULL) {
 		fputs("hookspool ship: name the servers: --to nats://HOST, or `to` in [ship] of the settings\n",

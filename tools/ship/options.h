@@ -14,6 +14,7 @@ struct hs_ship_run {
 	struct hs_engine_create make;
 	bool create, once, dry_run, verify, mend, check, quiet;
 	bool from_start, from_now, new_receiver, lossy, old_server;
+	bool plain_given, oversize_given; /* by the command line, whatever they say */
 };
 
 /* Reads the command line; hs_ship_clear(&run->given) in any case. False after a message: exit with 2. */

@@ -36,10 +36,12 @@ struct verify {
 	size_t count, room;
 	bool no_memory;
 	struct hs_places done; /* of the stream's last message, for those that mend it */
+	bool limited;          /* the stream deletes what is old … */
+	struct hs_place kept;  /* … such as the messages of records before this place */
 	struct hs_lacking lacking;
 	uint64_t looked_up; /* messages of all receivers were looked at up to this sequence … */
 	int64_t looked_ms;  /* … at this time of the monotonic clock */
-	uint64_t records, mended, elsewhere, too_long, twice, gone, tags;
+	uint64_t records, mended, elsewhere, too_long, twice, gone, old, tags;
 	struct hs_buf text, header;
 };
 
@@ -66,10 +68,13 @@ static int by_place(const void *a, const void *b)
 static enum hs_result translate(struct verify *v)
 {
 	enum hs_result result = hs_rewrite_log_share(v->rewrites);
+	bool kept_erased;
 	size_t kept = 0;
 
 	if (result != HS_OK)
 		return result;
+	if (v->limited)
+		result = hs_place_translate(v->rewrites, &v->kept, &kept_erased);
 	for (size_t i = 0; i < v->count && result == HS_OK; i++) {
 		struct message *m = &v->message[i];
 		bool erased = false;
@@ -87,15 +92,40 @@ static enum hs_result translate(struct verify *v)
 	return result;
 }
 
+static bool note_oldest(void *context, uint64_t sequence, const struct hs_places *places, struct hs_slice id)
+{
+	struct verify *v = context;
+
+	(void)sequence;
+	(void)id;
+	v->kept = hs_place_cmp(&places->own, &places->stored) > 0 ? places->own : places->stored;
+	return false;
+}
+
+/* Limits delete from the front: records before that of the oldest message that is left were in the stream once. */
+static int read_oldest(struct verify *v, struct hs_engine_failure *failure)
+{
+	struct hs_engine_stream stream;
+	int code = hs_engine_look(v->engine, &stream, failure);
+
+	if (code != 0)
+		return code;
+	v->limited = stream.first > 1 && (stream.max_age_ms > 0 ||
+	                                  (!stream.discard_new && (stream.max_bytes > 0 || stream.max_messages > 0)));
+	v->kept = (struct hs_place){ .number = UINT64_MAX };
+	return v->limited ? hs_engine_walk(v->engine, HS_WALK_OWN, stream.first, 0, note_oldest, v, failure) : 0;
+}
+
 static int read_stream(struct verify *v)
 {
 	struct hs_engine_failure failure = { 0 };
 	int64_t since_ms = 0;
-	int code;
+	int code = read_oldest(v, &failure);
 
 	if (v->run->since != NULL)
 		hs_filter_when(v->run->since, hs_io_now(), &since_ms);
-	code = hs_engine_walk(v->engine, HS_WALK_OWN, 1, since_ms, note_message, v, &failure);
+	if (code == 0)
+		code = hs_engine_walk(v->engine, HS_WALK_OWN, 1, since_ms, note_message, v, &failure);
 	if (code != 0) {
 		fprintf(stderr, "hookspool ship: %s\n", failure.why);
 		return code;
@@ -252,7 +282,12 @@ static bool is_lacking(void *context, struct hs_place *place)
 
 	if (v->result == HS_OK)
 		v->result = hs_place_translate(v->rewrites, place, &erased);
-	return v->result == HS_OK && !erased && !has_message(v, place);
+	if (v->result != HS_OK || erased || has_message(v, place))
+		return false;
+	if (!v->limited || hs_place_cmp(place, &v->kept) >= 0)
+		return true;
+	v->old++;
+	return false;
 }
 
 static int settle(struct verify *v)
@@ -390,8 +425,9 @@ static int work(struct verify *v)
 		code = read_spool(v, end, mend);
 	lacking = v->lacking.count - v->elsewhere;
 	printf("%" PRIu64 " records before the cursor, %zu messages: %" PRIu64 " lacking, %" PRIu64 " mended, %" PRIu64
-	       " elsewhere, %" PRIu64 " twice, %" PRIu64 " too long, %" PRIu64 " of erased records\n",
-	       v->records, v->count, lacking, v->mended, v->elsewhere, v->twice, v->too_long, v->gone);
+	       " elsewhere, %" PRIu64 " twice, %" PRIu64 " too long, %" PRIu64 " of erased records, %" PRIu64
+	       " deleted by limits\n",
+	       v->records, v->count, lacking, v->mended, v->elsewhere, v->twice, v->too_long, v->gone, v->old);
 	/* what is too long has been set aside, if that is wanted */
 	return code == 0 && (lacking > v->mended + (v->run->given.aside ? v->too_long : 0) || v->twice > 0) ? 1 : code;
 }

@@ -140,9 +140,22 @@ static enum hs_result settle_all(struct ship *s, const struct hs_place_set *set,
 	return result;
 }
 
-void ship_note_leader(struct ship *s, const struct hs_engine_asked *asked)
+void ship_note_stream(struct ship *s, const struct hs_engine_asked *asked)
 {
+	s->first = asked->stream.first;
 	snprintf(s->options.figures->leader, sizeof s->options.figures->leader, "%s", asked->stream.leader);
+}
+
+/* An emptied stream knows its ids until the window is over; what limits deleted was there for its consumers. */
+void ship_note_duplicate(struct ship *s, const struct hs_answer *answer)
+{
+	s->options.figures->duplicates += answer->duplicate;
+	if (answer->duplicate && answer->sequence < s->first)
+		ship_say(s, SHIP_GONE,
+		         "the stream refuses records as duplicates of messages that it had, such as %" PRIu64
+		         ", and has no more: they count as sent. If it is to have them again, run hookspool ship "
+		         "--verify --mend after its duplicate window",
+		         answer->sequence);
 }
 
 static void take(struct ship *s, struct hs_engine_asked *asked)
@@ -151,7 +164,7 @@ static void take(struct ship *s, struct hs_engine_asked *asked)
 	struct hs_place_set set = { 0 };
 	enum hs_result result;
 
-	ship_note_leader(s, asked);
+	ship_note_stream(s, asked);
 	if (hs_stream_memory_judge(&s->memory, asked) != HS_STREAM_SAME) {
 		s->sink.code = HS_SHIP_RESTART;
 		return;

@@ -13,7 +13,7 @@
 #include "tools/sink/pump.h"
 
 /* Messages that are printed once a minute at most. */
-enum ship_topic { SHIP_LINK, SHIP_ASK, SHIP_NOBODY, SHIP_FULL, SHIP_MOMENT, SHIP_TOPICS };
+enum ship_topic { SHIP_LINK, SHIP_ASK, SHIP_NOBODY, SHIP_FULL, SHIP_MOMENT, SHIP_GONE, SHIP_TOPICS };
 
 struct ship_asking {
 	bool needed, under_way;
@@ -48,6 +48,7 @@ struct ship {
 	struct hs_kept_place kept;
 	struct ship_asking asking;
 	struct ship_pace pace;
+	uint64_t first;                        /* the sequence of the stream's first message */
 	uint64_t generation;                   /* of the link whose messages may still be answered */
 	bool up, refused, unflushed, stopping; /* refused: HS_LINK_REFUSED after a record was stored, so it waits */
 	int64_t said_ms[SHIP_TOPICS];
@@ -89,8 +90,11 @@ void ship_ask(struct ship *s);
 /* The record is perhaps stored: asks from that time on. */
 void ship_doubt(struct ship *s, struct hs_in_flight_record *record, int64_t ms);
 
-/* Notes the stream's leader in the figures. */
-void ship_note_leader(struct ship *s, const struct hs_engine_asked *asked);
+/* Notes the stream's leader in the figures, and its first message. */
+void ship_note_stream(struct ship *s, const struct hs_engine_asked *asked);
+
+/* Counts the answer if it is a duplicate, and says so if the stream has no more what it is one of. */
+void ship_note_duplicate(struct ship *s, const struct hs_answer *answer);
 
 /* Milliseconds between tries: `first`, doubled each time, up to `most`. */
 int64_t ship_delay(unsigned tries, int64_t first, int64_t most);

@@ -296,7 +296,7 @@ static void is_stored(struct ship *s, struct hs_in_flight_record *record, const 
 	}
 	record->state = HS_FLIGHT_ANSWERED;
 	s->options.figures->stored++;
-	s->options.figures->duplicates += answer->duplicate;
+	ship_note_duplicate(s, answer);
 	hs_stream_memory_note(&s->memory, answer->sequence, answer->duplicate);
 	s->pace.refusals = 0;
 	s->pace.good_ms = now;

@@ -306,7 +306,9 @@ static int decide(struct ship *s, const struct hs_engine_asked *asked, enum hs_s
 	case HS_STREAM_SAME: break;
 	}
 	tell_of_limits(s, asked);
-	if (at.done.number > 0 && is_before(&at.cursor, &at.done))
+	if (s->options.from_start && !asked->any && !hs_pump_reads(s->pump)->source.fresh) /* it was emptied */
+		go_to(start, (struct hs_position){ 0 });
+	else if (at.done.number > 0 && is_before(&at.cursor, &at.done))
 		go_to(start, at.done);
 	return 0;
 }
@@ -339,6 +341,10 @@ enum hs_result ship_save(struct hs_sink *sink, struct hs_position position, cons
 	snprintf(stream.created, sizeof stream.created, "%s", s->memory.created);
 	snprintf(stream.receiver, sizeof stream.receiver, "%s", s->options.receiver);
 	stream.kept = s->kept.kept;
+	if (s->kept.count > 0) {
+		stream.next = s->kept.seen[0].position;
+		stream.next_ms = hs_io_now() - (hs_io_now_monotonic() - s->kept.seen[0].ms);
+	}
 	hs_cursor_set_stream(cursor_of(s), &stream);
 	return hs_cursor_save(cursor_of(s), went_back ? hs_cursor_position(cursor_of(s)) : with_hash(s, position));
 }
@@ -347,9 +353,11 @@ enum hs_result ship_save(struct hs_sink *sink, struct hs_position position, cons
 static int save_start(struct ship *s, const struct hs_sink_start *start)
 {
 	struct hs_position position = start->given ? start->position : hs_reader_position(reader_of(s));
-	struct hs_position kept = hs_cursor_stream(cursor_of(s))->kept;
+	const struct hs_cursor_stream *stream = hs_cursor_stream(cursor_of(s));
+	int64_t now = hs_io_now_monotonic();
 
-	hs_kept_place_begin(&s->kept, s->options.hold_ms, kept, position, hs_io_now_monotonic());
+	hs_kept_place_begin(&s->kept, s->options.hold_ms, stream->kept, position, now);
+	hs_kept_place_recall(&s->kept, stream->next, now - (hs_io_now() - stream->next_ms));
 	return ship_result(s, ship_save(&s->sink, position, NULL));
 }
 
@@ -403,7 +411,7 @@ int ship_open(struct hs_sink *sink, struct hs_sink_start *start)
 
 	if (code != 0)
 		return code;
-	ship_note_leader(s, &asked);
+	ship_note_stream(s, &asked);
 	drop_answers(s->engine);
 	recall(s);
 	s->pace.good_ms = hs_io_now_monotonic();

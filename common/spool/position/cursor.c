@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum {
-	HEAD_MAX = 640, /* most bytes of all but the users, and of one user */
+	HEAD_MAX = 768, /* most bytes of all but the users, and of one user */
 	TEXT_MAX = HEAD_MAX + HS_CURSOR_HELD * 96,
 	FILE_NAME = HS_CURSOR_NAME_MAX + 2, /* its NUL included */
 	/*
@@ -51,12 +51,19 @@ static void print_ahead(struct hs_buf *out, const struct hs_ahead *a)
 
 static void print_stream(struct hs_buf *out, const struct hs_cursor_stream *s)
 {
+	char time[HS_TIMESTAMP_TEXT + 1];
+
 	hs_buf_printf(out,
 	              ",\"stream\":{\"created\":\"%s\",\"receiver\":\"%s\",\"sequence\":%" PRIu64 ",\"own\":%" PRIu64
 	              ",\"back\":%" PRIu64 "}",
 	              s->created, s->receiver, s->sequence, s->own, s->back);
 	hs_buf_printf(out, ",\"kept\":[%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]", s->kept.number, s->kept.offset,
 	              s->kept.edit);
+	if (s->next.number == 0)
+		return;
+	hs_timestamp_text(s->next_ms, time);
+	hs_buf_printf(out, ",\"next\":[%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",\"%s\"]", s->next.number, s->next.offset,
+	              s->next.edit, time);
 }
 
 static void print(struct hs_buf *out, struct hs_position p, const struct hs_history *h, const struct hs_ahead *a,
@@ -127,6 +134,17 @@ static const char *parse_ahead(const char *text, struct hs_ahead *a)
 	return text;
 }
 
+/* As parse_held. */
+static const char *parse_next(const char *text, struct hs_cursor_stream *s)
+{
+	char time[HS_TIMESTAMP_TEXT + 1];
+	int end = 0;
+
+	sscanf(text, ",\"next\":[%" SCNu64 ",%" SCNu64 ",%" SCNu64 ",\"%24[^\"]\"]%n", &s->next.number, &s->next.offset,
+	       &s->next.edit, time, &end);
+	return end == 0 || !hs_timestamp_parse(hs_slice_str(time), &s->next_ms) ? NULL : text + end;
+}
+
 /* Returns the text after it; NULL if it is malformed. */
 static const char *parse_stream(const char *text, struct hs_cursor_stream *s)
 {
@@ -137,7 +155,10 @@ static const char *parse_stream(const char *text, struct hs_cursor_stream *s)
 	       ",\"own\":%" SCNu64 ",\"back\":%" SCNu64 "},\"kept\":[%" SCNu64 ",%" SCNu64 ",%" SCNu64 "]%n",
 	       s->created, s->receiver, &s->sequence, &s->own, &s->back, &s->kept.number, &s->kept.offset,
 	       &s->kept.edit, &end);
-	return end == 0 ? NULL : text + end;
+	if (end == 0)
+		return NULL;
+	text += end;
+	return *text == ',' ? parse_next(text, s) : text;
 }
 
 static bool parse(const char *text, struct saved *s)

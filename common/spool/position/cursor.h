@@ -16,10 +16,11 @@
  * nothing counts as done after the position. A consumer that sends into a replicated log adds
  *
  *	"stream":{"created":"2026-11-29T04:00:00Z","receiver":"kodabuzi","sequence":998,"own":990,"back":0},
- *	"kept":[41,500,0]
+ *	"kept":[41,500,0],"next":[41,900,0,"2026-11-23T10:01:00.123Z"]
  *
  * so that it notices a log that was recreated, or that lost its end. Retention keeps the segments from "kept"
- * on, where the cursor was some time ago, so that they can be sent again.
+ * on, where the cursor was some time ago, so that they can be sent again. "next" is kept instead once that time is
+ * long enough ago, also if the consumer does not run meanwhile; it is absent if there is none.
  *
  * The file is replaced as a whole (file_replace.h), so it is never older than the last save that
  * succeeded, and never half of one. One consumer at a time holds a cursor, by flock(2) on .NAME beside
@@ -56,6 +57,8 @@ struct hs_cursor_stream {
 	uint64_t sequence, own;  /* the highest numbers that the log gave to any entry, and to one of this spool */
 	uint64_t back;           /* the log had lost entries when it gave this number to one of this spool; 0: none */
 	struct hs_position kept; /* where the cursor was some time ago; number 0: it keeps nothing */
+	struct hs_position next; /* where it was later, … */
+	int64_t next_ms;         /* … in milliseconds since 1970; number 0: not known */
 };
 
 struct hs_cursor;
