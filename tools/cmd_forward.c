@@ -126,7 +126,8 @@ static int choose(void *context, struct hs_slice line, struct hs_choice *choice)
 	struct hs_record_head head;
 
 	hs_record_head_read(&head, line);
-	choice->key = hs_record_head_user(&head);
+	if (!hs_record_head_user(&head, &choice->key))
+		return -1;
 	choice->group = 0;
 	return hs_filter_passes(&o->filter, line);
 }
