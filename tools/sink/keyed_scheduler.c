@@ -227,12 +227,16 @@ static struct hs_item *next_ready(struct partition *partition, int rule)
 	return i == NULL || (rule >= 0 && i->rule != (unsigned)rule) ? NULL : hs_item_queue_pop(&partition->ready);
 }
 
-struct hs_item *hs_keyed_scheduler_next(struct hs_keyed_scheduler *s, unsigned partition, int rule, int64_t now_ms)
+struct hs_item *hs_keyed_scheduler_next(struct hs_keyed_scheduler *s, unsigned partition, int rule, bool ready_first,
+                                        int64_t now_ms)
 {
-	struct hs_item *item = next_parked(s, &s->partition[partition], rule, now_ms);
+	struct partition *of = &s->partition[partition];
+	struct hs_item *item = ready_first ? next_ready(of, rule) : NULL;
 
 	if (item == NULL)
-		item = next_ready(&s->partition[partition], rule);
+		item = next_parked(s, of, rule, now_ms);
+	if (item == NULL)
+		item = next_ready(of, rule);
 	if (item != NULL)
 		item->is_next = false;
 	return item;

@@ -228,7 +228,8 @@ static struct hs_item *next_item(struct hs_pump *p, unsigned partition, int grou
 	struct hs_item *item;
 	bool gone = false;
 
-	while ((item = hs_keyed_scheduler_next(scheduler, partition, group, p->record.seen_ms)) != NULL) {
+	while ((item = hs_keyed_scheduler_next(scheduler, partition, group, p->sink->ready_first, p->record.seen_ms)) !=
+	       NULL) {
 		fail(p, result_code(p, hs_pump_input_is_gone(&p->in, item, &gone)));
 		if (p->end.code != 0) {
 			hs_keyed_scheduler_put_back(scheduler, item);
