@@ -171,6 +171,13 @@ is "another answer of the proxy is none of the server" \
 	"$? $(tail -n 1 "$S/spool/failed.jsonl" | jq -r '"\(.status) \(.message | test("502"))"')" "0 0 true"
 : >"$T/script"
 
+# --- a URL that is none: every record would fare so
+: >"$S/spool/failed.jsonl"
+for url in http:// http://127.0.0.1:99999/ 'http://127.0.0.1:1/a b' 'http://[::1/'; do
+	hs forward --to "$url" --cursor none --once --retry-for 0s >"$T/out" 2>"$T/said"
+	is "a URL that is none stops the run: $url" "$? $(grep -c 'see that --to is an address like .*; stopped' "$T/said") $(wc -l <"$S/spool/failed.jsonl")" "78 1 0"
+done
+
 # --- what is said once
 (hs_exec forward --to "http://127.0.0.1:1/" --cursor silent --once 2>"$T/said") &
 FORWARD=$!

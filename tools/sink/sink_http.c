@@ -229,6 +229,11 @@ static void stop(struct http_sink *s, const struct hs_http_posted *posted)
 		                   "hookspool %s: %s: see that --cacert names a PEM file that this user can read, or "
 		                   "that ca-certificates is installed; stopped\n",
 		                   s->options.command, posted->why);
+	else if (posted->no_url)
+		hs_terminal_printf(stderr,
+		                   "hookspool %s: %.*s: %s: see that --to is an address like "
+		                   "https://your.host:8443/path; stopped\n",
+		                   s->options.command, (int)s->shown.n, s->shown.p, posted->why);
 	else
 		fprintf(stderr, "hookspool %s: %.*s: it answered %d: %s; stopped\n", s->options.command,
 		        (int)s->shown.n, s->shown.p, posted->status, remedy_of(posted->status));
@@ -274,7 +279,7 @@ static void collect(struct hs_sink *sink, struct hs_pump *pump)
 		if (!r->under_way || !hs_http_posts_ended(s->posts, i, &posted))
 			continue;
 		r->under_way = false;
-		if (posted.no_authorities || hs_sink_http_stops(posted.status)) {
+		if (posted.no_authorities || posted.no_url || hs_sink_http_stops(posted.status)) {
 			stop(s, &posted);
 			continue; /* its records are not acknowledged */
 		}
