@@ -146,6 +146,17 @@ for answer in 400 401 429 302; do
 done
 is "… nor in failed.jsonl, which has the rest of the URL" \
 	"$(grep -c S3CRET "$S/spool/failed.jsonl") $(jq -r .on "$S/spool/failed.jsonl" | sort | uniq -c | xargs)" "0 2 $TO"
+is "… nor a password, whatever is wrong with the URL" "$(for url in htp://us:S3CRET@a.test/x us:S3CRET@a.test http://us:S3/CRET@a.test:x http://us:S3#CRET@a.test:x; do
+	"$HS_BUILD/hookspool" send --url "$url" --unsigned
+	hs check --url "$url"
+	hs forward --to "$url" --once
+done 2>&1 | grep -c 'S3\|CRET')" 0
+is "… nor that of a proxy" "$(for proxy in ftp://us:S3CRET@a.test http://us:S3CRET@a.test:x; do
+	http_proxy=$proxy no_proxy= hs forward --to http://nowhere.test/ --cursor proxy --once --type page --retry-for 0s
+done 2>&1 | grep -c S3CRET) $(grep -c S3CRET "$S/spool/failed.jsonl")" "0 0"
+fresh
+"$HS_BUILD/hookspool" send --url "http://us:S3CRET@127.0.0.1:$PORT/in" --as sdk:browser --key k >/dev/null 2>&1
+is "… nor is it a part of a page's origin" "$(jq -r '.headers.Origin // empty' "$T/log" | sort -u)" "http://127.0.0.1:$PORT"
 is "… nor told by send" "$("$HS_BUILD/hookspool" send --url 'htp://a.test/x?token=S3CRET' --unsigned 2>&1 | grep -o 'htp://a.test/x.\{9\}' | sort -u)" 'htp://a.test/x: expecte'
 : >"$T/script"
 
