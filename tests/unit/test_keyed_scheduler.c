@@ -167,6 +167,23 @@ TEST(each_user_s_records_keep_their_order)
 	play(true);
 }
 
+/* An erase has moved the later one to a smaller offset. */
+TEST(those_that_failed_keep_their_order_in_a_segment_that_was_rewritten)
+{
+	struct hs_keyed_scheduler *s = new_scheduler(false);
+	struct hs_item *first = put(s, 1), *later = put(s, 1);
+
+	first->before.offset = 20000;
+	later->before = (struct hs_position){ 1, 100, 1, 0 };
+	assert_ptr_equal(give(s, 0), first);
+	assert_ptr_equal(give(s, 0), later);
+	fails(s, first, 10);
+	fails(s, later, 10);
+	assert_ptr_equal(give(s, 10), first);
+	assert_ptr_equal(give(s, 10), later);
+	end(s);
+}
+
 TEST(those_that_failed_are_last_if_the_sink_says_so)
 {
 	struct hs_keyed_scheduler *s = new_scheduler(false);

@@ -143,18 +143,12 @@ void hs_keyed_scheduler_answered(struct hs_keyed_scheduler *s, struct hs_item *i
 		let_go(s, partition_of(s, item), item);
 }
 
-static bool is_later(const struct hs_item *a, const struct hs_item *b)
-{
-	return a->before.number > b->before.number ||
-	       (a->before.number == b->before.number && a->before.offset > b->before.offset);
-}
-
 void hs_keyed_scheduler_park(struct hs_keyed_scheduler *s, struct hs_item *item)
 {
 	struct partition *partition = partition_of(s, item);
 	struct hs_item *before = NULL;
 
-	for (struct hs_item *i = partition->parked.head; i != NULL && !is_later(i, item); i = i->next)
+	for (struct hs_item *i = partition->parked.head; i != NULL && i->number < item->number; i = i->next)
 		before = i;
 	item->of->busy++;
 	item->of->parked++;
