@@ -274,8 +274,9 @@ static int report_failure(const struct erase *c, enum hs_result r, const struct 
 {
 	if (r != HS_OK) {
 		print_earlier(c, d);
-		fprintf(stderr, "hookspool erase: %s: %s; then run it again\n", c->settings->spool_dir,
-		        hs_result_info(r)->remedy);
+		if (r != HS_E_MEMORY)
+			fprintf(stderr, "hookspool erase: %s: %s; then run it again\n", c->settings->spool_dir,
+			        hs_result_info(r)->remedy);
 		return hs_command_exit(r);
 	}
 	if (d->busy) {

@@ -152,8 +152,12 @@ static struct hs_sink *new_sink(const struct options *o, const char *command)
 		                              .breaks = o->consumer.retry_for_ms > 0 };
 	struct hs_sink *sink = hs_sink_http_new(&posts);
 
-	if (sink == NULL)
-		fputs("hookspool forward: out of memory, or built without libcurl: make CURL=yes\n", stderr);
+	if (sink == NULL) {
+		hs_command_told();
+		fputs("hookspool forward: out of memory: free some, and run it again; or built without libcurl: make "
+		      "CURL=yes\n",
+		      stderr);
+	}
 	return sink;
 }
 

@@ -15,10 +15,7 @@
 
 int hs_event_source_result(const struct hs_event_source *s, enum hs_result result)
 {
-	if (result != HS_OK)
-		fprintf(stderr, "hookspool %s: %s: %s\n", s->command, s->settings->spool_dir,
-		        hs_result_info(result)->remedy);
-	return hs_command_exit(result);
+	return hs_command_result(s->command, s->settings->spool_dir, result);
 }
 
 /* --- where a cursor begins ------------------------------------------------- */

@@ -138,8 +138,7 @@ static enum hs_fate give_up(struct hs_retry_policy *p, const struct hs_ack *ack,
 		say_full(p);
 		return park(p, ack);
 	}
-	fprintf(stderr, "hookspool %s: failed.jsonl: %s\n", p->command, hs_result_info(result)->remedy);
-	*code = hs_command_exit(result);
+	*code = hs_command_result(p->command, "failed.jsonl", result);
 	return HS_FATE_ERROR;
 }
 

@@ -195,10 +195,7 @@ static void send_request(struct http_sink *s, unsigned partition)
 		hs_buf_putc(&r->body, ']');
 	r->under_way = hs_buf_ok(&r->body) && make_headers(s, r) &&
 	               hs_http_posts_start(s->posts, partition, hs_buf_slice(&s->headers), hs_buf_slice(&r->body));
-	if (r->under_way)
-		return;
-	fprintf(stderr, "hookspool %s: out of memory\n", s->options.command);
-	if (s->sink.code == 0)
+	if (!r->under_way && s->sink.code == 0)
 		s->sink.code = EX_OSERR;
 }
 
