@@ -93,8 +93,9 @@ static int report(const struct hs_settings *s, const struct hs_adopter *how, enu
                   const struct hs_adoption *d)
 {
 	if (r != HS_OK) {
-		fprintf(stderr, "hookspool adopt: %s: %s; then run it again\n", s->spool_dir,
-		        hs_result_info(r)->remedy);
+		if (r != HS_E_MEMORY)
+			fprintf(stderr, "hookspool adopt: %s: %s; then run it again\n", s->spool_dir,
+			        hs_result_info(r)->remedy);
 		return hs_command_exit(r);
 	}
 	if (d->busy) {

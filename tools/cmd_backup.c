@@ -22,9 +22,10 @@ static int report(const char *to, const struct hs_settings *settings, enum hs_re
 	char bytes[HS_BAR_TABLE_BYTES];
 
 	if (r != HS_OK) {
-		fprintf(stderr, "hookspool backup: %s: %s; then run it again\n",
-		        r == HS_E_FULL ? to : settings->spool_dir,
-		        r == HS_E_SPOOL_DIR ? "see the message above" : hs_result_info(r)->remedy);
+		if (r != HS_E_MEMORY)
+			fprintf(stderr, "hookspool backup: %s: %s; then run it again\n",
+			        r == HS_E_FULL ? to : settings->spool_dir,
+			        r == HS_E_SPOOL_DIR ? "see the message above" : hs_result_info(r)->remedy);
 		return hs_command_exit(r);
 	}
 	if (d->busy) {

@@ -147,7 +147,9 @@ static int is_theirs(void *context, struct hs_slice line, struct hs_choice *choi
 {
 	struct options *o = context;
 
-	return passes(o, line, choice) ? hs_alias_filter_passes(&o->people, line) : 0;
+	int passed = passes(o, line, choice);
+
+	return passed > 0 ? hs_alias_filter_passes(&o->people, line) : passed;
 }
 
 static int show_events(struct options *o, const char *command)
@@ -188,7 +190,8 @@ static int show_events(struct options *o, const char *command)
 struct others {
 	struct options *options;
 	struct hs_output out;
-	bool failed; /* to write, or out of memory */
+	bool failed; /* to write, or out of memory … */
+	bool memory; /* … before it was known whether a line passes */
 };
 
 static bool put_other(struct others *x, struct hs_slice line, struct hs_slice record)
@@ -198,13 +201,20 @@ static bool put_other(struct others *x, struct hs_slice line, struct hs_slice re
 	return !x->failed;
 }
 
+/* `passed` is that of a filter. */
+static bool choose_other(struct others *x, int passed, struct hs_slice line, struct hs_slice record)
+{
+	x->memory = passed < 0;
+	return passed == 0 || (passed > 0 && put_other(x, line, record));
+}
+
 static bool show_rejected(void *context, struct hs_slice line)
 {
 	struct others *x = context;
 	struct hs_rejected_line rejected;
 
 	hs_rejected_line_read(&rejected, line);
-	return !hs_rejected_line_passes(&rejected, &x->options->filter) || put_other(x, line, line);
+	return choose_other(x, hs_rejected_line_passes(&rejected, &x->options->filter), line, line);
 }
 
 static bool show_failed(void *context, struct hs_slice line)
@@ -212,7 +222,7 @@ static bool show_failed(void *context, struct hs_slice line)
 	struct others *x = context;
 	struct hs_slice record = hs_dead_letters_record(line);
 
-	return !hs_filter_passes(&x->options->filter, record) || put_other(x, line, record);
+	return choose_other(x, hs_filter_passes(&x->options->filter, record), line, record);
 }
 
 static int walk_others(struct others *x, struct hs_event_source *source)
@@ -221,6 +231,8 @@ static int walk_others(struct others *x, struct hs_event_source *source)
 	enum hs_result result = x->options->failed ? hs_rejected_reader_walk_stream(dir, "failed", show_failed, x)
 	                                           : hs_rejected_reader_walk(dir, show_rejected, x);
 
+	if (x->memory)
+		result = HS_E_MEMORY;
 	if (!x->failed && result != HS_OK)
 		return hs_event_source_result(source, result);
 	return x->failed || !hs_output_flush(&x->out) ? hs_sink_stdout_failed(source->command) : 0;

@@ -74,10 +74,11 @@ static int choose(void *context, struct hs_slice line, struct hs_choice *choice)
 	int rule;
 
 	hs_record_head_read(&head, line);
-	choice->key = hs_record_head_user(&head);
+	if (!hs_record_head_user(&head, &choice->key))
+		return -1;
 	rule = hs_routing_rules_find(&o->rules, &head);
 	choice->group = (unsigned)rule;
-	return rule >= 0;
+	return rule == HS_ROUTING_RULES_MEMORY ? -1 : rule >= 0;
 }
 
 static bool may_match(void *context, struct hs_summary_reader *summary)

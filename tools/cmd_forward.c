@@ -126,7 +126,8 @@ static int choose(void *context, struct hs_slice line, struct hs_choice *choice)
 	struct hs_record_head head;
 
 	hs_record_head_read(&head, line);
-	choice->key = hs_record_head_user(&head);
+	if (!hs_record_head_user(&head, &choice->key))
+		return -1;
 	choice->group = 0;
 	return hs_filter_passes(&o->filter, line);
 }
@@ -151,8 +152,12 @@ static struct hs_sink *new_sink(const struct options *o, const char *command)
 		                              .breaks = o->consumer.retry_for_ms > 0 };
 	struct hs_sink *sink = hs_sink_http_new(&posts);
 
-	if (sink == NULL)
-		fputs("hookspool forward: out of memory, or built without libcurl: make CURL=yes\n", stderr);
+	if (sink == NULL) {
+		hs_command_told();
+		fputs("hookspool forward: out of memory: free some, and run it again; or built without libcurl: make "
+		      "CURL=yes\n",
+		      stderr);
+	}
 	return sink;
 }
 

@@ -258,8 +258,9 @@ static bool look_at_spool(struct import *c)
 	r = hs_inventory_take(&c->inventory, c->settings);
 	if (r == HS_OK)
 		return true;
-	fprintf(stderr, "hookspool import: %s: %s: %s\n", c->settings->spool_dir, strerror(errno),
-	        hs_result_info(r)->remedy);
+	if (r != HS_E_MEMORY)
+		fprintf(stderr, "hookspool import: %s: %s: %s\n", c->settings->spool_dir, strerror(errno),
+		        hs_result_info(r)->remedy);
 	c->code = hs_command_exit(r);
 	return false;
 }

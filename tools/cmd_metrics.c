@@ -19,16 +19,12 @@ static int print(const struct hs_settings *settings, enum hs_exposition format)
 {
 	struct hs_buf out = { 0 };
 	enum hs_result result = hs_figures_put(settings, format, &out);
-	int code = hs_command_exit(result);
+	int code = hs_command_result("metrics", settings->spool_dir, result);
 
-	if (result != HS_OK)
-		fprintf(stderr, "hookspool metrics: %s: %s\n", settings->spool_dir, hs_result_info(result)->remedy);
-	if (!hs_buf_ok(&out)) {
-		fputs("hookspool metrics: out of memory\n", stderr);
+	if (!hs_buf_ok(&out))
 		code = EX_OSERR;
-	} else if (fwrite(out.p, 1, out.n, stdout) != out.n) {
+	else if (fwrite(out.p, 1, out.n, stdout) != out.n)
 		code = EX_IOERR; /* hs_command_end says why */
-	}
 	hs_buf_free(&out);
 	return code;
 }

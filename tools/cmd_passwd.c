@@ -77,10 +77,8 @@ static int print_hash(const struct password *p)
 
 		memcpy(salt + i, &random, sizeof random);
 	}
-	if (!hs_password_hash(hs_slice(p->text, p->n), salt, hash)) {
-		fputs("hookspool passwd: out of memory\n", stderr);
+	if (!hs_password_hash(hs_slice(p->text, p->n), salt, hash))
 		return EX_OSERR;
-	}
 	printf("console_password = %s\n", hash);
 	return 0;
 }

@@ -95,10 +95,8 @@ static int read_events(struct run *r, struct events *e, const char *tenant)
 	int more;
 
 	while ((more = hs_event_input_next(&e->input, &text)) > 0)
-		if (try_event(r, e, text, tenant) != HS_OK) {
-			fputs("hookspool rules: out of memory\n", stderr);
+		if (try_event(r, e, text, tenant) != HS_OK)
 			return EX_OSERR;
-		}
 	return more < 0 ? EX_DATAERR : 0;
 }
 
@@ -110,7 +108,6 @@ static int try_events(struct run *r)
 
 	if (e == NULL || !hs_record_maker_init(&e->maker)) {
 		free(e);
-		fputs("hookspool rules: out of memory\n", stderr);
 		return EX_OSERR;
 	}
 	hs_record_maker_seed(&e->maker, 1);

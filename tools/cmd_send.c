@@ -219,12 +219,17 @@ static int find_credentials(struct job *j)
 	return 0;
 }
 
-/* The scheme and host of the URL: the origin of a page beside the mount. */
+/* The scheme and host of the URL, without a password: the origin of a page beside the mount. */
 static char *origin_of(const char *url)
 {
-	const char *host = strstr(url, "://");
+	const char *host = strstr(url, "://"), *at;
+	size_t scheme = host == NULL ? 0 : (size_t)(host - url) + 3, n = strcspn(url + scheme, "/?#");
+	char *origin = strndup(url, scheme + n);
 
-	return host == NULL ? strdup(url) : strndup(url, (size_t)(host - url) + 3 + strcspn(host + 3, "/?#"));
+	at = origin == NULL ? NULL : strrchr(origin + scheme, '@');
+	if (at != NULL)
+		memmove(origin + scheme, at + 1, strlen(at));
+	return origin;
 }
 
 /* Uses the write key of the command line, or else those of [sources]. 0 or an exit code. */

@@ -68,11 +68,11 @@ static int open_spool(int argc, char **argv, struct opened *o)
 /* Closes the spool, prints the error, returns the exit code. */
 static int close_spool(struct opened *o, const char *command, enum hs_result r)
 {
-	if (r != HS_OK)
-		fprintf(stderr, "hookspool %s: %s: %s\n", command, o->settings->spool_dir, hs_result_info(r)->remedy);
+	int code = hs_command_result(command, o->settings->spool_dir, r);
+
 	hs_spool_free(o->spool);
 	hs_settings_free(o->settings);
-	return hs_command_exit(r);
+	return code;
 }
 
 static int cmd_rotate(int argc, char **argv)

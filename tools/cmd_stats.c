@@ -132,9 +132,10 @@ static bool count_record(struct stats *s, struct hs_slice line)
 {
 	uint64_t bytes = line.n + 1;
 	struct hs_record_head m;
+	int passed = hs_filter_passes(&s->filter, line);
 
-	if (!hs_filter_passes(&s->filter, line))
-		return true;
+	if (passed <= 0)
+		return passed == 0;
 	hs_record_head_read(&m, line);
 	s->records++;
 	s->bytes += bytes;
@@ -271,10 +272,13 @@ static bool count_rejected(void *context, struct hs_slice line)
 {
 	struct stats *s = context;
 	struct hs_rejected_line r;
+	int passed;
 
 	hs_rejected_line_read(&r, line);
-	if (!hs_rejected_line_passes(&r, &s->filter) || is_left_out(s, line))
-		return !hs_stop_asked();
+	passed = hs_rejected_line_passes(&r, &s->filter);
+	s->no_memory = passed < 0;
+	if (passed <= 0 || is_left_out(s, line))
+		return passed >= 0 && !hs_stop_asked();
 	s->rejected++;
 	s->rejected_bytes += line.n + 1;
 	s->no_memory = r.message.name.p != NULL && !count_reason(s, &r, line.n + 1);

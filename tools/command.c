@@ -187,11 +187,25 @@ int hs_command_exit(enum hs_result r)
 	return r == HS_OK ? 0 : hs_result_is(r, HS_CLASS_BUSY) ? EX_TEMPFAIL : r == HS_E_MEMORY ? EX_OSERR : EX_IOERR;
 }
 
+int hs_command_result(const char *command, const char *what, enum hs_result r)
+{
+	if (r != HS_OK && r != HS_E_MEMORY)
+		fprintf(stderr, "hookspool %s: %s: %s\n", command, what, hs_result_info(r)->remedy);
+	return hs_command_exit(r);
+}
+
+static bool is_told;
+
+void hs_command_told(void)
+{
+	is_told = true;
+}
+
 int hs_command_end(const char *name, int code)
 {
 	if (code == 0 && hs_terminal_has_lost())
 		code = EX_OSERR;
-	if (code == EX_OSERR)
+	if (code == EX_OSERR && !is_told)
 		fprintf(
 		    stderr,
 		    "hookspool %s: ended for want of memory, processes or descriptors: free some, and run it again\n",

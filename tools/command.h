@@ -91,6 +91,15 @@ int hs_option(int argc, char **argv);
 int hs_command_exit(enum hs_result r);
 
 /*
+ * Says on standard error what a result means for `what`, with its remedy; nothing for HS_OK, nor for HS_E_MEMORY, which
+ * hs_command_end tells. Returns the exit code.
+ */
+int hs_command_result(const char *command, const char *what, enum hs_result r);
+
+/* The message that was printed has the remedy of what EX_OSERR is for: hs_command_end adds none. */
+void hs_command_told(void);
+
+/*
  * Parses a whole number from low to high and nothing else. False after a message to standard error
  * that names the option.
  */
@@ -101,7 +110,8 @@ int hs_help(int argc, char **argv);
 
 /*
  * Writes what is left of standard output. If any of it is lost, says so on standard error; then 0 and 1
- * become EX_IOERR. Says what EX_OSERR means, which not every caller of calloc does. Returns the exit code.
+ * become EX_IOERR. Says what EX_OSERR means, which no caller of calloc does, unless hs_command_told was called. Returns
+ * the exit code.
  */
 int hs_command_end(const char *name, int code);
 

@@ -23,9 +23,15 @@ static bool is_at(struct hs_slice text, size_t i, struct hs_slice word)
 	return text.n - i >= word.n && hs_slice_eq_nocase(hs_slice(text.p + i, word.n), word);
 }
 
+static bool is_end_or_digit(struct hs_slice text, size_t i)
+{
+	return i == text.n || hs_is_digit(text.p[i]) || strchr("/?,", text.p[i]) != NULL;
+}
+
+/* A word that follows a colon and is no port is a password, though it has a / or ? in it. */
 bool hs_load_url_has_password(struct hs_slice url)
 {
-	bool after_host = false, in_query = false, has_colon = false;
+	bool after_host = false, in_query = false, has_colon = false, in_brackets = false, is_odd = false;
 	size_t i = 0;
 
 	while (i < url.n && !is_at(url, i, HS_SLICE("://")))
@@ -33,8 +39,10 @@ bool hs_load_url_has_password(struct hs_slice url)
 	for (i += 3; i < url.n; i++) {
 		char c = url.p[i];
 
-		if (c == '@' && !after_host && has_colon)
+		if (c == '@' && ((!after_host && has_colon) || is_odd))
 			return true;
+		in_brackets = c == '[' || (in_brackets && c != ']');
+		is_odd = is_odd || (c == ':' && !after_host && !in_brackets && !is_end_or_digit(url, i + 1));
 		after_host = after_host || c == '/' || c == '?';
 		has_colon = has_colon || c == ':';
 		in_query = in_query || c == '?';

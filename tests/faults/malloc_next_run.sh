@@ -120,7 +120,10 @@ fail() {
 	case $CODE in
 	0) finished "$1" ;;
 	99 | 124 | 13[0-9]) complain "exit $CODE: $(grep -m 3 -E 'ERROR|SUMMARY|runtime error' "$T/said" | xargs)" ;;
-	*) failed=$((failed + 1)) ;;
+	*)
+		failed=$((failed + 1))
+		[ "$(grep -c memory "$T/said")" -le 1 ] || complain "told more than once: $(grep memory "$T/said" | xargs -d '\n')"
+		;;
 	esac
 	run hookspool "$1"
 	[ "$CODE" = 0 ] || complain "again: exit $CODE: $(tail -n 1 "$T/said")"

@@ -279,7 +279,7 @@ end_process "$EACH"
 # --- more jobs than files may be open
 (ulimit -n 40 && hs_exec each --cursor many --once --stream --jobs 64 --on 'track=while read -r line; do echo 0; done' 2>"$T/said")
 is "too few files for so many jobs: 71, with the remedy" \
-	"$? $(grep -c 'cannot be started: Too many open files: lower --jobs, or raise ulimit -n' "$T/said")" "71 1"
+	"$? $(grep -c 'cannot be started: Too many open files: lower --jobs, or raise ulimit -n' "$T/said") $(grep -c 'for want of' "$T/said")" "71 1 0"
 
 # --- signals that a parent ignores: nohup(1) SIGHUP, and some supervisors SIGCHLD, so that no child can be waited for
 ignoring() {

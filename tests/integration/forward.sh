@@ -125,6 +125,17 @@ done
 is "send says so, too" "$("$HS_BUILD/hookspool" send --url "$TO" --unsigned 2>&1 | grep -o 'the answer is no HTTP: see the web server' | sort -u | wc -l)" 1
 : >"$T/script"
 
+# --- a server that fails at some events: five of them open the breaker, and must not take all of its trials
+fresh
+for n in 1 2 3 4 5 6; do put_one '{"type":"track","event":"poison","messageId":"p'$n'","userId":"p-'$n'"}'; done
+put_one '{"type":"track","event":"good","messageId":"g1","userId":"g-1"}'
+echo '"poison" 500' >"$T/script"
+(hs_exec forward --to "$TO" --cursor poison --event poison --event good 2>"$T/said") &
+FORWARD=$!
+check "events at which the server fails do not keep others from it" wait_for 20 eval "ids_posted | grep -q g1"
+end_process "$FORWARD"
+: >"$T/script"
+
 # --- a token in the URL is sent, and neither printed nor kept
 : >"$S/spool/failed.jsonl"
 for answer in 400 401 429 302; do
@@ -135,6 +146,17 @@ for answer in 400 401 429 302; do
 done
 is "… nor in failed.jsonl, which has the rest of the URL" \
 	"$(grep -c S3CRET "$S/spool/failed.jsonl") $(jq -r .on "$S/spool/failed.jsonl" | sort | uniq -c | xargs)" "0 2 $TO"
+is "… nor a password, whatever is wrong with the URL" "$(for url in htp://us:S3CRET@a.test/x us:S3CRET@a.test http://us:S3/CRET@a.test:x http://us:S3#CRET@a.test:x; do
+	"$HS_BUILD/hookspool" send --url "$url" --unsigned
+	hs check --url "$url"
+	hs forward --to "$url" --once
+done 2>&1 | grep -c 'S3\|CRET')" 0
+is "… nor that of a proxy" "$(for proxy in ftp://us:S3CRET@a.test http://us:S3CRET@a.test:x; do
+	http_proxy=$proxy no_proxy= hs forward --to http://nowhere.test/ --cursor proxy --once --type page --retry-for 0s
+done 2>&1 | grep -c S3CRET) $(grep -c S3CRET "$S/spool/failed.jsonl")" "0 0"
+fresh
+"$HS_BUILD/hookspool" send --url "http://us:S3CRET@127.0.0.1:$PORT/in" --as sdk:browser --key k >/dev/null 2>&1
+is "… nor is it a part of a page's origin" "$(jq -r '.headers.Origin // empty' "$T/log" | sort -u)" "http://127.0.0.1:$PORT"
 is "… nor told by send" "$("$HS_BUILD/hookspool" send --url 'htp://a.test/x?token=S3CRET' --unsigned 2>&1 | grep -o 'htp://a.test/x.\{9\}' | sort -u)" 'htp://a.test/x: expecte'
 : >"$T/script"
 
@@ -160,6 +182,13 @@ is "another answer of the proxy is none of the server" \
 	"$? $(tail -n 1 "$S/spool/failed.jsonl" | jq -r '"\(.status) \(.message | test("502"))"')" "0 0 true"
 : >"$T/script"
 
+# --- a URL that is none: every record would fare so
+: >"$S/spool/failed.jsonl"
+for url in http:// http://127.0.0.1:99999/ 'http://127.0.0.1:1/a b' 'http://[::1/'; do
+	hs forward --to "$url" --cursor none --once --retry-for 0s >"$T/out" 2>"$T/said"
+	is "a URL that is none stops the run: $url" "$? $(grep -c 'see that --to is an address like .*; stopped' "$T/said") $(wc -l <"$S/spool/failed.jsonl")" "78 1 0"
+done
+
 # --- what is said once
 (hs_exec forward --to "http://127.0.0.1:1/" --cursor silent --once 2>"$T/said") &
 FORWARD=$!
@@ -182,7 +211,7 @@ for n in $(seq 6); do
 	wait "$FORWARD" 2>/dev/null
 done
 forward killed
-is "6 kills: no event is skipped" "$STATUS $(ids_posted | sort -u | wc -l)" "0 43"
+is "6 kills: no event is skipped" "$STATUS $(ids_posted | sort -u | wc -l)" "0 50"
 
 # --- usage
 usage_error() {

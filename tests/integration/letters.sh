@@ -69,6 +69,8 @@ again mail --on '*=true'
 is 'the file is removed with the last letter' "$CODE $(ls "$S/spool" | grep -c failed)" '0 0'
 again mail --from now --on '*=true'
 is '--from is refused' "$CODE" 2
+hs each --failed --cursor 'a b' --on '*=true' 2>"$T/said"
+is 'a name that no cursor has is refused for that' "$? $(grep -c 'cursor a b: expected letters, digits' "$T/said")" '2 1'
 
 ### Full ################################################################
 # A failing user waits, is reported once, and is set aside when there is room; others continue.

@@ -43,6 +43,10 @@ refused 'expected TABLE.COLUMN=TYPE' 2 --to "sqlite:$DB" --retype order.total
 refused 'letters, digits, dots, _ and -' 2 --to "sqlite:$DB" --name 'a/b'
 refused '--max-tables' 2 --to "sqlite:$DB" --max-tables 3
 refused 'expected sqlite:/PATH' 2 --to "warehouse:$DB"
+for url in us:S3CRET@h/d postgres//us:S3CRET@h mysql://us:S3/CRET@h/d postgresql://us:S3?CRET@h/d; do
+	load --to "$url"
+	is "a password of a URL is not told: $url" "$CODE $(grep -c 'S3\|CRET' "$T/load.out" "$T/load.err" | grep -cv ':0$')" '2 0'
+done
 refused 'there are no tenants in the settings' 2 --to "sqlite:$DB" --tenant one
 refused '--since is for the first start' 2 --to "sqlite:$DB" --since oldest
 query 'ALTER TABLE "order" ADD COLUMN picture BLOB'

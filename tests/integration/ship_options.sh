@@ -47,6 +47,8 @@ is '--check of a stream that is right' "$CODE $(grep -c "^ok.*stream events on n
 is 'by its full name' "$? $(said '^ok' && echo ok)" '0 ok'
 hs ship --to nats://127.0.0.1:1 --check
 is '--check without a server' "$CODE $(grep -c '^fail.*start the servers' <<<"$OUT")" '69 1'
+hs ship --to nats://us:S3CRET@127.0.0.1:1
+is 'a password in --to is not told' "$CODE $(grep -c S3CRET "$T/err") $(grep -c 'without a password' "$T/err")" '2 0 1'
 seq 40 | sed 's/.*/{"type":"track","event":"event &","userId":"u","messageId":"o-&"}/' >"$T/add.jsonl"
 hs import "$T/add.jsonl"
 hs tail --cursor other

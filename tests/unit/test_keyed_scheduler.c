@@ -21,10 +21,12 @@ static struct hs_item *put(struct hs_keyed_scheduler *s, uint64_t user)
 	return item;
 }
 
+static bool ready_first;
+
 /* The next record of the only partition, given; NULL: there is none. */
 static struct hs_item *give(struct hs_keyed_scheduler *s, int64_t now_ms)
 {
-	struct hs_item *item = hs_keyed_scheduler_next(s, 0, -1, now_ms);
+	struct hs_item *item = hs_keyed_scheduler_next(s, 0, -1, ready_first, now_ms);
 
 	if (item != NULL)
 		hs_keyed_scheduler_given(s, item);
@@ -163,6 +165,44 @@ TEST(each_user_s_records_keep_their_order)
 {
 	play(false);
 	play(true);
+}
+
+/* An erase has moved the later one to a smaller offset. */
+TEST(those_that_failed_keep_their_order_in_a_segment_that_was_rewritten)
+{
+	struct hs_keyed_scheduler *s = new_scheduler(false);
+	struct hs_item *first = put(s, 1), *later = put(s, 1);
+
+	first->before.offset = 20000;
+	later->before = (struct hs_position){ 1, 100, 1, 0 };
+	assert_ptr_equal(give(s, 0), first);
+	assert_ptr_equal(give(s, 0), later);
+	fails(s, first, 10);
+	fails(s, later, 10);
+	assert_ptr_equal(give(s, 10), first);
+	assert_ptr_equal(give(s, 10), later);
+	end(s);
+}
+
+TEST(those_that_failed_are_last_if_the_sink_says_so)
+{
+	struct hs_keyed_scheduler *s = new_scheduler(false);
+	struct hs_item *failed = put(s, 1), *held, *other;
+
+	assert_ptr_equal(give(s, 0), failed);
+	fails(s, failed, 10);
+	held = put(s, 1);
+	other = put(s, 2);
+	ready_first = true;
+	assert_ptr_equal(give(s, 10), other);
+	assert_ptr_equal(give(s, 10), failed);
+	fails(s, failed, 20);
+	other = put(s, 3);
+	ready_first = false;
+	assert_ptr_equal(give(s, 20), failed);
+	assert_ptr_equal(give(s, 20), held);
+	assert_ptr_equal(give(s, 20), other);
+	end(s);
 }
 
 TEST(a_shortage_of_memory)

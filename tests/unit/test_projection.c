@@ -1,6 +1,9 @@
 /* projection: each record is one line and each field one column, whatever they hold. */
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 #include "tools/report/projection.h"
+
+#include <errno.h>
 
 static void expect(const char *list, bool raw, struct hs_slice line, struct hs_slice want)
 {
@@ -33,6 +36,22 @@ TEST(escapes)
 
 	expect("a", false, line, HS_SLICE("t\\tn\\nr\\rb\\\\u\xef\xbf\xbd\xc3\xa9/\n"));
 	expect("a", true, line, HS_SLICE("t\tn\nr\rb\\u\0\xc3\xa9/\n"));
+}
+
+/* The column would be empty. */
+TEST(a_name_that_cannot_be_decoded_is_an_error)
+{
+	struct hs_projection c = { .count = 0 };
+	struct hs_buf out = { 0 };
+
+	assert_true(hs_projection_set(&c, "test", "x\"y,z"));
+	hs_buf_put_slice(&out, HS_SLICE("room for the line"));
+	wrap_fail(WRAP_REALLOC, 1, 1, ENOMEM);
+	hs_projection_put(&c, HS_SLICE("{\"x\\\"y\":1,\"z\":2}"), &out);
+	wrap_reset();
+	assert_false(hs_buf_ok(&out));
+	hs_buf_free(&out);
+	hs_projection_free(&c);
 }
 
 TEST(lists)

@@ -1,7 +1,9 @@
 /* routing_rules: the most specific handler gets a record; a user always has the same number. */
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 #include "tools/sink/routing_rules.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 static struct hs_routing_rules rules;
@@ -71,12 +73,28 @@ TEST(invalid_rules)
 	assert_false(hs_routing_rules_add(&rules, "test", "*=true"));
 }
 
+/* It would be passed by, or go to a handler that is for the rest. */
+TEST(no_handler_without_memory)
+{
+	static const char line[] = "{\"type\":\"track\",\"event\":\"a\\u0062\"}";
+
+	add("track:ab=a");
+	add("track:cd=b");
+	add("*=c");
+	wrap_fail(WRAP_REALLOC, 1, 1, ENOMEM);
+	assert_int_equal(find(line), HS_ROUTING_RULES_MEMORY);
+	wrap_reset();
+	assert_int_equal(find(line), 0);
+}
+
 static uint64_t user(const char *line)
 {
 	struct hs_record_head m;
+	uint64_t user;
 
 	hs_record_head_read(&m, hs_slice_str(line));
-	return hs_record_head_user(&m);
+	assert_true(hs_record_head_user(&m, &user));
+	return user;
 }
 
 TEST(users)
@@ -101,6 +119,20 @@ TEST(users)
 	assert_true(user("{\"type\":\"page\",\"user_id\":\"7.0\"}") != user("{\"user_id\":7.0}"));
 	assert_true(user("{\"type\":\"page\",\"message_id\":\"1\"}") !=
 	            user("{\"type\":\"page\",\"message_id\":\"2\"}"));
+}
+
+TEST(no_user_without_memory)
+{
+	struct hs_record_head m;
+	uint64_t user;
+
+	hs_record_head_read(&m, HS_SLICE("{\"user_id\":\"\\u0061\",\"tenant\":\"\\u0062\"}"));
+	for (unsigned nth = 1; nth <= 2; nth++) {
+		wrap_fail(WRAP_REALLOC, nth, 1, ENOMEM);
+		assert_false(hs_record_head_user(&m, &user));
+		wrap_reset();
+	}
+	assert_true(hs_record_head_user(&m, &user));
 }
 
 TEST(a_user_of_another_tenant_is_another_user)

@@ -206,6 +206,7 @@ TEST(errors_do_not_reveal_secrets)
 		"spool_dir = /s\n[sources]\nweb = a TOPSECRET server\n",
 		"spool_dir = /s\n[load]\na = postgresql://u:TOPSECRET@h/d\n",
 		"spool_dir = /s\n[load]\na = postgresql://h/d?password=TOPSECRET\n",
+		"spool_dir = /s\n[load]\na = postgresql://us:x/TOPSECRET@h/d\n",
 		"spool_dir = /s\n[load]\na = postgresql://h/d password=x TOPSECRET\n",
 		"spool_dir = /s\n[load]\na = sqlite:/x password=TOPSECRET password=TOPSECRET\n",
 		"spool_dir = /s\nsecrte = TOPSECRET\n",

@@ -13,10 +13,7 @@
 
 static int result_code(const struct hs_load_requests *q, enum hs_result result)
 {
-	if (result != HS_OK)
-		fprintf(stderr, "hookspool %s: .hookspool/" HS_LOADS_FOLDER ": %s\n", q->command,
-		        hs_result_info(result)->remedy);
-	return hs_command_exit(result);
+	return hs_command_result(q->command, ".hookspool/" HS_LOADS_FOLDER, result);
 }
 
 int hs_load_requests_begin(struct hs_load_requests *q)

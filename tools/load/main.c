@@ -156,7 +156,7 @@ static struct hs_target *make_target(const struct hs_load_options *o, const stru
 	struct hs_target *target = hs_target_new(o->to, &why);
 
 	if (target == NULL) {
-		fprintf(stderr, "hookspool load: --to %s: %s\n", o->to, why);
+		fprintf(stderr, "hookspool load: --to %s: %s\n", strchr(o->to, '@') != NULL ? "…" : o->to, why);
 		return NULL;
 	}
 	target->name = o->name;

@@ -48,7 +48,7 @@ struct hs_slice hs_members_name(const struct hs_members *m, size_t member)
 
 struct hs_slice hs_members_value(const struct hs_members *m, size_t member)
 {
-	const struct hs_member *at = &m->member[member];
+	const struct hs_rest_member *at = &m->member[member];
 
 	return hs_slice(m->text.p + at->at + at->name_n, at->value_n);
 }
@@ -145,7 +145,7 @@ static bool drop_dead(struct hs_members *m)
 	if (m->dead <= KEPT_BYTES || m->dead <= m->text.n / 2)
 		return true;
 	for (size_t i = 0; i < m->count; i++) {
-		struct hs_member *member = &m->member[i];
+		struct hs_rest_member *member = &m->member[i];
 		size_t at = text.n;
 
 		hs_buf_put(&text, m->text.p + member->at, member->name_n + member->value_n);
@@ -157,7 +157,7 @@ static bool drop_dead(struct hs_members *m)
 	return hs_buf_ok(&text);
 }
 
-static bool put_texts(struct hs_members *m, struct hs_member *member, struct hs_slice name, struct hs_slice value)
+static bool put_texts(struct hs_members *m, struct hs_rest_member *member, struct hs_slice name, struct hs_slice value)
 {
 	member->at = (uint32_t)m->text.n;
 	member->name_n = (uint32_t)name.n;
@@ -168,21 +168,21 @@ static bool put_texts(struct hs_members *m, struct hs_member *member, struct hs_
 }
 
 /* Room for a name that is not there; its member, without texts. NULL: out of memory. */
-static struct hs_member *make_member(struct hs_members *m, struct hs_slice name)
+static struct hs_rest_member *make_member(struct hs_members *m, struct hs_slice name)
 {
 	if (!make_slots(m) || !HS_ARRAY_ROOM(&m->member, m->count, &m->cap))
 		return NULL;
 	if (m->is_sorted)
 		fill_slots(m);
 	m->slot[slot_of(m, name)] = (uint32_t)m->count + 1;
-	m->member[m->count] = (struct hs_member){ 0 };
+	m->member[m->count] = (struct hs_rest_member){ 0 };
 	return &m->member[m->count++];
 }
 
 bool hs_members_set(struct hs_members *m, struct hs_slice name, struct hs_slice value, struct hs_row_key *key)
 {
 	ptrdiff_t there = hs_members_find(m, name);
-	struct hs_member *member = there >= 0 ? &m->member[there] : make_member(m, name);
+	struct hs_rest_member *member = there >= 0 ? &m->member[there] : make_member(m, name);
 	uint32_t at = key == NULL ? 0 : find_key(m, key);
 
 	if (member == NULL || (key != NULL && at == 0))

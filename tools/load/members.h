@@ -8,7 +8,7 @@
 #include "tools/load/row_key.h"
 
 struct hs_members { /* all zero: none; stays where it is while it has members */
-	struct hs_member {
+	struct hs_rest_member {
 		uint32_t at; /* of name and value in `text` */
 		uint32_t name_n, value_n;
 		uint32_t key : 31; /* 1 + index in `key`; 0: none */

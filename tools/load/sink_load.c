@@ -5,6 +5,7 @@
 #include "event/record_fields.h"
 #include "spool/admin/dead_letters.h"
 #include "spool/position/record_check.h"
+#include "tools/command.h"
 #include "tools/load/erase_requests.h"
 #include "tools/report/terminal.h"
 #include "tools/sink/pump.h"
@@ -77,9 +78,7 @@ static enum hs_result refuse(void *context, struct hs_slice record, struct hs_po
 		result =
 		    hs_dead_letters_append(dir, hs_buf_slice(&s->line), (uint64_t)dir->settings->failed_max, &from);
 	hs_buf_shrink(&s->line, KEPT_BYTES);
-	if (result != HS_OK)
-		fprintf(stderr, "hookspool %s: failed.jsonl: %s\n", s->options.loader.command,
-		        hs_result_info(result)->remedy);
+	hs_command_result(s->options.loader.command, "failed.jsonl", result);
 	return result;
 }
 

@@ -35,7 +35,7 @@ static void put_advice(struct hs_buf *out, const struct hs_probe *p, const char 
 		hs_buf_putc(out, '\n');
 	for (; *text != '\0'; text++)
 		if (*text == '@')
-			hs_buf_put_slice(out, hs_http_shown(p->mount));
+			hs_buf_put_slice(out, hs_slice(p->mount, strcspn(p->mount, "?#")));
 		else
 			hs_buf_putc(out, *text);
 }

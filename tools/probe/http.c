@@ -102,7 +102,7 @@ const char *hs_http_why(int code, const char *said)
 	case CURLE_WRITE_ERROR:          /* nothing else writes: of hs_http_accepts_line */
 	case CURLE_UNSUPPORTED_PROTOCOL: /* of the answer: that of the URL was checked */
 	case CURLE_WEIRD_SERVER_REPLY: return "the answer is no HTTP";
-	default: return said[0] != '\0' ? said : curl_easy_strerror((CURLcode)code);
+	default: return said[0] != '\0' && strchr(said, '@') == NULL ? said : curl_easy_strerror((CURLcode)code);
 	}
 }
 
@@ -423,7 +423,8 @@ static enum hs_http_result fail_unsent(struct hs_http *h, enum hs_http_result r)
 	struct hs_slice url = hs_http_shown(h->target->url);
 	char text[URL_BYTES];
 
-	snprintf(text, sizeof text, "%.*s", (int)(url.n < sizeof text ? url.n : sizeof text - 1), url.p);
+	snprintf(text, sizeof text, "%.*s%s", (int)(url.n < sizeof text ? url.n : sizeof text - 1), url.p,
+	         strchr(h->target->url, '@') != NULL ? "…" : "");
 	return fail(h, r, text, remedy(r, false));
 }
 

@@ -29,9 +29,16 @@ struct hs_http_target {
 	bool insecure;      /* accept any certificate */
 };
 
-/* The URL as it is printed and kept: without query and fragment, in which a token may be. */
+/*
+ * The URL as it is printed and kept: without query and fragment, in which a token may be. Of one with an @ only what
+ * precedes its "//": where a password ends is not known of a URL that is wrong.
+ */
 static inline struct hs_slice hs_http_shown(const char *url)
 {
+	const char *host = strstr(url, "//");
+
+	if (strchr(url, '@') != NULL)
+		return hs_slice(url, host == NULL ? 0 : (size_t)(host - url) + 2);
 	return hs_slice(url, strcspn(url, "?#"));
 }
 
@@ -78,7 +85,8 @@ bool hs_http_accepts_line(struct hs_slice line);
 /*
  * Why a request failed whose CURLcode is `code`: `said`, what libcurl wrote to its error buffer, or its words for
  * the code. An answer that is no HTTP is called that whatever the version of libcurl, which may also have refused
- * it by hs_http_accepts_line (CURLE_WRITE_ERROR).
+ * it by hs_http_accepts_line (CURLE_WRITE_ERROR). What libcurl wrote about the URL of a proxy may have its password,
+ * and is left out.
  */
 const char *hs_http_why(int code, const char *said);
 

@@ -70,9 +70,10 @@ void hs_filter_free(struct hs_filter *f)
 	hs_buf_free(&f->scratch);
 }
 
+/* False also if memory is out: then the scratch has failed, and nothing more is compared. */
 static bool is_one_of(struct hs_filter *f, enum hs_filter_by by, const struct hs_record_field *field)
 {
-	for (unsigned i = 0; i < f->by[by].count; i++)
+	for (unsigned i = 0; i < f->by[by].count && hs_buf_ok(&f->scratch); i++)
 		if (by == HS_BY_USER ? hs_record_field_is_id(field, f->by[by].value[i], &f->scratch)
 		                     : hs_record_field_is(field, f->by[by].value[i], &f->scratch))
 			return true;
@@ -126,23 +127,22 @@ static bool is_test(struct hs_filter *f, struct hs_slice line)
 	return hs_record_head_is_test(&head, &f->scratch);
 }
 
-bool hs_filter_passes(struct hs_filter *f, struct hs_slice line)
+int hs_filter_passes(struct hs_filter *f, struct hs_slice line)
 {
 	struct hs_record_fields walk = hs_record_fields_of(line);
 	unsigned missing = f->asked;
 	struct hs_record_field field;
 	bool fails = false;
 
+	hs_buf_reset(&f->scratch);
 	if (f->no_test && is_test(f, line))
-		return false;
-	while (missing != 0 && hs_record_field_next(&walk, &field)) {
+		return 0;
+	while (missing != 0 && !fails && hs_buf_ok(&f->scratch) && hs_record_field_next(&walk, &field)) {
 		missing = look_at(f, &field, missing, &fails);
-		if (fails)
-			return false;
 		if (NAMED(&field, "spooled_at")) /* the last of the fixed names */
 			break;
 	}
-	return missing == 0;
+	return !hs_buf_ok(&f->scratch) ? -1 : missing == 0 && !fails;
 }
 
 /* --- summaries ------------------------------------------------------------------------ */
@@ -169,7 +169,7 @@ static bool may_have_user(const struct hs_filter *f, struct hs_summary_reader *s
 	if (part.p == NULL)
 		return true;
 	for (unsigned i = 0; i < f->by[HS_BY_USER].count; i++)
-		if (hs_summary_bloom_may_have(part, hs_summary_hash(f->by[HS_BY_USER].value[i])))
+		if (hs_summary_bloom_may_name(part, f->by[HS_BY_USER].value[i]))
 			return true;
 	return false;
 }

@@ -47,7 +47,8 @@ enum { HS_FILTER_OPTION = 0x200, HS_FILTER_SINCE = HS_FILTER_OPTION + HS_BYS, HS
  */
 bool hs_filter_option(struct hs_filter *f, const char *command, int option, const char *argument);
 
-bool hs_filter_passes(struct hs_filter *f, struct hs_slice line);
+/* 1: it passes; 0: it does not; -1: out of memory, so that nobody knows: the record must not be passed by. */
+int hs_filter_passes(struct hs_filter *f, struct hs_slice line);
 /* False only if no line of the summary's segment passes; the summary is of the events, and `odd` is 0. */
 bool hs_filter_may_pass(const struct hs_filter *f, struct hs_summary_reader *summary);
 bool hs_filter_is_empty(const struct hs_filter *f); /* true: everything passes */

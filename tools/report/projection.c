@@ -34,8 +34,9 @@ static void find_fields(struct hs_projection *c, struct hs_slice line)
 	struct hs_record_field field;
 
 	c->now++;
+	hs_buf_reset(&c->scratch);
 	while (missing > 0 && hs_record_field_next(&walk, &field))
-		for (unsigned i = 0; i < c->count; i++)
+		for (unsigned i = 0; i < c->count && hs_buf_ok(&c->scratch); i++)
 			if (c->era[i] != c->now && hs_record_field_is_named(&field, c->name[i], &c->scratch)) {
 				c->field[i] = field;
 				c->era[i] = c->now;
@@ -82,6 +83,7 @@ static void put_column(struct hs_projection *c, const struct hs_record_field *fi
 void hs_projection_put(struct hs_projection *c, struct hs_slice line, struct hs_buf *out)
 {
 	find_fields(c, line);
+	out->failed |= !hs_buf_ok(&c->scratch);
 	for (unsigned i = 0; i < c->count; i++) {
 		if (i > 0)
 			hs_buf_putc(out, '\t');

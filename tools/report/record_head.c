@@ -44,7 +44,8 @@ bool hs_record_head_is_test(const struct hs_record_head *m, struct hs_buf *scrat
 {
 	static const struct hs_slice name = { HS_TEST_USER, sizeof HS_TEST_USER - 1 };
 
-	return is(&m->leaf[HS_HEAD_USER_ID], name, scratch) || is(&m->leaf[HS_HEAD_ANONYMOUS_ID], name, scratch);
+	return is(&m->leaf[HS_HEAD_USER_ID], name, scratch) ||
+	       (hs_buf_ok(scratch) && is(&m->leaf[HS_HEAD_ANONYMOUS_ID], name, scratch));
 }
 
 /* null is no user; other literals are numbers. */
@@ -55,27 +56,34 @@ static bool is_nobody(const struct hs_record_field *leaf)
 }
 
 /* "\u00e9" and "é", and 7.0 and "7", are one id in two spellings. */
-static uint64_t hash_id(const struct hs_record_field *leaf, uint64_t seed)
+static bool hash_id(const struct hs_record_field *leaf, uint64_t seed, uint64_t *hash)
 {
 	struct hs_buf text = { 0 };
-	uint64_t hash;
+	bool ok = true;
 
-	if (leaf->is_string && !leaf->value_escaped)
-		return hs_hash(leaf->value.p, leaf->value.n, seed);
+	if (leaf->is_string && !leaf->value_escaped) {
+		*hash = hs_hash(leaf->value.p, leaf->value.n, seed);
+		return true;
+	}
 	hs_record_field_put_id(leaf, &text);
-	hash = hs_buf_ok(&text) ? hs_hash(text.p, text.n, seed) : hs_hash(leaf->value.p, leaf->value.n, seed);
+	ok = hs_buf_ok(&text);
+	if (ok)
+		*hash = hs_hash(text.p, text.n, seed);
 	hs_buf_free(&text);
-	return hash;
+	return ok;
 }
 
-uint64_t hs_record_head_user(const struct hs_record_head *m)
+bool hs_record_head_user(const struct hs_record_head *m, uint64_t *user)
 {
 	static const enum hs_head_field by[] = { HS_HEAD_USER_ID, HS_HEAD_ANONYMOUS_ID, HS_HEAD_MESSAGE_ID };
 	const struct hs_record_field *tenant = &m->leaf[HS_HEAD_TENANT];
-	uint64_t seed = is_nobody(tenant) ? 0 : hash_id(tenant, HS_HEAD_TENANT);
+	uint64_t seed = 0;
 
+	*user = 0;
+	if (!is_nobody(tenant) && !hash_id(tenant, HS_HEAD_TENANT, &seed))
+		return false;
 	for (size_t i = 0; i < sizeof by / sizeof by[0]; i++)
 		if (!is_nobody(&m->leaf[by[i]]))
-			return hash_id(&m->leaf[by[i]], seed + i);
-	return 0;
+			return hash_id(&m->leaf[by[i]], seed + i, user);
+	return true;
 }

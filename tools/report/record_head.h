@@ -37,14 +37,15 @@ const char *hs_record_head_name(enum hs_head_field field);
 
 /*
  * True for an event of the user or anonymous visitor HS_TEST_USER. Any sender can claim to be that
- * user, so nothing else depends on it than what --no-test leaves out.
+ * user, so nothing else depends on it than what --no-test leaves out. False also if memory is out: then scratch has
+ * failed.
  */
 bool hs_record_head_is_test(const struct hs_record_head *m, struct hs_buf *scratch);
 
 /*
- * A hash of the tenant, and of the user_id, else the anonymous_id, else the message_id; null is none. Cursors keep it:
- * whoever changes it raises HS_CURSOR_HASH.
+ * *user: a hash of the tenant, and of the user_id, else the anonymous_id, else the message_id; null is none. Cursors
+ * keep it: whoever changes it raises HS_CURSOR_HASH. False: out of memory.
  */
-uint64_t hs_record_head_user(const struct hs_record_head *m);
+bool hs_record_head_user(const struct hs_record_head *m, uint64_t *user);
 
 #endif

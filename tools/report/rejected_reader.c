@@ -110,13 +110,16 @@ void hs_rejected_line_read(struct hs_rejected_line *r, struct hs_slice line)
 			r->tenant = leaf;
 }
 
-bool hs_rejected_line_passes(const struct hs_rejected_line *r, struct hs_filter *f)
+int hs_rejected_line_passes(const struct hs_rejected_line *r, struct hs_filter *f)
 {
 	bool ours = f->by[HS_BY_TENANT].count == 0;
 	int64_t ms;
 
-	for (unsigned i = 0; i < f->by[HS_BY_TENANT].count && r->tenant.name.p != NULL; i++)
+	hs_buf_reset(&f->scratch);
+	for (unsigned i = 0; i < f->by[HS_BY_TENANT].count && r->tenant.name.p != NULL && hs_buf_ok(&f->scratch); i++)
 		ours |= hs_record_field_is(&r->tenant, f->by[HS_BY_TENANT].value[i], &f->scratch);
+	if (!hs_buf_ok(&f->scratch))
+		return -1;
 	if (!ours || (!f->since_given && !f->until_given))
 		return ours;
 	return r->spooled_at.name.p != NULL && hs_timestamp_parse(r->spooled_at.value, &ms) &&

@@ -28,7 +28,7 @@ struct hs_rejected_line {
 
 void hs_rejected_line_read(struct hs_rejected_line *r, struct hs_slice line);
 
-/* True if tenant and time pass the filter: the only fields that it can be filtered by. */
-bool hs_rejected_line_passes(const struct hs_rejected_line *r, struct hs_filter *f);
+/* By tenant and time, the only fields that it can be filtered by; as hs_filter_passes. */
+int hs_rejected_line_passes(const struct hs_rejected_line *r, struct hs_filter *f);
 
 #endif

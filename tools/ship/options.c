@@ -34,8 +34,9 @@ static bool set_shared(struct hs_ship_run *run, int option, const char *argument
 		return false;
 	}
 	expected = hs_ship_set(&run->given, name, argument);
-	if (expected != NULL)
-		fprintf(stderr, "hookspool ship: --%s %s: expected %s\n", row->name, argument, expected);
+	if (expected != NULL) /* what has an @ may have a password */
+		fprintf(stderr, "hookspool ship: --%s %s: expected %s\n", row->name,
+		        strchr(argument, '@') != NULL ? "…" : argument, expected);
 	run->plain_given = run->plain_given || option == HS_SHIP_PLAIN;
 	run->oversize_given = run->oversize_given || option == HS_SHIP_OVERSIZE;
 	return expected == NULL;

@@ -47,6 +47,7 @@ struct hs_item *hs_ack_tracker_add(struct hs_ack_tracker *a, struct hs_slice lin
 
 	if (item == NULL)
 		return NULL;
+	item->number = ++a->read;
 	item->before = before;
 	item->n = line.n + 1;
 	memcpy(item->line, line.p, line.n);

@@ -16,6 +16,7 @@
 struct hs_item {
 	struct hs_item *next;            /* in a hs_item_queue */
 	struct hs_item *earlier, *later; /* in the order of the spool */
+	uint64_t number;                 /* counts up in the order of reading */
 	struct hs_position before;       /* where the cursor may be as long as it is not done */
 	struct hs_position begin; /* its first byte, while `before` may be the end of the segment before it … */
 	uint64_t seen;            /* … and the edit of its segment in which it was seen last (record_check.h) */
@@ -44,6 +45,7 @@ struct hs_item *hs_item_queue_pop(struct hs_item_queue *q); /* NULL: it is empty
 struct hs_ack_tracker {
 	struct hs_item *first, *last;
 	size_t open, bytes; /* how many records; the length of their lines */
+	uint64_t read;      /* how many were added */
 };
 
 void hs_ack_tracker_free(struct hs_ack_tracker *a);

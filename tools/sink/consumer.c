@@ -31,7 +31,9 @@ bool hs_consumer_option(struct hs_consumer *c, const char *command, int option, 
 
 bool hs_consumer_is_complete(struct hs_consumer *c, const char *command)
 {
-	if (c->failed && (c->from != NULL || !hs_cursor_is_name(c->cursor))) {
+	if (c->failed && !hs_event_source_is_cursor(command, c->cursor))
+		return false;
+	if (c->failed && c->from != NULL) {
 		fprintf(stderr, "hookspool %s: --failed goes by the cursor's name in failed.jsonl: leave out --from\n",
 		        command);
 		return false;

@@ -15,10 +15,7 @@
 
 int hs_event_source_result(const struct hs_event_source *s, enum hs_result result)
 {
-	if (result != HS_OK)
-		fprintf(stderr, "hookspool %s: %s: %s\n", s->command, s->settings->spool_dir,
-		        hs_result_info(result)->remedy);
-	return hs_command_exit(result);
+	return hs_command_result(s->command, s->settings->spool_dir, result);
 }
 
 /* --- where a cursor begins ------------------------------------------------- */
@@ -91,18 +88,24 @@ static enum hs_result go_on(struct hs_event_source *s)
 	return fit == HS_FIT_NOT || (fit == HS_FIT_UNKNOWN && hs_cursor_is_foreign(s->cursor)) ? HS_E_HISTORY : HS_OK;
 }
 
+bool hs_event_source_is_cursor(const char *command, const char *name)
+{
+	if (hs_cursor_is_name(name))
+		return true;
+	fprintf(stderr,
+	        "hookspool %s: --cursor %s: expected letters, digits, '.', '_' and '-', no dot first, at most "
+	        "%d\n",
+	        command, name, HS_CURSOR_NAME_MAX);
+	return false;
+}
+
 static int open_cursor(struct hs_event_source *s, const char *name, const char *from)
 {
 	int64_t holder;
 	enum hs_result result;
 
-	if (!hs_cursor_is_name(name)) {
-		fprintf(stderr,
-		        "hookspool %s: --cursor %s: expected letters, digits, '.', '_' and '-', no dot first, at most "
-		        "%d\n",
-		        s->command, name, HS_CURSOR_NAME_MAX);
+	if (!hs_event_source_is_cursor(s->command, name))
 		return 2;
-	}
 	result = hs_cursor_open(hs_reader_dir(s->reader), name, &s->cursor, &s->fresh, &holder);
 	if (result == HS_E_CURSOR_HELD) {
 		fprintf(stderr, "hookspool %s: cursor %s is in use by process %lld: stop it%s\n", s->command, name,

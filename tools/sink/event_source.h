@@ -27,6 +27,9 @@ struct hs_event_source {
 /* True if it is an argument of --from, or of another option like it; false after a message to standard error. */
 bool hs_event_source_is_from(const char *command, const char *option, const char *from);
 
+/* True if it can be the name of a cursor; false after a message to standard error. */
+bool hs_event_source_is_cursor(const char *command, const char *name);
+
 /*
  * Opens the spool that the settings name (`config` NULL: the settings that the handler would
  * find), and the cursor of that name (NULL: none). The reader starts at the cursor; at a new one

@@ -208,6 +208,7 @@ static void take_failure(struct slot *slot, struct hs_http_posted *posted)
 	posted->status = connect == 407 ? 407 : 0;
 	posted->why = hs_http_why((int)slot->code, slot->why);
 	posted->no_authorities = slot->code == CURLE_SSL_CACERT_BADFILE;
+	posted->no_url = slot->code == CURLE_URL_MALFORMAT;
 }
 
 bool hs_http_posts_ended(struct hs_http_posts *p, unsigned number, struct hs_http_posted *posted)

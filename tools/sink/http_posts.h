@@ -38,7 +38,8 @@ void hs_http_posts_work(struct hs_http_posts *p);
 struct hs_http_posted {
 	int status;             /* 0: no answer came; 407 is also that of a proxy to which no tunnel was made */
 	int64_t retry_after_ms; /* by Retry-After; 0: it has none */
-	bool no_authorities;    /* without an answer: the file of trusted authorities cannot be used */
+	bool no_authorities;    /* without an answer: the file of trusted authorities cannot be used … */
+	bool no_url;            /* … or the URL is none */
 	const char *why;        /* without an answer: a line; valid until the slot's next post */
 };
 

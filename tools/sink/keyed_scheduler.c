@@ -143,18 +143,12 @@ void hs_keyed_scheduler_answered(struct hs_keyed_scheduler *s, struct hs_item *i
 		let_go(s, partition_of(s, item), item);
 }
 
-static bool is_later(const struct hs_item *a, const struct hs_item *b)
-{
-	return a->before.number > b->before.number ||
-	       (a->before.number == b->before.number && a->before.offset > b->before.offset);
-}
-
 void hs_keyed_scheduler_park(struct hs_keyed_scheduler *s, struct hs_item *item)
 {
 	struct partition *partition = partition_of(s, item);
 	struct hs_item *before = NULL;
 
-	for (struct hs_item *i = partition->parked.head; i != NULL && !is_later(i, item); i = i->next)
+	for (struct hs_item *i = partition->parked.head; i != NULL && i->number < item->number; i = i->next)
 		before = i;
 	item->of->busy++;
 	item->of->parked++;
@@ -227,12 +221,16 @@ static struct hs_item *next_ready(struct partition *partition, int rule)
 	return i == NULL || (rule >= 0 && i->rule != (unsigned)rule) ? NULL : hs_item_queue_pop(&partition->ready);
 }
 
-struct hs_item *hs_keyed_scheduler_next(struct hs_keyed_scheduler *s, unsigned partition, int rule, int64_t now_ms)
+struct hs_item *hs_keyed_scheduler_next(struct hs_keyed_scheduler *s, unsigned partition, int rule, bool ready_first,
+                                        int64_t now_ms)
 {
-	struct hs_item *item = next_parked(s, &s->partition[partition], rule, now_ms);
+	struct partition *of = &s->partition[partition];
+	struct hs_item *item = ready_first ? next_ready(of, rule) : NULL;
 
 	if (item == NULL)
-		item = next_ready(&s->partition[partition], rule);
+		item = next_parked(s, of, rule, now_ms);
+	if (item == NULL)
+		item = next_ready(of, rule);
 	if (item != NULL)
 		item->is_next = false;
 	return item;

@@ -33,9 +33,11 @@ void hs_keyed_scheduler_forget(struct hs_keyed_scheduler *s, struct hs_item *ite
 
 /*
  * Takes out the record that the partition is to be given next; NULL: none at present. rule: -1, or
- * only a record of this rule that need not be alone. Then call _given or _put_back.
+ * only a record of this rule that need not be alone. ready_first: one that is parked only if no other is ready. Then
+ * call _given or _put_back.
  */
-struct hs_item *hs_keyed_scheduler_next(struct hs_keyed_scheduler *s, unsigned partition, int rule, int64_t now_ms);
+struct hs_item *hs_keyed_scheduler_next(struct hs_keyed_scheduler *s, unsigned partition, int rule, bool ready_first,
+                                        int64_t now_ms);
 void hs_keyed_scheduler_given(struct hs_keyed_scheduler *s, struct hs_item *item);
 void hs_keyed_scheduler_put_back(struct hs_keyed_scheduler *s, struct hs_item *item);
 

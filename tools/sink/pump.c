@@ -4,10 +4,8 @@
 #include "tools/sink/retry_policy.h"
 #include "tools/sink/stop_signals.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -228,7 +226,8 @@ static struct hs_item *next_item(struct hs_pump *p, unsigned partition, int grou
 	struct hs_item *item;
 	bool gone = false;
 
-	while ((item = hs_keyed_scheduler_next(scheduler, partition, group, p->record.seen_ms)) != NULL) {
+	while ((item = hs_keyed_scheduler_next(scheduler, partition, group, p->sink->ready_first, p->record.seen_ms)) !=
+	       NULL) {
 		fail(p, result_code(p, hs_pump_input_is_gone(&p->in, item, &gone)));
 		if (p->end.code != 0) {
 			hs_keyed_scheduler_put_back(scheduler, item);
@@ -526,10 +525,8 @@ static void begin_by_record(struct hs_pump *p)
 
 static int catch_signals(struct hs_pump *p)
 {
-	if (!p->options.catch_signals || p->end.signals.fd >= 0 || hs_stop_signals_catch(&p->end.signals))
-		return 0;
-	fprintf(stderr, "hookspool %s: signals: %s\n", p->options.command, strerror(errno));
-	return EX_OSERR;
+	return !p->options.catch_signals || p->end.signals.fd >= 0 || hs_stop_signals_catch(&p->end.signals) ? 0
+	                                                                                                     : EX_OSERR;
 }
 
 int hs_pump_open(struct hs_pump *p)
@@ -561,7 +558,6 @@ struct hs_pump *hs_pump_new(const struct hs_pump_options *options, struct hs_sin
 	struct hs_pump *p = sink == NULL ? NULL : calloc(1, sizeof *p);
 
 	if (p == NULL) {
-		fprintf(stderr, "hookspool %s: %s\n", options->command, hs_result_info(HS_E_MEMORY)->message);
 		hs_sink_close(sink);
 		return NULL;
 	}

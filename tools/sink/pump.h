@@ -32,8 +32,8 @@ struct hs_pump_counts {
 struct hs_pump;
 
 /*
- * Copies the options; what they point to must outlive the pump. The sink is the pump's. NULL: out of memory, after a
- * message, and the sink is closed.
+ * Copies the options; what they point to must outlive the pump. The sink is the pump's. NULL: out of memory, or the
+ * sink is NULL; and it is closed.
  */
 struct hs_pump *hs_pump_new(const struct hs_pump_options *options, struct hs_sink *sink);
 

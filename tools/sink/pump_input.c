@@ -74,11 +74,13 @@ static bool is_wanted(void *context, struct hs_slice line)
 {
 	struct hs_pump_input *in = context;
 	struct hs_choice choice;
+	int wanted = choose(in, line, &choice);
 
 	in->bytes += line.n + 1;
 	if (++in->passed % HS_EVENT_SOURCE_LINES == 0)
 		show(in);
-	return choose(in, line, &choice) == 1;
+	in->unsure = in->unsure || wanted < 0;
+	return wanted > 0;
 }
 
 /* Moves what an earlier run has done after the cursor through the rewrites since then. */
@@ -129,7 +131,7 @@ static enum hs_result look_back(struct hs_pump_input *in)
 	result = hs_reader_last(in->source.reader, in->options->last, is_wanted, in);
 	hs_progress_end(&in->progress);
 	in->bytes = in->passed = 0;
-	return result;
+	return result == HS_OK && in->unsure ? HS_E_MEMORY : result;
 }
 
 static enum hs_result find_start(struct hs_pump_input *in, const struct hs_sink_start *start, bool last)

@@ -54,6 +54,7 @@ struct hs_pump_input {
 	struct hs_position end;               /* without follow: where to stop */
 	struct hs_ahead before;               /* what an earlier run has done after the position */
 	bool at_end;                          /* nothing more to read for now */
+	bool unsure;                          /* on the way back from the end memory was out for a choice */
 	uint64_t bytes, passed;               /* read; records that were not chosen */
 	uint64_t gone;                        /* segments that were missing before what was read last */
 	struct hs_progress progress;

@@ -79,18 +79,25 @@ static void put_letter(struct hs_retry_policy *p, const struct hs_ack *ack)
 	hs_buf_putc(&p->line, '\n');
 }
 
-static enum hs_fate park(struct hs_retry_policy *p, const struct hs_ack *ack)
+/* A server may ask for a longer pause, not for a shorter one. The last try is when retry_for is over, not after it. */
+static int64_t pause_of(const struct hs_retry_policy *p, const struct hs_ack *ack, int64_t now_ms)
 {
-	struct hs_item *item = ack->item;
-	int64_t ms;
+	const struct hs_item *item = ack->item;
+	int64_t ms = item->tries > 10 ? LONGEST_MS : (int64_t)FIRST_MS << (item->tries - 1);
+	int64_t left = item->first_ms == 0 ? 0 : p->retry_for_ms - (now_ms - item->first_ms);
 
-	item->tries++;
-	ms = item->tries > 10 ? LONGEST_MS : (int64_t)FIRST_MS << (item->tries - 1);
 	ms = ms < LONGEST_MS ? ms : LONGEST_MS;
 	ms = ms / 2 + (int64_t)(hs_io_random() % (uint64_t)(ms / 2 + 1));
-	if (ack->retry_after_ms > 0)
-		ms = ack->retry_after_ms;
-	item->retry_ms = hs_io_now_monotonic() + ms;
+	ms = ack->retry_after_ms > ms ? ack->retry_after_ms : ms;
+	return left > 0 && left < ms ? left : ms; /* over, and not given up: failed.jsonl is full */
+}
+
+static enum hs_fate park(struct hs_retry_policy *p, const struct hs_ack *ack)
+{
+	int64_t now = hs_io_now_monotonic();
+
+	ack->item->tries++;
+	ack->item->retry_ms = now + pause_of(p, ack, now);
 	p->again++;
 	return HS_FATE_PARK;
 }
@@ -131,8 +138,7 @@ static enum hs_fate give_up(struct hs_retry_policy *p, const struct hs_ack *ack,
 		say_full(p);
 		return park(p, ack);
 	}
-	fprintf(stderr, "hookspool %s: failed.jsonl: %s\n", p->command, hs_result_info(result)->remedy);
-	*code = hs_command_exit(result);
+	*code = hs_command_result(p->command, "failed.jsonl", result);
 	return HS_FATE_ERROR;
 }
 

@@ -81,16 +81,17 @@ void hs_routing_rules_free(struct hs_routing_rules *r)
 
 static bool is(const struct hs_record_field *field, struct hs_slice text, struct hs_buf *scratch)
 {
-	return field->name.p != NULL && hs_record_field_is(field, text, scratch);
+	return field->name.p != NULL && hs_buf_ok(scratch) && hs_record_field_is(field, text, scratch);
 }
 
 int hs_routing_rules_find(struct hs_routing_rules *r, const struct hs_record_head *m)
 {
-	int best = -1, best_exact = -1;
+	int best = HS_ROUTING_RULES_NONE, best_exact = -1;
 
+	hs_buf_reset(&r->scratch);
 	if (r->no_test && hs_record_head_is_test(m, &r->scratch))
-		return -1;
-	for (unsigned i = 0; i < r->count; i++) {
+		return HS_ROUTING_RULES_NONE;
+	for (unsigned i = 0; i < r->count && hs_buf_ok(&r->scratch); i++) {
 		const struct hs_routing_rule *rule = &r->rule[i];
 		int exact = (rule->type.p != NULL) + (rule->name.p != NULL);
 
@@ -102,7 +103,7 @@ int hs_routing_rules_find(struct hs_routing_rules *r, const struct hs_record_hea
 		best = (int)i;
 		best_exact = exact;
 	}
-	return best;
+	return hs_buf_ok(&r->scratch) ? best : HS_ROUTING_RULES_MEMORY;
 }
 
 bool hs_routing_rules_may_find(const struct hs_routing_rules *r, struct hs_summary_reader *summary)

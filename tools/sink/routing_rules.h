@@ -30,7 +30,9 @@ struct hs_routing_rules {
 bool hs_routing_rules_add(struct hs_routing_rules *r, const char *command, const char *argument);
 void hs_routing_rules_free(struct hs_routing_rules *r);
 
-/* The index of the rule for a record; -1: there is none. */
+enum { HS_ROUTING_RULES_NONE = -1, HS_ROUTING_RULES_MEMORY = -2 };
+
+/* The index of the rule for a record, or one of these: there is none; out of memory, so that nobody knows. */
 int hs_routing_rules_find(struct hs_routing_rules *r, const struct hs_record_head *m);
 
 /* False only if there is no rule for any record of the summary's segment, whose `odd` is 0. */

@@ -59,7 +59,7 @@ struct hs_ack {
 	struct hs_item *item;
 	enum hs_outcome outcome;
 	int status;             /* of RETRY and REFUSED: an exit code, an HTTP status */
-	int64_t retry_after_ms; /* of RETRY: not before; 0: the pump's own delay */
+	int64_t retry_after_ms; /* of RETRY: not before, if retry_for lasts that long; 0: as the pump likes */
 	struct hs_slice on;     /* a name for the record's group, in messages and dead letters */
 	struct hs_slice message;
 	struct hs_slice noise; /* the dead letter's "stderr" */
@@ -117,9 +117,10 @@ struct hs_sink {
 
 	/* By record. A key belongs to one of `partitions` (at least 1); each partition is offered in order. */
 	unsigned partitions;
-	bool one_per_key;          /* offer no record while one of its key is in hand */
-	bool by_group;             /* between two flushes offer a partition records of one group only */
-	size_t window;             /* most records that are read and not settled; 0: the pump's default */
+	bool one_per_key; /* offer no record while one of its key is in hand */
+	bool ready_first; /* may change: just now, offer a record that failed before only if there is no other */
+	bool by_group;    /* between two flushes offer a partition records of one group only */
+	size_t window;    /* most records that are read and not settled; 0: the pump's default */
 	const char *noun, *failed; /* for messages: "handler of", "it ended with" */
 
 	size_t fds;  /* most entries that poll fills */

@@ -25,6 +25,7 @@ struct request {
 	size_t first, first_end; /* the first event, in the body: what Segment signs of a batch */
 	bool alone, under_way;
 	bool is_trial; /* the one after the breaker's pause */
+	bool is_new;   /* one of its records had not failed before */
 };
 
 /* Stops sending to a server that is down. */
@@ -76,14 +77,19 @@ enum hs_outcome hs_sink_http_outcome(int status, bool batch)
 
 /* --- the breaker --------------------------------------------------------------------- */
 
-/* Requests that were under way when it opened tell nothing new: the trial alone makes the pause longer. */
-static void note_failure(struct http_sink *s, bool is_trial, const char *why)
+/*
+ * Requests that were under way when it opened tell nothing new: the trial alone makes the pause longer. Before it, what
+ * failed already does not count: it may be the record's fault, and its own pauses grow. For that reason, too, the trial
+ * is one of a new record: others would take every trial, and nothing that the server takes would reach it.
+ */
+static void note_failure(struct http_sink *s, const struct request *r, const char *why)
 {
 	struct breaker *b = &s->breaker;
 
-	if (!s->options.breaks || (b->pause_ms > 0 && !is_trial) || ++b->failures < BREAK_AFTER)
+	if (!s->options.breaks || (b->pause_ms > 0 ? !r->is_trial : !r->is_new) || ++b->failures < BREAK_AFTER)
 		return;
 	b->trying = false;
+	s->sink.ready_first = true;
 	b->pause_ms = b->pause_ms == 0                     ? BREAK_FIRST_MS
 	              : b->pause_ms * 2 < BREAK_LONGEST_MS ? b->pause_ms * 2
 	                                                   : BREAK_LONGEST_MS;
@@ -101,6 +107,7 @@ static void note_success(struct http_sink *s)
 	if (s->breaker.said)
 		fprintf(stderr, "hookspool %s: %.*s answers again\n", s->options.command, (int)s->shown.n, s->shown.p);
 	s->breaker = (struct breaker){ 0 };
+	s->sink.ready_first = false;
 }
 
 static bool may_send(const struct http_sink *s)
@@ -135,6 +142,7 @@ static bool offer(struct hs_sink *sink, const struct hs_offered *record)
 			hs_buf_putc(&r->body, '[');
 		r->first = r->body.n;
 		r->is_trial = s->breaker.trying = s->breaker.pause_ms > 0;
+		r->is_new = false;
 	} else {
 		hs_buf_putc(&r->body, ',');
 	}
@@ -145,6 +153,7 @@ static bool offer(struct hs_sink *sink, const struct hs_offered *record)
 	if (r->count++ == 0)
 		r->first_end = r->body.n;
 	r->alone = record->item->alone;
+	r->is_new = r->is_new || record->item->tries == 0;
 	hs_item_queue_push(&r->items, record->item);
 	return true;
 }
@@ -186,10 +195,7 @@ static void send_request(struct http_sink *s, unsigned partition)
 		hs_buf_putc(&r->body, ']');
 	r->under_way = hs_buf_ok(&r->body) && make_headers(s, r) &&
 	               hs_http_posts_start(s->posts, partition, hs_buf_slice(&s->headers), hs_buf_slice(&r->body));
-	if (r->under_way)
-		return;
-	fprintf(stderr, "hookspool %s: out of memory\n", s->options.command);
-	if (s->sink.code == 0)
+	if (!r->under_way && s->sink.code == 0)
 		s->sink.code = EX_OSERR;
 }
 
@@ -220,6 +226,11 @@ static void stop(struct http_sink *s, const struct hs_http_posted *posted)
 		                   "hookspool %s: %s: see that --cacert names a PEM file that this user can read, or "
 		                   "that ca-certificates is installed; stopped\n",
 		                   s->options.command, posted->why);
+	else if (posted->no_url)
+		hs_terminal_printf(stderr,
+		                   "hookspool %s: %.*s: %s: see that --to is an address like "
+		                   "https://your.host:8443/path; stopped\n",
+		                   s->options.command, (int)s->shown.n, s->shown.p, posted->why);
 	else
 		fprintf(stderr, "hookspool %s: %.*s: it answered %d: %s; stopped\n", s->options.command,
 		        (int)s->shown.n, s->shown.p, posted->status, remedy_of(posted->status));
@@ -241,13 +252,13 @@ static void report(struct http_sink *s, struct hs_pump *pump, struct request *r,
 }
 
 /* Failures of the server, not of a record, count for the breaker. */
-static void note_answer(struct http_sink *s, bool is_trial, const struct hs_http_posted *posted)
+static void note_answer(struct http_sink *s, const struct request *r, const struct hs_http_posted *posted)
 {
 	char status[32];
 
 	snprintf(status, sizeof status, "status %d", posted->status);
 	if (hs_sink_http_outcome(posted->status, false) == HS_OUTCOME_RETRY)
-		note_failure(s, is_trial, posted->status == 0 ? posted->why : status);
+		note_failure(s, r, posted->status == 0 ? posted->why : status);
 	else
 		note_success(s);
 }
@@ -265,11 +276,11 @@ static void collect(struct hs_sink *sink, struct hs_pump *pump)
 		if (!r->under_way || !hs_http_posts_ended(s->posts, i, &posted))
 			continue;
 		r->under_way = false;
-		if (posted.no_authorities || hs_sink_http_stops(posted.status)) {
+		if (posted.no_authorities || posted.no_url || hs_sink_http_stops(posted.status)) {
 			stop(s, &posted);
 			continue; /* its records are not acknowledged */
 		}
-		note_answer(s, r->is_trial, &posted);
+		note_answer(s, r, &posted);
 		report(s, pump, r, &posted);
 	}
 }

@@ -13,8 +13,9 @@
  *
  * These are Segment's rules but for the third line, where Segment loses the event.
  *
- * Breaker: after BREAK_AFTER failures in a row nothing is sent for a second, then one request; the
- * pause doubles up to a minute for as long as that fails. What was not tried does not grow older by it.
+ * Breaker: after BREAK_AFTER failures in a row of records that had not failed before nothing is sent for a second, then
+ * one request, of such a record if there is one; the pause doubles up to a minute for as long as that fails. What was
+ * not tried does not grow older by it.
  */
 #ifndef HS_SINK_HTTP_H
 #define HS_SINK_HTTP_H

@@ -1,5 +1,6 @@
 #include "tools/sink/sink_process.h"
 #include "base/io.h"
+#include "tools/command.h"
 #include "tools/report/terminal.h"
 #include "tools/sink/handler_environment.h"
 #include "tools/sink/pump.h"
@@ -140,6 +141,19 @@ static const char *remedy_of(int error)
 	}
 }
 
+static void cannot_start(struct process_sink *s, int error)
+{
+	const char *remedy = remedy_of(error);
+
+	if (error != ENOMEM)
+		fprintf(stderr, "hookspool %s: /bin/sh cannot be started: %s%s\n", s->options.command, strerror(error),
+		        remedy);
+	if (remedy[0] != '\0')
+		hs_command_told();
+	if (s->sink.code == 0)
+		s->sink.code = EX_OSERR;
+}
+
 static bool start(struct process_sink *s, struct slot *slot, const struct hs_item *item)
 {
 	char **environment =
@@ -152,12 +166,8 @@ static bool start(struct process_sink *s, struct slot *slot, const struct hs_ite
 		                              s->options.stream);
 	else
 		errno = ENOMEM;
-	if (!started) {
-		fprintf(stderr, "hookspool %s: /bin/sh cannot be started: %s%s\n", s->options.command, strerror(errno),
-		        remedy_of(errno));
-		if (s->sink.code == 0)
-			s->sink.code = EX_OSERR;
-	}
+	if (!started)
+		cannot_start(s, errno);
 	free(environment);
 	return started;
 }

@@ -25,8 +25,10 @@ int hs_sink_stdout_failed(const char *command)
 {
 	if (errno == EPIPE)
 		return 0;
+	if (errno == ENOMEM) /* hs_command_end says why */
+		return EX_OSERR;
 	fprintf(stderr, "hookspool %s: standard output: %s\n", command, strerror(errno));
-	return errno == ENOMEM ? EX_OSERR : EX_IOERR;
+	return EX_IOERR;
 }
 
 /* Returns false, as a caller that could not write does. */
