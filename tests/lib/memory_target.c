@@ -130,9 +130,9 @@ static enum hs_target_result tables(struct hs_target *t,
 	return HS_TARGET_OK;
 }
 
-static enum hs_target_result stamp(struct hs_target *t, enum hs_stamp_of what, uint64_t *stamp)
+static enum hs_target_result stamp(struct hs_target *t, bool whole, uint64_t *stamp)
 {
-	(void)what;
+	(void)whole;
 	if (fails_first(of(t), MEMORY_STAMP))
 		return failed(of(t));
 	*stamp = of(t)->changes;

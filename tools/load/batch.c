@@ -57,7 +57,7 @@ void hs_batch_reset(struct hs_batch *b)
 	b->n = b->made_n = b->records = b->rows = b->cells = 0;
 	b->gone = b->damaged = 0;
 	b->newest_ms = 0;
-	b->erases = b->has_people = b->is_lent = false;
+	b->erases = b->is_lent = false;
 	if (b->cells_cap > 2 * (size_t)HS_BATCH_CELLS)
 		free_cells(b);
 }
@@ -177,7 +177,6 @@ static bool add_row(struct hs_batch *b, struct hs_catalogue *c, struct hs_catalo
 	if (!add_walk(b, c, &row->walk))
 		return false;
 	b->row[b->rows].cells = b->cells - b->row[b->rows].cell;
-	b->has_people = b->has_people || t->kind == HS_TABLE_IDENTIFIES || t->kind == HS_TABLE_GROUPS;
 	b->rows++;
 	return true;
 }
@@ -273,7 +272,6 @@ enum hs_result hs_batch_remake(struct hs_batch *b, struct hs_row_maker *maker, s
 	enum hs_result result = HS_OK;
 
 	b->rows = b->cells = b->made_n = 0;
-	b->has_people = false;
 	/* more may go to _rest now than when there was room for each record */
 	if (!grow(&b->made, &b->made_cap, made_for(b->n) + records * MADE_BYTES))
 		return HS_E_MEMORY;

@@ -57,16 +57,9 @@ struct hs_batch {
 	int64_t newest_ms;      /* the greatest uuid_ts of its rows, since 1970; 0: there is none */
 	struct hs_timestamp_minute minute; /* of the last one */
 	bool erases;                       /* its only record is a delete */
-	bool has_people;                   /* a row is of identifies or groups, of which those of people are made */
 	bool is_lent;                      /* its only line is the caller's, and what its rows have made the maker's */
 	struct hs_row_maker *maker;        /* of the rows */
 };
-
-/* The part of the catalogue that must be as it was read when the transaction of the batch ends. */
-static inline enum hs_stamp_of hs_batch_stamp(const struct hs_batch *batch)
-{
-	return batch->erases ? HS_STAMP_OF_ALL : batch->has_people ? HS_STAMP_OF_PEOPLE : HS_STAMP_OF_TABLES;
-}
 
 bool hs_batch_init(struct hs_batch *batch, size_t bytes); /* false: out of memory */
 void hs_batch_free(struct hs_batch *batch);

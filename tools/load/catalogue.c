@@ -420,20 +420,20 @@ static enum hs_target_result read_stamps(struct hs_catalogue *c, struct hs_targe
 {
 	enum hs_target_result result = HS_TARGET_OK;
 
-	for (int of = 0; of < HS_STAMPS && target->ops->stamp != NULL && result == HS_TARGET_OK; of++)
-		result = target->ops->stamp(target, (enum hs_stamp_of)of, &c->stamp[of]);
+	for (int whole = 0; whole < 2 && target->ops->stamp != NULL && result == HS_TARGET_OK; whole++)
+		result = target->ops->stamp(target, whole == 1, &c->stamp[whole]);
 	return result;
 }
 
-enum hs_target_result hs_catalogue_check(struct hs_catalogue *c, struct hs_target *target, enum hs_stamp_of of)
+enum hs_target_result hs_catalogue_check(struct hs_catalogue *c, struct hs_target *target, bool whole)
 {
 	uint64_t stamp = 0;
 	enum hs_target_result result;
 
 	if (target->ops->stamp == NULL)
 		return HS_TARGET_OK;
-	result = target->ops->stamp(target, of, &stamp);
-	c->is_old = result == HS_TARGET_OK && stamp != c->stamp[of];
+	result = target->ops->stamp(target, whole, &stamp);
+	c->is_old = result == HS_TARGET_OK && stamp != c->stamp[whole];
 	if (!c->is_old)
 		return result;
 	snprintf(target->message, sizeof target->message, "somebody else makes or changes tables all the time");

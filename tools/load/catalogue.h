@@ -53,7 +53,7 @@ struct hs_catalogue {
 	struct hs_buf name;               /* scratch */
 	uint64_t new_tables, new_columns; /* made so far */
 	struct hs_buf news;               /* what was made, as text, until the caller resets it; may be cut */
-	uint64_t stamp[HS_STAMPS];        /* of the target, when it was read */
+	uint64_t stamp[2];                /* of the target, when it was read; the second one is of the whole */
 	bool is_old;                      /* a check has found that it has changed since */
 };
 
@@ -93,9 +93,9 @@ bool hs_catalogue_note_path(struct hs_catalogue_table *table, size_t column, str
 /*
  * OK: tables and columns are as they were read. CATALOGUE: they have changed. A loader asks at the end of its
  * transaction: others make tables and columns before their own transactions, so what comes into those that are not
- * there by then comes after this one. ALL: for one that has erased a person's rows in every table.
+ * there by then comes after this one. `whole`: for one that has erased a person's rows in every table.
  */
-enum hs_target_result hs_catalogue_check(struct hs_catalogue *catalogue, struct hs_target *target, enum hs_stamp_of of);
+enum hs_target_result hs_catalogue_check(struct hs_catalogue *catalogue, struct hs_target *target, bool whole);
 
 /*
  * Makes what is new in the database. As the target's calls; CATALOGUE also if the database has changed since it was

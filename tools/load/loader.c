@@ -400,7 +400,7 @@ static enum hs_target_result put_batch(struct hs_loader *l)
 	if (result == HS_TARGET_OK)
 		result = hs_people_put(l->people, &l->batch);
 	if (result == HS_TARGET_OK)
-		result = hs_catalogue_check(&l->catalogue, l->target, hs_batch_stamp(&l->batch));
+		result = hs_catalogue_check(&l->catalogue, l->target, l->batch.erases);
 	if (result == HS_TARGET_OK)
 		result = tell_refused(l);
 	if (result != HS_TARGET_OK)
@@ -567,7 +567,7 @@ static enum hs_target_result try_erase(struct hs_loader *l, const struct hs_pers
 	if (*state == POSITION_KEPT)
 		result = hs_people_erase(l->people, person, &gone);
 	if (result == HS_TARGET_OK && *state == POSITION_KEPT)
-		result = hs_catalogue_check(&l->catalogue, l->target, HS_STAMP_OF_ALL);
+		result = hs_catalogue_check(&l->catalogue, l->target, true);
 	if (result == HS_TARGET_OK && *state == POSITION_KEPT)
 		result = l->target->ops->commit(l->target);
 	else

@@ -191,13 +191,13 @@ static bool add_up(void *context, const struct hs_slice *value)
 
 static void put_stamp_of_columns(struct hs_mysql *m)
 {
-	hs_buf_put_slice(
-	    &m->sql, HS_SLICE(" UNION ALL SELECT SUM(CRC32(CONCAT_WS(' ', TABLE_NAME, COLUMN_NAME, COLUMN_TYPE))) FROM "
-	                      "information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()"));
+	hs_buf_put_slice(&m->sql,
+	                 HS_SLICE("SELECT SUM(CRC32(CONCAT_WS(' ', TABLE_NAME, COLUMN_NAME, COLUMN_TYPE))) FROM "
+	                          "information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()"));
 }
 
 /* The server opens each table whose columns are asked for; those of one are found by its name alone. */
-enum hs_target_result hs_mysql_stamp(struct hs_target *t, enum hs_stamp_of of, uint64_t *stamp)
+enum hs_target_result hs_mysql_stamp(struct hs_target *t, bool whole, uint64_t *stamp)
 {
 	static const enum hs_table_kind people[] = { HS_TABLE_IDENTIFIES, HS_TABLE_USERS, HS_TABLE_GROUPS,
 		                                     HS_TABLE_ACCOUNTS };
@@ -205,12 +205,13 @@ enum hs_target_result hs_mysql_stamp(struct hs_target *t, enum hs_stamp_of of, u
 
 	*stamp = 0;
 	hs_mysql_say(m, "SELECT SUM(CRC32(TABLE_NAME)) + COUNT(*) FROM information_schema.TABLES "
-	                "WHERE TABLE_SCHEMA = DATABASE()");
-	if (of == HS_STAMP_OF_ALL)
+	                "WHERE TABLE_SCHEMA = DATABASE() UNION ALL ");
+	if (whole)
 		put_stamp_of_columns(m);
-	for (size_t i = 0; i < sizeof people / sizeof *people && of == HS_STAMP_OF_PEOPLE; i++) {
+	for (size_t i = 0; i < sizeof people / sizeof *people && !whole; i++) {
 		struct hs_slice name = hs_table_name(people[i]);
 
+		hs_buf_put_slice(&m->sql, i == 0 ? HS_SLICE("") : HS_SLICE(" UNION ALL "));
 		put_stamp_of_columns(m);
 		hs_buf_printf(&m->sql, " AND TABLE_NAME = '%s%.*s'", t->prefix, (int)name.n, name.p);
 	}

@@ -99,10 +99,10 @@ static enum hs_target_result pass_taken(struct hs_postgresql *s, const struct hs
 	return result;
 }
 
-enum hs_target_result hs_postgresql_stamp(struct hs_target *t, enum hs_stamp_of of, uint64_t *stamp)
+enum hs_target_result hs_postgresql_stamp(struct hs_target *t, bool whole, uint64_t *stamp)
 {
 	struct hs_postgresql *s = (struct hs_postgresql *)t;
-	struct hs_slice value[] = { hs_slice_str(t->schema), of == HS_STAMP_OF_ALL ? HS_SLICE("whole") : HS_SLICE("") };
+	struct hs_slice value[] = { hs_slice_str(t->schema), whole ? HS_SLICE("whole") : HS_SLICE("") };
 	PGresult *answer;
 	enum hs_target_result result;
 

@@ -80,7 +80,7 @@ enum hs_target_result hs_postgresql_run_sql(struct hs_postgresql *s);
 enum hs_target_result hs_postgresql_begin(struct hs_postgresql *s);
 
 /* postgresql_catalogue.c: the target's call. */
-enum hs_target_result hs_postgresql_stamp(struct hs_target *t, enum hs_stamp_of of, uint64_t *stamp);
+enum hs_target_result hs_postgresql_stamp(struct hs_target *t, bool whole, uint64_t *stamp);
 enum hs_target_result hs_postgresql_tables(struct hs_target *t,
                                            bool (*each)(void *context, const struct hs_target_table *table),
                                            void *context);

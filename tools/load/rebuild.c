@@ -101,7 +101,7 @@ static enum hs_target_result remake_page(struct rebuild *r)
 			result = hs_people_remake(r->people, r->to, hs_slice_str(r->id[i]));
 	}
 	if (result == HS_TARGET_OK)
-		result = hs_catalogue_check(&r->catalogue, r->target, HS_STAMP_OF_PEOPLE);
+		result = hs_catalogue_check(&r->catalogue, r->target, false);
 	if (result == HS_TARGET_OK)
 		result = r->target->ops->commit(r->target);
 	if (result != HS_TARGET_OK)

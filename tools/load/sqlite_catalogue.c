@@ -189,13 +189,13 @@ enum hs_target_result hs_sqlite_tables(struct hs_target *t,
 }
 
 /* Any change of the schema counts it up, so it is of the whole. */
-enum hs_target_result hs_sqlite_stamp(struct hs_target *t, enum hs_stamp_of of, uint64_t *stamp)
+enum hs_target_result hs_sqlite_stamp(struct hs_target *t, bool whole, uint64_t *stamp)
 {
 	struct hs_sqlite *s = hs_sqlite_of(t);
 	sqlite3_stmt *statement;
 	enum hs_target_result result;
 
-	(void)of;
+	(void)whole;
 	hs_buf_reset(&s->sql);
 	hs_buf_put_slice(&s->sql, HS_SLICE("PRAGMA schema_version"));
 	result = hs_sqlite_prepare(s, &statement);

@@ -58,7 +58,7 @@ const char *hs_sqlite_text(sqlite3_stmt *statement, int column);
 /* sqlite_catalogue.c: the target's calls about tables and columns. */
 enum hs_target_result hs_sqlite_tables(struct hs_target *t,
                                        bool (*each)(void *context, const struct hs_target_table *table), void *context);
-enum hs_target_result hs_sqlite_stamp(struct hs_target *t, enum hs_stamp_of of, uint64_t *stamp);
+enum hs_target_result hs_sqlite_stamp(struct hs_target *t, bool whole, uint64_t *stamp);
 enum hs_target_result hs_sqlite_make_table(struct hs_target *t, struct hs_target_table *table);
 enum hs_target_result hs_sqlite_add_columns(struct hs_target *t, const char *table, struct hs_target_column *column,
                                             size_t columns);

@@ -47,14 +47,6 @@ struct hs_target_table {
 	bool taken;        /* it is no table, but a view, an index or the like, so that no table can have its name */
 };
 
-/* Parts of the catalogue of which there is a stamp. */
-enum hs_stamp_of {
-	HS_STAMP_OF_TABLES, /* which tables there are, and what else is as cheap */
-	HS_STAMP_OF_PEOPLE, /* and the columns of identifies, users, groups and accounts */
-	HS_STAMP_OF_ALL,    /* and all columns */
-	HS_STAMPS,
-};
-
 /* The position row of hookspool_load. */
 struct hs_target_position {
 	bool found;
@@ -140,12 +132,13 @@ struct hs_target_ops {
 	                                bool (*each)(void *context, const struct hs_target_table *table),
 	                                void *context);
 	/*
-	 * A number that is another one after these have changed, whoever changed them: this loader, another one of any
-	 * prefix, a person. It is of what is committed by now, in a transaction, too. TABLES and PEOPLE are cheap enough
-	 * for each batch: a column of another table that is gone is missed when it is used, which is CATALOGUE. NULL:
-	 * nobody else changes anything.
+	 * A number that is another one after tables or columns have changed, whoever changed them: this loader, another
+	 * one of any prefix, a person. It is of what is committed by now, in a transaction, too. Not `whole`, it is cheap
+	 * enough for each batch, and tells of any table that has come or gone, and of new columns (MariaDB: those of the
+	 * four tables of identifies, users, groups and accounts); a column that is gone is missed when it is used,
+	 * which is CATALOGUE. `whole`: of all columns. NULL: nobody else changes anything.
 	 */
-	enum hs_target_result (*stamp)(struct hs_target *t, enum hs_stamp_of of, uint64_t *stamp);
+	enum hs_target_result (*stamp)(struct hs_target *t, bool whole, uint64_t *stamp);
 	/*
 	 * Makes the table with these columns, `id` its key; or adds them to it. The type of `_rest` is the
 	 * database's choice. A column that the table cannot have becomes FOREIGN: its values go to _rest.
