@@ -159,6 +159,7 @@ static bool add_walk(struct hs_batch *b, struct hs_catalogue *c, const struct hs
 	if (!walk->is_needed)
 		return true;
 	to->walk.table = kept(b, walk->table);
+	to->walk.own_table = kept(b, walk->own_table);
 	to->walked = b->cells;
 	if (hs_row_maker_walk(b->maker, b->record[to->record].line, walk, add_walked, &adding) != HS_OK)
 		return false;
