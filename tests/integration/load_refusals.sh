@@ -45,6 +45,7 @@ refused '--max-tables' 2 --to "sqlite:$DB" --max-tables 3
 refused 'expected sqlite:/PATH' 2 --to "warehouse:$DB"
 refused 'there are no tenants in the settings' 2 --to "sqlite:$DB" --tenant one
 refused '--since is for the first start' 2 --to "sqlite:$DB" --since oldest
+refused 'only a database of PostgreSQL has schemas: use a prefix' 2 --to "sqlite:$DB" --schema other
 query 'ALTER TABLE "order" ADD COLUMN picture BLOB'
 refused 'change it by SQL' 2 --to "sqlite:$DB" --retype order.picture=text
 load --to "sqlite:$DB" --max-tables 100 --exclude page
@@ -153,5 +154,17 @@ is 'nothing of the batch is there' "$(query "SELECT count(*) FROM tracks WHERE i
 rmdir "$S/spool/failed.jsonl"
 load --to "sqlite:$DB"
 is 'the next time it is a dead letter' "$CODE $(jq -r .record.message_id "$S/spool/failed.jsonl" | xargs)" '1 p-1'
+
+### Tenants ########################################################
+printf '%s\n' '[keys]' 'acme = k1' 'globex = k2' '[load]' "acme = sqlite:$T/w/of.db tenant=acme" "globex = sqlite:$T/w/of.db tenant=globex" \
+	"apart = sqlite:$T/w/of.db tenant=globex prefix=globex_" "schema = sqlite:$T/w/of.db tenant=globex schema=globex" >>"$S/hookspool.conf"
+refused '[load] globex of the settings has the same tables for another tenant' 2 acme
+refused '[load] acme of the settings has the same tables for another tenant' 2 globex
+refused '[load] acme of the settings has the same tables for another tenant' 2 --to "sqlite:$T/w/of.db" --tenant globex
+refused 'schema globex: only a database of PostgreSQL has schemas' 2 schema
+hs check --json
+is 'check fails where load would' "$(jq -r '.[] | select(.check == "load" and .verdict == "fail") | .text' <<<"$OUT" | grep -cE '^(acme|globex|schema): ')" 3
+load apart
+is 'a prefix of its own is enough' "$CODE" 0
 
 done_testing

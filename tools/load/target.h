@@ -111,6 +111,7 @@ struct hs_target_ops {
 	size_t columns_max;   /* of a table, at most */
 	const char *reserved; /* no table can have a name that begins with it; NULL: there is no such text */
 	bool whole_texts;     /* it takes no value in pieces without making a text of them */
+	bool has_schemas;     /* tables are in a schema of the database */
 	bool ddl_rolls_back;  /* make_table within a transaction is undone by rollback */
 	/* The statement that makes `id` unique, in two or three pieces, the table's name between them. */
 	const char *mend_id[3];
@@ -218,7 +219,7 @@ struct hs_target {
 	const struct hs_target_ops *ops;
 	const char *url;    /* without the scheme's password */
 	const char *name;   /* of the position */
-	const char *schema; /* PostgreSQL */
+	const char *schema; /* of the tables, if the database has schemas */
 	const char *prefix;
 	const char *password; /* from [load]; NULL: none */
 	uint64_t inserted;    /* rows that the last insert has added */
