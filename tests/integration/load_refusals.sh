@@ -156,6 +156,10 @@ load --to "sqlite:$DB"
 is 'the next time it is a dead letter' "$CODE $(jq -r .record.message_id "$S/spool/failed.jsonl" | xargs)" '1 p-1'
 
 ### Tenants ########################################################
+load_behind --to "sqlite:$T/w/all.db" --name all --every 1
+all() { sqlite3 "$T/w/all.db" "SELECT count(*) FROM tracks WHERE id IN ('$1')"; }
+has_all() { [ -s "$T/w/all.db" ] && [ "$(all p-0)" = 1 ]; }
+check 'a loader follows where there are no tenants' wait_for 20 has_all
 printf '%s\n' '[keys]' 'acme = k1' 'globex = k2' '[load]' "acme = sqlite:$T/w/of.db tenant=acme" "globex = sqlite:$T/w/of.db tenant=globex" \
 	"apart = sqlite:$T/w/of.db tenant=globex prefix=globex_" "schema = sqlite:$T/w/of.db tenant=globex schema=globex" >>"$S/hookspool.conf"
 refused '[load] globex of the settings has the same tables for another tenant' 2 acme
@@ -166,5 +170,13 @@ hs check --json
 is 'check fails where load would' "$(jq -r '.[] | select(.check == "load" and .verdict == "fail") | .text' <<<"$OUT" | grep -cE '^(acme|globex|schema): ')" 3
 load apart
 is 'a prefix of its own is enough' "$CODE" 0
+printf '{"type":"track","messageId":"%s","userId":"u-1","event":"Order"}\n' p-0 acme-1 >"$T/put.jsonl" # p-0 is another event, of acme
+hs import --again --tenant acme "$T/put.jsonl"
+check 'the first label ends a loader that knew of none' wait_for 20 gone "$LOADER"
+kill "$LOADER" 2>/dev/null
+wait "$LOADER"
+is 'with what to do, and it has loaded nothing of a tenant' "$? $(grep -c 'labels now, .*: go on with --tenant -' "$T/behind.err") $(all acme-1)" '78 1 0'
+load --to "sqlite:$T/w/all.db" --name all --tenant -
+is 'with --tenant - it goes on with what has none' "$CODE $(all "p-0','acme-1")" '0 1'
 
 done_testing

@@ -102,6 +102,7 @@ static int load_into(struct run *run, struct hs_target *target)
 		.every_ms = (int64_t)o->every,
 		.quiet = o->quiet,
 		.tenant = run->tenant,
+		.config = o->config,
 		.since = o->since,
 	};
 	struct hs_sink *sink = hs_sink_load_new(&options, target);

@@ -6,6 +6,7 @@
 #include "spool/admin/dead_letters.h"
 #include "spool/position/record_check.h"
 #include "tools/load/erase_requests.h"
+#include "tools/load/label_watch.h"
 #include "tools/report/terminal.h"
 #include "tools/sink/pump.h"
 
@@ -28,6 +29,7 @@ struct load_sink {
 	struct hs_buf line;
 	struct hs_progress progress; /* while it follows; the pump shows the others */
 	struct hs_load_requests requests;
+	struct hs_label_watch labels; /* while there are no tenants */
 };
 
 static struct load_sink *of(struct hs_sink *sink)
@@ -246,6 +248,21 @@ void hs_sink_load_sum_up(struct hs_sink *sink)
 	hs_buf_free(&misfits);
 }
 
+/* False after a message, if there are tenants since it began, whose records are not to meet in one table. */
+static bool knows_tenants(struct load_sink *s)
+{
+	if (s->options.tenant != NULL || is_dry(s) || !hs_label_watch_finds(&s->labels))
+		return true;
+	fprintf(
+	    stderr,
+	    "hookspool %s: the settings have labels now, and this loader began when there were none: go on with "
+	    "--tenant -, or tenant=- in its line of [load], for the records without one, and start a loader for each "
+	    "label\n",
+	    s->options.loader.command);
+	s->sink.code = EX_CONFIG;
+	return false;
+}
+
 /* Carries out requests of `hookspool erase`, now and then, or `now`. Everything before `done` is in the database. */
 static void look_for_requests(struct load_sink *s, struct hs_position done, bool now)
 {
@@ -253,7 +270,8 @@ static void look_for_requests(struct load_sink *s, struct hs_position done, bool
 		return;
 	if (s->target->ops->tidy != NULL)
 		s->target->ops->tidy(s->target);
-	s->sink.code = hs_load_requests_look(&s->requests, done);
+	if (knows_tenants(s))
+		s->sink.code = hs_load_requests_look(&s->requests, done);
 }
 
 /* Looks where everything that the reader has returned is in the database, if it is. */
@@ -269,8 +287,10 @@ static bool write_batch(struct load_sink *s)
 
 	hs_progress_clear(s->sink.progress);
 	hs_progress_clear(&s->progress);
-	s->sink.code = hs_loader_flush(s->loader);
 	s->first_ms = 0;
+	if (!knows_tenants(s))
+		return false;
+	s->sink.code = hs_loader_flush(s->loader);
 	if (s->sink.code != 0)
 		return false;
 	s->written = hs_loader_position(s->loader);
@@ -388,6 +408,7 @@ struct hs_sink *hs_sink_load_new(const struct hs_sink_load_options *options, str
 		.ops = &ops, .in_order = true, .wants_positions = true, .hashes = true, .open_hears_signals = true
 	};
 	s->options = *options;
+	s->labels.config = options->config;
 	s->target = target;
 	return &s->sink;
 }
