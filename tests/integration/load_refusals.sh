@@ -148,12 +148,17 @@ query "CREATE TRIGGER mine BEFORE INSERT ON parcel BEGIN SELECT RAISE(ABORT, 'no
 put p-1 Parcel '{"weight":1}'
 mkdir "$S/spool/failed.jsonl" && own "$S/spool/failed.jsonl"
 load --to "sqlite:$DB"
-check 'a row that is refused, and no file for its dead letter: the loader ends' [ "$CODE" != 0 ]
-check 'it says which file' grep -q 'failed.jsonl: ' "$T/load.err"
+is 'a row that is refused, and no file for its dead letter: with --once the loader ends, and says which file' \
+	"$CODE $(grep -c 'a dead letter cannot be written: failed.jsonl: ' "$T/load.err")" '74 1'
 is 'nothing of the batch is there' "$(query "SELECT count(*) FROM tracks WHERE id = 'p-1'")" 0
+load_behind --to "sqlite:$DB" --every 1
+check 'one that follows waits' wait_for 20 grep -q 'a dead letter cannot be written: failed.jsonl: ' "$T/behind.err"
 rmdir "$S/spool/failed.jsonl"
-load --to "sqlite:$DB"
-is 'the next time it is a dead letter' "$CODE $(jq -r .record.message_id "$S/spool/failed.jsonl" | xargs)" '1 p-1'
+has_letter() { [ -s "$S/spool/failed.jsonl" ]; }
+check 'until it can be written' wait_for 60 has_letter
+check 'and tells of that' wait_for 20 grep -q 'dead letters are written again' "$T/behind.err"
+end_process "$LOADER"
+is 'then it is a dead letter, once' "$(jq -r .record.message_id "$S/spool/failed.jsonl" | xargs) $(query "SELECT count(*) FROM tracks WHERE id = 'p-1'")" 'p-1 1'
 
 ### Tenants ########################################################
 load_behind --to "sqlite:$T/w/all.db" --name all --every 1

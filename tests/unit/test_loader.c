@@ -17,7 +17,7 @@ struct fixture {
 	struct memory_target *m;
 	struct hs_loader_options options;
 	struct hs_loader *loader;
-	unsigned letters;
+	unsigned letters, untold; /* untold: cannot be written before one can */
 	char why[200];
 	uint64_t offset; /* of the record that was added last */
 	struct hs_buf line;
@@ -29,6 +29,10 @@ static enum hs_result refused(void *context, struct hs_slice line, struct hs_pos
 
 	(void)after;
 	assert_true(line.n > 0);
+	if (f->untold > 0) {
+		f->untold--;
+		return HS_E_FAILED_MAX;
+	}
 	f->letters++;
 	snprintf(f->why, sizeof f->why, "%s", why);
 	return HS_OK;
@@ -373,6 +377,25 @@ TEST_WITH(refused_row_is_told_once_and_counted_although_the_batch_is_tried_again
 	assert_int_equal(f->letters, 1);
 	assert_int_equal(hs_loader_counts(f->loader).refused, 1);
 	assert_int_equal(memory_target_rows(f->m, "bought"), 1);
+}
+
+TEST_WITH(loader_waits_until_a_dead_letter_can_be_written, make, end)
+{
+	struct fixture *f = *state;
+
+	f->m->refuse = "bad";
+	f->untold = 2;
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add_track(f, 1, "\"properties_a\":\"bad\""), 0);
+	assert_int_equal(add_track(f, 2, ""), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(f->letters, 1);
+	assert_int_equal(memory_target_rows(f->m, "bought"), 1);
+	f->options.once = true;
+	f->untold = 1;
+	assert_int_equal(add_track(f, 3, "\"properties_a\":\"bad\""), 0);
+	assert_int_equal(hs_loader_flush(f->loader), EX_IOERR);
+	assert_int_equal(memory_target_rows(f->m, "tracks"), 2);
 }
 
 /* Escaped or not; the row of identifies, and the person's, are not there. */

@@ -167,11 +167,10 @@ int hs_loader_open(struct hs_loader *l, struct hs_target_position *at)
 	if (result == HS_TARGET_OK)
 		hs_patience_end(&patience);
 	if (result == HS_TARGET_OK && at->found && strcmp(at->spool, l->options->spool) != 0) {
-		fprintf(
-		    stderr,
-		    "hookspool %s: the position in the database is of another spool: choose another --name, or remove "
-		    "the row from hookspool_load to begin anew\n",
-		    l->options->command);
+		fprintf(stderr,
+		        "hookspool %s: the position in the database is of another spool: choose another --name, or "
+		        "remove the row from hookspool_load to begin anew\n",
+		        l->options->command);
 		return EX_DATAERR;
 	}
 	return result == HS_TARGET_OK ? 0 : code;
@@ -378,12 +377,17 @@ static enum hs_target_result tell_refused(struct hs_loader *l)
 {
 	for (size_t i = 0; i < l->batch.records && l->tried.refused > 0; i++) {
 		struct hs_batch_record *record = &l->batch.record[i];
+		enum hs_result told;
 
 		if (record->why == NULL || record->told)
 			continue;
-		if (l->options->refused(l->options->context, record->line, record->after, record->why) != HS_OK)
-			return HS_TARGET_BROKEN;
-		record->told = true;
+		told = l->options->refused(l->options->context, record->line, record->after, record->why);
+		record->told = told == HS_OK;
+		if (record->told)
+			continue;
+		snprintf(l->target->message, sizeof l->target->message, "failed.jsonl: %s",
+		         hs_result_info(told)->remedy);
+		return HS_TARGET_UNTOLD;
 	}
 	return HS_TARGET_OK;
 }

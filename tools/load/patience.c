@@ -35,6 +35,7 @@ static int code_of(enum hs_target_result result)
 	case HS_TARGET_AWAY: return EX_UNAVAILABLE;
 	case HS_TARGET_DENIED: return EX_NOPERM;
 	case HS_TARGET_AGAIN:
+	case HS_TARGET_UNTOLD:
 	case HS_TARGET_FULL: return EX_IOERR;
 	default: return EX_SOFTWARE;
 	}
@@ -48,7 +49,9 @@ static void sleep_ms(const struct hs_patience *p, int64_t ms)
 
 static bool gives_up(const struct hs_patience *p, enum hs_target_result result, int64_t now)
 {
-	return result == HS_TARGET_BROKEN || (p->once && (result == HS_TARGET_DENIED || now - p->begun_ms >= ONCE_MS));
+	bool needs_person = result == HS_TARGET_DENIED || result == HS_TARGET_UNTOLD;
+
+	return result == HS_TARGET_BROKEN || (p->once && (needs_person || now - p->begun_ms >= ONCE_MS));
 }
 
 int hs_patience_wait(struct hs_patience *p, const struct hs_target *target, enum hs_target_result result)
@@ -77,6 +80,7 @@ int hs_patience_wait(struct hs_patience *p, const struct hs_target *target, enum
 void hs_patience_end(const struct hs_patience *p)
 {
 	if (p->noted_ms != 0)
-		fprintf(stderr, "hookspool %s: the database takes records again, after %.1f s\n", p->command,
+		fprintf(stderr, "hookspool %s: %s again, after %.1f s\n", p->command,
+		        p->noted == HS_TARGET_UNTOLD ? "dead letters are written" : "the database takes records",
 		        (double)(hs_io_now_monotonic() - p->begun_ms) / 1000);
 }

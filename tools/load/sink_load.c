@@ -79,9 +79,6 @@ static enum hs_result refuse(void *context, struct hs_slice record, struct hs_po
 		result =
 		    hs_dead_letters_append(dir, hs_buf_slice(&s->line), (uint64_t)dir->settings->failed_max, &from);
 	hs_buf_shrink(&s->line, KEPT_BYTES);
-	if (result != HS_OK)
-		fprintf(stderr, "hookspool %s: failed.jsonl: %s\n", s->options.loader.command,
-		        hs_result_info(result)->remedy);
 	return result;
 }
 

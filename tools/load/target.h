@@ -23,6 +23,7 @@ enum hs_target_result {
 	HS_TARGET_CATALOGUE, /* a table or column is not as we believe: read the catalogue, then the batch again */
 	HS_TARGET_WIDE,   /* the row or one of its values is too long: again with all but the common columns in _rest */
 	HS_TARGET_ROW,    /* a row was refused (constraint, trigger, size): halve the batch until it is found */
+	HS_TARGET_UNTOLD, /* the loader's: a dead letter cannot be written: wait, then the batch again */
 	HS_TARGET_DENIED, /* permission, password, TLS: only a person can help */
 	HS_TARGET_BROKEN, /* an error of ours, or one that we do not know: stop */
 };
