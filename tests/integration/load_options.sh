@@ -91,6 +91,13 @@ load --to "sqlite:$DB" --retype order.total=text
 is 'one that is no JSON: refused, and nothing is changed' \
 	"$CODE $(grep -c 'the _rest of the row with the id r-1 cannot be read' "$T/load.err") $(query "SELECT typeof(total), _rest FROM \"order\" WHERE id = 'r-1'")" '74 1 integer|mine'
 query "DELETE FROM \"order\" WHERE id = 'r-1'"
+query "CREATE TABLE theirs (id TEXT UNIQUE, total NUMERIC, _rest TEXT); INSERT INTO theirs VALUES (NULL, NULL, NULL), ('t-1', 1, NULL)"
+load --to "sqlite:$DB" --retype theirs.total=text
+is 'a row without an id that has no value is nothing to lose' "$CODE $(query "SELECT typeof(total) FROM theirs WHERE id = 't-1'")" '0 text'
+query "UPDATE theirs SET total = '7'"
+load --to "sqlite:$DB" --retype theirs.total=number
+is 'one that has a value: refused, and nothing is changed' "$CODE $(grep -c 'rows whose id is NULL, .*: give them ids' "$T/load.err") $(query 'SELECT group_concat(typeof(total)) FROM theirs')" '74 1 text,text'
+query 'DROP TABLE theirs'
 for what in nothing.total=text order.nothing=text order.timestamp=text; do
 	load --to "sqlite:$DB" --retype $what
 	is "--retype $what" "$CODE" 2

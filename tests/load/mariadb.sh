@@ -328,6 +328,10 @@ load --to "$TO" --retype retyped.n=number
 is 'which the next one does' "$CODE $(sql 'SELECT id, n, JSON_EXTRACT(_rest, "$.n"), JSON_LENGTH(_rest) FROM segment.retyped ORDER BY id' | tr '\t\n' '| ')" \
 	'0 r-1|40.5|NULL|NULL r-2|NULL|"\\"free\\""|2 '
 is 'and leaves nothing' "$(value 'COUNT(*) FROM information_schema.COLUMNS WHERE COLUMN_NAME = "_retype"')" 0
+sql 'ALTER TABLE segment.retyped DROP PRIMARY KEY, ADD UNIQUE KEY (id), MODIFY id VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NULL; INSERT INTO segment.retyped (n) VALUES (5)'
+load --to "$TO" --retype retyped.n=text
+is 'a row without an id: refused, and nothing is changed' "$CODE $(grep -c 'rows whose id is NULL' "$T/load.err") $(value 'n FROM segment.retyped WHERE id IS NULL')" '74 1 5'
+sql 'DELETE FROM segment.retyped WHERE id IS NULL'
 
 ### A lock that is held ################################################
 echo "touch $T/held; while test -e $T/held; do sleep 0.05; done" >"$T/hold.sh"

@@ -89,7 +89,10 @@ is 'and a number again' "$CODE $(retyped)" '0 y-1|12345678901234567890.5|2026-11
 pg 'CREATE VIEW segment.viewing AS SELECT n FROM segment.retyped'
 load --to "$PG" --retype retyped.n=text
 is 'a view that uses it: refused, and nothing is changed' "$CODE $(grep -c viewing "$T/load.err") $(pg "SELECT string_agg(data_type, ' ') FROM information_schema.columns WHERE table_name = 'retyped' AND column_name IN ('n', '_retype')")" '74 0 numeric'
-pg 'DROP VIEW segment.viewing'
+pg "DROP VIEW segment.viewing; ALTER TABLE segment.retyped DROP CONSTRAINT retyped_pkey, ALTER id DROP NOT NULL, ADD UNIQUE (id); INSERT INTO segment.retyped (n) VALUES (5)"
+load --to "$PG" --retype retyped.n=text
+is 'a row without an id: refused, and nothing is changed' "$CODE $(grep -c 'rows whose id is NULL' "$T/load.err") $(pg "SELECT n FROM segment.retyped WHERE id IS NULL; SELECT count(*) FROM pg_attribute WHERE attname = '_retype'" | xargs)" '74 1 5 0'
+pg 'DELETE FROM segment.retyped WHERE id IS NULL'
 
 ### Tables of others ############################################
 pg "SET ROLE loader; CREATE TABLE segment.made (id text PRIMARY KEY, total integer, price numeric(6,2), code varchar(3), extra uuid,

@@ -128,6 +128,10 @@ static void put_list(struct hs_sqlite *s, size_t values)
 /* A number goes by its text: the column would take "7.0" for 7. But a 7 of a column of doubles has the text 7.0. */
 void hs_sqlite_put_where(struct hs_sqlite *s, const char *key, size_t values)
 {
+	if (values == 0) {
+		hs_sql_put_where_null(&s->sql, key, '"');
+		return;
+	}
 	hs_sql_put_where(&s->sql, key, '"');
 	put_list(s, values);
 	hs_buf_put_slice(&s->sql, HS_SLICE(" AND (typeof("));

@@ -84,7 +84,10 @@ struct hs_target_limits {
 	bool person;           /* it is a person's: nothing of the rows may stay in the database's files */
 };
 
-/* Rows whose key is one of these values, which are different, at least 1 and at most HS_TARGET_SELECT_MAX. */
+/*
+ * Rows whose key is one of these values, which are different and at most HS_TARGET_SELECT_MAX; of none: those whose
+ * key is NULL.
+ */
 struct hs_target_where {
 	const char *key; /* a column; rows by "id" stay locked until the end of the transaction */
 	const struct hs_slice *value;
