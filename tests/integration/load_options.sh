@@ -230,6 +230,18 @@ for to in sqlite: sqlite::memory:; do
 done
 load --to "sqlite:$T/w/nothing/w.db" --name nowhere
 is 'a folder that is not there is named as the cause' "$CODE $(grep -c 'No such file or directory: make its folder' "$T/load.err")" '77 1'
+# unfit NAME WORDS: a file of that name cannot be loaded into, and the message says what to do.
+unfit() {
+	own "$T/w/$1.db"
+	load --to "sqlite:$T/w/$1.db" --name "$1"
+	is "$1: 65, and what to do" "$CODE $(grep -c "the database cannot be loaded into: $2" "$T/load.err")" '65 1'
+}
+seq 3000 >"$T/w/text.db"
+unfit text 'file is not a database; name another file'
+sqlite3 "$T/w/damaged.db" 'CREATE TABLE a (id); PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = 7'
+unfit damaged 'malformed database schema .*; restore it, or move it away'
+sqlite3 "$T/w/strict.db" 'CREATE TABLE tracks (id TEXT PRIMARY KEY NOT NULL) STRICT'
+unfit strict 'table tracks is STRICT, .*: make it anew without that'
 
 ### Long strings ###############################################
 DB=$T/w/long.db

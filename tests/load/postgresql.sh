@@ -94,6 +94,12 @@ load --to "$PG" --retype retyped.n=text
 is 'a row without an id: refused, and nothing is changed' "$CODE $(grep -c 'rows whose id is NULL' "$T/load.err") $(pg "SELECT n FROM segment.retyped WHERE id IS NULL; SELECT count(*) FROM pg_attribute WHERE attname = '_retype'" | xargs)" '74 1 5 0'
 pg 'DELETE FROM segment.retyped WHERE id IS NULL'
 
+### Another encoding ##########################################
+pg "CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0" && pg 'GRANT CREATE ON DATABASE latin TO loader'
+load --to "${PG/hookspool/latin}" --name latin
+is 'a database that is not in UTF-8: 65, and what to do' "$CODE $(grep -c "latin.*encoding LATIN1.*; make another one: CREATE DATABASE .* ENCODING 'UTF8'" "$T/load.err")" '65 1'
+is 'and nothing is made in it' "$(PGDATABASE=latin pg "SELECT count(*) FROM pg_namespace WHERE nspname = 'segment'")" 0
+
 ### Tables of others ############################################
 pg "SET ROLE loader; CREATE TABLE segment.made (id text PRIMARY KEY, total integer, price numeric(6,2), code varchar(3), extra uuid,
 	big bigint, at timestamp(0), half double precision, twice integer GENERATED ALWAYS AS (total * 2) STORED, own serial NOT NULL)"

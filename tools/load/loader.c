@@ -516,7 +516,7 @@ static int after_failure(struct hs_loader *l, enum hs_target_result result, stru
 		result = l->catalogue.is_old ? HS_TARGET_AGAIN : HS_TARGET_BROKEN;
 	}
 	code = hs_patience_wait(patience, l->target, result);
-	if (result == HS_TARGET_DENIED)
+	if (result == HS_TARGET_DENIED || result == HS_TARGET_UNFIT)
 		disconnect(l); /* to see with other eyes what a person has mended */
 	return code;
 }

@@ -34,6 +34,7 @@ static int code_of(enum hs_target_result result)
 	case HS_TARGET_OK: return 0;
 	case HS_TARGET_AWAY: return EX_UNAVAILABLE;
 	case HS_TARGET_DENIED: return EX_NOPERM;
+	case HS_TARGET_UNFIT: return EX_DATAERR;
 	case HS_TARGET_AGAIN:
 	case HS_TARGET_UNTOLD:
 	case HS_TARGET_FULL: return EX_IOERR;
@@ -47,11 +48,16 @@ static void sleep_ms(const struct hs_patience *p, int64_t ms)
 		hs_io_wait_readable(-1, ms < SLICE_MS ? ms : SLICE_MS);
 }
 
+static bool needs_person(enum hs_target_result result)
+{
+	return result == HS_TARGET_DENIED || result == HS_TARGET_UNFIT;
+}
+
 static bool gives_up(const struct hs_patience *p, enum hs_target_result result, int64_t now)
 {
-	bool needs_person = result == HS_TARGET_DENIED || result == HS_TARGET_UNTOLD;
+	bool at_once = needs_person(result) || result == HS_TARGET_UNTOLD;
 
-	return result == HS_TARGET_BROKEN || (p->once && (needs_person || now - p->begun_ms >= ONCE_MS));
+	return result == HS_TARGET_BROKEN || (p->once && (at_once || now - p->begun_ms >= ONCE_MS));
 }
 
 int hs_patience_wait(struct hs_patience *p, const struct hs_target *target, enum hs_target_result result)
@@ -73,7 +79,7 @@ int hs_patience_wait(struct hs_patience *p, const struct hs_target *target, enum
 		p->next_ms = p->wait_ms > 0 ? p->wait_ms : WAIT_FIRST_MS;
 	else
 		p->next_ms = p->next_ms < WAIT_MOST_MS / 2 ? 2 * p->next_ms : WAIT_MOST_MS;
-	sleep_ms(p, result == HS_TARGET_DENIED && p->wait_ms == 0 ? DENIED_MS : p->next_ms);
+	sleep_ms(p, needs_person(result) && p->wait_ms == 0 ? DENIED_MS : p->next_ms);
 	return is_asked_to_stop(p) ? HS_PATIENCE_STOPPED : 0;
 }
 

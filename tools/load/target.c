@@ -83,6 +83,7 @@ const char *hs_target_meaning(enum hs_target_result result)
 		[HS_TARGET_ROW] = "a row was refused",
 		[HS_TARGET_UNTOLD] = "a dead letter cannot be written",
 		[HS_TARGET_DENIED] = "permission denied",
+		[HS_TARGET_UNFIT] = "the database cannot be loaded into",
 		[HS_TARGET_BROKEN] = "an error",
 	};
 

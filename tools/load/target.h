@@ -25,6 +25,7 @@ enum hs_target_result {
 	HS_TARGET_ROW,    /* a row was refused (constraint, trigger, size): halve the batch until it is found */
 	HS_TARGET_UNTOLD, /* the loader's: a dead letter cannot be written: wait, then the batch again */
 	HS_TARGET_DENIED, /* permission, password, TLS: only a person can help */
+	HS_TARGET_UNFIT,  /* a database that cannot hold what we load: only a person can help */
 	HS_TARGET_BROKEN, /* an error of ours, or one that we do not know: stop */
 };
 
