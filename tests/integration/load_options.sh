@@ -171,6 +171,21 @@ load --to "sqlite:$DB" --rebuild users
 is '--rebuild meanwhile: 75' "$CODE" 75
 end_process "$LOADER"
 
+### A database that is restored ##############################
+query ".backup $T/w/backup"
+load_behind --to "sqlite:$DB" --every 1
+put "$(track q-2 Parcel '{"weight":2}')" >/dev/null
+is_second() { [ "$(query "SELECT count(*) FROM parcel WHERE id = 'q-2'")" = 1 ]; }
+check 'a loader follows' wait_for 20 is_second
+query ".restore $T/w/backup"
+put "$(track q-3 Parcel '{"weight":3}')" >/dev/null
+check 'the database is put back to an earlier time: the loader ends' wait_for 20 gone "$LOADER"
+kill "$LOADER" 2>/dev/null
+wait "$LOADER"
+is 'and says so, and what to do' "$? $(grep -c 'put back to an earlier time: start this loader again, .*; erase again' "$T/behind.err")" '75 1'
+load --to "sqlite:$DB"
+is 'started again it loads what has come since' "$CODE $(query "SELECT group_concat(id) FROM (SELECT id FROM parcel WHERE id LIKE 'q-%' ORDER BY id)")" '0 q-1,q-2,q-3'
+
 ### Who may read it ############################################
 (as_server_user sqlite3 "$T/w/open.db" 'CREATE TABLE mine (n)')
 chmod 644 "$T/w/open.db"

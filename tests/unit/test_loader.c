@@ -7,6 +7,7 @@
 #include "tools/load/limits.h"
 #include "tools/load/loader.h"
 #include "tools/load/people.h"
+#include "tools/load/position_state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -262,6 +263,24 @@ TEST_WITH(another_loader_ends_this_one, make, end)
 	assert_int_equal(hs_loader_flush(f->loader), EX_TEMPFAIL);
 	assert_int_equal(memory_target_rows(f->m, "tracks"), 1);
 	assert_int_equal(f->m->committed.at.offset, 77);
+}
+
+TEST(position_tells_another_loader_from_a_database_that_was_put_back)
+{
+	const struct hs_target_position none = { .found = false };
+	const struct hs_target_position left = { .found = true, .number = 2, .offset = 50, .records = 9 };
+	const struct hs_target_position later = { .found = true, .number = 2, .offset = 70, .records = 10 };
+	const struct hs_target_position older = { .found = true, .number = 1, .offset = 90, .records = 8 };
+	/* an erase has made the segment shorter, and another loader has passed more of it */
+	const struct hs_target_position edited = { .found = true, .number = 2, .offset = 40, .edit = 1, .records = 10 };
+
+	assert_int_equal(hs_position_state_of(&left, &left), HS_POSITION_KEPT);
+	assert_int_equal(hs_position_state_of(&none, &none), HS_POSITION_KEPT);
+	assert_int_equal(hs_position_state_of(&left, &later), HS_POSITION_MOVED);
+	assert_int_equal(hs_position_state_of(&left, &edited), HS_POSITION_MOVED);
+	assert_int_equal(hs_position_state_of(&none, &older), HS_POSITION_MOVED);
+	assert_int_equal(hs_position_state_of(&left, &older), HS_POSITION_OLDER);
+	assert_int_equal(hs_position_state_of(&left, &none), HS_POSITION_GONE);
 }
 
 TEST_WITH(position_of_another_spool_is_refused, make, end)

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "tools/load/batch.h"
 #include "tools/load/limits.h"
+#include "tools/load/position_state.h"
 #include "tools/load/row_values.h"
 #include "tools/report/terminal.h"
 
@@ -436,22 +437,8 @@ static enum hs_target_result begin(struct hs_loader *l, const struct hs_batch *b
 	return result == HS_TARGET_OK ? l->target->ops->begin(l->target, at) : result;
 }
 
-/* The position in the database, compared with where this loader left it. */
-enum position_state {
-	POSITION_KEPT,
-	POSITION_MOVED, /* by another loader */
-	POSITION_GONE,  /* with the database, or its row was removed */
-};
-
-static enum position_state state_of(const struct hs_loader *l, const struct hs_target_position *at)
-{
-	if (!at->found)
-		return l->at.found ? POSITION_GONE : POSITION_KEPT;
-	return l->at.found && hs_target_is_same_place(at, &l->at) ? POSITION_KEPT : POSITION_MOVED;
-}
-
 /* Tries the batch once, if the position is as this loader left it. */
-static enum hs_target_result try_batch(struct hs_loader *l, enum position_state *state)
+static enum hs_target_result try_batch(struct hs_loader *l, enum hs_position_state *state)
 {
 	struct hs_target_position at, end = end_of(l);
 	enum hs_target_result result = begin(l, &l->batch, &at);
@@ -463,9 +450,9 @@ static enum hs_target_result try_batch(struct hs_loader *l, enum position_state 
 		return HS_TARGET_OK;
 	}
 	l->tried = (struct hs_loader_counts){ .records = l->batch.records };
-	*state = state_of(l, &at);
-	result = *state == POSITION_KEPT ? put_batch(l) : HS_TARGET_OK;
-	if (result != HS_TARGET_OK || *state != POSITION_KEPT)
+	*state = hs_position_state_of(&l->at, &at);
+	result = *state == HS_POSITION_KEPT ? put_batch(l) : HS_TARGET_OK;
+	if (result != HS_TARGET_OK || *state != HS_POSITION_KEPT)
 		l->target->ops->rollback(l->target);
 	return result;
 }
@@ -521,21 +508,10 @@ static int after_failure(struct hs_loader *l, enum hs_target_result result, stru
 	return code;
 }
 
-static int end_without_position(const struct hs_loader *l, enum position_state state)
-{
-	fprintf(
-	    stderr, "hookspool %s: %s\n", l->options->command,
-	    state == POSITION_MOVED
-		? "another loader has this --name: stop one of them"
-		: "the position has gone from the database, as if that had been made anew: start this loader again, "
-		  "and it loads the spool from its beginning");
-	return EX_TEMPFAIL;
-}
-
 int hs_loader_flush(struct hs_loader *l)
 {
 	struct hs_patience patience = patience_of(l);
-	enum position_state state = POSITION_KEPT;
+	enum hs_position_state state = HS_POSITION_KEPT;
 	int code = 0;
 
 	l->tried = (struct hs_loader_counts){ .records = l->batch.records };
@@ -544,8 +520,8 @@ int hs_loader_flush(struct hs_loader *l)
 	while (l->batch.records > 0 && code == 0) {
 		enum hs_target_result result = try_batch(l, &state);
 
-		if (state != POSITION_KEPT)
-			return end_without_position(l, state);
+		if (state != HS_POSITION_KEPT)
+			return hs_position_state_tell(state, l->options->command);
 		if (result == HS_TARGET_OK) {
 			hs_patience_end(&patience);
 			done(l);
@@ -559,7 +535,8 @@ int hs_loader_flush(struct hs_loader *l)
 /* --- a person -------------------------------------------------------------------------------------- */
 
 /* Tries it once: a transaction that leaves the position as it is. */
-static enum hs_target_result try_erase(struct hs_loader *l, const struct hs_person *person, enum position_state *state)
+static enum hs_target_result try_erase(struct hs_loader *l, const struct hs_person *person,
+                                       enum hs_position_state *state)
 {
 	struct hs_target_position at;
 	uint64_t gone = 0;
@@ -567,12 +544,12 @@ static enum hs_target_result try_erase(struct hs_loader *l, const struct hs_pers
 
 	if (result != HS_TARGET_OK)
 		return result;
-	*state = state_of(l, &at);
-	if (*state == POSITION_KEPT)
+	*state = hs_position_state_of(&l->at, &at);
+	if (*state == HS_POSITION_KEPT)
 		result = hs_people_erase(l->people, person, &gone);
-	if (result == HS_TARGET_OK && *state == POSITION_KEPT)
+	if (result == HS_TARGET_OK && *state == HS_POSITION_KEPT)
 		result = hs_catalogue_check(&l->catalogue, l->target, true);
-	if (result == HS_TARGET_OK && *state == POSITION_KEPT)
+	if (result == HS_TARGET_OK && *state == HS_POSITION_KEPT)
 		result = l->target->ops->commit(l->target);
 	else
 		l->target->ops->rollback(l->target);
@@ -585,13 +562,13 @@ int hs_loader_erase(struct hs_loader *l, const struct hs_person *person)
 {
 	struct hs_patience patience = patience_of(l);
 	enum hs_target_result result;
-	enum position_state state = POSITION_KEPT;
+	enum hs_position_state state = HS_POSITION_KEPT;
 	int code;
 
 	do {
 		result = try_erase(l, person, &state);
-		if (state != POSITION_KEPT)
-			return end_without_position(l, state);
+		if (state != HS_POSITION_KEPT)
+			return hs_position_state_tell(state, l->options->command);
 		code = result == HS_TARGET_OK ? 0 : after_failure(l, result, &patience);
 	} while (result != HS_TARGET_OK && code == 0);
 	if (result == HS_TARGET_OK)
