@@ -333,6 +333,21 @@ load --to "$TO" --retype retyped.n=text
 is 'a row without an id: refused, and nothing is changed' "$CODE $(grep -c 'rows whose id is NULL' "$T/load.err") $(value 'n FROM segment.retyped WHERE id IS NULL')" '74 1 5'
 sql 'DELETE FROM segment.retyped WHERE id IS NULL'
 
+### A type that somebody changes meanwhile ############################
+load_behind --to "$TO" --every 20
+put_lines <<<'{"type":"track","messageId":"c-1","userId":"u","event":"Changed","properties":{"n":40.5}}'
+has() { [ "$(value "COUNT(*) FROM segment.changed WHERE id = 'c-$1'")" = 1 ]; }
+check 'a loader follows' wait_for 20 has 1
+put_lines <<<'{"type":"track","messageId":"c-2","userId":"u","event":"Changed","properties":{"n":1.5,"m":1}}'
+check 'and makes a column' wait_for 20 has 2
+put_lines <<<'{"type":"track","messageId":"c-3","userId":"u","event":"Changed","properties":{"n":2.5}}'
+check 'and goes on' wait_for 20 has 3
+sql 'ALTER TABLE segment.changed MODIFY n DECIMAL(10,2)'
+put_lines <<<'{"type":"track","messageId":"c-4","userId":"u","event":"Changed","properties":{"n":39.955}}'
+check 'the column rounds now: the row comes' wait_for 20 has 4
+is 'and the value is exact' "$(sql "SELECT n, JSON_VALUE(_rest, '\$.n') FROM segment.changed WHERE id = 'c-4'" | xargs)" 'NULL 39.955'
+end_process "$LOADER"
+
 ### A lock that is held ################################################
 echo "touch $T/held; while test -e $T/held; do sleep 0.05; done" >"$T/hold.sh"
 printf '%s\n' 'START TRANSACTION;' 'SELECT count(*) FROM tracks;' "\\! sh $T/hold.sh" 'COMMIT;' | mariadb_client segment >/dev/null &

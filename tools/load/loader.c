@@ -321,6 +321,7 @@ static enum hs_target_result put_table(struct hs_loader *l, struct hs_catalogue_
 	size_t n = 0, bytes = 0;
 
 	table->repeated = false;
+	table->written = rows > 0;
 	if (!refuse_people(l, table, row, &rows))
 		return HS_TARGET_FULL;
 	for (size_t i = 0; i < rows && result == HS_TARGET_OK; i++) {

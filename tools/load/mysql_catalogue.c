@@ -5,6 +5,7 @@
  * integers for whole numbers, and text in utf8mb4. Any other one (DECIMAL rounds, CHAR drops blanks, a generated column
  * takes nothing) is FOREIGN.
  */
+#include "base/hash.h"
 #include "tools/load/mysql_session.h"
 #include "tools/load/sql_text.h"
 
@@ -70,6 +71,18 @@ struct table_read {
 	bool exact_id; /* its id compares bytes */
 };
 
+/* All that the type of a column depends on; the order of columns does not matter. */
+static uint64_t stamp_of(const struct hs_slice *value)
+{
+	static const int parts[] = { NAME, COLUMN_TYPE, COLLATION, GENERATED };
+	uint64_t stamp = 1;
+
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		if (value[parts[i]].n > 0)
+			stamp = hs_hash(value[parts[i]].p, value[parts[i]].n, stamp);
+	return stamp;
+}
+
 static bool note_column(void *context, const struct hs_slice *value)
 {
 	struct table_read *read = context;
@@ -79,6 +92,7 @@ static bool note_column(void *context, const struct hs_slice *value)
 
 	if (!hs_target_add_column(&read->table, value[NAME], type))
 		return false;
+	read->table.stamp += stamp_of(value);
 	column = &read->table.column[read->table.columns - 1];
 	column->numbers = integers_of(value);
 	if (type == HS_COLUMN_TEXT && length < UINT32_MAX)
@@ -180,6 +194,20 @@ enum hs_target_result hs_mysql_tables(struct hs_target *t,
 		hs_target_table_free(&read.table);
 	}
 	hs_target_table_free(&names);
+	return result;
+}
+
+enum hs_target_result hs_mysql_check_table(struct hs_target *t, struct hs_target_table *table)
+{
+	struct hs_mysql *m = hs_mysql_of(t);
+	struct table_read read = { .table = { .name = strdup(table->name) } };
+	enum hs_target_result result = read.table.name == NULL ? hs_mysql_no_memory(m) : read_columns(m, &read);
+
+	if (result == HS_TARGET_OK && table->stamp != 0 && table->stamp != read.table.stamp)
+		result = HS_TARGET_CATALOGUE;
+	if (result == HS_TARGET_OK)
+		table->stamp = read.table.stamp;
+	hs_target_table_free(&read.table);
 	return result;
 }
 

@@ -46,6 +46,7 @@ struct hs_target_table {
 	bool unique_id;    /* there is a unique index on id alone */
 	bool other_unique; /* there is another unique index */
 	bool triggers;     /* MariaDB: bulk inserts would run them once */
+	uint64_t stamp;    /* of its columns, for check_table; 0: not known */
 	bool taken;        /* it is no table, but a view, an index or the like, so that no table can have its name */
 };
 
@@ -145,6 +146,11 @@ struct hs_target_ops {
 	 * which is CATALOGUE. `whole`: of all columns. NULL: nobody else changes anything.
 	 */
 	enum hs_target_result (*stamp)(struct hs_target *t, bool whole, uint64_t *stamp);
+	/*
+	 * CATALOGUE if the columns or their types are not those of the table's stamp, which it sets if it is not known.
+	 * After rows were put into it in this transaction, so that nobody changes it until its end. NULL: `stamp` tells.
+	 */
+	enum hs_target_result (*check_table)(struct hs_target *t, struct hs_target_table *table);
 	/*
 	 * Makes the table with these columns, `id` its key; or adds them to it. The type of `_rest` is the
 	 * database's choice. A column that the table cannot have becomes FOREIGN: its values go to _rest.
