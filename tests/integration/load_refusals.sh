@@ -160,6 +160,13 @@ check 'and tells of that' wait_for 20 grep -q 'dead letters are written again' "
 end_process "$LOADER"
 is 'then it is a dead letter, once' "$(jq -r .record.message_id "$S/spool/failed.jsonl" | xargs) $(query "SELECT count(*) FROM tracks WHERE id = 'p-1'")" 'p-1 1'
 
+### The cursor of another command ################################
+hs tail --cursor theirs --from oldest
+put o-9 Order '{"total":9}'
+refused 'the cursor theirs is that of another command' 2 --to "sqlite:$T/w/theirs.db" --name theirs
+hs tail --cursor theirs
+is 'which stays where it is' "$(jq -r .message_id <<<"$OUT")" o-9
+
 ### Tenants ########################################################
 load_behind --to "sqlite:$T/w/all.db" --name all --every 1
 all() { sqlite3 "$T/w/all.db" "SELECT count(*) FROM tracks WHERE id IN ('$1')"; }

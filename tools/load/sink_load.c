@@ -4,6 +4,7 @@
 #include "base/timestamp.h"
 #include "event/record_fields.h"
 #include "spool/admin/dead_letters.h"
+#include "spool/admin/erase_requests.h"
 #include "spool/position/record_check.h"
 #include "tools/load/erase_requests.h"
 #include "tools/load/label_watch.h"
@@ -146,6 +147,25 @@ static int begin_requests(struct load_sink *s)
 	return code;
 }
 
+/*
+ * False after a message, if the cursor is that of another command: it would pass what that has not got yet. A loader
+ * has left its marker before its cursor.
+ */
+static bool has_cursor_of_its_own(const struct load_sink *s, const struct hs_target_position *at)
+{
+	const struct hs_event_source *source = &hs_pump_reads(s->pump)->source;
+
+	if (is_dry(s) || at->found || source->fresh ||
+	    hs_erase_requests_is_marked(hs_reader_dir(source->reader)->private_dir, s->target->name))
+		return true;
+	fprintf(
+	    stderr,
+	    "hookspool %s: the cursor %s is that of another command, such as each or tail, which would miss what this "
+	    "one loads: give the loader another --name\n",
+	    s->options.loader.command, s->target->name);
+	return false;
+}
+
 static bool is_asked_to_stop(void *context)
 {
 	struct load_sink *s = context;
@@ -179,6 +199,8 @@ static int open_sink(struct hs_sink *sink, struct hs_sink_start *start)
 		start->position = (struct hs_position){ at.number, at.offset, at.edit, at.before };
 	}
 	hs_loader_begin_at(s->loader, &at);
+	if (!has_cursor_of_its_own(s, &at))
+		return 2;
 	if (!is_dry(s))
 		code = begin_requests(s);
 	if (code != 0)
