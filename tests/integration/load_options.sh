@@ -153,6 +153,8 @@ excluding view
 is 'nor is it in the _rest of tracks, if the event can have no table' \
 	"$CODE $(sqlite3 "$T/w/view.db" "SELECT id, _rest ->> 'plan', _rest ->> 'n11999', _rest ->> 'password' IS NULL FROM tracks WHERE id IN ('out-2', 'out-3') ORDER BY id" | xargs)" \
 	'0 out-2|x||1 out-3||11999|1'
+load --to "sqlite:$T/w/view.db" --name only --include signed_in
+is 'and where tracks is left out it is a dead letter' "$CODE $(jq -r 'select(.cursor == "only") | .record.message_id, .message' "$S/spool/failed.jsonl" | grep -cE '^out-[23]$|^its event can have no table')" '1 4'
 for what in '*.user_id' pages.id groups.group_id; do
 	excluding out --exclude $what
 	is "--exclude $what, which would not be followed: 2, with the reason" "$CODE $(grep -cF -e "--exclude $what: the loader needs this column" "$T/load.err")" '2 1'

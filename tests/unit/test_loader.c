@@ -398,6 +398,30 @@ TEST_WITH(refused_row_is_told_once_and_counted_although_the_batch_is_tried_again
 	assert_int_equal(memory_target_rows(f->m, "bought"), 1);
 }
 
+/* Tracks is left out, and the second event has no table. */
+TEST_WITH(event_that_can_have_no_row_at_all_is_a_dead_letter, make, end)
+{
+	static const char *const exclude[] = { "tracks", NULL };
+	struct fixture *f = *state;
+
+	f->options.rows.exclude = exclude;
+	f->options.catalogue.tables_max = 1;
+	f->m->fail = MEMORY_COMMIT;
+	f->m->fail_in = 1;
+	f->m->fail_with = HS_TARGET_AGAIN;
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add_track(f, 1, ""), 0);
+	assert_int_equal(add(f, record(f, "track", 2, "\"event\":\"Sold\"")), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(memory_target_rows(f->m, "bought"), 1);
+	assert_int_equal(f->letters, 1);
+	assert_non_null(strstr(f->why, "its event can have no table"));
+	assert_int_equal(hs_loader_counts(f->loader).refused, 1);
+	assert_int_equal(add_track(f, 3, ""), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(f->letters, 1);
+}
+
 TEST_WITH(loader_waits_until_a_dead_letter_can_be_written, make, end)
 {
 	struct fixture *f = *state;

@@ -223,6 +223,7 @@ static enum hs_result make_rows(struct hs_batch *b, struct hs_row_maker *maker, 
 	enum hs_result result = hs_row_maker_make(maker, b->record[b->records - 1].line, &rows);
 	bool full;
 
+	b->record[b->records - 1].is_unplaced = false;
 	if (result != HS_OK)
 		return result;
 	b->maker = maker;
@@ -236,6 +237,7 @@ static enum hs_result make_rows(struct hs_batch *b, struct hs_row_maker *maker, 
 		result = hs_row_maker_without_event(maker, &rows);
 		if (result != HS_OK)
 			return result;
+		b->record[b->records - 1].is_unplaced = rows.count == 0;
 		break;
 	}
 	if (rows.count > 0)

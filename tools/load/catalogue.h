@@ -93,9 +93,9 @@ bool hs_catalogue_note_path(struct hs_catalogue_table *table, size_t column, str
 
 /*
  * OK: tables and columns are as they were read, those of tables that were written to with their types. CATALOGUE: they
- * have changed. A loader asks at the end of its
- * transaction: others make tables and columns before their own transactions, so what comes into those that are not
- * there by then comes after this one. `whole`: for one that has erased a person's rows in every table.
+ * have changed. A loader asks at the end of its transaction: others make tables and columns before their own
+ * transactions, so what comes into those that are not there by then comes after this one. `whole`: for one that has
+ * erased a person's rows in every table.
  */
 enum hs_target_result hs_catalogue_check(struct hs_catalogue *catalogue, struct hs_target *target, bool whole);
 

@@ -335,6 +335,23 @@ static enum hs_target_result put_table(struct hs_loader *l, struct hs_catalogue_
 	return result;
 }
 
+/* Notes why records have no row that was wanted. False: out of memory. */
+static bool refuse_unplaced(struct hs_loader *l)
+{
+	static const char why[] = "its event can have no table, since the name is taken or there are as many tables as "
+				  "--max-tables says, and tracks, where it would be then, is left out";
+
+	for (size_t i = 0; i < l->batch.records; i++) {
+		if (!l->batch.record[i].is_unplaced)
+			continue;
+		l->batch.record[i].why = strdup(why);
+		if (l->batch.record[i].why == NULL)
+			return false;
+		l->tried.refused++;
+	}
+	return true;
+}
+
 static enum hs_target_result put_rows(struct hs_loader *l)
 {
 	size_t *row = malloc((l->batch.rows + 1) * sizeof *row), *end = calloc(l->catalogue.tables + 1, sizeof *end);
@@ -343,6 +360,8 @@ static enum hs_target_result put_rows(struct hs_loader *l)
 	hs_batch_forget_refusals(&l->batch);
 	hs_misfits_forget_taken(&l->values.misfits);
 	l->refused_in_a_row = l->refused_before;
+	if (result == HS_TARGET_OK && !refuse_unplaced(l))
+		result = HS_TARGET_FULL;
 	if (result == HS_TARGET_OK)
 		hs_batch_group_rows(&l->batch, row, end, l->catalogue.tables);
 	for (size_t i = 0, from = 0; result == HS_TARGET_OK && i < l->catalogue.tables; from = end[i++])
