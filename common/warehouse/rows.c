@@ -7,7 +7,6 @@
 #include "event/snake.h"
 #include "warehouse/field_places.h"
 
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -34,9 +33,10 @@ struct hs_row_maker {
 	size_t drafts, drafts_cap;
 	struct hs_cell *cell;
 	size_t cells, cells_cap;
-	size_t shared, all; /* the first of them: those of every row; and those of its own table, too */
-	bool is_walked;     /* there are too many fields for drafts and cells of them */
-	struct hs_buf made; /* table and ids */
+	size_t shared, all;          /* the first of them: those of every row; and those of its own table, too */
+	bool is_walked;              /* there are too many fields for drafts and cells of them */
+	struct hs_buf made;          /* table and ids */
+	struct hs_slice event_table; /* of a track, in `made`; n == 0: it has none */
 	struct hs_buf scratch, slug;
 	struct hs_digest *digest;
 };
@@ -283,81 +283,42 @@ static struct hs_cell passing_cell(const struct hs_row_maker *m, const struct hs
 		                 .left_out = n->where == HS_WHERE_LEFT_OUT };
 }
 
-static bool matches(const char *const *globs, struct hs_slice table, struct hs_slice column)
+/* The properties of an event that has no table are left out of `tracks` if they would be of its own table, too. */
+static bool is_cell_wanted(const struct hs_row_options *o, struct hs_slice table, struct hs_slice own_table,
+                           const struct hs_cell *cell, bool own)
 {
-	char name[2 * HS_WAREHOUSE_NAME + 2];
-
-	if (globs == NULL)
-		return false;
-	snprintf(name, sizeof name, "%.*s%s%.*s", (int)table.n, table.p, column.n > 0 ? "." : "", (int)column.n,
-	         column.n > 0 ? column.p : "");
-	for (; *globs != NULL; globs++)
-		if ((strchr(*globs, '.') != NULL) == (column.n > 0) && fnmatch(*globs, name, 0) == 0)
-			return true;
-	return false;
-}
-
-static bool has_table_glob(const char *const *globs)
-{
-	for (; globs != NULL && *globs != NULL; globs++)
-		if (strchr(*globs, '.') == NULL)
-			return true;
-	return false;
-}
-
-static bool is_table_wanted(const struct hs_row_options *o, struct hs_slice table)
-{
-	if (has_table_glob(o->include) && !matches(o->include, table, HS_SLICE_NONE))
-		return false;
-	return !matches(o->exclude, table, HS_SLICE_NONE);
-}
-
-static bool is_cell_wanted(const struct hs_row_options *o, struct hs_slice table, const struct hs_cell *cell)
-{
-	struct hs_required_column required[HS_REQUIRED_COLUMNS_MAX];
-	size_t n;
-
-	if (cell->left_out && !matches(o->include, table, cell->column))
-		return false;
-	if (!matches(o->exclude, table, cell->column))
-		return true;
-	n = hs_required_columns(hs_table_kind_of(table), o->tenant, required);
-	for (size_t i = 0; i < n; i++)
-		if (hs_slice_eq(cell->column, hs_slice_str(required[i].name)))
-			return true;
-	return false;
+	return hs_row_wants_column(o, table, cell->column, cell->left_out) &&
+	       (!own || own_table.n == 0 || hs_row_wants_column(o, own_table, cell->column, cell->left_out));
 }
 
 /* Copies the wanted ones of the first `n` cells to the end of the list; false: out of memory. */
-static bool choose_cells(struct hs_row_maker *m, struct hs_slice table, size_t n)
+static bool choose_cells(struct hs_row_maker *m, struct hs_slice table, struct hs_slice own_table, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (is_cell_wanted(m->options, table, &m->cell[i]) && !add_cell(m, m->cell[i]))
+		if (is_cell_wanted(m->options, table, own_table, &m->cell[i], i >= m->shared) &&
+		    !add_cell(m, m->cell[i]))
 			return false;
 	return true;
-}
-
-static bool is_picky(const struct hs_row_maker *m)
-{
-	return m->options->include != NULL || m->options->exclude != NULL;
 }
 
 /* A row of the first `n` cells; `from` is where its own copy of them begins, for lists of GLOBs. */
 static bool add_row_to(struct hs_row_maker *m, struct hs_rows *rows, enum hs_table_kind kind, struct hs_slice table,
                        size_t n)
 {
-	bool picky = is_picky(m), has_own = n == m->all && kind != HS_TABLE_TRACKS;
+	bool picky = hs_row_options_choose(m->options), has_own = n == m->all && kind != HS_TABLE_TRACKS;
+	struct hs_slice own_table = kind == HS_TABLE_TRACKS ? m->event_table : HS_SLICE_NONE;
 	size_t from = picky ? m->cells : 0;
 
-	if (!is_table_wanted(m->options, table))
+	if (!hs_row_wants_table(m->options, table))
 		return true;
-	if (picky && !choose_cells(m, table, n))
+	if (picky && !choose_cells(m, table, own_table, n))
 		return false;
-	rows->row[rows->count++] = (struct hs_row){ .kind = kind,
-		                                    .table = table,
-		                                    .from = from,
-		                                    .cells = picky ? m->cells - from : n,
-		                                    .walk = { table, m->family, m->is_walked, has_own, false } };
+	rows->row[rows->count++] =
+	    (struct hs_row){ .kind = kind,
+		             .table = table,
+		             .from = from,
+		             .cells = picky ? m->cells - from : n,
+		             .walk = { table, own_table, m->family, m->is_walked, has_own, false } };
 	return true;
 }
 
@@ -482,8 +443,9 @@ static struct hs_slice settle_event(struct hs_row_maker *m)
 	return table;
 }
 
-static bool make_rows(struct hs_row_maker *m, int type, struct hs_slice table, struct hs_rows *rows)
+static bool make_rows(struct hs_row_maker *m, int type, struct hs_rows *rows)
 {
+	struct hs_slice table = m->event_table;
 	bool has_event = types[type].family == HS_FAMILY_TRACK && table.n > 0 && !hs_slice_eq(table, HS_SLICE("_"));
 
 	m->shared = m->cells;
@@ -504,7 +466,6 @@ static bool make_rows(struct hs_row_maker *m, int type, struct hs_slice table, s
 enum hs_result hs_row_maker_make(struct hs_row_maker *m, struct hs_slice line, struct hs_rows *rows)
 {
 	struct hs_value sent_id;
-	struct hs_slice table = HS_SLICE_NONE;
 	bool whole, hashed;
 	int type;
 
@@ -515,6 +476,7 @@ enum hs_result hs_row_maker_make(struct hs_row_maker *m, struct hs_slice line, s
 	hs_field_places_bound(&m->places);
 	memset(m->common, 0, sizeof m->common);
 	m->family = types[type].family;
+	m->event_table = HS_SLICE_NONE;
 	m->drafts = m->cells = 0;
 	m->is_walked = false;
 	if (!read_fields(m, line, &whole))
@@ -526,9 +488,9 @@ enum hs_result hs_row_maker_make(struct hs_row_maker *m, struct hs_slice line, s
 	sent_id = m->common[HS_COMMON_ID];
 	hashed = settle_id(m, line);
 	if (types[type].family == HS_FAMILY_TRACK)
-		table = settle_event(m);
+		m->event_table = settle_event(m);
 	if (!hs_buf_ok(&m->made) || !add_commons(m, sent_id, hashed) || !add_drafts(m, HS_WHERE_COMMON) ||
-	    !make_rows(m, type, table, rows))
+	    !make_rows(m, type, rows))
 		return HS_E_MEMORY;
 	hs_buf_shrink(&m->scratch, KEPT_BYTES);
 	for (size_t i = 0; i < rows->count; i++)
@@ -559,6 +521,7 @@ static enum hs_result walk_over(struct hs_row_maker *m, struct hs_slice line, co
                                 bool (*take)(void *context, const struct hs_cell *cell), void *context)
 {
 	struct hs_record_fields walk = hs_record_fields_of(line);
+	bool picky = hs_row_options_choose(m->options);
 	struct hs_value common[HS_COMMONS] = { 0 };
 	struct hs_record_field field;
 
@@ -573,7 +536,7 @@ static enum hs_result walk_over(struct hs_row_maker *m, struct hs_slice line, co
 			continue;
 		cell = passing_cell(m, &field, n);
 		cell.rest = own && row->own_is_rest;
-		if (is_picky(m) && !is_cell_wanted(m->options, row->table, &cell))
+		if (picky && !is_cell_wanted(m->options, row->table, row->own_table, &cell, own))
 			continue;
 		if (!take(context, &cell))
 			return HS_E_MEMORY;

@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "warehouse/column_names.h"
 #include "warehouse/field_places.h"
+#include "warehouse/row_choice.h"
 #include "warehouse/tables.h"
 #include "warehouse/value.h"
 
@@ -40,6 +41,7 @@ struct hs_cell {
 /* A row of a record with so many fields that their cells are not kept: hs_row_maker_walk makes them, one by one. */
 struct hs_row_walk {
 	struct hs_slice table;
+	struct hs_slice own_table; /* the event's, if its properties are for the _rest of `tracks` */
 	enum hs_family family;
 	bool is_needed;
 	bool has_own, own_is_rest; /* the properties or traits are cells of the row; for _rest */
@@ -58,14 +60,6 @@ struct hs_rows {
 	struct hs_row row[HS_ROWS_MAX];
 	size_t count;         /* 0: a delete, or of a type without a table */
 	struct hs_slice type; /* of the record */
-};
-
-/* Choices beyond the rules above. Zeroed: nothing. The lists are NULL-terminated; NULL: empty. */
-struct hs_row_options {
-	const char *const
-	    *include; /* GLOBs "TABLE": no other table; "TABLE.COLUMN": a field that is left out, as "_NAME" */
-	const char *const *exclude; /* GLOBs "TABLE", "TABLE.COLUMN"; required columns stay */
-	bool tenant;                /* tables have a column `tenant` */
 };
 
 struct hs_row_maker;

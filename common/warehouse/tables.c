@@ -70,3 +70,18 @@ size_t hs_required_columns(enum hs_table_kind kind, bool tenant,
 			column[n++] = required[i].column;
 	return n;
 }
+
+bool hs_table_needs(enum hs_table_kind kind, struct hs_slice column)
+{
+	static const char *const needed[] = { "id",           "received_at", "uuid_ts", "timestamp",
+		                              "anonymous_id", "user_id",     "tenant",  "group_id",
+		                              "previous_id",  "_as_of",      "_rest" };
+	bool is_needed = false;
+
+	for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+		is_needed = is_needed || hs_slice_eq(column, hs_slice_str(needed[i]));
+	for (size_t i = 0; is_needed && i < sizeof required / sizeof *required; i++)
+		if ((required[i].kinds >> kind & 1) != 0 && hs_slice_eq(column, hs_slice_str(required[i].column.name)))
+			return true;
+	return false;
+}

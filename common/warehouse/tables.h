@@ -33,6 +33,12 @@ enum { HS_REQUIRED_COLUMNS_MAX = 32 };
 size_t hs_required_columns(enum hs_table_kind kind, bool tenant,
                            struct hs_required_column column[static HS_REQUIRED_COLUMNS_MAX]);
 
+/*
+ * True for those of these columns that the loader cannot do without: they tell rows apart, put them in order, and are
+ * what the rows of a person are found by.
+ */
+bool hs_table_needs(enum hs_table_kind kind, struct hs_slice column);
+
 /* The kind of a table with this name. */
 enum hs_table_kind hs_table_kind_of(struct hs_slice table);
 

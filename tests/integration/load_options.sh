@@ -91,6 +91,13 @@ load --to "sqlite:$DB" --retype order.total=text
 is 'one that is no JSON: refused, and nothing is changed' \
 	"$CODE $(grep -c 'the _rest of the row with the id r-1 cannot be read' "$T/load.err") $(query "SELECT typeof(total), _rest FROM \"order\" WHERE id = 'r-1'")" '74 1 integer|mine'
 query "DELETE FROM \"order\" WHERE id = 'r-1'"
+query "CREATE TABLE theirs (id TEXT UNIQUE, total NUMERIC, _rest TEXT); INSERT INTO theirs VALUES (NULL, NULL, NULL), ('t-1', 1, NULL)"
+load --to "sqlite:$DB" --retype theirs.total=text
+is 'a row without an id that has no value is nothing to lose' "$CODE $(query "SELECT typeof(total) FROM theirs WHERE id = 't-1'")" '0 text'
+query "UPDATE theirs SET total = '7'"
+load --to "sqlite:$DB" --retype theirs.total=number
+is 'one that has a value: refused, and nothing is changed' "$CODE $(grep -c 'rows whose id is NULL, .*: give them ids' "$T/load.err") $(query 'SELECT group_concat(typeof(total)) FROM theirs')" '74 1 text,text'
+query 'DROP TABLE theirs'
 for what in nothing.total=text order.nothing=text order.timestamp=text; do
 	load --to "sqlite:$DB" --retype $what
 	is "--retype $what" "$CODE" 2
@@ -128,6 +135,31 @@ load --to "sqlite:$T/w/people.db" --name people --exclude identifies.email --exc
 is 'with that it is taken' "$CODE $(sqlite3 "$T/w/people.db" "SELECT plan FROM users WHERE id = 'u-ex'") \
 $(sqlite3 "$T/w/people.db" "SELECT count(*) FROM pragma_table_info('users') WHERE name = 'email'")" '0 x 0'
 
+### What is excluded #########################################
+{
+	printf '{"type":"page","messageId":"out-1","userId":"u-1","context":{"ip":"192.0.2.1"},"properties":{"url":"/a","search":"?key=1"}}\n'
+	printf '{"type":"track","messageId":"out-2","userId":"u-1","event":"Signed In","properties":{"password":"p","plan":"x"}}\n'
+	# of a record with many fields the cells are made again, one by one
+	jq -nc '{type: "track", messageId: "out-3", userId: "u-1", event: "Signed In", properties: ([range(12000) | {("n\(.)"): .}] | add + {password: "p"})}'
+} >"$T/put.jsonl"
+hs import --again "$T/put.jsonl"
+excluding() { load --to "sqlite:$T/w/$1.db" --name "$1" --exclude '*.context_ip' --exclude pages.search --exclude '*_in.password' "${@:2}"; }
+excluding out
+is '--exclude takes a column that every table of its kind has' "$CODE $(sqlite3 -nullvalue NULL "$T/w/out.db" "SELECT url, search, context_ip FROM pages WHERE id = 'out-1'")" '0 /a|NULL|NULL'
+is 'and one of an event' "$(sqlite3 "$T/w/out.db" "SELECT id, plan FROM signed_in ORDER BY id; SELECT name FROM pragma_table_info('signed_in') WHERE name = 'password'" | xargs)" 'out-2|x out-3|'
+is 'of a long record, too' "$(sqlite3 "$T/w/out.db" "SELECT _rest ->> 'n11999', _rest ->> 'password' IS NULL FROM signed_in WHERE id = 'out-3'")" '11999|1'
+(as_server_user sqlite3 "$T/w/view.db" 'CREATE VIEW signed_in AS SELECT 1')
+excluding view
+is 'nor is it in the _rest of tracks, if the event can have no table' \
+	"$CODE $(sqlite3 "$T/w/view.db" "SELECT id, _rest ->> 'plan', _rest ->> 'n11999', _rest ->> 'password' IS NULL FROM tracks WHERE id IN ('out-2', 'out-3') ORDER BY id" | xargs)" \
+	'0 out-2|x||1 out-3||11999|1'
+load --to "sqlite:$T/w/view.db" --name only --include signed_in
+is 'and where tracks is left out it is a dead letter' "$CODE $(jq -r 'select(.cursor == "only") | .record.message_id, .message' "$S/spool/failed.jsonl" | grep -cE '^out-[23]$|^its event can have no table')" '1 4'
+for what in '*.user_id' pages.id groups.group_id; do
+	excluding out --exclude $what
+	is "--exclude $what, which would not be followed: 2, with the reason" "$CODE $(grep -cF -e "--exclude $what: the loader needs this column" "$T/load.err")" '2 1'
+done
+
 ### Two of one name ############################################
 load_behind --to "sqlite:$DB" --every 1
 put "$(track q-1 Parcel '{"weight":1}')" >/dev/null
@@ -140,6 +172,21 @@ is '--retype meanwhile: 75' "$CODE" 75
 load --to "sqlite:$DB" --rebuild users
 is '--rebuild meanwhile: 75' "$CODE" 75
 end_process "$LOADER"
+
+### A database that is restored ##############################
+query ".backup $T/w/backup"
+load_behind --to "sqlite:$DB" --every 1
+put "$(track q-2 Parcel '{"weight":2}')" >/dev/null
+is_second() { [ "$(query "SELECT count(*) FROM parcel WHERE id = 'q-2'")" = 1 ]; }
+check 'a loader follows' wait_for 20 is_second
+query ".restore $T/w/backup"
+put "$(track q-3 Parcel '{"weight":3}')" >/dev/null
+check 'the database is put back to an earlier time: the loader ends' wait_for 20 gone "$LOADER"
+kill "$LOADER" 2>/dev/null
+wait "$LOADER"
+is 'and says so, and what to do' "$? $(grep -c 'put back to an earlier time: start this loader again, .*; erase again' "$T/behind.err")" '75 1'
+load --to "sqlite:$DB"
+is 'started again it loads what has come since' "$CODE $(query "SELECT group_concat(id) FROM (SELECT id FROM parcel WHERE id LIKE 'q-%' ORDER BY id)")" '0 q-1,q-2,q-3'
 
 ### Who may read it ############################################
 (as_server_user sqlite3 "$T/w/open.db" 'CREATE TABLE mine (n)')
@@ -200,6 +247,18 @@ for to in sqlite: sqlite::memory:; do
 done
 load --to "sqlite:$T/w/nothing/w.db" --name nowhere
 is 'a folder that is not there is named as the cause' "$CODE $(grep -c 'No such file or directory: make its folder' "$T/load.err")" '77 1'
+# unfit NAME WORDS: a file of that name cannot be loaded into, and the message says what to do.
+unfit() {
+	own "$T/w/$1.db"
+	load --to "sqlite:$T/w/$1.db" --name "$1"
+	is "$1: 65, and what to do" "$CODE $(grep -c "the database cannot be loaded into: $2" "$T/load.err")" '65 1'
+}
+seq 3000 >"$T/w/text.db"
+unfit text 'file is not a database; name another file'
+sqlite3 "$T/w/damaged.db" 'CREATE TABLE a (id); PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = 7'
+unfit damaged 'malformed database schema .*; restore it, or move it away'
+sqlite3 "$T/w/strict.db" 'CREATE TABLE tracks (id TEXT PRIMARY KEY NOT NULL) STRICT'
+unfit strict 'table tracks is STRICT, .*: make it anew without that'
 
 ### Long strings ###############################################
 DB=$T/w/long.db

@@ -49,6 +49,7 @@ for url in us:S3CRET@h/d postgres//us:S3CRET@h mysql://us:S3/CRET@h/d postgresql
 done
 refused 'there are no tenants in the settings' 2 --to "sqlite:$DB" --tenant one
 refused '--since is for the first start' 2 --to "sqlite:$DB" --since oldest
+refused 'only a database of PostgreSQL has schemas: use a prefix' 2 --to "sqlite:$DB" --schema other
 query 'ALTER TABLE "order" ADD COLUMN picture BLOB'
 refused 'change it by SQL' 2 --to "sqlite:$DB" --retype order.picture=text
 load --to "sqlite:$DB" --max-tables 100 --exclude page
@@ -151,11 +152,47 @@ query "CREATE TRIGGER mine BEFORE INSERT ON parcel BEGIN SELECT RAISE(ABORT, 'no
 put p-1 Parcel '{"weight":1}'
 mkdir "$S/spool/failed.jsonl" && own "$S/spool/failed.jsonl"
 load --to "sqlite:$DB"
-check 'a row that is refused, and no file for its dead letter: the loader ends' [ "$CODE" != 0 ]
-check 'it says which file' grep -q 'failed.jsonl: ' "$T/load.err"
+is 'a row that is refused, and no file for its dead letter: with --once the loader ends, and says which file' \
+	"$CODE $(grep -c 'a dead letter cannot be written: failed.jsonl: ' "$T/load.err")" '74 1'
 is 'nothing of the batch is there' "$(query "SELECT count(*) FROM tracks WHERE id = 'p-1'")" 0
+load_behind --to "sqlite:$DB" --every 1
+check 'one that follows waits' wait_for 20 grep -q 'a dead letter cannot be written: failed.jsonl: ' "$T/behind.err"
 rmdir "$S/spool/failed.jsonl"
-load --to "sqlite:$DB"
-is 'the next time it is a dead letter' "$CODE $(jq -r .record.message_id "$S/spool/failed.jsonl" | xargs)" '1 p-1'
+has_letter() { [ -s "$S/spool/failed.jsonl" ]; }
+check 'until it can be written' wait_for 60 has_letter
+check 'and tells of that' wait_for 20 grep -q 'dead letters are written again' "$T/behind.err"
+end_process "$LOADER"
+is 'then it is a dead letter, once' "$(jq -r .record.message_id "$S/spool/failed.jsonl" | xargs) $(query "SELECT count(*) FROM tracks WHERE id = 'p-1'")" 'p-1 1'
+
+### The cursor of another command ################################
+hs tail --cursor theirs --from oldest
+put o-9 Order '{"total":9}'
+refused 'the cursor theirs is that of another command' 2 --to "sqlite:$T/w/theirs.db" --name theirs
+hs tail --cursor theirs
+is 'which stays where it is' "$(jq -r .message_id <<<"$OUT")" o-9
+
+### Tenants ########################################################
+load_behind --to "sqlite:$T/w/all.db" --name all --every 1
+all() { sqlite3 "$T/w/all.db" "SELECT count(*) FROM tracks WHERE id IN ('$1')"; }
+has_all() { [ -s "$T/w/all.db" ] && [ "$(all p-0)" = 1 ]; }
+check 'a loader follows where there are no tenants' wait_for 20 has_all
+printf '%s\n' '[keys]' 'acme = k1' 'globex = k2' '[load]' "acme = sqlite:$T/w/of.db tenant=acme" "globex = sqlite:$T/w/of.db tenant=globex" \
+	"apart = sqlite:$T/w/of.db tenant=globex prefix=globex_" "schema = sqlite:$T/w/of.db tenant=globex schema=globex" >>"$S/hookspool.conf"
+refused '[load] globex of the settings has the same tables for another tenant' 2 acme
+refused '[load] acme of the settings has the same tables for another tenant' 2 globex
+refused '[load] acme of the settings has the same tables for another tenant' 2 --to "sqlite:$T/w/of.db" --tenant globex
+refused 'schema globex: only a database of PostgreSQL has schemas' 2 schema
+hs check --json
+is 'check fails where load would' "$(jq -r '.[] | select(.check == "load" and .verdict == "fail") | .text' <<<"$OUT" | grep -cE '^(acme|globex|schema): ')" 3
+load apart
+is 'a prefix of its own is enough' "$CODE" 0
+printf '{"type":"track","messageId":"%s","userId":"u-1","event":"Order"}\n' p-0 acme-1 >"$T/put.jsonl" # p-0 is another event, of acme
+hs import --again --tenant acme "$T/put.jsonl"
+check 'the first label ends a loader that knew of none' wait_for 20 gone "$LOADER"
+kill "$LOADER" 2>/dev/null
+wait "$LOADER"
+is 'with what to do, and it has loaded nothing of a tenant' "$? $(grep -c 'labels now, .*: go on with --tenant -' "$T/behind.err") $(all acme-1)" '78 1 0'
+load --to "sqlite:$T/w/all.db" --name all --tenant -
+is 'with --tenant - it goes on with what has none' "$CODE $(all "p-0','acme-1")" '0 1'
 
 done_testing

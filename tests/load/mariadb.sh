@@ -328,6 +328,25 @@ load --to "$TO" --retype retyped.n=number
 is 'which the next one does' "$CODE $(sql 'SELECT id, n, JSON_EXTRACT(_rest, "$.n"), JSON_LENGTH(_rest) FROM segment.retyped ORDER BY id' | tr '\t\n' '| ')" \
 	'0 r-1|40.5|NULL|NULL r-2|NULL|"\\"free\\""|2 '
 is 'and leaves nothing' "$(value 'COUNT(*) FROM information_schema.COLUMNS WHERE COLUMN_NAME = "_retype"')" 0
+sql 'ALTER TABLE segment.retyped DROP PRIMARY KEY, ADD UNIQUE KEY (id), MODIFY id VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NULL; INSERT INTO segment.retyped (n) VALUES (5)'
+load --to "$TO" --retype retyped.n=text
+is 'a row without an id: refused, and nothing is changed' "$CODE $(grep -c 'rows whose id is NULL' "$T/load.err") $(value 'n FROM segment.retyped WHERE id IS NULL')" '74 1 5'
+sql 'DELETE FROM segment.retyped WHERE id IS NULL'
+
+### A type that somebody changes meanwhile ############################
+load_behind --to "$TO" --every 20
+put_lines <<<'{"type":"track","messageId":"c-1","userId":"u","event":"Changed","properties":{"n":40.5}}'
+has() { [ "$(value "COUNT(*) FROM segment.changed WHERE id = 'c-$1'")" = 1 ]; }
+check 'a loader follows' wait_for 20 has 1
+put_lines <<<'{"type":"track","messageId":"c-2","userId":"u","event":"Changed","properties":{"n":1.5,"m":1}}'
+check 'and makes a column' wait_for 20 has 2
+put_lines <<<'{"type":"track","messageId":"c-3","userId":"u","event":"Changed","properties":{"n":2.5}}'
+check 'and goes on' wait_for 20 has 3
+sql 'ALTER TABLE segment.changed MODIFY n DECIMAL(10,2)'
+put_lines <<<'{"type":"track","messageId":"c-4","userId":"u","event":"Changed","properties":{"n":39.955}}'
+check 'the column rounds now: the row comes' wait_for 20 has 4
+is 'and the value is exact' "$(sql "SELECT n, JSON_VALUE(_rest, '\$.n') FROM segment.changed WHERE id = 'c-4'" | xargs)" 'NULL 39.955'
+end_process "$LOADER"
 
 ### A lock that is held ################################################
 echo "touch $T/held; while test -e $T/held; do sleep 0.05; done" >"$T/hold.sh"

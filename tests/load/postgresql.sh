@@ -110,7 +110,28 @@ is 'and a number again' "$CODE $(retyped)" '0 y-1|12345678901234567890.5|2026-11
 pg 'CREATE VIEW segment.viewing AS SELECT n FROM segment.retyped'
 load --to "$PG" --retype retyped.n=text
 is 'a view that uses it: refused, and nothing is changed' "$CODE $(grep -c viewing "$T/load.err") $(pg "SELECT string_agg(data_type, ' ') FROM information_schema.columns WHERE table_name = 'retyped' AND column_name IN ('n', '_retype')")" '74 0 numeric'
-pg 'DROP VIEW segment.viewing'
+pg "DROP VIEW segment.viewing; ALTER TABLE segment.retyped DROP CONSTRAINT retyped_pkey, ALTER id DROP NOT NULL, ADD UNIQUE (id); INSERT INTO segment.retyped (n) VALUES (5)"
+load --to "$PG" --retype retyped.n=text
+is 'a row without an id: refused, and nothing is changed' "$CODE $(grep -c 'rows whose id is NULL' "$T/load.err") $(pg "SELECT n FROM segment.retyped WHERE id IS NULL; SELECT count(*) FROM pg_attribute WHERE attname = '_retype'" | xargs)" '74 1 5 0'
+pg 'DELETE FROM segment.retyped WHERE id IS NULL'
+
+### Which --retype the summary names #########################
+put "$(track h-1 Huge '{"n":1,"i":1}')"
+load --to "$PG"
+pg 'ALTER TABLE segment.huge ALTER i TYPE bigint'
+put "$(track h-2 Huge '{"n":1e131073,"i":1.5}')"
+load --to "$PG"
+is 'the one that takes the values: text, for a number that no column of numbers takes' \
+	"$(grep -o 'retype huge[^ ]* takes them' "$T/load.err" | sort | xargs)" 'retype huge.i=number takes them retype huge.n=text takes them'
+load --to "$PG" --retype huge.n=text
+load --to "$PG" --retype huge.i=number
+is 'and they come home' "$CODE $(pg "SELECT n, i, _rest IS NULL FROM segment.huge WHERE id = 'h-2'")" '0 1e131073|1.5|t'
+
+### Another encoding ##########################################
+pg "CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0" && pg 'GRANT CREATE ON DATABASE latin TO loader'
+load --to "${PG/hookspool/latin}" --name latin
+is 'a database that is not in UTF-8: 65, and what to do' "$CODE $(grep -c "latin.*encoding LATIN1.*; make another one: CREATE DATABASE .* ENCODING 'UTF8'" "$T/load.err")" '65 1'
+is 'and nothing is made in it' "$(PGDATABASE=latin pg "SELECT count(*) FROM pg_namespace WHERE nspname = 'segment'")" 0
 
 ### Tables of others ############################################
 pg "SET ROLE loader; CREATE TABLE segment.made (id text PRIMARY KEY, total integer, price numeric(6,2), code varchar(3), extra uuid,

@@ -7,6 +7,7 @@
 #include "tools/load/limits.h"
 #include "tools/load/loader.h"
 #include "tools/load/people.h"
+#include "tools/load/position_state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@ struct fixture {
 	struct memory_target *m;
 	struct hs_loader_options options;
 	struct hs_loader *loader;
-	unsigned letters;
+	unsigned letters, untold; /* untold: cannot be written before one can */
 	char why[200];
 	uint64_t offset; /* of the record that was added last */
 	struct hs_buf line;
@@ -29,6 +30,10 @@ static enum hs_result refused(void *context, struct hs_slice line, struct hs_pos
 
 	(void)after;
 	assert_true(line.n > 0);
+	if (f->untold > 0) {
+		f->untold--;
+		return HS_E_FAILED_MAX;
+	}
 	f->letters++;
 	snprintf(f->why, sizeof f->why, "%s", why);
 	return HS_OK;
@@ -260,6 +265,24 @@ TEST_WITH(another_loader_ends_this_one, make, end)
 	assert_int_equal(f->m->committed.at.offset, 77);
 }
 
+TEST(position_tells_another_loader_from_a_database_that_was_put_back)
+{
+	const struct hs_target_position none = { .found = false };
+	const struct hs_target_position left = { .found = true, .number = 2, .offset = 50, .records = 9 };
+	const struct hs_target_position later = { .found = true, .number = 2, .offset = 70, .records = 10 };
+	const struct hs_target_position older = { .found = true, .number = 1, .offset = 90, .records = 8 };
+	/* an erase has made the segment shorter, and another loader has passed more of it */
+	const struct hs_target_position edited = { .found = true, .number = 2, .offset = 40, .edit = 1, .records = 10 };
+
+	assert_int_equal(hs_position_state_of(&left, &left), HS_POSITION_KEPT);
+	assert_int_equal(hs_position_state_of(&none, &none), HS_POSITION_KEPT);
+	assert_int_equal(hs_position_state_of(&left, &later), HS_POSITION_MOVED);
+	assert_int_equal(hs_position_state_of(&left, &edited), HS_POSITION_MOVED);
+	assert_int_equal(hs_position_state_of(&none, &older), HS_POSITION_MOVED);
+	assert_int_equal(hs_position_state_of(&left, &older), HS_POSITION_OLDER);
+	assert_int_equal(hs_position_state_of(&left, &none), HS_POSITION_GONE);
+}
+
 TEST_WITH(position_of_another_spool_is_refused, make, end)
 {
 	struct fixture *f = *state;
@@ -373,6 +396,49 @@ TEST_WITH(refused_row_is_told_once_and_counted_although_the_batch_is_tried_again
 	assert_int_equal(f->letters, 1);
 	assert_int_equal(hs_loader_counts(f->loader).refused, 1);
 	assert_int_equal(memory_target_rows(f->m, "bought"), 1);
+}
+
+/* Tracks is left out, and the second event has no table. */
+TEST_WITH(event_that_can_have_no_row_at_all_is_a_dead_letter, make, end)
+{
+	static const char *const exclude[] = { "tracks", NULL };
+	struct fixture *f = *state;
+
+	f->options.rows.exclude = exclude;
+	f->options.catalogue.tables_max = 1;
+	f->m->fail = MEMORY_COMMIT;
+	f->m->fail_in = 1;
+	f->m->fail_with = HS_TARGET_AGAIN;
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add_track(f, 1, ""), 0);
+	assert_int_equal(add(f, record(f, "track", 2, "\"event\":\"Sold\"")), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(memory_target_rows(f->m, "bought"), 1);
+	assert_int_equal(f->letters, 1);
+	assert_non_null(strstr(f->why, "its event can have no table"));
+	assert_int_equal(hs_loader_counts(f->loader).refused, 1);
+	assert_int_equal(add_track(f, 3, ""), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(f->letters, 1);
+}
+
+TEST_WITH(loader_waits_until_a_dead_letter_can_be_written, make, end)
+{
+	struct fixture *f = *state;
+
+	f->m->refuse = "bad";
+	f->untold = 2;
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add_track(f, 1, "\"properties_a\":\"bad\""), 0);
+	assert_int_equal(add_track(f, 2, ""), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(f->letters, 1);
+	assert_int_equal(memory_target_rows(f->m, "bought"), 1);
+	f->options.once = true;
+	f->untold = 1;
+	assert_int_equal(add_track(f, 3, "\"properties_a\":\"bad\""), 0);
+	assert_int_equal(hs_loader_flush(f->loader), EX_IOERR);
+	assert_int_equal(memory_target_rows(f->m, "tracks"), 2);
 }
 
 /* Escaped or not; the row of identifies, and the person's, are not there. */

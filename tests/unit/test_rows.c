@@ -277,12 +277,20 @@ TEST(a_tenant_has_a_column_where_there_are_several)
 	          "tracks" TIMES " tenant=\"acme\"" EVENT "\ne" TIMES " tenant=\"acme\"" EVENT " a=1 b=2\n");
 }
 
-TEST(exclude_wins_but_required_columns_stay)
+TEST(exclude_wins_but_what_the_loader_needs_stays)
 {
-	static const char *const exclude[] = { "e.a", "*.timestamp", NULL };
+	static const char *const exclude[] = { "e.a", "*.timestamp", "*.id", NULL };
 
 	rows_with(&(struct hs_row_options){ .exclude = exclude }, false,
 	          "tracks" TIMES EVENT "\ne" TIMES EVENT " b=2\n");
+}
+
+TEST(exclude_takes_columns_that_every_table_of_its_kind_is_made_with)
+{
+	static const char *const exclude[] = { "tracks.event", "*.event_text", NULL };
+
+	rows_with(&(struct hs_row_options){ .exclude = exclude }, false,
+	          "tracks" TIMES "\ne" TIMES " event=\"e\" a=1 b=2\n");
 }
 
 TEST(a_table_can_be_excluded)
@@ -312,6 +320,13 @@ TEST(with_lists_too_the_properties_of_an_event_without_a_table_are_for_the_rest)
 	static const char *const exclude[] = { "tracks.b", NULL };
 
 	rows_with(&(struct hs_row_options){ .exclude = exclude }, true, "tracks" TIMES EVENT " !a=1\n");
+}
+
+TEST(what_is_excluded_from_the_table_of_an_event_is_not_in_the_rest_of_tracks_either)
+{
+	static const char *const exclude[] = { "e.a", "e.event", NULL };
+
+	rows_with(&(struct hs_row_options){ .exclude = exclude }, true, "tracks" TIMES EVENT " !b=2\n");
 }
 
 TESTS_AND_CASES("rows", "warehouse.txt", run_rows_case)

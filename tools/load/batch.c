@@ -159,6 +159,7 @@ static bool add_walk(struct hs_batch *b, struct hs_catalogue *c, const struct hs
 	if (!walk->is_needed)
 		return true;
 	to->walk.table = kept(b, walk->table);
+	to->walk.own_table = kept(b, walk->own_table);
 	to->walked = b->cells;
 	if (hs_row_maker_walk(b->maker, b->record[to->record].line, walk, add_walked, &adding) != HS_OK)
 		return false;
@@ -222,6 +223,7 @@ static enum hs_result make_rows(struct hs_batch *b, struct hs_row_maker *maker, 
 	enum hs_result result = hs_row_maker_make(maker, b->record[b->records - 1].line, &rows);
 	bool full;
 
+	b->record[b->records - 1].is_unplaced = false;
 	if (result != HS_OK)
 		return result;
 	b->maker = maker;
@@ -235,6 +237,7 @@ static enum hs_result make_rows(struct hs_batch *b, struct hs_row_maker *maker, 
 		result = hs_row_maker_without_event(maker, &rows);
 		if (result != HS_OK)
 			return result;
+		b->record[b->records - 1].is_unplaced = rows.count == 0;
 		break;
 	}
 	if (rows.count > 0)

@@ -38,8 +38,9 @@ struct hs_batch_row {
 struct hs_batch_record {
 	struct hs_slice line;
 	struct hs_position after;
-	char *why; /* what the database said of a row of it that it refused; NULL: it has refused none */
-	bool told; /* its dead letter is written */
+	char *why;        /* what the database said of a row of it that it refused; NULL: it has refused none */
+	bool told;        /* its dead letter is written */
+	bool is_unplaced; /* it has no row: its event can have no table, and `tracks` is not wanted */
 };
 
 struct hs_batch {

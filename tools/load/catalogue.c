@@ -385,6 +385,7 @@ static bool read_table(void *context, const struct hs_target_table *found)
 	t->table.other_unique = found->other_unique;
 	t->table.triggers = found->triggers;
 	t->table.dropped = found->dropped;
+	t->table.stamp = found->stamp;
 	for (size_t i = 0; i < found->columns; i++) {
 		if (!add_column(t, hs_slice_str(found->column[i].name), found->column[i].type))
 			return false;
@@ -425,6 +426,16 @@ static enum hs_target_result read_stamps(struct hs_catalogue *c, struct hs_targe
 	return result;
 }
 
+static enum hs_target_result check_used(struct hs_catalogue *c, struct hs_target *target)
+{
+	enum hs_target_result result = HS_TARGET_OK;
+
+	for (size_t i = 0; i < c->tables && target->ops->check_table != NULL && result == HS_TARGET_OK; i++)
+		if (c->table[i]->used)
+			result = target->ops->check_table(target, &c->table[i]->table);
+	return result;
+}
+
 enum hs_target_result hs_catalogue_check(struct hs_catalogue *c, struct hs_target *target, bool whole)
 {
 	uint64_t stamp = 0;
@@ -434,6 +445,9 @@ enum hs_target_result hs_catalogue_check(struct hs_catalogue *c, struct hs_targe
 		return HS_TARGET_OK;
 	result = target->ops->stamp(target, whole, &stamp);
 	c->is_old = result == HS_TARGET_OK && stamp != c->stamp[whole];
+	if (result == HS_TARGET_OK && !c->is_old)
+		result = check_used(c, target);
+	c->is_old = c->is_old || result == HS_TARGET_CATALOGUE;
 	if (!c->is_old)
 		return result;
 	snprintf(target->message, sizeof target->message, "somebody else makes or changes tables all the time");
@@ -507,6 +521,7 @@ static enum hs_target_result apply(struct hs_catalogue *c, struct hs_catalogue_t
 	t->table.unique_id = t->table.unique_id || !t->exists;
 	t->exists = true;
 	t->present = t->table.columns;
+	t->table.stamp = 0;
 	return HS_TARGET_OK;
 }
 

@@ -25,6 +25,7 @@ struct hs_catalogue_table {
 	bool complete;   /* it has the columns of its kind, present or new … */
 	size_t id, rest; /* … and these are where */
 	bool fit;        /* it has what hs_table_is_fit asks for */
+	bool used;       /* the transaction has written rows of it, or read them for those of people */
 	bool repeated;   /* a row of the batch was there already */
 	bool uses_rest;  /* a row had a _rest: rows are inserted with that column */
 
@@ -91,9 +92,10 @@ void hs_catalogue_note(struct hs_catalogue *catalogue, struct hs_catalogue_table
 bool hs_catalogue_note_path(struct hs_catalogue_table *table, size_t column, struct hs_slice path);
 
 /*
- * OK: tables and columns are as they were read. CATALOGUE: they have changed. A loader asks at the end of its
- * transaction: others make tables and columns before their own transactions, so what comes into those that are not
- * there by then comes after this one. `whole`: for one that has erased a person's rows in every table.
+ * OK: tables and columns are as they were read, those of tables that were used with their types. CATALOGUE: they
+ * have changed. A loader asks at the end of its transaction: others make tables and columns before their own
+ * transactions, so what comes into those that are not there by then comes after this one. `whole`: for one that has
+ * erased a person's rows in every table.
  */
 enum hs_target_result hs_catalogue_check(struct hs_catalogue *catalogue, struct hs_target *target, bool whole);
 

@@ -106,22 +106,11 @@ static int erase_all(struct hs_load_requests *q, const struct hs_erase_plan *pla
 	return code;
 }
 
-/* Its people would stay in the database if it was removed. */
-static void tell_unread(struct hs_load_requests *q, const char *name, const char *why)
+/* Tells of a request that is not carried out, and stays. */
+static void tell_of(struct hs_load_requests *q, const char *name, const char *what, const char *remedy)
 {
-	fprintf(stderr,
-	        "hookspool %s: .hookspool/" HS_LOADS_FOLDER "/%s, a request of hookspool erase, could not be read: %s: "
-	        "keep it, load tries again\n",
-	        q->command, name, why);
-	q->unusable++;
-}
-
-static void tell_unusable(struct hs_load_requests *q, const char *name, const char *why)
-{
-	fprintf(stderr,
-	        "hookspool %s: .hookspool/" HS_LOADS_FOLDER "/%s, a request of hookspool erase, %s: remove it, and "
-	        "erase its people by their ids again\n",
-	        q->command, name, why);
+	fprintf(stderr, "hookspool %s: .hookspool/" HS_LOADS_FOLDER "/%s, a request of hookspool erase, %s: %s\n",
+	        q->command, name, what, remedy);
 	q->unusable++;
 }
 
@@ -140,24 +129,28 @@ static int carry_out(struct hs_load_requests *q, const char *name, const struct 
 	return code;
 }
 
+static const char give_up[] = "remove it, and erase its people by their ids again";
+
 /* Reads a request, and carries it out if it is due. */
 static int take(struct hs_load_requests *q, const char *name, struct hs_position done, bool tell)
 {
 	struct hs_subjects people;
 	struct hs_erase_plan plan = { .people = &people };
 	enum hs_result result;
+	char what[128];
 	int code = 0;
 
 	hs_subjects_init(&people, hs_io_random());
 	result = hs_erase_requests_read(q->dir->private_dir, name, &plan);
+	snprintf(what, sizeof what, "could not be read: %s", strerror(errno));
 	if (result == HS_E_MEMORY)
 		code = result_code(q, result);
 	else if (result != HS_OK && tell && errno == EILSEQ)
-		tell_unusable(q, name, "is damaged");
+		tell_of(q, name, "is damaged", give_up);
 	else if (result != HS_OK && tell)
-		tell_unread(q, name, strerror(errno));
+		tell_of(q, name, what, "keep it, load tries again"); /* removed, it would leave its people there */
 	else if (result == HS_OK && strcmp(plan.spool, q->dir->history.id) != 0 && tell)
-		tell_unusable(q, name, "is of another spool");
+		tell_of(q, name, "is of another spool", give_up);
 	else if (result == HS_OK && strcmp(plan.spool, q->dir->history.id) == 0 && done.number >= plan.next)
 		code = carry_out(q, name, &plan);
 	hs_subjects_free(&people);

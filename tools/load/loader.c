@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "tools/load/batch.h"
 #include "tools/load/limits.h"
+#include "tools/load/position_state.h"
 #include "tools/load/row_values.h"
 #include "tools/report/terminal.h"
 
@@ -167,11 +168,10 @@ int hs_loader_open(struct hs_loader *l, struct hs_target_position *at)
 	if (result == HS_TARGET_OK)
 		hs_patience_end(&patience);
 	if (result == HS_TARGET_OK && at->found && strcmp(at->spool, l->options->spool) != 0) {
-		fprintf(
-		    stderr,
-		    "hookspool %s: the position in the database is of another spool: choose another --name, or remove "
-		    "the row from hookspool_load to begin anew\n",
-		    l->options->command);
+		fprintf(stderr,
+		        "hookspool %s: the position in the database is of another spool: choose another --name, or "
+		        "remove the row from hookspool_load to begin anew\n",
+		        l->options->command);
 		return EX_DATAERR;
 	}
 	return result == HS_TARGET_OK ? 0 : code;
@@ -321,6 +321,7 @@ static enum hs_target_result put_table(struct hs_loader *l, struct hs_catalogue_
 	size_t n = 0, bytes = 0;
 
 	table->repeated = false;
+	table->used = rows > 0;
 	if (!refuse_people(l, table, row, &rows))
 		return HS_TARGET_FULL;
 	for (size_t i = 0; i < rows && result == HS_TARGET_OK; i++) {
@@ -334,6 +335,23 @@ static enum hs_target_result put_table(struct hs_loader *l, struct hs_catalogue_
 	return result;
 }
 
+/* Notes why records have no row that was wanted. False: out of memory. */
+static bool refuse_unplaced(struct hs_loader *l)
+{
+	static const char why[] = "its event can have no table, since the name is taken or there are as many tables as "
+				  "--max-tables says, and tracks, where it would be then, is left out";
+
+	for (size_t i = 0; i < l->batch.records; i++) {
+		if (!l->batch.record[i].is_unplaced)
+			continue;
+		l->batch.record[i].why = strdup(why);
+		if (l->batch.record[i].why == NULL)
+			return false;
+		l->tried.refused++;
+	}
+	return true;
+}
+
 static enum hs_target_result put_rows(struct hs_loader *l)
 {
 	size_t *row = malloc((l->batch.rows + 1) * sizeof *row), *end = calloc(l->catalogue.tables + 1, sizeof *end);
@@ -342,6 +360,8 @@ static enum hs_target_result put_rows(struct hs_loader *l)
 	hs_batch_forget_refusals(&l->batch);
 	hs_misfits_forget_taken(&l->values.misfits);
 	l->refused_in_a_row = l->refused_before;
+	if (result == HS_TARGET_OK && !refuse_unplaced(l))
+		result = HS_TARGET_FULL;
 	if (result == HS_TARGET_OK)
 		hs_batch_group_rows(&l->batch, row, end, l->catalogue.tables);
 	for (size_t i = 0, from = 0; result == HS_TARGET_OK && i < l->catalogue.tables; from = end[i++])
@@ -378,12 +398,17 @@ static enum hs_target_result tell_refused(struct hs_loader *l)
 {
 	for (size_t i = 0; i < l->batch.records && l->tried.refused > 0; i++) {
 		struct hs_batch_record *record = &l->batch.record[i];
+		enum hs_result told;
 
 		if (record->why == NULL || record->told)
 			continue;
-		if (l->options->refused(l->options->context, record->line, record->after, record->why) != HS_OK)
-			return HS_TARGET_BROKEN;
-		record->told = true;
+		told = l->options->refused(l->options->context, record->line, record->after, record->why);
+		record->told = told == HS_OK;
+		if (record->told)
+			continue;
+		snprintf(l->target->message, sizeof l->target->message, "failed.jsonl: %s",
+		         hs_result_info(told)->remedy);
+		return HS_TARGET_UNTOLD;
 	}
 	return HS_TARGET_OK;
 }
@@ -432,22 +457,8 @@ static enum hs_target_result begin(struct hs_loader *l, const struct hs_batch *b
 	return result == HS_TARGET_OK ? l->target->ops->begin(l->target, at) : result;
 }
 
-/* The position in the database, compared with where this loader left it. */
-enum position_state {
-	POSITION_KEPT,
-	POSITION_MOVED, /* by another loader */
-	POSITION_GONE,  /* with the database, or its row was removed */
-};
-
-static enum position_state state_of(const struct hs_loader *l, const struct hs_target_position *at)
-{
-	if (!at->found)
-		return l->at.found ? POSITION_GONE : POSITION_KEPT;
-	return l->at.found && hs_target_is_same_place(at, &l->at) ? POSITION_KEPT : POSITION_MOVED;
-}
-
 /* Tries the batch once, if the position is as this loader left it. */
-static enum hs_target_result try_batch(struct hs_loader *l, enum position_state *state)
+static enum hs_target_result try_batch(struct hs_loader *l, enum hs_position_state *state)
 {
 	struct hs_target_position at, end = end_of(l);
 	enum hs_target_result result = begin(l, &l->batch, &at);
@@ -459,9 +470,9 @@ static enum hs_target_result try_batch(struct hs_loader *l, enum position_state 
 		return HS_TARGET_OK;
 	}
 	l->tried = (struct hs_loader_counts){ .records = l->batch.records };
-	*state = state_of(l, &at);
-	result = *state == POSITION_KEPT ? put_batch(l) : HS_TARGET_OK;
-	if (result != HS_TARGET_OK || *state != POSITION_KEPT)
+	*state = hs_position_state_of(&l->at, &at);
+	result = *state == HS_POSITION_KEPT ? put_batch(l) : HS_TARGET_OK;
+	if (result != HS_TARGET_OK || *state != HS_POSITION_KEPT)
 		l->target->ops->rollback(l->target);
 	return result;
 }
@@ -512,26 +523,15 @@ static int after_failure(struct hs_loader *l, enum hs_target_result result, stru
 		result = l->catalogue.is_old ? HS_TARGET_AGAIN : HS_TARGET_BROKEN;
 	}
 	code = hs_patience_wait(patience, l->target, result);
-	if (result == HS_TARGET_DENIED)
+	if (result == HS_TARGET_DENIED || result == HS_TARGET_UNFIT)
 		disconnect(l); /* to see with other eyes what a person has mended */
 	return code;
-}
-
-static int end_without_position(const struct hs_loader *l, enum position_state state)
-{
-	fprintf(
-	    stderr, "hookspool %s: %s\n", l->options->command,
-	    state == POSITION_MOVED
-		? "another loader has this --name: stop one of them"
-		: "the position has gone from the database, as if that had been made anew: start this loader again, "
-		  "and it loads the spool from its beginning");
-	return EX_TEMPFAIL;
 }
 
 int hs_loader_flush(struct hs_loader *l)
 {
 	struct hs_patience patience = patience_of(l);
-	enum position_state state = POSITION_KEPT;
+	enum hs_position_state state = HS_POSITION_KEPT;
 	int code = 0;
 
 	l->tried = (struct hs_loader_counts){ .records = l->batch.records };
@@ -540,8 +540,8 @@ int hs_loader_flush(struct hs_loader *l)
 	while (l->batch.records > 0 && code == 0) {
 		enum hs_target_result result = try_batch(l, &state);
 
-		if (state != POSITION_KEPT)
-			return end_without_position(l, state);
+		if (state != HS_POSITION_KEPT)
+			return hs_position_state_tell(state, l->options->command);
 		if (result == HS_TARGET_OK) {
 			hs_patience_end(&patience);
 			done(l);
@@ -555,7 +555,8 @@ int hs_loader_flush(struct hs_loader *l)
 /* --- a person -------------------------------------------------------------------------------------- */
 
 /* Tries it once: a transaction that leaves the position as it is. */
-static enum hs_target_result try_erase(struct hs_loader *l, const struct hs_person *person, enum position_state *state)
+static enum hs_target_result try_erase(struct hs_loader *l, const struct hs_person *person,
+                                       enum hs_position_state *state)
 {
 	struct hs_target_position at;
 	uint64_t gone = 0;
@@ -563,12 +564,12 @@ static enum hs_target_result try_erase(struct hs_loader *l, const struct hs_pers
 
 	if (result != HS_TARGET_OK)
 		return result;
-	*state = state_of(l, &at);
-	if (*state == POSITION_KEPT)
+	*state = hs_position_state_of(&l->at, &at);
+	if (*state == HS_POSITION_KEPT)
 		result = hs_people_erase(l->people, person, &gone);
-	if (result == HS_TARGET_OK && *state == POSITION_KEPT)
+	if (result == HS_TARGET_OK && *state == HS_POSITION_KEPT)
 		result = hs_catalogue_check(&l->catalogue, l->target, true);
-	if (result == HS_TARGET_OK && *state == POSITION_KEPT)
+	if (result == HS_TARGET_OK && *state == HS_POSITION_KEPT)
 		result = l->target->ops->commit(l->target);
 	else
 		l->target->ops->rollback(l->target);
@@ -581,13 +582,13 @@ int hs_loader_erase(struct hs_loader *l, const struct hs_person *person)
 {
 	struct hs_patience patience = patience_of(l);
 	enum hs_target_result result;
-	enum position_state state = POSITION_KEPT;
+	enum hs_position_state state = HS_POSITION_KEPT;
 	int code;
 
 	do {
 		result = try_erase(l, person, &state);
-		if (state != POSITION_KEPT)
-			return end_without_position(l, state);
+		if (state != HS_POSITION_KEPT)
+			return hs_position_state_tell(state, l->options->command);
 		code = result == HS_TARGET_OK ? 0 : after_failure(l, result, &patience);
 	} while (result != HS_TARGET_OK && code == 0);
 	if (result == HS_TARGET_OK)

@@ -40,8 +40,8 @@ struct hs_loader_options {
 	const char *spool;   /* id of the spool's history */
 	const char *command; /* for messages */
 	/*
-	 * A record that the database refused, with its reason: writes the dead letter. HS_OK or a result that ends
-	 * the run.
+	 * A record that the database refused, with its reason: writes the dead letter. Unless it returns HS_OK the
+	 * batch waits, or the run ends if it is for once.
 	 */
 	enum hs_result (*refused)(void *context, struct hs_slice line, struct hs_position after, const char *why);
 	/* True if a signal asks to end: then no call waits after a failure; it returns HS_LOADER_STOPPED. */

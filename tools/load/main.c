@@ -20,6 +20,8 @@
 
 enum { BATCH = 5000, EVERY_MS = 1000, COLUMNS = 180, TABLES = 500, PREFIX_MAX = 40, MAP_BYTES = 1 << 20 };
 
+#define SCHEMA "segment" /* unless one is given */
+
 /* --- the run ----------------------------------------------------------------------------- */
 
 struct run {
@@ -101,6 +103,7 @@ static int load_into(struct run *run, struct hs_target *target)
 		.every_ms = (int64_t)o->every,
 		.quiet = o->quiet,
 		.tenant = run->tenant,
+		.config = o->config,
 		.since = o->since,
 	};
 	struct hs_sink *sink = hs_sink_load_new(&options, target);
@@ -125,18 +128,43 @@ static int settle_target(struct hs_load_options *o, const struct hs_settings *se
 	if (o->name == NULL)
 		o->name = (*load)->label;
 	if (o->schema == NULL)
-		o->schema = (*load)->schema != NULL ? (*load)->schema : "segment";
+		o->schema = (*load)->schema;
 	if (o->prefix == NULL)
 		o->prefix = (*load)->prefix != NULL ? (*load)->prefix : "";
 	if (o->tenant == NULL)
 		o->tenant = (*load)->tenant;
-	if (strstr(o->schema, "%t") == NULL && strstr(o->prefix, "%t") == NULL)
+	if ((o->schema == NULL || strstr(o->schema, "%t") == NULL) && strstr(o->prefix, "%t") == NULL)
 		return 0;
 	fputs("hookspool load: --schema and --prefix know no %t: run a loader for each tenant, with --tenant, --name, "
 	      "and "
 	      "--schema or --prefix of its own\n",
 	      stderr);
 	return 2;
+}
+
+static bool is_same(const char *a, const char *b, const char *otherwise)
+{
+	return strcmp(a != NULL ? a : otherwise, b != NULL ? b : otherwise) == 0;
+}
+
+/* False after a message, if another line of [load] has the same tables for another tenant. */
+static bool is_apart(const struct hs_load_options *o, const struct hs_settings *settings)
+{
+	for (unsigned i = 0; i < settings->loads; i++) {
+		const struct hs_load *other = &settings->load[i];
+
+		if (o->tenant == NULL || other->tenant == NULL || strcmp(o->tenant, other->tenant) == 0 ||
+		    strcmp(o->to, other->url) != 0 || !is_same(o->prefix, other->prefix, "") ||
+		    !is_same(o->schema, other->schema, SCHEMA))
+			continue;
+		fprintf(stderr,
+		        "hookspool load: [load] %s of the settings has the same tables for another tenant, in which "
+		        "user u-1 of one would be that of the other: give each a prefix or a database of its own, or "
+		        "in PostgreSQL a schema\n",
+		        other->label);
+		return false;
+	}
+	return true;
 }
 
 /* Which records are wanted; 0 or an exit code after a message. */
@@ -159,8 +187,17 @@ static struct hs_target *make_target(const struct hs_load_options *o, const stru
 		fprintf(stderr, "hookspool load: --to %s: %s\n", strchr(o->to, '@') != NULL ? "…" : o->to, why);
 		return NULL;
 	}
+	if (o->schema != NULL && !target->ops->has_schemas) {
+		fprintf(
+		    stderr,
+		    "hookspool load: schema %s: only a database of PostgreSQL has schemas: use a prefix, or another "
+		    "database\n",
+		    o->schema);
+		hs_target_free(target);
+		return NULL;
+	}
 	target->name = o->name;
-	target->schema = o->schema;
+	target->schema = o->schema != NULL ? o->schema : SCHEMA;
 	target->prefix = o->prefix;
 	target->password = load->password;
 	return target;
@@ -194,7 +231,7 @@ static int settle_and_run(struct run *run, struct hs_load_options *o, const stru
 		code = settle_tenant(run, settings);
 	if (code != 0)
 		return code;
-	target = is_prefix(o->prefix) ? make_target(o, load) : NULL;
+	target = is_prefix(o->prefix) && is_apart(o, settings) ? make_target(o, load) : NULL;
 	if (target == NULL)
 		return 2;
 	catalogue = catalogue_options(o);

@@ -15,7 +15,7 @@ void hs_misfits_free(struct hs_misfits *m)
 
 /* The type that takes what the column does not; `required`: the only one that --retype gives to it. */
 static enum hs_column_type taking(const struct hs_target_column *column, enum hs_column_type required,
-                                  const struct hs_value *value, enum hs_column_type sent)
+                                  const struct hs_value *value, enum hs_number_range numbers)
 {
 	struct hs_buf text = { 0 };
 	struct hs_slice taken;
@@ -23,8 +23,8 @@ static enum hs_column_type taking(const struct hs_target_column *column, enum hs
 
 	if (column->type == HS_COLUMN_FOREIGN)
 		return type;
-	if (column->type == HS_COLUMN_NUMBER && sent == HS_COLUMN_NUMBER && column->numbers != HS_NUMBER_AS_DATABASE)
-		type = HS_COLUMN_NUMBER; /* an integer of somebody else's, say */
+	if (column->type == HS_COLUMN_NUMBER && hs_value_text(value, HS_COLUMN_NUMBER, numbers, &text, &taken))
+		type = HS_COLUMN_NUMBER; /* the column is an integer of somebody else's, say */
 	else if ((column->type != HS_COLUMN_TEXT || column->max > 0) &&
 	         hs_value_text(value, HS_COLUMN_TEXT, HS_NUMBER_EXACT, &text, &taken))
 		type = HS_COLUMN_TEXT;
@@ -49,7 +49,7 @@ static struct hs_misfit *find(struct hs_misfits *m, uint64_t hash, const char *n
 }
 
 void hs_misfits_note(struct hs_misfits *m, const char *name, const struct hs_target_column *column,
-                     enum hs_column_type required, const struct hs_value *value)
+                     enum hs_column_type required, const struct hs_value *value, enum hs_number_range numbers)
 {
 	enum hs_column_type sent = hs_value_type(value);
 	uint64_t hash = hs_hash(name, strlen(name), (uint64_t)sent);
@@ -62,7 +62,7 @@ void hs_misfits_note(struct hs_misfits *m, const char *name, const struct hs_tar
 	misfit->noted++;
 	misfit->sent = sent;
 	if (misfit->takes != HS_COLUMN_TEXT)
-		misfit->takes = taking(column, required, value, sent);
+		misfit->takes = taking(column, required, value, numbers);
 }
 
 /* --- steps ------------------------------------------------------------------------ */

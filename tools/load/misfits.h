@@ -28,9 +28,12 @@ struct hs_misfits {
 
 void hs_misfits_free(struct hs_misfits *misfits);
 
-/* Notes a value that the column of the table, whose name without the prefix is `name`, does not take. */
+/*
+ * Notes a value that the column of the table, whose name without the prefix is `name`, does not take. `numbers`: what
+ * a column takes to which --retype gives the type number.
+ */
 void hs_misfits_note(struct hs_misfits *misfits, const char *name, const struct hs_target_column *column,
-                     enum hs_column_type required, const struct hs_value *value);
+                     enum hs_column_type required, const struct hs_value *value, enum hs_number_range numbers);
 
 void hs_misfits_forget_noted(struct hs_misfits *misfits);
 void hs_misfits_take(struct hs_misfits *misfits);

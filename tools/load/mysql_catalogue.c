@@ -5,6 +5,7 @@
  * integers for whole numbers, and text in utf8mb4. Any other one (DECIMAL rounds, CHAR drops blanks, a generated column
  * takes nothing) is FOREIGN.
  */
+#include "base/hash.h"
 #include "tools/load/mysql_session.h"
 #include "tools/load/sql_text.h"
 
@@ -141,12 +142,32 @@ static enum hs_target_result read_indexes(struct hs_mysql *m, struct table_read 
 	return hs_mysql_rows(m, note_trigger, read);
 }
 
+/* A hash of columns and keys, up to what SHOW CREATE TABLE says of the rows: AUTO_INCREMENT=17. */
+static bool note_stamp(void *context, const struct hs_slice *value)
+{
+	static const char options[] = "\n) ENGINE=";
+	const char *end = memmem(value[1].p, value[1].n, options, sizeof options - 1);
+
+	*(uint64_t *)context = hs_hash(value[1].p, end == NULL ? value[1].n : (size_t)(end - value[1].p), 1);
+	return true;
+}
+
+/* The server tells it in a tenth of the time that information_schema takes. */
+static enum hs_target_result read_stamp(struct hs_mysql *m, const char *table, uint64_t *stamp)
+{
+	hs_mysql_say(m, "SHOW CREATE TABLE ");
+	hs_mysql_put_name(m, table);
+	return hs_mysql_rows(m, note_stamp, stamp);
+}
+
 static enum hs_target_result read_table(struct hs_mysql *m, const char *name, struct table_read *read)
 {
 	enum hs_target_result result;
 
 	*read = (struct table_read){ .table = { .name = strdup(name) } };
-	result = read->table.name == NULL ? hs_mysql_no_memory(m) : read_columns(m, read);
+	result = read->table.name == NULL ? hs_mysql_no_memory(m) : read_stamp(m, name, &read->table.stamp);
+	if (result == HS_TARGET_OK)
+		result = read_columns(m, read);
 	return result == HS_TARGET_OK ? read_indexes(m, read) : result;
 }
 
@@ -183,38 +204,38 @@ enum hs_target_result hs_mysql_tables(struct hs_target *t,
 	return result;
 }
 
+enum hs_target_result hs_mysql_check_table(struct hs_target *t, struct hs_target_table *table)
+{
+	struct hs_mysql *m = hs_mysql_of(t);
+	uint64_t stamp = 0;
+	enum hs_target_result result = read_stamp(m, table->name, &stamp);
+
+	if (result == HS_TARGET_OK && table->stamp != 0 && table->stamp != stamp)
+		return HS_TARGET_CATALOGUE;
+	if (result == HS_TARGET_OK)
+		table->stamp = stamp;
+	return result;
+}
+
 static bool add_up(void *context, const struct hs_slice *value)
 {
 	*(uint64_t *)context += value[0].p == NULL ? 0 : strtoull(value[0].p, NULL, 10);
 	return true;
 }
 
-static void put_stamp_of_columns(struct hs_mysql *m)
-{
-	hs_buf_put_slice(&m->sql,
-	                 HS_SLICE("SELECT SUM(CRC32(CONCAT_WS(' ', TABLE_NAME, COLUMN_NAME, COLUMN_TYPE))) FROM "
-	                          "information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()"));
-}
-
-/* The server opens each table whose columns are asked for; those of one are found by its name alone. */
+/* The server opens each table whose columns are asked for. */
 enum hs_target_result hs_mysql_stamp(struct hs_target *t, bool whole, uint64_t *stamp)
 {
-	static const enum hs_table_kind people[] = { HS_TABLE_IDENTIFIES, HS_TABLE_USERS, HS_TABLE_GROUPS,
-		                                     HS_TABLE_ACCOUNTS };
 	struct hs_mysql *m = hs_mysql_of(t);
 
 	*stamp = 0;
 	hs_mysql_say(m, "SELECT SUM(CRC32(TABLE_NAME)) + COUNT(*) FROM information_schema.TABLES "
-	                "WHERE TABLE_SCHEMA = DATABASE() UNION ALL ");
+	                "WHERE TABLE_SCHEMA = DATABASE()");
 	if (whole)
-		put_stamp_of_columns(m);
-	for (size_t i = 0; i < sizeof people / sizeof *people && !whole; i++) {
-		struct hs_slice name = hs_table_name(people[i]);
-
-		hs_buf_put_slice(&m->sql, i == 0 ? HS_SLICE("") : HS_SLICE(" UNION ALL "));
-		put_stamp_of_columns(m);
-		hs_buf_printf(&m->sql, " AND TABLE_NAME = '%s%.*s'", t->prefix, (int)name.n, name.p);
-	}
+		hs_buf_put_slice(
+		    &m->sql,
+		    HS_SLICE(" UNION ALL SELECT SUM(CRC32(CONCAT_WS(' ', TABLE_NAME, COLUMN_NAME, "
+		             "COLUMN_TYPE))) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()"));
 	return hs_mysql_rows(m, add_up, stamp);
 }
 

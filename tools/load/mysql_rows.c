@@ -349,6 +349,10 @@ static bool put_where_long(struct hs_mysql *m, const struct hs_target_where *whe
 /* WHERE key IN (values), for the index, and then by bytes: a key of yours may ignore case. */
 static void put_where(struct hs_mysql *m, const struct hs_target_where *where)
 {
+	if (where->values == 0) {
+		hs_sql_put_where_null(&m->sql, where->key, '`');
+		return;
+	}
 	if (where->values == 1 && where->value[0].n > LONG_KEY) {
 		m->sql.failed = !put_where_long(m, where) || m->sql.failed;
 		return;

@@ -85,6 +85,7 @@ bool hs_mysql_put_value(struct hs_mysql *m, struct hs_slice text);
 enum hs_target_result hs_mysql_tables(struct hs_target *t,
                                       bool (*each)(void *context, const struct hs_target_table *table), void *context);
 enum hs_target_result hs_mysql_stamp(struct hs_target *t, bool whole, uint64_t *stamp);
+enum hs_target_result hs_mysql_check_table(struct hs_target *t, struct hs_target_table *table);
 enum hs_target_result hs_mysql_make_table(struct hs_target *t, struct hs_target_table *table);
 enum hs_target_result hs_mysql_retype_begin(struct hs_target *t, const char *table, struct hs_target_column *column,
                                             bool there);

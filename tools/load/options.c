@@ -106,6 +106,27 @@ static bool is_excluded_at_its_source(const struct hs_load_options *o, const cha
 	return true;
 }
 
+/* A column that stays whatever is excluded: not to be taken for one that is not loaded. */
+static bool is_needed(const struct hs_load_options *o, const char *command)
+{
+	for (size_t i = 0; o->exclude[i] != NULL; i++) {
+		const char *dot = strchr(o->exclude[i], '.');
+		struct hs_slice table;
+
+		if (dot == NULL)
+			continue;
+		table = hs_slice(o->exclude[i], (size_t)(dot - o->exclude[i]));
+		if (!hs_table_needs(hs_table_kind_of(table), hs_slice_str(dot + 1)))
+			continue;
+		fprintf(stderr,
+		        "hookspool %s: --exclude %s: the loader needs this column, to tell rows apart, to put them in "
+		        "order, or to find those of a person: exclude the table, or leave the option out\n",
+		        command, o->exclude[i]);
+		return true;
+	}
+	return false;
+}
+
 bool hs_load_options_read(int argc, char **argv, struct hs_load_options *o)
 {
 	int option;
@@ -121,7 +142,7 @@ bool hs_load_options_read(int argc, char **argv, struct hs_load_options *o)
 		hs_usage(argv[0]);
 		return false;
 	}
-	if (!is_excluded_at_its_source(o, argv[0]))
+	if (!is_excluded_at_its_source(o, argv[0]) || is_needed(o, argv[0]))
 		return false;
 	if (o->to != NULL && hs_load_url_has_password(hs_slice_str(o->to))) {
 		fprintf(

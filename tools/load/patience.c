@@ -34,7 +34,9 @@ static int code_of(enum hs_target_result result)
 	case HS_TARGET_OK: return 0;
 	case HS_TARGET_AWAY: return EX_UNAVAILABLE;
 	case HS_TARGET_DENIED: return EX_NOPERM;
+	case HS_TARGET_UNFIT: return EX_DATAERR;
 	case HS_TARGET_AGAIN:
+	case HS_TARGET_UNTOLD:
 	case HS_TARGET_FULL: return EX_IOERR;
 	default: return EX_SOFTWARE;
 	}
@@ -46,9 +48,16 @@ static void sleep_ms(const struct hs_patience *p, int64_t ms)
 		hs_io_wait_readable(-1, ms < SLICE_MS ? ms : SLICE_MS);
 }
 
+static bool needs_person(enum hs_target_result result)
+{
+	return result == HS_TARGET_DENIED || result == HS_TARGET_UNFIT;
+}
+
 static bool gives_up(const struct hs_patience *p, enum hs_target_result result, int64_t now)
 {
-	return result == HS_TARGET_BROKEN || (p->once && (result == HS_TARGET_DENIED || now - p->begun_ms >= ONCE_MS));
+	bool at_once = needs_person(result) || result == HS_TARGET_UNTOLD;
+
+	return result == HS_TARGET_BROKEN || (p->once && (at_once || now - p->begun_ms >= ONCE_MS));
 }
 
 int hs_patience_wait(struct hs_patience *p, const struct hs_target *target, enum hs_target_result result)
@@ -70,13 +79,14 @@ int hs_patience_wait(struct hs_patience *p, const struct hs_target *target, enum
 		p->next_ms = p->wait_ms > 0 ? p->wait_ms : WAIT_FIRST_MS;
 	else
 		p->next_ms = p->next_ms < WAIT_MOST_MS / 2 ? 2 * p->next_ms : WAIT_MOST_MS;
-	sleep_ms(p, result == HS_TARGET_DENIED && p->wait_ms == 0 ? DENIED_MS : p->next_ms);
+	sleep_ms(p, needs_person(result) && p->wait_ms == 0 ? DENIED_MS : p->next_ms);
 	return is_asked_to_stop(p) ? HS_PATIENCE_STOPPED : 0;
 }
 
 void hs_patience_end(const struct hs_patience *p)
 {
 	if (p->noted_ms != 0)
-		fprintf(stderr, "hookspool %s: the database takes records again, after %.1f s\n", p->command,
+		fprintf(stderr, "hookspool %s: %s again, after %.1f s\n", p->command,
+		        p->noted == HS_TARGET_UNTOLD ? "dead letters are written" : "the database takes records",
 		        (double)(hs_io_now_monotonic() - p->begun_ms) / 1000);
 }

@@ -232,7 +232,7 @@ static enum hs_target_result put_or_leave_out(struct hs_people *p, const struct 
 /* Makes the row of one id anew; removes it if no row is left to make it from. */
 static enum hs_target_result remake(struct hs_people *p, const struct kind *kind, struct hs_slice id)
 {
-	const struct hs_catalogue_table *from = known(p, kind->from), *to = known(p, kind->to);
+	struct hs_catalogue_table *from = known(p, kind->from), *to = known(p, kind->to);
 	static const struct hs_target_limits all = { .person = false };
 	const struct hs_target_ops *ops = p->target->ops;
 	struct hs_fold_end how = { .numbers = ops->numbers, .consumes = ops->whole_texts };
@@ -242,6 +242,7 @@ static enum hs_target_result remake(struct hs_people *p, const struct kind *kind
 
 	if (from == NULL || to == NULL || !from->exists || !to->exists)
 		return HS_TARGET_OK;
+	from->used = to->used = true;
 	if (!settle_id(id, hashed, &how))
 		return HS_TARGET_FULL;
 	result = fold_person(p, from, to, kind->key, id);
@@ -329,16 +330,18 @@ static bool add_left(void *context, struct hs_slice id)
 static enum hs_target_result put_kind(struct hs_people *p, const struct hs_batch *batch, int k)
 {
 	const struct kind *kind = &kinds[k];
+	struct hs_catalogue_table *to = known(p, kind->to);
 	struct hs_quick_people_task task = { .batch = batch,
 		                             .from = known(p, kind->from),
-		                             .to = known(p, kind->to),
+		                             .to = to,
 		                             .key = kind->key,
 		                             .left = add_left,
 		                             .context = &p->changed[k] };
 	enum hs_target_result result;
 
-	if (task.from == NULL || task.to == NULL || !task.from->exists || !task.to->exists)
+	if (task.from == NULL || to == NULL || !task.from->exists || !to->exists)
 		return HS_TARGET_OK;
+	to->used = to->used || has_rows(batch, task.from);
 	for (size_t i = 0; i < batch->rows; i++) {
 		struct hs_slice id;
 

@@ -282,6 +282,21 @@ static enum hs_target_result finish_connecting(struct hs_postgresql *s)
 	return HS_TARGET_OK;
 }
 
+/* A character that the server's encoding lacks is refused wherever it stands: in a name, a key, a query. */
+static enum hs_target_result check_encoding(struct hs_postgresql *s)
+{
+	const char *encoding = PQparameterStatus(s->db, "server_encoding");
+
+	if (encoding == NULL || strcmp(encoding, "UTF8") == 0 || strcmp(encoding, "SQL_ASCII") == 0)
+		return HS_TARGET_OK;
+	snprintf(s->target.message, sizeof s->target.message,
+	         "the database \"%s\" has the encoding %s, which lacks most characters; make another one: CREATE "
+	         "DATABASE \"NAME\" ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
+	         PQdb(s->db), encoding);
+	snprintf(s->target.state, sizeof s->target.state, "22P05");
+	return HS_TARGET_UNFIT;
+}
+
 enum hs_target_result hs_postgresql_open(struct hs_postgresql *s)
 {
 	enum hs_target_result result;
@@ -295,6 +310,8 @@ enum hs_target_result hs_postgresql_open(struct hs_postgresql *s)
 	if (s->db == NULL)
 		return hs_postgresql_no_memory(s);
 	result = finish_connecting(s);
+	if (result == HS_TARGET_OK)
+		result = check_encoding(s);
 	if (result != HS_TARGET_OK)
 		hs_postgresql_close(s);
 	return result;

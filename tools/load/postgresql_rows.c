@@ -25,6 +25,10 @@ static void put_where(struct hs_postgresql *s, const struct hs_target_table *tab
 {
 	enum hs_column_type type = HS_COLUMN_FOREIGN;
 
+	if (values == 0) {
+		hs_sql_put_where_null(&s->sql, key, '"');
+		return;
+	}
 	for (size_t i = 0; i < table->columns; i++)
 		if (strcmp(table->column[i].name, key) == 0)
 			type = table->column[i].type;

@@ -50,6 +50,7 @@ struct retype {
 	size_t changes, cap, rows; /* of the page */
 	bool named;               /* the _rest of the row has a value of the column, perhaps by a run that was killed */
 	bool full, more;          /* the page has as many bytes as it may have; rows were left out */
+	bool is_hidden;           /* a row without an id, by which none is found, has a value */
 	bool is_strange;          /* the _rest of a row is no object of JSON, so that it could not be kept */
 	uint64_t all, home, away; /* rows; values that come from _rest, that go there */
 };
@@ -253,12 +254,38 @@ static enum hs_target_result refuse_rest(struct retype *r)
 	return HS_TARGET_BROKEN;
 }
 
+static bool note_hidden(void *context, const struct hs_slice *value)
+{
+	struct retype *r = context;
+
+	r->is_hidden = r->is_hidden || value[0].p != NULL;
+	return true;
+}
+
+/* Somebody else's table may have rows without an id: they are not walked over, and would lose their values. */
+static enum hs_target_result look_for_hidden(struct retype *r)
+{
+	struct hs_target_where where = { .key = "id" };
+	enum hs_target_result result =
+	    r->target->ops->select(r->target, &r->view, &r->at[OLD], 1, &where, note_hidden, r);
+
+	if (result != HS_TARGET_OK || !r->is_hidden)
+		return result;
+	snprintf(r->target->message, sizeof r->target->message,
+	         "%s has rows whose id is NULL, in which no value can be moved: give them ids, or delete them; nothing "
+	         "is changed",
+	         r->view.name);
+	return HS_TARGET_BROKEN;
+}
+
 /* All rows, a page at a time. */
 static enum hs_target_result walk(struct retype *r, bool write)
 {
 	size_t columns = r->there ? COLUMNS : COLUMNS - 1;
-	enum hs_target_result result;
+	enum hs_target_result result = look_for_hidden(r);
 
+	if (result != HS_TARGET_OK)
+		return result;
 	r->all = r->home = r->away = 0;
 	hs_buf_reset(&r->last);
 	do {

@@ -142,7 +142,7 @@ static bool fill_cell(struct hs_row_values *v, const struct hs_batch *b, const s
 	if (!known || !fits(v, r, cell, numbers, &text, &made)) {
 		if (known && !r->narrow)
 			hs_misfits_note(&v->misfits, t->table.name + v->prefix, &t->table.column[cell->column],
-			                hs_catalogue_required_type(t, cell->column), &cell->value);
+			                hs_catalogue_required_type(t, cell->column), &cell->value, numbers);
 		if (!HS_ARRAY_ROOM(&v->misfit, v->misfit_count, &v->misfit_cap))
 			return false;
 		v->misfit[v->misfit_count++] = (uint32_t)i;

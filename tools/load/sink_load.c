@@ -4,9 +4,11 @@
 #include "base/timestamp.h"
 #include "event/record_fields.h"
 #include "spool/admin/dead_letters.h"
+#include "spool/admin/erase_requests.h"
 #include "spool/position/record_check.h"
 #include "tools/command.h"
 #include "tools/load/erase_requests.h"
+#include "tools/load/label_watch.h"
 #include "tools/report/terminal.h"
 #include "tools/sink/pump.h"
 
@@ -29,6 +31,7 @@ struct load_sink {
 	struct hs_buf line;
 	struct hs_progress progress; /* while it follows; the pump shows the others */
 	struct hs_load_requests requests;
+	struct hs_label_watch labels; /* while there are no tenants */
 };
 
 static struct load_sink *of(struct hs_sink *sink)
@@ -78,7 +81,6 @@ static enum hs_result refuse(void *context, struct hs_slice record, struct hs_po
 		result =
 		    hs_dead_letters_append(dir, hs_buf_slice(&s->line), (uint64_t)dir->settings->failed_max, &from);
 	hs_buf_shrink(&s->line, KEPT_BYTES);
-	hs_command_result(s->options.loader.command, "failed.jsonl", result);
 	return result;
 }
 
@@ -146,6 +148,25 @@ static int begin_requests(struct load_sink *s)
 	return code;
 }
 
+/*
+ * False after a message, if the cursor is that of another command: it would pass what that has not got yet. A loader
+ * has left its marker before its cursor.
+ */
+static bool has_cursor_of_its_own(const struct load_sink *s, const struct hs_target_position *at)
+{
+	const struct hs_event_source *source = &hs_pump_reads(s->pump)->source;
+
+	if (is_dry(s) || at->found || source->fresh ||
+	    hs_erase_requests_is_marked(hs_reader_dir(source->reader)->private_dir, s->target->name))
+		return true;
+	fprintf(
+	    stderr,
+	    "hookspool %s: the cursor %s is that of another command, such as each or tail, which would miss what this "
+	    "one loads: give the loader another --name\n",
+	    s->options.loader.command, s->target->name);
+	return false;
+}
+
 static bool is_asked_to_stop(void *context)
 {
 	struct load_sink *s = context;
@@ -179,6 +200,8 @@ static int open_sink(struct hs_sink *sink, struct hs_sink_start *start)
 		start->position = (struct hs_position){ at.number, at.offset, at.edit, at.before };
 	}
 	hs_loader_begin_at(s->loader, &at);
+	if (!has_cursor_of_its_own(s, &at))
+		return 2;
 	if (!is_dry(s))
 		code = begin_requests(s);
 	if (code != 0)
@@ -245,6 +268,21 @@ void hs_sink_load_sum_up(struct hs_sink *sink)
 	hs_buf_free(&misfits);
 }
 
+/* False after a message, if there are tenants since it began, whose records are not to meet in one table. */
+static bool knows_tenants(struct load_sink *s)
+{
+	if (s->options.tenant != NULL || is_dry(s) || !hs_label_watch_finds(&s->labels))
+		return true;
+	fprintf(
+	    stderr,
+	    "hookspool %s: the settings have labels now, and this loader began when there were none: go on with "
+	    "--tenant -, or tenant=- in its line of [load], for the records without one, and start a loader for each "
+	    "label\n",
+	    s->options.loader.command);
+	s->sink.code = EX_CONFIG;
+	return false;
+}
+
 /* Carries out requests of `hookspool erase`, now and then, or `now`. Everything before `done` is in the database. */
 static void look_for_requests(struct load_sink *s, struct hs_position done, bool now)
 {
@@ -252,7 +290,8 @@ static void look_for_requests(struct load_sink *s, struct hs_position done, bool
 		return;
 	if (s->target->ops->tidy != NULL)
 		s->target->ops->tidy(s->target);
-	s->sink.code = hs_load_requests_look(&s->requests, done);
+	if (knows_tenants(s))
+		s->sink.code = hs_load_requests_look(&s->requests, done);
 }
 
 /* Looks where everything that the reader has returned is in the database, if it is. */
@@ -268,8 +307,10 @@ static bool write_batch(struct load_sink *s)
 
 	hs_progress_clear(s->sink.progress);
 	hs_progress_clear(&s->progress);
-	s->sink.code = hs_loader_flush(s->loader);
 	s->first_ms = 0;
+	if (!knows_tenants(s))
+		return false;
+	s->sink.code = hs_loader_flush(s->loader);
 	if (s->sink.code != 0)
 		return false;
 	s->written = hs_loader_position(s->loader);
@@ -387,6 +428,7 @@ struct hs_sink *hs_sink_load_new(const struct hs_sink_load_options *options, str
 		.ops = &ops, .in_order = true, .wants_positions = true, .hashes = true, .open_hears_signals = true
 	};
 	s->options = *options;
+	s->labels.config = options->config;
 	s->target = target;
 	return &s->sink;
 }

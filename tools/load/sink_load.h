@@ -14,6 +14,7 @@ struct hs_sink_load_options {
 	int64_t every_ms;                /* a batch is written this long after its first record */
 	bool quiet;                      /* no summary, and nothing while it follows but errors */
 	const char *tenant; /* whose records are loaded; "": those without one; NULL: there are no tenants */
+	const char *config; /* as --config; NULL: not given */
 	const char *since;  /* where to begin at the very first start; NULL: the oldest event */
 };
 

@@ -100,6 +100,13 @@ void hs_sql_put_where(struct hs_buf *sql, const char *key, char quote)
 	hs_buf_put_slice(sql, HS_SLICE(" IN ("));
 }
 
+void hs_sql_put_where_null(struct hs_buf *sql, const char *key, char quote)
+{
+	hs_buf_put_slice(sql, HS_SLICE(" WHERE "));
+	hs_sql_put_name(sql, hs_slice_str(key), quote);
+	hs_buf_put_slice(sql, HS_SLICE(" IS NULL"));
+}
+
 const char *hs_sql_person_column(const char *prefix, const struct hs_target_table *table)
 {
 	enum hs_table_kind kind = hs_table_kind_of(hs_slice_str(table->name + strlen(prefix)));

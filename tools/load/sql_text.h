@@ -28,8 +28,9 @@ void hs_sql_put_update(struct hs_buf *sql, const struct hs_target_rows *rows, co
 void hs_sql_put_select(struct hs_buf *sql, const struct hs_target_table *table, const size_t *column, size_t columns,
                        size_t lengths_from, char quote);
 
-/* WHERE key IN ( */
+/* WHERE key IN (, or WHERE key IS NULL */
 void hs_sql_put_where(struct hs_buf *sql, const char *key, char quote);
+void hs_sql_put_where_null(struct hs_buf *sql, const char *key, char quote);
 
 /*
  * SELECT … FROM table WHERE first > , but the WHERE only with `after`; then hs_sql_put_scan_end. `collate`: what comes

@@ -242,6 +242,16 @@ static enum hs_target_result settle_name(struct hs_sqlite *s, const char *table,
 	return result;
 }
 
+static enum hs_target_result refuse_strict(struct hs_sqlite *s, const char *table)
+{
+	snprintf(
+	    s->target.message, sizeof s->target.message,
+	    "table %s is STRICT, so that it takes no columns of the types that the loader uses: make it anew without "
+	    "that, or choose another --prefix",
+	    table);
+	return HS_TARGET_UNFIT;
+}
+
 enum hs_target_result hs_sqlite_add_columns(struct hs_target *t, const char *table, struct hs_target_column *column,
                                             size_t columns)
 {
@@ -258,6 +268,8 @@ enum hs_target_result hs_sqlite_add_columns(struct hs_target *t, const char *tab
 		result = hs_buf_ok(&s->sql) ? hs_sqlite_run(s, hs_sql_string(&s->sql)) : hs_sqlite_out_of_memory(s);
 		if (result == HS_TARGET_BROKEN && strstr(t->message, "duplicate column name") != NULL)
 			result = settle_name(s, table, &column[i]);
+		else if (result == HS_TARGET_BROKEN && strstr(t->message, "unknown datatype") != NULL)
+			result = refuse_strict(s, table);
 	}
 	return result;
 }

@@ -37,6 +37,8 @@ static enum hs_target_result meaning(int code, const char *message)
 	case SQLITE_AUTH:
 	case SQLITE_CANTOPEN:
 	case SQLITE_READONLY: return HS_TARGET_DENIED;
+	case SQLITE_NOTADB:
+	case SQLITE_CORRUPT: return HS_TARGET_UNFIT;
 	case SQLITE_ERROR:
 		return strstr(message, "no such table") != NULL || strstr(message, "no such column") != NULL ||
 		               strstr(message, "has no column named") != NULL ||
@@ -47,12 +49,17 @@ static enum hs_target_result meaning(int code, const char *message)
 	}
 }
 
-/* Appends why a file could not be opened, if the system has told. */
+/* Appends why a file could not be opened, if the system has told, or what to do about what is in it. */
 static void note_cause(struct hs_sqlite *s, int code)
 {
+	const char *remedy = (code & 0xFF) == SQLITE_NOTADB    ? "; name another file, or move this one away"
+	                     : (code & 0xFF) == SQLITE_CORRUPT ? "; restore it, or move it away: a new one is loaded "
+	                                                         "with all that the spool has"
+	                                                       : "";
 	int why = (code & 0xFF) == SQLITE_CANTOPEN && s->db != NULL ? sqlite3_system_errno(s->db) : 0;
 	size_t n = strlen(s->target.message);
 
+	snprintf(s->target.message + n, sizeof s->target.message - n, "%s", remedy);
 	if (why != 0)
 		snprintf(s->target.message + n, sizeof s->target.message - n, ": %s%s", strerror(why),
 		         why == ENOENT ? ": make its folder, for the user who runs this" : "");
@@ -128,6 +135,10 @@ static void put_list(struct hs_sqlite *s, size_t values)
 /* A number goes by its text: the column would take "7.0" for 7. But a 7 of a column of doubles has the text 7.0. */
 void hs_sqlite_put_where(struct hs_sqlite *s, const char *key, size_t values)
 {
+	if (values == 0) {
+		hs_sql_put_where_null(&s->sql, key, '"');
+		return;
+	}
 	hs_sql_put_where(&s->sql, key, '"');
 	put_list(s, values);
 	hs_buf_put_slice(&s->sql, HS_SLICE(" AND (typeof("));

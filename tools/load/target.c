@@ -81,7 +81,9 @@ const char *hs_target_meaning(enum hs_target_result result)
 		[HS_TARGET_CATALOGUE] = "its tables have changed",
 		[HS_TARGET_WIDE] = "a row is too wide",
 		[HS_TARGET_ROW] = "a row was refused",
+		[HS_TARGET_UNTOLD] = "a dead letter cannot be written",
 		[HS_TARGET_DENIED] = "permission denied",
+		[HS_TARGET_UNFIT] = "the database cannot be loaded into",
 		[HS_TARGET_BROKEN] = "an error",
 	};
 

@@ -23,7 +23,9 @@ enum hs_target_result {
 	HS_TARGET_CATALOGUE, /* a table or column is not as we believe: read the catalogue, then the batch again */
 	HS_TARGET_WIDE,   /* the row or one of its values is too long: again with all but the common columns in _rest */
 	HS_TARGET_ROW,    /* a row was refused (constraint, trigger, size): halve the batch until it is found */
+	HS_TARGET_UNTOLD, /* the loader's: a dead letter cannot be written: wait, then the batch again */
 	HS_TARGET_DENIED, /* permission, password, TLS: only a person can help */
+	HS_TARGET_UNFIT,  /* a database that cannot hold what we load: only a person can help */
 	HS_TARGET_BROKEN, /* an error of ours, or one that we do not know: stop */
 };
 
@@ -44,6 +46,7 @@ struct hs_target_table {
 	bool unique_id;    /* there is a unique index on id alone */
 	bool other_unique; /* there is another unique index */
 	bool triggers;     /* MariaDB: bulk inserts would run them once */
+	uint64_t stamp;    /* of its columns, for check_table; 0: not known */
 	bool taken;        /* it is no table, but a view, an index or the like, so that no table can have its name */
 };
 
@@ -83,7 +86,10 @@ struct hs_target_limits {
 	bool person;           /* it is a person's: nothing of the rows may stay in the database's files */
 };
 
-/* Rows whose key is one of these values, which are different, at least 1 and at most HS_TARGET_SELECT_MAX. */
+/*
+ * Rows whose key is one of these values, which are different and at most HS_TARGET_SELECT_MAX; of none: those whose
+ * key is NULL.
+ */
 struct hs_target_where {
 	const char *key; /* a column; rows by "id" stay locked until the end of the transaction */
 	const struct hs_slice *value;
@@ -111,6 +117,7 @@ struct hs_target_ops {
 	size_t columns_max;   /* of a table, at most */
 	const char *reserved; /* no table can have a name that begins with it; NULL: there is no such text */
 	bool whole_texts;     /* it takes no value in pieces without making a text of them */
+	bool has_schemas;     /* tables are in a schema of the database */
 	bool ddl_rolls_back;  /* make_table within a transaction is undone by rollback */
 	/* The statement that makes `id` unique, in two or three pieces, the table's name between them. */
 	const char *mend_id[3];
@@ -134,11 +141,16 @@ struct hs_target_ops {
 	/*
 	 * A number that is another one after tables or columns have changed, whoever changed them: this loader, another
 	 * one of any prefix, a person. It is of what is committed by now, in a transaction, too. Not `whole`, it is cheap
-	 * enough for each batch, and tells of any table that has come or gone, and of new columns (MariaDB: those of the
-	 * four tables of identifies, users, groups and accounts); a column that is gone is missed when it is used,
-	 * which is CATALOGUE. `whole`: of all columns. NULL: nobody else changes anything.
+	 * enough for each batch, and tells of any table that has come or gone, and of new columns (MariaDB: check_table
+	 * tells of those); a column that is gone is missed when it is used, which is CATALOGUE. `whole`: of all columns.
+	 * NULL: nobody else changes anything.
 	 */
 	enum hs_target_result (*stamp)(struct hs_target *t, bool whole, uint64_t *stamp);
+	/*
+	 * CATALOGUE if the columns or their types are not those of the table's stamp, which it sets if it is not known.
+	 * After rows were put into it in this transaction, so that nobody changes it until its end. NULL: `stamp` tells.
+	 */
+	enum hs_target_result (*check_table)(struct hs_target *t, struct hs_target_table *table);
 	/*
 	 * Makes the table with these columns, `id` its key; or adds them to it. The type of `_rest` is the
 	 * database's choice. A column that the table cannot have becomes FOREIGN: its values go to _rest.
@@ -218,7 +230,7 @@ struct hs_target {
 	const struct hs_target_ops *ops;
 	const char *url;    /* without the scheme's password */
 	const char *name;   /* of the position */
-	const char *schema; /* PostgreSQL */
+	const char *schema; /* of the tables, if the database has schemas */
 	const char *prefix;
 	const char *password; /* from [load]; NULL: none */
 	uint64_t inserted;    /* rows that the last insert has added */

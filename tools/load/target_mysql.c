@@ -161,6 +161,7 @@ static const struct hs_target_ops ops = {
 	.disconnect = hs_mysql_disconnect,
 	.tables = hs_mysql_tables,
 	.stamp = hs_mysql_stamp,
+	.check_table = hs_mysql_check_table,
 	.make_table = hs_mysql_make_table,
 	.add_columns = hs_mysql_add_columns,
 	.note_name = note_name,

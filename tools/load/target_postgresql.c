@@ -478,6 +478,7 @@ static const struct hs_target_ops ops = {
 	.name = "postgresql",
 	.numbers = HS_NUMBER_EXACT,
 	.columns_max = 1600,
+	.has_schemas = true,
 	.mend_id = { "ALTER TABLE \"", "\" ALTER id TYPE text COLLATE \"C\", ADD UNIQUE (id)" },
 	.connect = connect_to,
 	.disconnect = disconnect,

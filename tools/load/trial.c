@@ -247,7 +247,8 @@ static bool try_all(struct trial *t)
 	if (t->lack.what[0] != '\0') {
 		char remedy[sizeof t->lack.remedy + 48];
 
-		snprintf(remedy, sizeof remedy, "%s; or another schema= or prefix=", t->lack.remedy);
+		snprintf(remedy, sizeof remedy, "%s; or another %sprefix=", t->lack.remedy,
+		         t->target->ops->has_schemas ? "schema= or " : "");
 		say(t, "fail", t->lack.what, "", remedy);
 		return false;
 	}
