@@ -42,7 +42,7 @@ static void show_cursor(void *context, const char *name, enum hs_adopted what, s
 
 static bool take_from(struct hs_adopter *how, const char *text)
 {
-	if (!hs_event_source_is_from("adopt", text))
+	if (!hs_event_source_is_from("adopt", "from", text))
 		return false;
 	if (strcmp(text, "oldest") == 0)
 		how->from = HS_ADOPT_OLDEST;

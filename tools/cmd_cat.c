@@ -83,7 +83,7 @@ static bool set_option(struct options *o, const char *command, int option, const
 	case OPTION_FIELDS: o->columns.count = 0; return hs_projection_set(&o->columns, command, argument);
 	case OPTION_RAW: o->columns.raw = true; return true;
 	case OPTION_CURSOR: o->cursor = argument; return true;
-	case OPTION_FROM: o->from = argument; return hs_event_source_is_from(command, argument);
+	case OPTION_FROM: o->from = argument; return hs_event_source_is_from(command, "from", argument);
 	case OPTION_ALIASES: o->aliases = true; return true;
 	case OPTION_REJECTED: o->rejected = true; return true;
 	case OPTION_FAILED: o->failed = true; return true;

@@ -309,7 +309,7 @@ static int act(struct run *r, int words, char **word)
 		      stderr);
 		return 2;
 	}
-	if (r->from != NULL && !hs_event_source_is_from("cursors", r->from))
+	if (r->from != NULL && !hs_event_source_is_from("cursors", "from", r->from))
 		return 2;
 	code = hs_event_source_open(&r->source, "cursors", r->config, NULL, NULL);
 	if (code != 0)

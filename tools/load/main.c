@@ -49,6 +49,7 @@ static int pump_into(struct run *run, struct hs_sink *sink)
 		                           .config = o->config,
 		                           .cursor = o->dry_run ? NULL : o->name,
 		                           .from = o->since,
+		                           .from_option = "since",
 		                           .choose = run->tenant != NULL ? choose : NULL,
 		                           .context = run,
 		                           .follow = !o->once && !o->dry_run,

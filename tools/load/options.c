@@ -61,7 +61,7 @@ static bool set_option(struct hs_load_options *o, const char *command, int optio
 	case HS_LOAD_TYPE: return is_typed(command, "type", argument) && add_to(o->types, command, argument);
 	case HS_LOAD_REBUILD: o->rebuild = argument; return is_of_people(command, argument);
 	case HS_LOAD_RETYPE: o->retype = argument; return is_typed(command, "retype", argument);
-	case HS_LOAD_SINCE: o->since = argument; return hs_event_source_is_from(command, argument);
+	case HS_LOAD_SINCE: o->since = argument; return hs_event_source_is_from(command, "since", argument);
 	case HS_LOAD_BATCH: return hs_option_number("batch", argument, 1, 100000, &o->batch);
 	case HS_LOAD_EVERY: return hs_option_number("every", argument, 1, 3600000, &o->every);
 	case HS_LOAD_COLUMNS:

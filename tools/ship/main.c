@@ -171,6 +171,7 @@ static int pump_once(const struct hs_ship_run *run, const struct hs_sink_ship_op
 		                                 .config = run->config,
 		                                 .cursor = "ship",
 		                                 .from = run->since,
+		                                 .from_option = "since",
 		                                 .follow = !run->once,
 		                                 .catch_signals = true,
 		                                 .drain_ms = DRAIN_MS };

@@ -78,7 +78,7 @@ static bool set_option(struct hs_ship_run *run, int option, const char *argument
 	case HS_SHIP_DRY_RUN: run->dry_run = true; return true;
 	case HS_SHIP_VERIFY: run->verify = true; return true;
 	case HS_SHIP_MEND: run->mend = true; return true;
-	case HS_SHIP_SINCE: run->since = argument; return hs_event_source_is_from("ship", argument);
+	case HS_SHIP_SINCE: run->since = argument; return hs_event_source_is_from("ship", "since", argument);
 	case HS_SHIP_FROM_START: run->from_start = true; return true;
 	case HS_SHIP_FROM_NOW: run->from_now = true; return true;
 	case HS_SHIP_NEW_RECEIVER: run->new_receiver = true; return true;

@@ -21,7 +21,7 @@ bool hs_consumer_option(struct hs_consumer *c, const char *command, int option, 
 	switch (option) {
 	case HS_OPT_CONFIG: c->config = argument; return true;
 	case HS_CONSUMER_CURSOR: c->cursor = argument; return true;
-	case HS_CONSUMER_FROM: c->from = argument; return hs_event_source_is_from(command, argument);
+	case HS_CONSUMER_FROM: c->from = argument; return hs_event_source_is_from(command, "from", argument);
 	case HS_CONSUMER_ONCE: c->once = true; return true;
 	case HS_CONSUMER_FAILED: c->failed = c->once = true; return true;
 	case HS_CONSUMER_RETRY_FOR: return set_retry_for(c, command, argument);

@@ -23,16 +23,16 @@ int hs_event_source_result(const struct hs_event_source *s, enum hs_result resul
 
 /* --- where a cursor begins ------------------------------------------------- */
 
-bool hs_event_source_is_from(const char *command, const char *from)
+bool hs_event_source_is_from(const char *command, const char *option, const char *from)
 {
 	int64_t ms;
 
 	if (strcmp(from, "oldest") == 0 || strcmp(from, "now") == 0 || hs_filter_when(from, hs_io_now(), &ms))
 		return true;
 	fprintf(stderr,
-	        "hookspool %s: --from %s: expected oldest, now, a time (2026-11-23T10:15:00Z) or how "
+	        "hookspool %s: --%s %s: expected oldest, now, a time (2026-11-23T10:15:00Z) or how "
 	        "long ago (2h, 7d)\n",
-	        command, from);
+	        command, option, from);
 	return false;
 }
 
@@ -51,7 +51,7 @@ enum hs_result hs_event_source_from(struct hs_reader *reader, const char *from)
 	return result;
 }
 
-int hs_event_source_begun(struct hs_event_source *s, bool from_given)
+int hs_event_source_begun(struct hs_event_source *s, const char *hint)
 {
 	struct hs_position at = hs_reader_position(s->reader), end = { 0 };
 	enum hs_result result;
@@ -66,8 +66,9 @@ int hs_event_source_begun(struct hs_event_source *s, bool from_given)
 	if (end.number <= 1 && end.offset == 0) /* a spool without events */
 		return 0;
 	if (at.number == 0)
-		fprintf(stderr, "hookspool %s: cursor %s is new: it begins at the oldest event%s\n", s->command,
-		        s->name, from_given ? "" : " (--from now: with what comes next)");
+		fprintf(stderr, "hookspool %s: cursor %s is new: it begins at the oldest event%s%s%s\n", s->command,
+		        s->name, hint != NULL ? " (--" : "", hint != NULL ? hint : "",
+		        hint != NULL ? " now: with what comes next)" : "");
 	else if (hs_reader_has_passed(s->reader, end))
 		fprintf(stderr, "hookspool %s: cursor %s is new: it begins with what comes next\n", s->command,
 		        s->name);

@@ -24,8 +24,8 @@ struct hs_event_source {
 		"from", "WHEN", letter, "where a new cursor begins: oldest, now, 2026-11-23T10:15:00Z, 2h (ago)" \
 	}
 
-/* True if it is an argument of --from; false after a message to standard error. */
-bool hs_event_source_is_from(const char *command, const char *from);
+/* True if it is an argument of --from, or of the option of this name; false after a message to standard error. */
+bool hs_event_source_is_from(const char *command, const char *option, const char *from);
 
 /*
  * Opens the spool that the settings name (`config` NULL: the settings that the handler would
@@ -38,9 +38,9 @@ int hs_event_source_open(struct hs_event_source *s, const char *command, const c
 
 /*
  * Says where a new cursor begins, once that is known, if the spool has events that could be missed
- * or come twice. 0 or an exit code.
+ * or come twice. `hint` is the option that would have said where; NULL: it was given. 0 or an exit code.
  */
-int hs_event_source_begun(struct hs_event_source *s, bool from_given);
+int hs_event_source_begun(struct hs_event_source *s, const char *hint);
 
 /*
  * For options that change the spool or its cursors: 0 for its owner; EX_IOERR, after a message to

@@ -163,6 +163,7 @@ int hs_pump_input_begin(struct hs_pump_input *in, const struct hs_sink_start *st
 {
 	const struct hs_pump_options *o = in->options;
 	bool last = o->from_last && !start->given && (in->source.cursor == NULL || in->source.fresh);
+	const char *hint = NULL;
 	enum hs_result result;
 	int code;
 
@@ -174,7 +175,9 @@ int hs_pump_input_begin(struct hs_pump_input *in, const struct hs_sink_start *st
 		return result_code(in, result);
 	if (o->tell_empty && !o->follow)
 		tell_if_empty(in);
-	code = start->given ? 0 : hs_event_source_begun(&in->source, o->from != NULL || last);
+	if (o->from == NULL && !last)
+		hint = o->from_option != NULL ? o->from_option : "from";
+	code = start->given ? 0 : hs_event_source_begun(&in->source, hint);
 	if (code != 0)
 		return code;
 	in->read = hs_reader_position(in->source.reader);

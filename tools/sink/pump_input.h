@@ -19,6 +19,7 @@ struct hs_choice {
 struct hs_pump_options {
 	const char *command;                /* for messages */
 	const char *config, *cursor, *from; /* as for hs_event_source_open */
+	const char *from_option;            /* its name, for messages; NULL: "from" */
 
 	/*
 	 * Returns 1 to offer the record, 0 to pass it by, -1: out of memory. Sets the key in any case.
