@@ -25,8 +25,12 @@ int hs_sink_stdout_failed(const char *command)
 {
 	if (errno == EPIPE)
 		return 0;
-	fprintf(stderr, "hookspool %s: standard output: %s\n", command, strerror(errno));
-	return errno == ENOMEM ? EX_OSERR : EX_IOERR;
+	if (errno == ENOMEM)
+		return EX_OSERR; /* hs_command_end tells */
+	fprintf(stderr,
+	        "hookspool %s: standard output: %s: not all of it was written: make room, or write it elsewhere\n",
+	        command, strerror(errno));
+	return EX_IOERR;
 }
 
 /* Returns false, as a caller that could not write does. */
