@@ -108,8 +108,10 @@ static int cmd_passwd(int argc, char **argv)
 	const char *fault;
 	int code = EX_DATAERR;
 
-	if (hs_option(argc, argv) != -1 || optind < argc)
+	if (hs_option(argc, argv) != -1)
 		return hs_usage(argv[0]);
+	if (optind < argc)
+		return hs_usage_surplus(argv[0], argv);
 	hs_io_keep_private();
 	hs_stop_catch();
 	fault = read_password(&p, &again) ? fault_of(&p, &again) : "there is no password on standard input";

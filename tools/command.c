@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +101,23 @@ int hs_usage(const char *name)
 	put_usage(stderr, hs_command_find(name));
 	fprintf(stderr, "hookspool help %s says more\n", name);
 	return 2;
+}
+
+int hs_usage_why(const char *name, const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "hookspool %s: ", name);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return hs_usage(name);
+}
+
+int hs_usage_surplus(const char *name, char **argv)
+{
+	return hs_usage_why(name, "%s: one argument too many", argv[optind]);
 }
 
 static void put_option(const struct hs_option *o)

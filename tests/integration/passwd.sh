@@ -68,5 +68,5 @@ is 'a line without its end' "$(printf 'correct horse battery' | piped | cut -c 1
 piped </dev/null
 is 'none' "$? $(cat "$T/said")" '65 hookspool passwd: there is no password on standard input'
 piped surplus </dev/null
-is 'an argument' "$? $(head -n 1 "$T/said")" '2 usage: hookspool passwd'
+is 'an argument' "$? $(head -n 2 "$T/said" | xargs)" '2 hookspool passwd: surplus: one argument too many usage: hookspool passwd'
 done_testing
