@@ -138,7 +138,7 @@ int hs_help(int argc, char **argv)
 	const struct hs_command *c = argc == 2 ? hs_command_find(argv[1]) : NULL;
 
 	if (argc > 2 || (argc == 2 && c == NULL))
-		return hs_usage("help");
+		return hs_usage_why("help", "expected one command: hookspool help lists them");
 	if (c != NULL) {
 		put_usage(stdout, c);
 		puts(c->help != NULL ? c->help : "");

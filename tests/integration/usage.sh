@@ -54,6 +54,11 @@ forward --cursor c|--to URL is required
 erase --dry-run|say whose events: --user ID, --anonymous ID, --from-deletes or --test
 backup|name the directory of the copy
 cat --aliases|--aliases needs --user ID
+cursors nonsense|expected list, reset NAME or remove NAME
+cursors remove|expected list, reset NAME or remove NAME
+cursors remove c --json|--json is for list
+help nonsense|expected one command: hookspool help lists them
+help cat tail|expected one command: hookspool help lists them
 rules --events F --dry-run 2|--events and --dry-run exclude each other
 rules --tenant acme|--tenant is for --events
 load --once|name one database: --to URL, or a label of [load] in the settings
