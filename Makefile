@@ -17,7 +17,7 @@ JOBS := $(shell nproc 2>/dev/null || echo 2)
 ## make            build into build/; CURL=no leaves libcurl out, SECCOMP=no the filter of system calls
 ## make static     build/static/hookspool.fcgi, hookspool and hookspool-load (SQLite), which need no library of the host
 ## make bundle     build/hookspool-VERSION-ARCH.tar.gz, for a host with a file manager and no more
-## make run        lighttpd with a throwaway spool; ONCE=1 stops after seven events
+## make run        lighttpd with a throwaway spool; ONCE=1 stops after one event of each type and one sent directly
 ## make test       every test, against real servers
 ## make check      test, static analysis, layering, manual pages, portable, ten seconds of each fuzzer
 ## make asan       every test again, under the address and undefined-behaviour sanitizers

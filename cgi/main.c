@@ -6,11 +6,13 @@
 #include "cgi/server/serve_fcgi.h"
 #include "config/settings_file.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -38,6 +40,18 @@ static void print_help(void)
 	puts("\n  [keys]          LABEL = KEY, sha256:HEX or revoked:KEY; the label is the tenant\n"
 	     "  [sources]       LABEL = KEY [browser | server] [tenant=NAME] [origin=ORIGIN ...] [rate=N/s]\n"
 	     "                  [daily=SIZE]; for Segment's own libraries, see hookspool.conf(5)");
+}
+
+/* The exit code after what was asked for has been printed. */
+static int end_print(void)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return 0;
+	fprintf(stderr,
+	        "hookspool.fcgi: standard output: %s: not all of it was written: make room, or write it elsewhere\n",
+	        errno != 0 ? strerror(errno) : "a write failed");
+	return EX_IOERR;
 }
 
 /* `used` gets the name of the file; "": the environment alone. */
@@ -139,7 +153,7 @@ static int check(void)
 		return EX_CONFIG;
 	hs_settings_free(settings);
 	puts("settings are fine");
-	return 0;
+	return end_print();
 }
 
 /* Without arguments, the process that started us decides where requests come from. */
@@ -180,8 +194,8 @@ int main(int argc, char **argv)
 	case -1: return optind == argc ? serve_inherited() : (fputs(USAGE, stderr), 2);
 	case 'l': return serve_address(optarg);
 	case 'c': return check();
-	case 'h': print_help(); return 0;
-	case 'V': puts("hookspool " HS_VERSION); return 0;
+	case 'h': print_help(); return end_print();
+	case 'V': puts("hookspool " HS_VERSION); return end_print();
 	default: fputs(USAGE, stderr); return 2;
 	}
 }

@@ -150,7 +150,7 @@ static int cmd_adopt(int argc, char **argv)
 		default: return hs_usage(argv[0]);
 		}
 	if (optind != argc)
-		return hs_usage(argv[0]);
+		return hs_usage_surplus(argv[0], argv);
 	settings = hs_command_settings(config);
 	if (settings == NULL)
 		return EX_CONFIG;

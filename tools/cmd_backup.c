@@ -67,8 +67,10 @@ static int cmd_backup(int argc, char **argv)
 			return hs_usage(argv[0]);
 		config = optarg;
 	}
+	if (optind == argc)
+		return hs_usage_why(argv[0], "name the directory of the copy");
 	if (optind + 1 != argc)
-		return hs_usage(argv[0]);
+		return hs_usage_why(argv[0], "%s: one argument too many", argv[optind + 1]);
 	how.to = argv[optind];
 	settings = hs_command_settings(config);
 	if (settings == NULL)

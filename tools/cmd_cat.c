@@ -120,9 +120,12 @@ static bool read_options(int argc, char **argv, struct options *o)
 		      stderr);
 		return false;
 	}
-	if (optind == argc && (!o->aliases || o->filter.by[HS_BY_USER].count > 0))
+	if (optind != argc)
+		hs_usage_surplus(argv[0], argv);
+	else if (o->aliases && o->filter.by[HS_BY_USER].count == 0)
+		hs_usage_why(argv[0], "--aliases needs --user ID");
+	else
 		return true;
-	hs_usage(argv[0]);
 	return false;
 }
 

@@ -549,8 +549,10 @@ static int cmd_check(int argc, char **argv)
 		case OPT_INSECURE: target.insecure = true; break;
 		default: usage = true;
 		}
-	usage = usage || optind != argc || (c.report.nagios && c.report.json);
-	code = usage ? hs_usage(argv[0]) : check_all(&c, path, &target, &given);
+	code = usage                                ? hs_usage(argv[0])
+	       : optind != argc                     ? hs_usage_surplus(argv[0], argv)
+	       : (c.report.nagios && c.report.json) ? hs_usage_why(argv[0], "--nagios and --json exclude each other")
+	                                            : check_all(&c, path, &target, &given);
 	if (c.report.json && !hs_buf_ok(&c.report.text))
 		code = EX_OSERR;
 	code = c.report.nagios ? nagios_exit(&c.report, code) : code;

@@ -301,8 +301,10 @@ static int act(struct run *r, int words, char **word)
 	bool is_remove = words == 2 && strcmp(word[0], "remove") == 0;
 	int code;
 
-	if ((!is_list && !is_reset && !is_remove) || (r->json && !is_list))
-		return hs_usage("cursors");
+	if (!is_list && !is_reset && !is_remove)
+		return hs_usage_why("cursors", "expected list, reset NAME or remove NAME");
+	if (r->json && !is_list)
+		return hs_usage_why("cursors", "--json is for list");
 	if (is_reset != (r->from != NULL)) {
 		fputs(is_reset ? "hookspool cursors: reset needs --from oldest, now or a time\n"
 		               : "hookspool cursors: --from is for reset\n",

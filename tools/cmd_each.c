@@ -54,10 +54,12 @@ static bool read_options(int argc, char **argv, struct options *o)
 	while ((option = hs_option(argc, argv)) != -1)
 		if (!set_option(o, argv[0], option, optarg))
 			return false;
-	if (optind != argc || o->consumer.cursor == NULL || o->rules.count == 0) {
-		hs_usage(argv[0]);
+	if (optind != argc)
+		hs_usage_surplus(argv[0], argv);
+	else if (o->consumer.cursor == NULL || o->rules.count == 0)
+		hs_usage_why(argv[0], "--cursor NAME and --on TYPE=COMMAND are required");
+	if (optind != argc || o->consumer.cursor == NULL || o->rules.count == 0)
 		return false;
-	}
 	if (o->stream && o->consumer.batch > 1) {
 		fputs("hookspool each: --stream reads lines ahead by itself: leave out --batch\n", stderr);
 		return false;

@@ -405,8 +405,11 @@ static int cmd_erase(int argc, char **argv)
 		ask(&c, HS_SUBJECT_USER, test);
 		ask(&c, HS_SUBJECT_ANONYMOUS, test);
 	}
-	if (optind != argc || (c.count == 0 && !c.how.from_deletes))
-		return end(&c, hs_usage("erase"));
+	if (optind != argc)
+		return end(&c, hs_usage_surplus("erase", argv));
+	if (c.count == 0 && !c.how.from_deletes)
+		return end(
+		    &c, hs_usage_why("erase", "say whose events: --user ID, --anonymous ID, --from-deletes or --test"));
 	c.settings = hs_command_settings(c.config);
 	if (c.settings == NULL)
 		return end(&c, EX_CONFIG);

@@ -94,7 +94,7 @@ static bool is_url(const char *text)
 static bool is_complete(struct options *o, const char *command)
 {
 	if (o->to == NULL) {
-		hs_usage(command);
+		hs_usage_why(command, "--to URL is required");
 		return false;
 	}
 	if (!is_url(o->to) || strchr(o->to, '@') != NULL) {
@@ -114,7 +114,7 @@ static bool read_options(int argc, char **argv, struct options *o)
 			return false;
 	if (optind == argc)
 		return is_complete(o, argv[0]);
-	hs_usage(argv[0]);
+	hs_usage_surplus(argv[0], argv);
 	return false;
 }
 

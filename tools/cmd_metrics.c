@@ -43,7 +43,7 @@ static int cmd_metrics(int argc, char **argv)
 		default: return hs_usage("metrics");
 		}
 	if (optind != argc)
-		return hs_usage("metrics");
+		return hs_usage_surplus("metrics", argv);
 	settings = hs_command_settings(config);
 	if (settings == NULL)
 		return EX_CONFIG;

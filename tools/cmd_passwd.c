@@ -1,6 +1,7 @@
 /* hookspool passwd: prints the hash of a password, for the setting console_password. */
 #include "base/io.h"
 #include "base/password.h"
+#include "base/utf8.h"
 #include "tools/command.h"
 #include "tools/report/progress.h"
 
@@ -11,17 +12,28 @@
 #include <unistd.h>
 
 struct password {
-	char text[HS_PASSWORD_MOST + 2]; /* with its newline */
+	char text[HS_PASSWORD_MOST + 1];
 	size_t n;
 };
 
 /* Reads a line; a longer one is cut, and refused later. */
 static bool read_line(struct password *p)
 {
-	if (fgets(p->text, sizeof p->text, stdin) == NULL)
-		return false;
-	p->n = strcspn(p->text, "\n");
-	return true;
+	int c = EOF;
+
+	while (p->n < sizeof p->text && (c = getchar()) != EOF && c != '\n')
+		p->text[p->n++] = (char)c;
+	return c != EOF || (p->n > 0 && ferror(stdin) == 0);
+}
+
+/* The page's field sends text in UTF-8, without what ends a line; the login takes no NUL. */
+static bool can_be_entered(const struct password *p)
+{
+	size_t n = 1;
+
+	for (size_t i = 0; i < p->n && n > 0; i += n)
+		n = p->text[i] == '\0' || p->text[i] == '\r' ? 0 : hs_utf8_length(p->text + i, p->n - i);
+	return n > 0;
 }
 
 /*
@@ -54,6 +66,9 @@ static const char *fault_of(const struct password *p, const struct password *aga
 		return "take 12 characters or more: a few words, say";
 	if (p->n > HS_PASSWORD_MOST)
 		return "it is longer than 1024 bytes";
+	if (!can_be_entered(p))
+		return "it has bytes that a browser cannot send (NUL, a carriage return as of a file from Windows, or "
+		       "no UTF-8): take others";
 	return p->n == again->n && memcmp(p->text, again->text, p->n) == 0 ? NULL : "the two differ";
 }
 
@@ -91,8 +106,10 @@ static int cmd_passwd(int argc, char **argv)
 	const char *fault;
 	int code = EX_DATAERR;
 
-	if (hs_option(argc, argv) != -1 || optind < argc)
+	if (hs_option(argc, argv) != -1)
 		return hs_usage(argv[0]);
+	if (optind < argc)
+		return hs_usage_surplus(argv[0], argv);
 	hs_io_keep_private();
 	hs_stop_catch();
 	fault = read_password(&p, &again) ? fault_of(&p, &again) : "there is no password on standard input";

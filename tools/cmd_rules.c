@@ -336,7 +336,6 @@ static int cmd_rules(int argc, char **argv)
 {
 	struct run *r = calloc(1, sizeof *r);
 	int option, code;
-	bool usage;
 
 	if (r == NULL)
 		return EX_OSERR;
@@ -356,8 +355,10 @@ static int cmd_rules(int argc, char **argv)
 			return 2;
 		}
 	}
-	usage = optind < argc || (r->events != NULL && r->last > 0) || (r->tenant != NULL && r->events == NULL);
-	code = usage ? hs_usage(argv[0]) : run(r);
+	code = optind < argc                      ? hs_usage_surplus(argv[0], argv)
+	       : r->events != NULL && r->last > 0 ? hs_usage_why(argv[0], "--events and --dry-run exclude each other")
+	       : r->tenant != NULL && !r->events  ? hs_usage_why(argv[0], "--tenant is for --events")
+	                                          : run(r);
 	free(r);
 	return code;
 }

@@ -94,7 +94,7 @@ static bool read_options(int argc, char **argv, struct run *r)
 		if (!take_option(r, option))
 			return false;
 	if (optind != argc)
-		hs_usage("schema");
+		hs_usage_surplus("schema", argv);
 	return optind == argc;
 }
 

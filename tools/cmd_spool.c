@@ -53,7 +53,7 @@ static int open_spool(int argc, char **argv, struct opened *o)
 			return hs_usage(argv[0]);
 	}
 	if (optind != argc)
-		return hs_usage(argv[0]);
+		return hs_usage_surplus(argv[0], argv);
 	o->settings = hs_command_settings(path);
 	if (o->settings == NULL)
 		return EX_CONFIG;

@@ -96,7 +96,7 @@ static bool read_options(int argc, char **argv, struct stats *s)
 		if (!take_option(s, option))
 			return false;
 	if (optind != argc) {
-		hs_usage("stats");
+		hs_usage_surplus("stats", argv);
 		return false;
 	}
 	if (s->top == 0)

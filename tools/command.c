@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +103,23 @@ int hs_usage(const char *name)
 	return 2;
 }
 
+int hs_usage_why(const char *name, const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "hookspool %s: ", name);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return hs_usage(name);
+}
+
+int hs_usage_surplus(const char *name, char **argv)
+{
+	return hs_usage_why(name, "%s: one argument too many", argv[optind]);
+}
+
 static void put_option(const struct hs_option *o)
 {
 	char short_form[8] = "", left[80];
@@ -120,7 +138,7 @@ int hs_help(int argc, char **argv)
 	const struct hs_command *c = argc == 2 ? hs_command_find(argv[1]) : NULL;
 
 	if (argc > 2 || (argc == 2 && c == NULL))
-		return hs_usage("help");
+		return hs_usage_why("help", "expected one command: hookspool help lists them");
 	if (c != NULL) {
 		put_usage(stdout, c);
 		puts(c->help != NULL ? c->help : "");

@@ -120,6 +120,10 @@ int hs_command_main(int (*run)(int argc, char **argv), const char *name, int arg
 
 /* "usage: hookspool NAME [OPTIONS] ARGUMENTS" to standard error; returns 2. */
 int hs_usage(const char *name);
+/* As hs_usage, after a line that says what is wrong, as printf(3) makes it. */
+__attribute__((format(printf, 2, 3))) int hs_usage_why(const char *name, const char *format, ...);
+/* As hs_usage, after a line that names argv[optind], which the command does not take. */
+int hs_usage_surplus(const char *name, char **argv);
 
 /*
  * For root: becomes the owner of the spool, or of the folder above if there is no spool yet, so that

@@ -34,4 +34,11 @@ size_t hs_utf8_put(char out[static 4], uint32_t code_point);
  */
 bool hs_utf8_unprintable(const char *p, size_t n, size_t *length);
 
+/*
+ * How many columns of a terminal the well-formed character at p takes, of `length` bytes: 2 if it is
+ * wide (Unicode's East_Asian_Width W or F), 0 if it is a mark on the one before it or joins two,
+ * else 1. In doubt it is the larger number, so that a text is never wider than its sum.
+ */
+unsigned hs_utf8_columns(const char *p, size_t length);
+
 #endif

@@ -93,7 +93,21 @@ await page.click('#rows .row >> nth=0')
 await page.waitForSelector('.detail pre')
 is(await page.$$eval('main img, main script, main iframe', all => all.length), 0, 'and makes no element')
 ok((await page.textContent('.detail pre')).length > 1 << 20, 'a long value is whole')
+track('long-name', { event: 'Long Name', properties: { ['k'.repeat(3000)]: 1 } })
 await page.click('#rows .row >> nth=0')
+await page.waitForSelector('text=Long Name')
+await page.click('#rows .row >> nth=0')
+await page.waitForSelector('.detail table')
+await page.setViewportSize({ width: 320, height: 640 })
+is(await page.evaluate(() => document.documentElement.scrollWidth), 320, 'a name without a place to break it does not stick out')
+await page.setViewportSize({ width: 1280, height: 800 })
+await page.click('#rows .row >> nth=0')
+track('deleted', { type: 'delete', userId: 'u-gone' })
+await page.selectOption('#filters [name=type]', 'delete')
+await page.waitForFunction(() => document.querySelectorAll('#rows .row').length === 1)
+is(await page.textContent('#rows .user'), 'u-gone', 'the requests to delete a user can be filtered')
+await page.click('#clear')
+await page.waitForFunction(() => document.querySelectorAll('#rows .row').length > 3)
 
 // --- rows and filters
 await page.focus('#rows .row >> nth=1')
@@ -140,10 +154,61 @@ for (const view of ['rejected', 'schema', 'overview']) {
   await picture(view)
 }
 
+// --- a failure is told until it is over
+const fails = (path) => page.route(path, route => route.fulfill({ status: 503, contentType: 'application/json', body: '{"message":"no answer","remedy":"wait"}' }))
+const told = () => page.waitForSelector('#problem:not([hidden])')
+await fails('**/console/overview')
+await told()
+await page.unroute('**/console/overview')
+await page.waitForSelector('#problem', { state: 'hidden', timeout: 30000 })
+ok(true, 'a failure of the overview is told until the overview is there again')
+await page.click('#views a[href="#live"]')
+await page.waitForSelector('#older:not([hidden])')
+await fails(/before=/)
+await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight))
+await told()
+await page.waitForResponse(/after=/)
+await page.waitForResponse(/after=/)
+is(await page.isVisible('#problem'), true, 'a failure to get older events is told while newer ones come')
+await page.unroute(/before=/)
+await page.click('#older')
+await page.waitForSelector('#problem', { state: 'hidden', timeout: 30000 })
+ok(true, 'until there are older events')
+
+// --- a pause on a busy spool
+const flood = Array.from({ length: 1400 }, (_, i) => JSON.stringify({ type: 'track', event: `Flood ${i}`, message_id: `f-${i}` }) + '\n').join('')
+await page.evaluate(() => window.scrollTo(0, 0))
+await page.click('#pause')
+await page.waitForSelector('#live-state >> text=Paused.')
+let floods = 0
+await page.route(/after=/, async route => {
+  if (++floods > 4) return route.continue()
+  const head = (await (await route.fetch()).text()).split('\n')[0]
+  await route.fulfill({ status: 200, contentType: 'application/json', body: head + '\n' + flood })
+})
+await page.waitForSelector('#new >> text=5600 new', { timeout: 60000 })
+await page.unroute(/after=/)
+ok(await page.evaluate('live.pending.reduce((sum, batch) => sum + batch.items.length, 0)') <= 3001, 'what waits has a limit, and is counted all the same')
+await page.click('#pause')
+await page.waitForSelector('text=Flood 1399')
+is(await page.$$eval('#rows .note', all => all.length), 1, 'and the page says that there were more')
+await page.click('#views a[href="#overview"]')
+await page.waitForSelector('#figures .card')
+
 // --- the end of the session
+let late
+await page.route('**/console/overview', async route => {
+  if (late) return route.continue()
+  const response = await route.fetch()
+  late = () => route.fulfill({ response })
+})
+for (let i = 0; i < 300 && !late; i++) await page.waitForTimeout(100)
 await page.click('#logout')
 await page.waitForSelector('#login:not([hidden])')
-is(await page.$$eval('#rows li, #figures .card', all => all.length), 0, 'after log-out nothing is left on the page')
+await Promise.all([page.waitForResponse('**/console/overview'), late()])
+await page.unroute('**/console/overview')
+await page.waitForTimeout(100)
+is(await page.$$eval('#rows li, #figures .card', all => all.length), 0, 'after log-out nothing is left on the page, nor comes in late')
 
 // --- without HTTPS
 await page.goto(plain + '/console')

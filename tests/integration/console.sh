@@ -132,6 +132,14 @@ for query in after before; do
 done
 ask '/feed?text=SECRET-ev&user=u-1&event=secret-event&type=track'
 is 'filters that fit' "$(sed 1d "$T/answer.body" | jq -r .message_id | xargs)" 'a-2 a-1'
+printf '%s' '{"type":"track","event":"e","userId":"u-9","messageId":"esc-1","properties":{"url":"https:\/\/shop.example\/cart","city":"Caf\u00e9","say":"\"hi\" \\ there"}}' >"$T/body"
+(URL=$HTTP/hookspool && signed "$T/body")
+for text in 'shop.example/CART' 'https:\/\/shop' 'Café' 'u00E9' '"hi" \ there'; do
+	ask /feed -G --data-urlencode "text=$text"
+	is "a text as it is shown, or as it was sent: $text" "$STATUS $(sed 1d "$T/answer.body" | jq -r .message_id | xargs)" '200 esc-1'
+done
+ask /feed -G --data-urlencode 'text=shop.example//cart'
+is 'and none that is neither' "$(wc -l <"$T/answer.body")" 1
 # to_the_end QUERY: false if the 150 ms for which a request reads were up first.
 to_the_end() { ask "/feed?$1" && [ "$(sed 1q "$T/answer.body" | jq .more)" = false ]; }
 for filter in text=nothing user=u tenant=x; do
@@ -170,20 +178,20 @@ is 'more are new than an answer has: the newest, and a gap' \
 cp "$HS_BUILD/hookspool" "$S/bin/hookspool"
 hs schema >/dev/null
 ask /schema
-is 'the catalogue of events' "$(jq -c '[.records, [.events[] | select(.event == "secret-event") | .count]]' "$T/answer.body")" '[152,[2]]'
+is 'the catalogue of events' "$(jq -c '[.records, [.events[] | select(.event == "secret-event") | .count]]' "$T/answer.body")" '[153,[2]]'
 hs tail --cursor crm >/dev/null
 ask /overview
 is 'a consumer' "$(jq -c '[.cursors[] | [.name, .segments, .bytes, .damaged, .held]]' "$T/answer.body")" '[["crm",0,0,false,false]]'
 hs rotate
 maintain
 ask /overview
-is 'the ids in the index' "$(jq .ids "$T/answer.body")" 152
+is 'the ids in the index' "$(jq .ids "$T/answer.body")" 153
 { printf '['; events c- 1 120; printf ']'; } >"$T/body"
 (URL=$HTTP/hookspool && signed "$T/body")
 pages >"$T/pages"
 spooled | jq -r .message_id | tac >"$T/all"
 check 'going back finds each event once, the newest first, through compressed segments' cmp "$T/pages" "$T/all"
-is 'all of them' "$(wc -l <"$T/pages")" 272
+is 'all of them' "$(wc -l <"$T/pages")" 273
 
 # An erase holds this lock while it replaces a segment.
 ask /feed

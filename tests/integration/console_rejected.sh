@@ -50,11 +50,18 @@ is 'of a reason with few lines, all' "$(bodies)" '26 25'
 ask reason=unknown
 is 'of a reason that is not there, none' "$STATUS $(bodies)" '200 '
 
-# A line that is too long to be shown takes the place of none.
+# Of a long line, as of a body that is no text, the beginning is shown.
 { reject frequent 14 24 && reject "frequent\",\"remote_addr\":\"$(head -c 140000 /dev/zero | tr '\0' x)" 25 25; } >"$S/spool/rejected.jsonl"
 ask reason=frequent
 is 'a long line is counted' "$(answer '.reasons[0].count')" 24
-is 'and not shown' "$(bodies)" "$(seq 24 -1 5 | xargs)"
+is 'and shown as far as 128 KiB' "$(jq -j '.lines[0]' "$T/body" | wc -c) $(jq -r '.lines[0]' "$T/body" | sed 's/xx*/x/; s/ [0-9]* bytes/ N bytes/')" \
+	"$((131072 + $(printf '… (cut: hookspool cat --rejected prints all 140103 bytes)' | wc -c))) {\"spooled_at\":\"2026-11-23T10:25:00.000Z\",\"status\":400,\"message\":\"frequent\",\"remote_addr\":\"x… (cut: hookspool cat --rejected prints all N bytes)"
+is 'the others are whole' "$(jq -r '.lines[1:][] | fromjson | .body' "$T/body" | xargs)" "$(seq 24 -1 6 | xargs)"
+for before in '' x xx; do
+	{ reject frequent 14 24 && reject "frequent\",\"remote_addr\":\"$before$(printf '€%.0s' {1..50000})" 25 25; } >"$S/spool/rejected.jsonl"
+	ask reason=frequent
+	is "no character is cut ($before)" "$(jq '.lines | length' "$T/body") $(grep -ce '\\ufffd' -e "$(printf '\357\277\275')" "$T/body")" '20 0'
+done
 
 # Of much, the end is read: 100,000 lines of one reason, with one of another before and after them.
 rm "$S"/spool/rejected-*

@@ -109,5 +109,12 @@ while IFS= read -r command; do
 	grep -qE "^\.It .*hookspool-$command 1" "$MAN/hookspool.1.in" || echo "$command in hookspool(1)"
 done <"$T/commands" >"$T/dead"
 is 'each command has a page with its table of options, which hookspool(1) lists' "$(cat "$T/dead")" ''
+is 'hookspool(1) ends with every page of a command' "$(sed '1,/^\.Sh SEE ALSO/d' "$MAN/hookspool.1.in" | sed -n 's/^\.Xr hookspool-\(.*\) 1 .*/\1/p')" \
+	"$(sort "$T/commands")"
+# The variables of a request that the handler reads.
+grep -rhoE '"(((HTTP|REQUEST|CONTENT|REMOTE|REDIRECT|SERVER)_[A-Z_]+)|HTTPS|PATH_INFO|QUERY_STRING|SCRIPT_NAME|GATEWAY_INTERFACE)=?"' cgi |
+	tr -d '"=' | sort -u >"$T/read"
+check 'there are some' [ "$(wc -l <"$T/read")" -gt 20 ]
+is 'hookspool.fcgi(8) names them all' "$(grep -vxFf <(sed -n '/^\.Sh ENVIRONMENT/,/^\.Sh FILES/p' "$MAN/hookspool.fcgi.8.in" | grep -oE '[A-Z_]{5,}') "$T/read")" ''
 is 'no page belongs to a removed command' "$(ls "$MAN" | sed -n 's/^hookspool-\(.*\)\.1\.in$/\1/p' | grep -vxFf "$T/commands")" ''
 done_testing

@@ -32,7 +32,10 @@ load --to "sqlite:$DB" --batch 1
 is 'the summary names the columns whose values did not fit' "$CODE $(sed -n 's/^hookspool load: \(.* records, .* rows\).*new, \(.*\)$/\1, \2/p' "$T/load.err")" \
 	'0 2 records, 4 rows, 1 values in _rest (order.total: 1 text), 0 failed, 0.0 s behind'
 is 'the database is for its owner alone' "$(stat -c %a "$DB"* | sort -u)" 600
+check 'where it begins, and the option that says so' grep -qF 'it begins at the oldest event (--since now: with what comes next)' "$T/load.err"
 check 'and the --retype that takes them' grep -qF -e '--retype order.total=text takes them' "$T/load.err"
+load --to "sqlite:$DB" --since tomorrow
+is 'no time' "$CODE $(head -n 1 "$T/load.err" | sed 's,: expected.*,,')" '2 hookspool load: --since tomorrow'
 
 ### While it follows ###########################################
 load_behind --to "sqlite:$DB" --every 1

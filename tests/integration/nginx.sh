@@ -12,6 +12,8 @@ check 'the part for a running server is one location, and two for its own errors
 is 'it is what docs/mounts.md prints' "$(blocks docs/mounts.md nginx)" \
 	"$(snippet | sed -E '/^\t*#/d; /^$/d; s/\t/    /g')"
 
+is 'each parameter is passed once' "$(snippet | grep -o 'fastcgi_param [A-Z_]*' | sort | uniq -d)" ''
+
 SETTINGS='auth = both
 [keys]
 acme = key-of-acme'

@@ -56,8 +56,16 @@ is 'import on a full disk' $STATUS 74
 full erase --user u
 is 'erase on a full disk' $STATUS 74
 is 'which has erased for all that' "$(hs cat | grep -c '"user_id":"u"')" 0
-full cat
-is 'cat on a full disk' $STATUS 74
+for command in cat 'tail -n 1' 'cat --fields event'; do
+	full $command
+	is "$command on a full disk" $STATUS 74
+	check "$command: says why" told "$command"
+done
+for option in --help --version --check; do
+	(HOOKSPOOL_CONF=$S/hookspool.conf "$S/bin/hookspool.fcgi" "$option") >/dev/full 2>"$T/said"
+	is "hookspool.fcgi $option on a full disk" $? 74
+	check "$option: says why" grep -qx 'hookspool.fcgi: standard output: .*: make room, or write it elsewhere' "$T/said"
+done
 
 # cat has read no more than it could print when the reader of its output stops.
 seq 20000 | jq -c '{type: "track", event: "e", messageId: "e\(.)", userId: (if . == 20000 then "anna" else "u" end)}' >"$T/events"

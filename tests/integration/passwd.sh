@@ -56,8 +56,17 @@ piped() { "$HS_BUILD/hookspool" passwd "$@" 2>"$T/said"; }
 is 'a password of 1024 bytes' "$(printf 'x%.0s' {1..1024} | piped | cut -c 1-18)" 'console_password ='
 printf 'x%.0s' {1..1025} | piped >"$T/out"
 is 'one of 1025 is refused' "$? $(cat "$T/said" "$T/out")" '65 hookspool passwd: it is longer than 1024 bytes'
+for bytes in '\0' '\r' '\351' '\355\240\200'; do
+	printf "correct horse${bytes} battery staple\n" | piped >"$T/out"
+	is "a byte that no browser sends ($bytes)" "$? $(cut -c 1-53 "$T/said") $(cat "$T/out")" \
+		'65 hookspool passwd: it has bytes that a browser cannot  '
+done
+printf 'correct horse battery\r\n' | piped >"$T/out"
+is 'the end of a line of Windows' "$? $(cat "$T/out")" '65 '
+is 'letters beyond ASCII' "$(printf 'caf\303\251 au lait \342\230\225\n' | piped | cut -c 1-18)" 'console_password ='
+is 'a line without its end' "$(printf 'correct horse battery' | piped | cut -c 1-18)" 'console_password ='
 piped </dev/null
 is 'none' "$? $(cat "$T/said")" '65 hookspool passwd: there is no password on standard input'
 piped surplus </dev/null
-is 'an argument' "$? $(head -n 1 "$T/said")" '2 usage: hookspool passwd'
+is 'an argument' "$? $(head -n 2 "$T/said" | xargs)" '2 hookspool passwd: surplus: one argument too many usage: hookspool passwd'
 done_testing

@@ -45,6 +45,20 @@ check 'stats: names in the tables' harmless '^e\?\]0;x\?\?2J\?z'
 hs_on_terminal stats --json
 check 'stats --json' harmless '"e\\u001b\]0;x\\u0007\\u009b2J\\u202ez"'
 
+# names of wide characters: as many columns as they take
+wide=$(printf '日本語%.0s' {1..30})
+put_one '{"type":"track","messageId":"w1","userId":"w-1","event":"'"$wide"'","properties":{"'"$wide"'":"'"$wide"'"}}'
+# narrow COMMAND...: what a terminal of 60 columns gets of it.
+narrow() {
+	printf '%q ' $AS env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" "$@" >"$T/command"
+	NO_COLOR=1 script -qec "stty cols 60 -onlcr; . $T/command" /dev/null </dev/null | grep 日 >"$T/shown"
+}
+for command in stats schema; do
+	narrow $command
+	widest=$(LC_ALL=C.UTF-8 wc -L <"$T/shown")
+	check "$command: no line of a wide name is wider than the terminal ($widest columns)" [ "$widest" -gt 50 -a "$widest" -le 60 ]
+done
+
 # a handler that repeats what it was sent
 hs_on_terminal each --cursor h --once --on 'track=cat >&2'
 check 'each: the output of a handler' harmless '"a\\u001b"|\\u202ez'

@@ -23,6 +23,12 @@ TEST(names)
 	            0, 0, "?[31m????1m");
 	expect_name("\xc2\xa0", 0, 0, "\xc2\xa0");
 	expect_name("", 0, 2, "  ");
+	expect_name("日本語", 0, 8, "日本語  ");
+	expect_name("日本語", 5, 5, "日本…");
+	expect_name("日本語", 4, 4, "日… ");
+	expect_name("e\u0301x", 0, 4, "e\u0301x  ");
+	expect_name("\U0001F468\u200D\U0001F469", 0, 5, "\U0001F468\u200D\U0001F469 ");
+	expect_name("ﾊﾝｶｸ", 4, 4, "ﾊﾝｶｸ");
 }
 
 TEST(bytes)

@@ -133,6 +133,34 @@ static bool harms_a_terminal(uint32_t c)
 	       (c >= 0xFFF9 && c <= 0xFFFB) || (c >= 0xD800 && c <= 0xDFFF); /* no UTF-8 */
 }
 
+static void expect_columns(const char *text, unsigned want)
+{
+	unsigned columns = 0;
+
+	for (size_t at = 0, n = strlen(text), length; at < n; at += length) {
+		assert_false(hs_utf8_unprintable(text + at, n - at, &length));
+		columns += hs_utf8_columns(text + at, length);
+	}
+	if (columns != want)
+		fail_msg("\"%s\": %u columns, expected %u", text, columns, want);
+}
+
+TEST(columns_of_a_terminal)
+{
+	expect_columns("abc ~", 5);
+	expect_columns("Café … █", 8);
+	expect_columns("日本語", 6);
+	expect_columns("한국어", 6);
+	expect_columns("ﾊﾝｶｸ", 4);
+	expect_columns("ＡＢ", 4);
+	expect_columns("\U00020000\U0003FFFD", 4);
+	expect_columns("\U0001F600\U0001F680\u2705", 6);
+	expect_columns("e\u0301\u0300", 1);
+	expect_columns("\u1112\u1161\u11AB", 2); /* a syllable of Hangul in its parts */
+	expect_columns("\U0001F468\u200D\U0001F469\uFE0F", 4);
+	expect_columns("Привет", 6);
+}
+
 TEST(text_that_harms_a_terminal_is_unprintable)
 {
 	for (uint32_t code = 0; code <= 0x10FFFF; code++) {

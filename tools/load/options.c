@@ -127,6 +127,20 @@ static bool is_needed(const struct hs_load_options *o, const char *command)
 	return false;
 }
 
+/* Which database, and only one thing to do with it. */
+static bool is_clear(const struct hs_load_options *o, const char *command)
+{
+	if ((o->to == NULL) == (o->label == NULL))
+		hs_usage_why(command, "name one database: --to URL, or a label of [load] in the settings");
+	else if (o->dry_run + o->check + o->status + (o->retype != NULL) + (o->rebuild != NULL) > 1)
+		hs_usage_why(command, "--dry-run, --check, --status, --retype and --rebuild exclude each other");
+	else if (o->json && !o->status)
+		hs_usage_why(command, "--json is for --status");
+	else
+		return true;
+	return false;
+}
+
 bool hs_load_options_read(int argc, char **argv, struct hs_load_options *o)
 {
 	int option;
@@ -136,12 +150,12 @@ bool hs_load_options_read(int argc, char **argv, struct hs_load_options *o)
 			return false;
 	if (optind < argc)
 		o->label = argv[optind++];
-	if (optind != argc || (o->to == NULL) == (o->label == NULL) ||
-	    o->dry_run + o->check + o->status + (o->retype != NULL) + (o->rebuild != NULL) > 1 ||
-	    (o->json && !o->status)) {
-		hs_usage(argv[0]);
+	if (optind != argc) {
+		hs_usage_surplus(argv[0], argv);
 		return false;
 	}
+	if (!is_clear(o, argv[0]))
+		return false;
 	if (!is_excluded_at_its_source(o, argv[0]) || is_needed(o, argv[0]))
 		return false;
 	if (o->to != NULL && hs_load_url_has_password(hs_slice_str(o->to))) {

@@ -34,29 +34,38 @@ void hs_bar_table_bytes(uint64_t n, char out[static HS_BAR_TABLE_BYTES])
 
 /* --- names ------------------------------------------------------------------------ */
 
-static size_t width_of(struct hs_slice name)
+/* The columns of the first character; *length is its bytes. */
+static size_t columns_of(struct hs_slice name, bool *printable, size_t *length)
 {
-	size_t width = 0;
+	*printable = !hs_utf8_unprintable(name.p, name.n, length);
+	return *printable ? hs_utf8_columns(name.p, *length) : 1;
+}
 
-	for (size_t at = 0, length; at < name.n; at += length, width++)
-		hs_utf8_unprintable(name.p + at, name.n - at, &length);
+size_t hs_bar_table_width(struct hs_slice name)
+{
+	size_t width = 0, length;
+	bool printable;
+
+	for (; name.n > 0; name = hs_slice(name.p + length, name.n - length))
+		width += columns_of(name, &printable, &length);
 	return width;
 }
 
 void hs_bar_table_put_name(struct hs_slice name, size_t most, size_t width, struct hs_buf *out)
 {
-	bool cut = most > 0 && width_of(name) > most;
-	size_t used = 0;
+	bool cut = most > 0 && hs_bar_table_width(name) > most, printable;
+	size_t used = 0, length;
 
-	while (name.n > 0 && !(cut && used + 1 >= most)) {
-		size_t length;
+	for (; name.n > 0; name = hs_slice(name.p + length, name.n - length)) {
+		size_t columns = columns_of(name, &printable, &length);
 
-		if (hs_utf8_unprintable(name.p, name.n, &length))
-			hs_buf_putc(out, '?');
-		else
+		if (cut && used + columns >= most)
+			break;
+		if (printable)
 			hs_buf_put(out, name.p, length);
-		name = hs_slice(name.p + length, name.n - length);
-		used++;
+		else
+			hs_buf_putc(out, '?');
+		used += columns;
 	}
 	if (cut) {
 		hs_buf_put_slice(out, HS_SLICE("…"));
@@ -84,7 +93,7 @@ static struct layout lay_out(const struct hs_bar_table *c, const char *title, co
 	if (rest.records > 0 && l.name < others.n)
 		l.name = others.n;
 	for (size_t i = 0; i < t->count && i < top; i++) {
-		size_t width = width_of(hs_slice(t->row[i].name, t->row[i].n));
+		size_t width = hs_bar_table_width(hs_slice(t->row[i].name, t->row[i].n));
 
 		if (width > l.name)
 			l.name = width;

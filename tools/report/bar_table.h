@@ -29,10 +29,13 @@ void hs_bar_table_put(const struct hs_bar_table *c, const char *title, const str
                       struct hs_buf *out);
 
 /*
- * Appends a name that is safe for a terminal, cut to `most` characters (0: not cut) and padded
- * with blanks to `width`.
+ * Appends a name that is safe for a terminal, cut to `most` columns (0: not cut) and padded
+ * with blanks to `width` columns.
  */
 void hs_bar_table_put_name(struct hs_slice name, size_t most, size_t width, struct hs_buf *out);
+
+/* How many columns it takes when it is not cut. */
+size_t hs_bar_table_width(struct hs_slice name);
 
 enum { HS_BAR_TABLE_BYTES = 16 };
 /*

@@ -18,15 +18,6 @@ struct layout {
 	size_t name, types, example;
 };
 
-static size_t columns_of(struct hs_slice name)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < name.n; i++)
-		n += ((unsigned char)name.p[i] & 0xC0) != 0x80;
-	return n;
-}
-
 static void put_number(struct hs_buf *out, uint64_t n, const char *noun)
 {
 	hs_buf_printf(out, "%" PRIu64 " %s%s", n, noun, n == 1 ? "" : "s");
@@ -64,7 +55,7 @@ static struct layout lay_out(const struct hs_schema_form *form, const struct hs_
 		hs_buf_reset(&types);
 		put_types(&field[i], &types);
 		form->out->failed |= !hs_buf_ok(&types);
-		l.name = larger(l.name, columns_of(hs_slice(field[i].name.p, field[i].name.n)));
+		l.name = larger(l.name, hs_bar_table_width(hs_slice(field[i].name.p, field[i].name.n)));
 		l.types = larger(l.types, types.n);
 	}
 	hs_buf_free(&types);
@@ -119,7 +110,7 @@ static void put_title(const struct hs_schema_form *form, const struct hs_schema_
 {
 	struct hs_slice name = hs_schema_event_name(e);
 	char first[HS_TIMESTAMP_TEXT + 1], last[HS_TIMESTAMP_TEXT + 1];
-	size_t type = columns_of(hs_schema_event_type(e));
+	size_t type = hs_bar_table_width(hs_schema_event_type(e));
 
 	hs_buf_putc(form->out, '\n');
 	hs_bar_table_put_name(hs_schema_event_type(e), form->columns, 0, form->out);

@@ -106,10 +106,16 @@ bool hs_ship_options_read(int argc, char **argv, struct hs_ship_run *run)
 	while ((option = hs_option(argc, argv)) != -1)
 		if (!set_option(run, option, optarg))
 			return false;
-	if (optind == argc && run->dry_run + run->verify + run->check + run->new_receiver <= 1 &&
-	    (!run->mend || run->verify) && !(run->from_start && run->from_now))
+	if (optind != argc)
+		hs_usage_surplus("ship", argv);
+	else if (run->dry_run + run->verify + run->check + run->new_receiver > 1)
+		hs_usage_why("ship", "--dry-run, --verify, --check and --new-receiver exclude each other");
+	else if (run->mend && !run->verify)
+		hs_usage_why("ship", "--mend is for --verify");
+	else if (run->from_start && run->from_now)
+		hs_usage_why("ship", "--from-start and --from-now exclude each other");
+	else
 		return true;
-	hs_usage("ship");
 	return false;
 }
 

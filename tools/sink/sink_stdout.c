@@ -27,7 +27,9 @@ int hs_sink_stdout_failed(const char *command)
 		return 0;
 	if (errno == ENOMEM) /* hs_command_end says why */
 		return EX_OSERR;
-	fprintf(stderr, "hookspool %s: standard output: %s\n", command, strerror(errno));
+	fprintf(stderr,
+	        "hookspool %s: standard output: %s: not all of it was written: make room, or write it elsewhere\n",
+	        command, strerror(errno));
 	return EX_IOERR;
 }
 

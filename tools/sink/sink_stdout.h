@@ -19,7 +19,10 @@ struct hs_sink *hs_sink_stdout_new(const char *command, struct hs_projection *co
 void hs_sink_stdout_put(struct hs_output *out, struct hs_projection *columns, struct hs_slice line,
                         struct hs_slice record);
 
-/* After a write that failed: 0 if only the reader has gone, otherwise an exit code after a message. */
+/*
+ * After a write that failed: 0 if only the reader has gone, otherwise an exit code after a message. For want of memory
+ * the message is left to hs_command_end.
+ */
 int hs_sink_stdout_failed(const char *command);
 
 #endif

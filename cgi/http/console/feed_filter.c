@@ -31,6 +31,24 @@ static bool contains(struct hs_slice line, struct hs_slice text)
 	return false;
 }
 
+/* The page shows values decoded, so the text may have been sent with escapes: "https:\/\/…", "\u00e9". */
+static bool has_decoded(struct hs_feed_filter *f, struct hs_slice line)
+{
+	struct hs_record_fields walk = hs_record_fields_of(line);
+	struct hs_record_field field;
+
+	while (hs_record_field_next(&walk, &field))
+		if (field.value_escaped && contains(hs_record_field_decoded(&field, &f->scratch), text_of(&f->text)))
+			return true;
+	return false;
+}
+
+static bool has_text(struct hs_feed_filter *f, struct hs_slice line)
+{
+	return f->text.n == 0 || contains(line, text_of(&f->text)) ||
+	       (memchr(line.p, '\\', line.n) != NULL && has_decoded(f, line));
+}
+
 /* A line in which fields are looked for: `type` comes first, and says which records have a `name`. */
 struct search {
 	bool has_name;
@@ -86,7 +104,7 @@ bool hs_feed_filter_passes(struct hs_feed_filter *f, struct hs_slice line)
 	struct hs_record_field field;
 	struct search s = { 0 };
 
-	if (f->text.n > 0 && !contains(line, text_of(&f->text)))
+	if (!has_text(f, line))
 		return false;
 	for (int by = 0; by < HS_FEED_BYS; by++)
 		s.found[by] = f->by[by].n == 0;

@@ -16,7 +16,7 @@ enum hs_feed_by {
 /* Zeroed: every record passes. A record passes if it has each value that is given. */
 struct hs_feed_filter {
 	struct hs_query_value by[HS_FEED_BYS];
-	struct hs_query_value text; /* somewhere in the line, ASCII letters without case */
+	struct hs_query_value text; /* somewhere in the line, or in a value decoded; ASCII letters without case */
 	struct hs_buf scratch;      /* hs_buf_free() frees it */
 };
 

@@ -2,7 +2,7 @@
  * rejected: the handler of /console/rejected: what intake has rejected, by reason.
  *
  * {"more":…,"reasons":[{"reason":…,"remedy":…,"count":…,"first":…,"last":…}]}; with reason=TEXT one more member,
- * "lines", has its newest lines. A request reads at most READ_MOST bytes, the newest files first: then `more` is true.
+ * "lines", has its newest lines, each cut after LINE_MOST bytes. A request reads at most READ_MOST bytes, the newest files first: then `more` is true.
  */
 #include "spool/write/rejected.h"
 #include "base/io.h"
@@ -76,15 +76,28 @@ static void note_time(struct reason *reason, struct hs_slice at)
 		memcpy(reason->last, at.p, at.n);
 }
 
+/* At most LINE_MOST bytes, and no part of a character. */
+static struct hs_slice head_of(struct hs_slice line)
+{
+	if (line.n <= LINE_MOST)
+		return line;
+	for (line.n = LINE_MOST; line.n > 0 && ((unsigned char)line.p[line.n] & 0xC0) == 0x80; line.n--)
+		;
+	return line;
+}
+
+/* A body that is no text, such as gzip, makes a line that is six times as long. */
 static void keep_line(struct rejects *x, struct hs_slice line)
 {
 	struct hs_buf *to;
 
-	if (x->kept == LINES_MOST || line.n > LINE_MOST)
+	if (x->kept == LINES_MOST)
 		return;
 	to = &x->line[x->kept + x->lines++ % (LINES_MOST - x->kept)];
 	hs_buf_reset(to);
-	hs_buf_put_slice(to, line);
+	hs_buf_put_slice(to, head_of(line));
+	if (line.n > LINE_MOST)
+		hs_buf_printf(to, "… (cut: hookspool cat --rejected prints all %zu bytes)", line.n);
 }
 
 /* Turns the ring into kept lines, for the next file is older. */

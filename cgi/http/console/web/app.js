@@ -33,14 +33,19 @@ const query = (values) => {
 	return found.length ? '?' + new URLSearchParams(found) : '';
 };
 
-function problem(error) {
+// The banner tells what failed last, until the same task succeeds or another view is shown.
+const RETRIED = ['live', 'overview', 'start'];
+let failing = '';
+function problem(error, task) {
 	const box = $('problem');
 	box.hidden = !error;
+	failing = error ? task : '';
 	if (!error) return;
 	if (error.status === 401) return showLogin('The session has ended.');
 	fill(box, make('strong', {}, error instanceof Refused ? error.message : 'The server cannot be reached'),
-		error.remedy ? '. Remedy: ' + error.remedy + '.' : '. Trying again.');
+		error.remedy ? '. Remedy: ' + error.remedy + '.' : RETRIED.includes(task) ? '. Trying again.' : '. Try again.');
 }
+function solved(task) { if (failing === task) problem(null); }
 
 // --- times and sizes
 
@@ -67,6 +72,7 @@ const count = (n) => Number(n).toLocaleString();
 
 function showLogin(message) {
 	state.view = '';
+	live.turn++;
 	clearTimeout(live.timer);
 	$('app').hidden = true;
 	$('login').hidden = false;
@@ -91,7 +97,7 @@ async function logIn(event) {
 const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1) + '.';
 async function logOut() {
 	try { await ask('logout', { method: 'POST', body: new URLSearchParams() }); } catch (error) {
-		if (error.status !== 401) return problem(error);
+		if (error.status !== 401) return problem(error, 'logout');
 	}
 	showLogin('You are logged out.');
 }
@@ -99,7 +105,7 @@ async function logOut() {
 // --- live
 
 const state = { view: '' };
-const live = { filter: {}, newest: '', batches: [], pending: [], paused: false, timer: 0, failures: 0, more: false, busy: false, empty: 0, turn: 0 };
+const live = { filter: {}, newest: '', batches: [], pending: [], dropped: 0, paused: false, timer: 0, failures: 0, more: false, busy: false, empty: 0, turn: 0 };
 
 // Numbers are shown as they were sent, not as this browser rounds them.
 function parse(line) {
@@ -163,11 +169,25 @@ function showPending() {
 		live.batches.unshift(batch);
 	}
 	live.pending = [];
+	live.dropped = 0;
 	while (live.batches.length > 1 && rows.children.length > ROWS_MOST) {
 		for (const item of live.batches.pop().items) item.remove();
 		setMore(true);
 	}
 	tellState();
+}
+const isEvent = (item) => item.line !== undefined;
+const gapNote = () => note('More events came meanwhile than are shown here. They are in the spool: filter to find them.');
+// What waits has the limit of what is shown: the oldest of it are dropped, and counted all the same.
+function limitPending() {
+	let n = live.pending.reduce((sum, batch) => sum + batch.items.length, 0);
+	while (live.pending.length > 1 && n > ROWS_MOST) {
+		const dropped = live.pending.shift(), oldest = live.pending[0];
+		n -= dropped.items.length;
+		live.dropped += dropped.items.filter(isEvent).length;
+		if (!oldest.gap) oldest.items.push(gapNote());
+		oldest.gap = oldest.gap || dropped.gap;
+	}
 }
 function setMore(more) {
 	live.more = more;
@@ -176,7 +196,7 @@ function setMore(more) {
 	$('end').textContent = more || !oldest ? '' : $('rows').children.length ? 'The spool begins here.' : 'There are no such events.';
 }
 function tellState() {
-	const n = live.pending.reduce((sum, batch) => sum + batch.items.filter((item) => item.line !== undefined).length, 0);
+	const n = live.pending.reduce((sum, batch) => sum + batch.items.filter(isEvent).length, live.dropped);
 	const more = live.pending.some((batch) => batch.gap) ? '+' : '';
 	$('new').hidden = n === 0;
 	$('new').textContent = n + more + ' new';
@@ -201,19 +221,20 @@ async function poll() {
 		const { head, items } = readAnswer(await ask('feed' + query({ ...live.filter, after: live.newest })));
 		if (turn !== live.turn || state.view !== 'live') return;
 		if (!first) items.forEach((item) => item.classList.add('fresh'));
-		if (head.gap) items.push(note('More events came meanwhile than are shown here. They are in the spool: filter to find them.'));
+		if (head.gap) items.push(gapNote());
 		if (items.length || first) live.pending.push({ items, oldest: head.oldest, gap: head.gap });
+		limitPending();
 		live.newest = head.newest;
 		if (first || !isReading()) showPending(); else tellState();
 		if (first) setMore(head.more);
-		if (live.failures) problem(null);
+		solved('live');
 		live.failures = 0;
 		ages();
 		if (first && items.length < 20) older();
 	} catch (error) {
 		if (turn !== live.turn || state.view !== 'live') return;
 		if (error.status === 400) live.newest = '';
-		problem(error);
+		problem(error, 'live');
 		if (error.status === 401) return;
 		wait = Math.min(WORST_MS, POLL_MS * 2 ** ++live.failures);
 	}
@@ -233,7 +254,8 @@ async function older() {
 		live.empty = items.length ? 0 : live.empty + 1;
 		setMore(head.more);
 		ages();
-	} catch (error) { if (turn === live.turn) problem(error); } finally {
+		solved('older');
+	} catch (error) { if (turn === live.turn) problem(error, 'older'); } finally {
 		live.busy = false;
 		$('older').textContent = live.empty ? 'Search further back' : 'Older events';
 	}
@@ -241,7 +263,7 @@ async function older() {
 }
 function startLive(filter) {
 	live.turn++;
-	Object.assign(live, { filter, newest: '', batches: [], pending: [], failures: 0, more: false, empty: 0, busy: false });
+	Object.assign(live, { filter, newest: '', batches: [], pending: [], dropped: 0, failures: 0, more: false, empty: 0, busy: false });
 	for (const field of $('filters').elements) if (field.name) field.value = filter[field.name] || '';
 	fill($('rows'));
 	setMore(false);
@@ -255,7 +277,7 @@ function formFilter() {
 	return filter;
 }
 function exportRows() {
-	const lines = [...$('rows').children].filter((item) => item.line !== undefined).map((item) => item.line + '\n');
+	const lines = [...$('rows').children].filter(isEvent).map((item) => item.line + '\n');
 	const link = make('a', { href: URL.createObjectURL(new Blob(lines, { type: 'application/x-ndjson' })), download: 'events.jsonl' });
 	link.click();
 	setTimeout(() => URL.revokeObjectURL(link.href), 10000);
@@ -265,6 +287,7 @@ function exportRows() {
 
 async function showRejected() {
 	const { more, reasons } = JSON.parse(await ask('rejected'));
+	if (state.view !== 'rejected') return;
 	const box = $('reasons');
 	if (!reasons.length) return fill(box, text('p', 'Nothing was rejected.', 'muted'));
 	fill(box, ...reasons.map(reasonOf));
@@ -279,7 +302,8 @@ function reasonOf(reason) {
 			fill(lines, ...found.map((line, i) => make('pre', { tabIndex: 0, role: 'region', 'aria-label': 'Payload ' + (i + 1) }, line)));
 			button.setAttribute('aria-expanded', String(open));
 			button.textContent = open ? 'Hide payloads' : 'Show payloads';
-		} catch (error) { problem(error); }
+			solved('payloads');
+		} catch (error) { if (state.view === 'rejected') problem(error, 'payloads'); }
 	});
 	return make('div', { className: 'card' }, text('h2', reason.reason),
 		text('p', count(reason.count) + (reason.count === 1 ? ' time' : ' times') + ', first ' + clock(reason.first) + ', last ' + clock(reason.last), 'muted'),
@@ -290,6 +314,7 @@ function reasonOf(reason) {
 
 async function showSchema() {
 	const { events, other } = JSON.parse(await ask('schema'));
+	if (state.view !== 'schema') return;
 	const box = $('catalogue');
 	if (!events.length) return fill(box, text('p', 'No event was counted yet: maintenance counts every minute.', 'muted'));
 	fill(box, ...events.map(eventOf));
@@ -350,6 +375,7 @@ const lastOf = (o, name, last) => make('p', {}, make('strong', {}, name + ': '),
 	make('span', { title: new Date(last.at).toLocaleString() }, span(o.now - last.at) + ' ago'), ', ' + last.message + '. Remedy: ' + last.remedy + '.'] : ['none.']);
 async function showOverview() {
 	const o = JSON.parse(await ask('overview'));
+	if (state.view !== 'overview') return;
 	$('insecure').hidden = o.https;
 	const well = make('div', { className: 'card' }, text('h2', o.well ? 'All is well' : sentence(o.message), o.well ? 'good' : 'bad'),
 		text('p', o.well ? (o.catching_up ? 'The index of event ids is catching up.' : 'An event sent now would be accepted.') : 'Remedy: ' + o.remedy + '.'));
@@ -378,7 +404,13 @@ async function show() {
 		if (link.hash === '#' + view) link.setAttribute('aria-current', 'page'); else link.removeAttribute('aria-current');
 	if (view === 'live') return startLive(Object.fromEntries(new URLSearchParams(rest || '')));
 	live.turn++;
-	try { await SHOW[view](); } catch (error) { problem(error); }
+	await loadView(view);
+}
+async function loadView(view) {
+	try {
+		await SHOW[view]();
+		solved(view);
+	} catch (error) { if (state.view === view) problem(error, view); }
 }
 async function start() {
 	try {
@@ -390,7 +422,7 @@ async function start() {
 		$('login').hidden = true;
 		$('app').hidden = false;
 		setTimeout(start, WORST_MS / 6);
-		return problem(error);
+		return problem(error, 'start');
 	}
 	$('login').hidden = true;
 	$('app').hidden = false;
@@ -410,5 +442,5 @@ new IntersectionObserver((seen) => { if (seen.some((entry) => entry.isIntersecti
 window.addEventListener('hashchange', () => { if (state.view) show(); });
 document.querySelector('.skip').addEventListener('click', (event) => { event.preventDefault(); $('main').focus(); });
 document.addEventListener('visibilitychange', () => { if (!document.hidden && state.view === 'live') poll(); });
-setInterval(() => { if (state.view === 'live' && !document.hidden) ages(); else if (state.view === 'overview' && !document.hidden) showOverview().catch(problem); }, 5000);
+setInterval(() => { if (state.view === 'live' && !document.hidden) ages(); else if (state.view === 'overview' && !document.hidden) loadView('overview'); }, 5000);
 start();
