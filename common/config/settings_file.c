@@ -128,9 +128,11 @@ struct hs_settings *hs_settings_load(const char *path, char *const *variables, c
 	s = hs_settings_new(chosen, hs_buf_slice(&text), variables, error);
 	hs_buf_wipe(&text);
 	wipe_stack();
-	if (s != NULL && (st.st_mode & S_IWOTH) != 0)
+	if (s == NULL || !S_ISREG(st.st_mode)) /* nothing stays in /dev/null */
+		return s;
+	if ((st.st_mode & S_IWOTH) != 0)
 		return refuse(s, error, HS_FAULT_WRITABLE, chosen, "everybody may write to it: chmod 640");
-	if (s != NULL && (st.st_mode & S_IROTH) != 0 && has_secrets(s))
+	if ((st.st_mode & S_IROTH) != 0 && has_secrets(s))
 		return refuse(s, error, HS_FAULT_EXPOSED, chosen, "holds secrets and everybody may read it: chmod 640");
 	return s;
 }

@@ -231,6 +231,7 @@ TEST(settings_that_everybody_may_write)
 	}
 	set(texts[0], 0664);
 	expect_dir(load(s.path, NULL), "/a");
+	expect_dir(load("/dev/null", (char *[]){ "HOOKSPOOL_SPOOL_DIR=/b", "HOOKSPOOL_SECRET=x", NULL }), "/b");
 }
 
 /* A variable whose name only begins alike is a mistake, which is told; an empty one is as none. */
