@@ -70,6 +70,7 @@ static void leave_both_forms(void)
 	text = spooldir_read(&s.d, plain);
 	maintain();
 	spooldir_write(&s.d, plain, hs_buf_slice(&text));
+	spooldir_age(&s.d, plain); /* it was there first */
 	hs_buf_free(&text);
 }
 
