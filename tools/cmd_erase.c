@@ -3,6 +3,7 @@
 #include "base/io.h"
 #include "base/json_writer.h"
 #include "config/loads.h"
+#include "event/id_text.h"
 #include "spool/erase.h"
 #include "spool/position/cursor.h"
 #include "spool/spool.h"
@@ -11,6 +12,7 @@
 #include "tools/report/link_text.h"
 #include "tools/report/progress.h"
 #include "tools/report/terminal.h"
+#include "tools/sink/id_spelling.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -102,12 +104,30 @@ static int find_tenant(struct erase *c)
 	return hs_command_tenant(c->settings, "erase", c->given, &c->tenant);
 }
 
-static bool add_asked(struct erase *c)
+/* 0 or an exit code. */
+static int add_asked(struct erase *c)
 {
-	for (size_t i = 0; i < c->count; i++)
+	struct hs_event_source source;
+	struct hs_position end = { 0 };
+	struct hs_buf number = { 0 };
+	bool is_spelled = false;
+	int code = 0;
+
+	for (size_t i = 0; i < c->count; i++) {
 		if (!hs_subjects_add_id(&c->subjects, c->asked[i].kind, hs_slice_str(c->asked[i].id), c->tenant))
-			return false;
-	return true;
+			return EX_OSERR;
+		is_spelled = hs_id_is_spelled(hs_slice_str(c->asked[i].id), &number) || is_spelled;
+	}
+	hs_buf_free(&number);
+	if (is_spelled)
+		code = hs_event_source_open(&source, "erase", c->config, NULL, NULL);
+	if (code != 0 || !is_spelled)
+		return code;
+	code = hs_event_source_result(&source, hs_reader_end(source.reader, &end));
+	for (size_t i = 0; code == 0 && i < c->count; i++)
+		code = hs_id_spelling_add(&c->subjects, c->asked[i].kind, hs_slice_str(c->asked[i].id), c->tenant,
+		                          &source, end);
+	return hs_event_source_close(&source, code);
 }
 
 static bool go_on(void *context, uint64_t done, uint64_t all)
@@ -335,6 +355,7 @@ static int run(struct erase *c)
 	struct hs_spool *spool = hs_spool_new(c->settings);
 	struct hs_erasure done;
 	enum hs_result r;
+	int code;
 
 	hs_subjects_init(&c->subjects, hs_io_random());
 	c->how.subjects = &c->subjects;
@@ -344,12 +365,15 @@ static int run(struct erase *c)
 	c->how.tell_link = tell_link;
 	c->how.tell_database = tell_database;
 	memset(&done, 0, sizeof done);
-	r = spool != NULL && add_asked(c) ? HS_OK : HS_E_MEMORY;
+	code = spool == NULL ? EX_OSERR : add_asked(c);
+	if (code != 0) {
+		hs_spool_free(spool);
+		return code;
+	}
 	c->named = c->subjects.count;
 	hs_stop_catch();
 	hs_progress_begin(&c->progress);
-	if (r == HS_OK)
-		r = hs_erase(spool, c->settings, &c->how, &done);
+	r = hs_erase(spool, c->settings, &c->how, &done);
 	hs_progress_clear(&c->progress);
 	hs_spool_free(spool);
 	return report(c, r, &done);

@@ -134,3 +134,14 @@ void hs_id_put_number(struct hs_buf *out, struct hs_slice literal)
 		}
 	}
 }
+
+bool hs_id_is_spelled(struct hs_slice text, struct hs_buf *id)
+{
+	size_t start = id->n;
+	struct number n;
+
+	if (!take_apart(text, &n) || (n.whole.n > 1 && n.whole.p[0] == '0'))
+		return false;
+	hs_id_put_number(id, text);
+	return hs_buf_ok(id) && !hs_slice_eq(hs_slice(id->p + start, id->n - start), text);
+}

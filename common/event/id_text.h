@@ -21,4 +21,10 @@ bool hs_id_is_plain(struct hs_slice number);
 /* Appends the text of a number's literal, or any other text unchanged. Check hs_buf_ok() after. */
 void hs_id_put_number(struct hs_buf *out, struct hs_slice number);
 
+/*
+ * True if the text could be the literal of a number whose text as an id, which is appended, is another: "7.0", "1e2".
+ * Check hs_buf_ok() after.
+ */
+bool hs_id_is_spelled(struct hs_slice text, struct hs_buf *id);
+
 #endif

@@ -148,6 +148,8 @@ bool hs_record_field_is_id(const struct hs_record_field *field, struct hs_slice 
 	if (!is_odd_number(field))
 		return hs_record_field_is(field, id, scratch);
 	hs_buf_reset(scratch);
+	if (hs_slice_eq(field->value, id))
+		return true;
 	hs_id_put_number(scratch, field->value);
 	return hs_buf_ok(scratch) && hs_slice_eq(hs_buf_slice(scratch), id);
 }

@@ -14,7 +14,8 @@ for id in 12345 12345.0 1.2345e4 '"12345"' 12346 '"12345.0"' 9007199254740993 90
 done
 ids() { ids_of | xargs; }
 is 'cat: one user' "$(hs cat --user 12345 | ids)" 'm1 m2 m3 m4'
-is 'cat: a string is what it is' "$(hs cat --user 12345.0 | ids)" m6
+is 'cat: what is shown as 12345.0, a number or a string' "$(hs cat --user 12345.0 | ids)" 'm2 m6'
+is 'cat: as no event spells it' "$(hs cat --user 123450e-1 | ids)" ''
 is 'no double is made of it' "$(hs cat --user 9007199254740993 | ids)" 'm7 m9'
 is 'stats: one user' "$(hs stats --user 12345 --json | jq .records)" 4
 hs each --once --jobs 4 --cursor c --on '*=case $HS_MESSAGE_ID in m1) sleep 0.5 ;; esac; echo $HS_MESSAGE_ID' \
@@ -49,4 +50,15 @@ is 'and counted; a retry is not' "$(hs stats --json | jq -c "[.duplicates - $bef
 is 'and printed' "$(hs stats | sed -n 's/^\(3 of them conflicting\).*/\1/p')" '3 of them conflicting'
 take '[{"type":"page","messageId":"c2","userId":"u-1"},{"type":"page","messageId":"c2","userId":"u-1"},{"type":"page","messageId":"c2","userId":"u-3"}]' >/dev/null
 is 'in one batch, too' "$(hs stats --json | jq .conflicting)" 4
+### Erased as it is spelled ############################################
+for id in 8.0 8 '"8"' '"8.0"' '"8e0"' 80e-1 80; do
+	take "{\"type\":\"page\",\"messageId\":\"e$((++n))\",\"userId\":$id}" >/dev/null
+done
+left() { hs cat | sed -n 's/.*"user_id":\([^,]*\),"message_id":"e.*/\1/p' | xargs; }
+hs erase --user 8e0 >/dev/null 2>"$T/said"
+is 'a text that no event has as a number is that text alone' "$? $(left) $(wc -l <"$T/said")" '0 8.0 8 8 8.0 80e-1 80 0'
+is 'cat --aliases: what an erase would take' "$(hs cat --aliases --user 8.0 2>/dev/null | wc -l)" 5
+hs erase --user 8.0 >/dev/null 2>"$T/said"
+is 'an id as an event spells it: the text, and the person that the number is' \
+	"$? $(left) $(grep -c 'events have the number 8.0 as an id' "$T/said")" '0 80 1'
 done_testing

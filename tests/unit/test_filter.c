@@ -47,6 +47,10 @@ TEST(by_fields)
 	assert_false(passes(record, EVENT, "Caf\\u00e9", 0));
 	assert_true(passes(record, USER, "u-1", 0));
 	assert_true(passes(record, USER, "a-1", 0));
+	assert_true(passes(HS_SLICE("{\"user_id\":7.0}"), USER, "7", 0));
+	assert_true(passes(HS_SLICE("{\"user_id\":7.0}"), USER, "7.0", 0));
+	assert_false(passes(HS_SLICE("{\"user_id\":7}"), USER, "7.0", 0));
+	assert_false(passes(HS_SLICE("{\"user_id\":\"7\"}"), USER, "7.0", 0));
 	assert_false(passes(record, USER, "u-2", 0)); /* a property of that name is another thing */
 	assert_true(passes(record, TENANT, "acme", TYPE, "track", USER, "u-1", 0));
 	assert_false(passes(record, TENANT, "acme", TYPE, "track", USER, "u-9", 0));

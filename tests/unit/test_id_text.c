@@ -62,4 +62,20 @@ TEST(one_number_one_text)
 	hs_buf_free(&out);
 }
 
+TEST(a_text_that_is_a_number_in_another_spelling)
+{
+	static const char *const spelled[][2] = { { "7.0", "7" }, { "70e-1", "7" }, { "-0", "0" }, { "1E2", "100" } };
+	static const char *const others[] = { "7", "007", "07.0", "7.5", "-1", "x", "", "1e5x", "0x10", ".5", "5." };
+	struct hs_buf out = { 0 };
+
+	for (size_t i = 0; i < sizeof spelled / sizeof *spelled; i++) {
+		hs_buf_reset(&out);
+		assert_true(hs_id_is_spelled(hs_slice_str(spelled[i][0]), &out));
+		assert_slice_equal(hs_buf_slice(&out), hs_slice_str(spelled[i][1]));
+	}
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		assert_false(hs_id_is_spelled(hs_slice_str(others[i]), &out));
+	hs_buf_free(&out);
+}
+
 TESTS("id_text", NULL, NULL)

@@ -169,7 +169,7 @@ static bool may_have_user(const struct hs_filter *f, struct hs_summary_reader *s
 	if (part.p == NULL)
 		return true;
 	for (unsigned i = 0; i < f->by[HS_BY_USER].count; i++)
-		if (hs_summary_bloom_may_have(part, hs_summary_hash(f->by[HS_BY_USER].value[i])))
+		if (hs_summary_bloom_may_name(part, f->by[HS_BY_USER].value[i]))
 			return true;
 	return false;
 }

@@ -3,6 +3,7 @@
 #include "tools/command.h"
 #include "tools/report/link_text.h"
 #include "tools/report/terminal.h"
+#include "tools/sink/id_spelling.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 
 /* Adds the users of --user, of the tenant that is given (NULL: none is). 0 or an exit code. */
 static int add_people(struct hs_alias_filter *a, const struct hs_filter *f, const struct hs_event_source *source,
-                      const char *given)
+                      const char *given, struct hs_position end)
 {
 	const char *tenant = NULL;
 	int code = 0;
@@ -18,19 +19,19 @@ static int add_people(struct hs_alias_filter *a, const struct hs_filter *f, cons
 	if (given == NULL ? hs_settings_have_tenants(source->settings) : strcmp(given, "*") != 0)
 		code = hs_command_tenant(source->settings, source->command, given, &tenant);
 	for (unsigned i = 0; code == 0 && i < f->by[HS_BY_USER].count; i++)
-		if (!hs_subjects_add_id(&a->people, HS_SUBJECT_USER, f->by[HS_BY_USER].value[i], tenant))
-			code = EX_OSERR;
+		code = hs_id_spelling_add(&a->people, HS_SUBJECT_USER, f->by[HS_BY_USER].value[i], tenant, source, end);
 	return code;
 }
 
 /* Moves the users of --user, of each --tenant, out of the filter. 0 or an exit code. */
-static int move_people(struct hs_alias_filter *a, struct hs_filter *f, const struct hs_event_source *source)
+static int move_people(struct hs_alias_filter *a, struct hs_filter *f, const struct hs_event_source *source,
+                       struct hs_position end)
 {
 	unsigned tenants = f->by[HS_BY_TENANT].count;
-	int code = tenants == 0 ? add_people(a, f, source, NULL) : 0;
+	int code = tenants == 0 ? add_people(a, f, source, NULL, end) : 0;
 
 	for (unsigned i = 0; code == 0 && i < tenants; i++)
-		code = add_people(a, f, source, f->by[HS_BY_TENANT].value[i].p);
+		code = add_people(a, f, source, f->by[HS_BY_TENANT].value[i].p, end);
 	hs_filter_clear(f, HS_BY_USER);
 	hs_filter_clear(f, HS_BY_TENANT);
 	return code;
@@ -99,7 +100,7 @@ int hs_alias_filter_find(struct hs_alias_filter *a, struct hs_filter *filter, co
                          struct hs_position end)
 {
 	struct hs_buf text = { 0 };
-	int code = move_people(a, filter, source);
+	int code = move_people(a, filter, source, end);
 
 	hs_links_init(&a->links, &a->people, hs_io_random());
 	a->matcher.subjects = &a->people;

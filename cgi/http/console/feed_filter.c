@@ -102,7 +102,7 @@ static bool may_have_user(struct hs_slice user, struct hs_summary_reader *summar
 {
 	struct hs_slice bloom = hs_summary_read(summary, HS_SUMMARY_BLOOM);
 
-	return bloom.p == NULL || hs_summary_bloom_may_have(bloom, hs_summary_hash(user));
+	return bloom.p == NULL || hs_summary_bloom_may_name(bloom, user);
 }
 
 /* Summaries count the names of events, but not those of pages and screens. */

@@ -1,6 +1,7 @@
 #include "spool/summary/summary.h"
 #include "base/bloom.h"
 #include "base/hash.h"
+#include "event/id_text.h"
 #include "spool/file/gzip.h"
 
 #include <assert.h>
@@ -165,4 +166,14 @@ bool hs_summary_bloom_may_have(struct hs_slice part, uint64_t hash)
 	if (part.n == 0 || part.n % HS_BLOOM_BLOCK != 0)
 		return true;
 	return hs_bloom_may_have((const uint32_t *)(const void *)part.p, part.n, hash);
+}
+
+bool hs_summary_bloom_may_name(struct hs_slice part, struct hs_slice id)
+{
+	char room[4 * HS_ID_TEXT_ZEROS];
+	struct hs_buf text = { .p = room, .cap = sizeof room, .max = sizeof room };
+	bool is_spelled = hs_id_is_spelled(id, &text);
+
+	return hs_summary_bloom_may_have(part, hs_summary_hash(id)) || !hs_buf_ok(&text) ||
+	       (is_spelled && hs_summary_bloom_may_have(part, hs_summary_hash(hs_buf_slice(&text))));
 }

@@ -148,5 +148,7 @@ int hs_summary_counts_next(struct hs_summary_counts *c, struct hs_slice *name, u
 uint64_t hs_summary_hash(struct hs_slice id);
 /* False only if BLOOM, whose bytes these are, does not have the hash. */
 bool hs_summary_bloom_may_have(struct hs_slice part, uint64_t hash);
+/* For an id as a filter has it: the text, or a number in that spelling. */
+bool hs_summary_bloom_may_name(struct hs_slice part, struct hs_slice id);
 
 #endif
