@@ -58,9 +58,7 @@ bool hs_record_field_is_null(const struct hs_record_field *field);
  */
 void hs_record_field_put(const struct hs_record_field *field, struct hs_buf *out);
 
-/*
- * Like these two, for an id: a number counts by its value, so 7.0 is 7 (id_text.h); as it is spelled it matches, too.
- */
+/* Like these two, for an id: a number counts by its value (id_text.h), so 7.0 is 7, and for the first 7.0, too. */
 bool hs_record_field_is_id(const struct hs_record_field *field, struct hs_slice id, struct hs_buf *scratch);
 void hs_record_field_put_id(const struct hs_record_field *field, struct hs_buf *out);
 
