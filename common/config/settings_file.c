@@ -81,6 +81,19 @@ static struct hs_settings *refuse(struct hs_settings *s, struct hs_settings_erro
 	return NULL;
 }
 
+static struct hs_settings *refuse_unread(struct hs_settings_error *error, const char *path, int why)
+{
+	const char *remedy =
+	    why == ENOENT || why == ENOTDIR
+		? "\"hookspool docs sample\" prints one to begin with; HOOKSPOOL_CONF names another place"
+	    : why == EACCES ? "run it as a user who may read it, such as the owner of the spool"
+			    : "it must be a file of text";
+	char text[200];
+
+	snprintf(text, sizeof text, "%s: %s", strerror(why), remedy);
+	return refuse(NULL, error, HS_FAULT_UNREADABLE, path, text);
+}
+
 /* Wipes the stack below the caller's frame, which held lines and hash states. */
 __attribute__((noinline)) static void wipe_stack(void)
 {
@@ -103,8 +116,10 @@ struct hs_settings *hs_settings_load(const char *path, char *const *variables, c
 		return hs_settings_new(NULL, HS_SLICE_NONE, variables, error);
 	hs_buf_reserve(&text, 1); /* so that an empty file is an empty text, not none */
 	if (hs_io_read_file(chosen, FILE_MAX, &text, &st) < 0) {
+		int why = errno;
+
 		hs_buf_wipe(&text);
-		return refuse(NULL, error, HS_FAULT_UNREADABLE, chosen, strerror(errno));
+		return refuse_unread(error, chosen, why);
 	}
 	s = hs_settings_new(chosen, hs_buf_slice(&text), variables, error);
 	hs_buf_wipe(&text);

@@ -116,7 +116,9 @@ TEST(a_file_that_is_missing)
 {
 	set("", 0644);
 	expect_refusal(load("/nowhere/x.conf", NULL), "/nowhere/x.conf: No such file");
+	expect_refusal(load("/nowhere/x.conf", NULL), "hookspool docs sample");
 	expect_refusal(load(s.d.path, NULL), s.d.path); /* a directory */
+	expect_refusal(load(s.d.path, NULL), "it must be a file of text");
 }
 
 TEST(an_empty_file_is_a_file)
