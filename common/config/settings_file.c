@@ -81,15 +81,23 @@ static struct hs_settings *refuse(struct hs_settings *s, struct hs_settings_erro
 	return NULL;
 }
 
-/* The file was not read: says why. The system's words would have no remedy for what is no permission. */
+/* The file was not read: says why, and what helps. */
 static struct hs_settings *refuse_unread(struct hs_settings_error *error, const char *path, int number)
 {
+	const char *remedy =
+	    number == ENOENT || number == ENOTDIR
+		? ": \"hookspool docs sample\" prints one to begin with; HOOKSPOOL_CONF names another place"
+	    : number == EACCES ? ": run it as a user who may read it, such as the owner of the spool"
+			       : "";
+	char text[200];
+
 	if (number == EFBIG)
 		return refuse(NULL, error, HS_FAULT_FORM, path, "it has more than 1 MB: shorten it");
 	if (number == EISDIR || number == ESPIPE)
 		return refuse(NULL, error, HS_FAULT_FORM, path,
 		              "it is no plain file: put the file of the settings in its place");
-	return refuse(NULL, error, HS_FAULT_UNREADABLE, path, strerror(number));
+	snprintf(text, sizeof text, "%s%s", strerror(number), remedy);
+	return refuse(NULL, error, HS_FAULT_UNREADABLE, path, text);
 }
 
 static bool has_secrets(const struct hs_settings *s)

@@ -119,6 +119,7 @@ TEST(a_file_that_is_missing)
 {
 	set("", 0644);
 	expect_refusal(load("/nowhere/x.conf", NULL), "/nowhere/x.conf: No such file");
+	expect_refusal(load("/nowhere/x.conf", NULL), "hookspool docs sample");
 }
 
 /* Permissions would mend none of these. */
