@@ -157,6 +157,9 @@ put o-9 Order '{"total":9}'
 refused 'the cursor theirs is that of another command' 2 --to "sqlite:$T/w/theirs.db" --name theirs
 hs tail --cursor theirs
 is 'which stays where it is' "$(jq -r .message_id <<<"$OUT")" o-9
+cp "$S/spool/.hookspool/cursors/load" "$T/cursor"
+hs tail --cursor load
+is 'nor does another command take that of a loader' "$CODE $OUT$(grep -c 'cursor load is that of a database of hookspool load' "$T/err") $(cmp "$T/cursor" "$S/spool/.hookspool/cursors/load" && echo same)" '2 1 same'
 
 ### Tenants ########################################################
 load_behind --to "sqlite:$T/w/all.db" --name all --every 1
