@@ -4,15 +4,7 @@
 . "$(dirname "$0")/../lib/databases.sh"
 
 SETTINGS='auth = none'
-if ! command -v sqlite3 >/dev/null; then
-	ok 'load: options # SKIP no sqlite3'
-	done_testing
-fi
-spool_start
-cp "$HS_BUILD/hookspool-load" "$S/bin/"
-mkdir "$T/w"
-own "$T/w"
-DB=$T/w/w.db
+load_start || { ok 'load: options # SKIP no sqlite3'; done_testing; }
 
 # put JSON...: events for the spool.
 put() {
@@ -20,10 +12,6 @@ put() {
 	chmod 644 "$T/put.jsonl"
 	hs import --again "$T/put.jsonl"
 }
-
-# track ID EVENT PROPERTIES
-track() { printf '{"type":"track","messageId":"%s","userId":"u-1","event":"%s","timestamp":"2026-11-23T10:15:00.123Z","properties":%s}' "$@"; }
-query() { sqlite3 "$DB" "$1"; }
 
 umask 022 # as that of cron
 ### The summary ################################################

@@ -5,23 +5,14 @@
 . "$(dirname "$0")/../lib/databases.sh"
 
 SETTINGS='auth = none'
-if ! command -v sqlite3 >/dev/null; then
-	ok 'load: refusals # SKIP no sqlite3'
-	done_testing
-fi
-spool_start
-cp "$HS_BUILD/hookspool-load" "$S/bin/"
-mkdir "$T/w"
-own "$T/w"
-DB=$T/w/w.db
+load_start || { ok 'load: refusals # SKIP no sqlite3'; done_testing; }
 
 # put ID EVENT PROPERTIES: an event for the spool.
 put() {
-	printf '{"type":"track","messageId":"%s","userId":"u-1","event":"%s","timestamp":"2026-11-23T10:15:00.123Z","properties":%s}\n' "$@" >"$T/put.jsonl"
+	track "$@" >"$T/put.jsonl"
 	chmod 644 "$T/put.jsonl"
 	hs import --again "$T/put.jsonl"
 }
-query() { sqlite3 "$DB" "$1"; }
 # refused MESSAGE CODE OPTION...: a command line that is refused with this message.
 refused() {
 	load "${@:3}"
@@ -170,6 +161,9 @@ put o-9 Order '{"total":9}'
 refused 'the cursor theirs is that of another command' 2 --to "sqlite:$T/w/theirs.db" --name theirs
 hs tail --cursor theirs
 is 'which stays where it is' "$(jq -r .message_id <<<"$OUT")" o-9
+cp "$S/spool/.hookspool/cursors/load" "$T/cursor"
+hs tail --cursor load
+is 'nor does another command take that of a loader' "$CODE $OUT$(grep -c 'cursor load is that of a database of hookspool load' "$T/err") $(cmp "$T/cursor" "$S/spool/.hookspool/cursors/load" && echo same)" '2 1 same'
 
 ### Tenants ########################################################
 load_behind --to "sqlite:$T/w/all.db" --name all --every 1

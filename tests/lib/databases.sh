@@ -68,6 +68,22 @@ load() {
 	CODE=$?
 }
 
+# load_start: a fresh spool with the listener at work on it, and DB, a file of SQLite in a folder for such. False: sqlite3 is
+# not installed.
+load_start() {
+	command -v sqlite3 >/dev/null || return
+	spool_start
+	cp "$HS_BUILD/hookspool-load" "$S/bin/"
+	mkdir "$T/w"
+	own "$T/w"
+	DB=$T/w/w.db
+}
+
+query() { sqlite3 "$DB" "$1"; }
+
+# track ID EVENT PROPERTIES: an event of u-1, as import takes it.
+track() { printf '{"type":"track","messageId":"%s","userId":"u-1","event":"%s","timestamp":"2026-11-23T10:15:00.123Z","properties":%s}\n' "$@"; }
+
 # load_behind [OPTION]...: hookspool load in the background, as LOADER. T/behind.err is emptied before it starts, so that a wait
 # for its words does not find those of the loader before it.
 load_behind() {

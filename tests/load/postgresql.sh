@@ -26,7 +26,6 @@ put() {
 }
 
 # track ID EVENT PROPERTIES
-track() { printf '{"type":"track","messageId":"%s","userId":"u-1","event":"%s","timestamp":"2026-11-23T10:15:00.123Z","properties":%s}' "$@"; }
 
 # fresh_schema: an empty one, and no cursor; --name NEW begins at the oldest event anyway.
 fresh_schema() { pg 'DROP SCHEMA IF EXISTS segment CASCADE'; }

@@ -123,6 +123,14 @@ static int add_track(struct fixture *f, unsigned i, const char *more)
 	return add(f, record(f, "track", i, text));
 }
 
+/* A loader that has written a track, m1, with these properties. */
+static void start_with_track(struct fixture *f, const char *properties)
+{
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add_track(f, 1, properties), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+}
+
 /* Records of every kind, from the one after the position to the n-th. */
 static int add_all(struct fixture *f, unsigned n)
 {
@@ -255,9 +263,7 @@ TEST_WITH(another_loader_ends_this_one, make, end)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(start(f), 0);
-	assert_int_equal(add_track(f, 1, ""), 0);
-	assert_int_equal(hs_loader_flush(f->loader), 0);
+	start_with_track(f, "");
 	f->m->committed.at.offset = 77;
 	assert_int_equal(add_track(f, 2, ""), 0);
 	assert_int_equal(hs_loader_flush(f->loader), EX_TEMPFAIL);
@@ -295,9 +301,7 @@ TEST_WITH(column_that_was_dropped_meanwhile_is_made_again, make, end)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(start(f), 0);
-	assert_int_equal(add_track(f, 1, "\"properties_a\":1"), 0);
-	assert_int_equal(hs_loader_flush(f->loader), 0);
+	start_with_track(f, "\"properties_a\":1");
 	memory_target_drop_column(f->m, "bought", "a");
 	assert_int_equal(add_track(f, 2, "\"properties_a\":2"), 0);
 	assert_int_equal(hs_loader_flush(f->loader), 0);
@@ -744,9 +748,7 @@ TEST_WITH(row_that_is_too_wide_even_so_is_a_dead_letter, make, end)
 	struct fixture *f = *state;
 
 	f->m->wide = 2;
-	assert_int_equal(start(f), 0);
-	assert_int_equal(add_track(f, 1, "\"properties_a\":1"), 0);
-	assert_int_equal(hs_loader_flush(f->loader), 0);
+	start_with_track(f, "\"properties_a\":1");
 	assert_int_equal(f->letters, 1);
 	assert_int_equal(memory_target_rows(f->m, "bought"), 0);
 }
@@ -880,9 +882,7 @@ TEST_WITH(erase_reaches_a_table_without_a_time, make, end)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(start(f), 0);
-	assert_int_equal(add_track(f, 1, ""), 0);
-	assert_int_equal(hs_loader_flush(f->loader), 0);
+	start_with_track(f, "");
 	memory_target_drop_column(f->m, "bought", "uuid_ts");
 	memory_target_make_table(f->m, "customers", (const char *const[]){ "id", "user_id", NULL });
 	f->m->watch = "customers";

@@ -1,5 +1,6 @@
 #include "tools/sink/event_source.h"
 #include "base/io.h"
+#include "spool/admin/erase_requests.h"
 #include "spool/shared/spool_dir.h"
 #include "tools/command.h"
 #include "tools/report/bar_table.h"
@@ -174,6 +175,20 @@ static bool is_missing(const struct hs_event_source *s)
 	return true;
 }
 
+/* A loader's cursor keeps from retention what its database has not got: no other command is to move it. */
+static int leave_to_loader(const struct hs_event_source *s, const char *name)
+{
+	if (strcmp(s->command, "load") == 0 || !hs_cursor_is_name(name) ||
+	    !hs_erase_requests_is_marked(hs_reader_dir(s->reader)->private_dir, name))
+		return 0;
+	fprintf(
+	    stderr,
+	    "hookspool %s: cursor %s is that of a database of hookspool load, which would miss events if this moved "
+	    "it: use another name, or give the database up first: hookspool cursors remove %s\n",
+	    s->command, name, name);
+	return 2;
+}
+
 int hs_event_source_open(struct hs_event_source *s, const char *command, const char *config, const char *cursor,
                          const char *from)
 {
@@ -187,6 +202,8 @@ int hs_event_source_open(struct hs_event_source *s, const char *command, const c
 	                     : hs_event_source_result(s, hs_reader_open(s->settings, &s->reader));
 	if (code == 0 && cursor != NULL)
 		code = hs_event_source_owned(s, "--cursor");
+	if (code == 0 && cursor != NULL)
+		code = leave_to_loader(s, cursor);
 	if (code == 0 && cursor != NULL)
 		code = open_cursor(s, cursor, from);
 	return code == 0 ? 0 : hs_event_source_close(s, code);
