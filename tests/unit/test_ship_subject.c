@@ -146,6 +146,8 @@ TEST(templates)
 		{ "hookspool.{receiver}.events.{type}", true },
 		{ "hookspool.{receiver}.a_B-9.x", true },
 		{ "hookspool.{receiver}.{event}.{event}.{event}", true },
+		{ "hookspool.{receiver}.{tenant}.{tenant}.{tenant}", false }, /* up to 600 bytes */
+		{ "hookspool.{receiver}.{tenant}.x.{tenant}", false },
 		{ "", false },
 		{ "hookspool", false },
 		{ "hookspool.{receiver}.", false },

@@ -62,7 +62,7 @@ void hs_engine_woken(struct hs_engine *engine);
 
 enum hs_link {
 	HS_LINK_UP,
-	HS_LINK_DOWN, /* it connects again by itself, with what the files have then, also after the server closed for good */
+	HS_LINK_DOWN,    /* it connects again by itself, with what the files have then */
 	HS_LINK_REFUSED, /* credentials or rights are wrong: link->why. Until it connects, or an ask succeeds */
 };
 

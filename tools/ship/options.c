@@ -184,8 +184,7 @@ int hs_ship_options_settle(struct hs_ship_run *run, const struct hs_settings *se
 	if (!hs_subject_is_template(g->subject)) {
 		fprintf(stderr,
 		        "hookspool ship: --subject %s: expected hookspool.{receiver}. and two or three of {tenant}, "
-		        "{type}, "
-		        "{event} and words of letters, digits, _ and -, divided by dots\n",
+		        "once at most, {type}, {event} and words of letters, digits, _ and -, divided by dots\n",
 		        g->subject);
 		return EX_CONFIG;
 	}

@@ -36,11 +36,19 @@ static struct hs_slice next_token(const char **text)
 	return token;
 }
 
+/* A tenant's token is long: three of them would be a longer subject than the engine sends. */
+static bool has_tenant_twice(const char *text)
+{
+	const char *at = strstr(text, "{tenant}");
+
+	return at != NULL && strstr(at + 1, "{tenant}") != NULL;
+}
+
 bool hs_subject_is_template(const char *text)
 {
 	unsigned tokens = 0;
 
-	if (strncmp(text, BEGIN, sizeof BEGIN - 1) != 0 || text[strlen(text) - 1] == '.')
+	if (strncmp(text, BEGIN, sizeof BEGIN - 1) != 0 || text[strlen(text) - 1] == '.' || has_tenant_twice(text))
 		return false;
 	for (text += sizeof BEGIN - 1; *text != '\0'; tokens++)
 		if (!is_token(next_token(&text)))

@@ -24,8 +24,8 @@ enum {
 };
 
 /*
- * True if the text is hookspool.{receiver}. and two or three tokens, each {tenant}, {type}, {event} or plain text.
- * Ship asks the stream for its own messages by such subjects.
+ * True if the text is hookspool.{receiver}. and two or three tokens, each {tenant}, {type}, {event} or plain text,
+ * {tenant} once at most. Ship asks the stream for its own messages by such subjects.
  */
 bool hs_subject_is_template(const char *text);
 
