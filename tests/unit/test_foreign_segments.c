@@ -68,6 +68,34 @@ TEST(the_highest_number_is_not_followed)
 	assert_no_problems();
 }
 
+/* A consumer has passed the number that a disk has made of it, and retention has deleted the segment that had that. */
+TEST(a_segment_whose_number_is_damaged_is_read)
+{
+	static const char file[] = ".hookspool/numbers";
+	struct hs_buf text;
+	enum hs_read what;
+	bool found = false;
+
+	seal("a");
+	seal("c");
+	assert_read("a c");
+	bring(1, "b");
+	put("e");
+	text = spooldir_read(&s.d, file);
+	assert_non_null(strstr(text.p, "\"number\":3}"));
+	spooldir_flip(&s.d, file, (size_t)(strstr(text.p, "\"number\":") + 9 - text.p));
+	hs_buf_free(&text);
+	spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 2));
+	restart();
+	seal("d");
+	do {
+		what = read_some(100);
+		found |= strchr(s.got, 'b') != NULL;
+	} while (what == HS_READ_GAP);
+	assert_true(found);
+	assert_once(&s.d, "a b d e");
+}
+
 /* The append is the first to see them. */
 TEST(their_events_are_duplicates_at_once)
 {

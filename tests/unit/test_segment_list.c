@@ -250,6 +250,32 @@ TEST(segments_that_wait_are_not_listed)
 	free(all);
 }
 
+/* Under a wrong number a consumer might never get the segment. */
+TEST(a_number_that_a_disk_has_changed_does_not_count)
+{
+	static const char file[] = ".hookspool/numbers";
+	struct hs_sealed sealed = foreign;
+	struct hs_buf text;
+	size_t digit;
+
+	two_of_elsewhere();
+	spooldir_unlink(&temp.d, file);
+	assert_result(hs_sealed_renumber(private_dir, "events", &sealed, 5, 0600), HS_OK);
+	sealed.sealed_ms++;
+	assert_result(hs_sealed_renumber(private_dir, "events", &sealed, 7, 0600), HS_OK);
+	text = spooldir_read(&temp.d, file);
+	digit = (size_t)(strstr(text.p, ":7}") + 1 - text.p);
+	hs_buf_free(&text);
+	assert_result(hs_sealed_list(temp.fd, "events", &listed, &listed_count), HS_OK);
+	assert_true(listed_count == 2 && listed[0].number == 5 && listed[1].number == 7);
+	free(listed);
+	spooldir_flip(&temp.d, file, digit);
+	assert_result(hs_sealed_list_all(temp.fd, "events", &listed, &listed_count), HS_OK);
+	assert_true(listed_count == 2 && listed[0].number == 5 && listed[1].number == HS_SEALED_LATER);
+	free(listed);
+	listed = NULL;
+}
+
 TEST(what_has_the_name_is_looked_at)
 {
 	struct hs_sealed sealed = foreign;

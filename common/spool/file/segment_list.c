@@ -2,6 +2,7 @@
 #include "base/array.h"
 #include "base/io.h"
 #include "base/timestamp.h"
+#include "spool/file/gzip.h"
 #include "spool/file/line_reader.h"
 
 #include <errno.h>
@@ -57,6 +58,8 @@ struct numbers {
 	const char *stream;
 	struct hs_sealed *map;
 	size_t count, cap;
+	struct hs_sealed *last; /* of the line before; NULL: it was another one … */
+	uint32_t check;         /* … and its check sum */
 };
 
 static struct hs_sealed *find_number(const struct numbers *n, uint64_t named, int64_t sealed_ms)
@@ -67,6 +70,20 @@ static struct hs_sealed *find_number(const struct numbers *n, uint64_t named, in
 	return NULL;
 }
 
+/* If the line before does not fit its check sum, its number is not known: the segment gets one above all others. */
+static bool take_check(struct numbers *n, const char *text)
+{
+	uint32_t check;
+	int end = 0;
+
+	if (sscanf(text, "{\"check\":\"%8" SCNx32 "\"}%n", &check, &end) != 1 || end == 0)
+		return false;
+	if (n->last != NULL && n->check != check)
+		n->last->number = HS_SEALED_LATER;
+	n->last = NULL;
+	return true;
+}
+
 static bool take_line(struct numbers *n, struct hs_slice line)
 {
 	char text[ENTRY_MAX], file[HS_SEALED_NAME];
@@ -75,6 +92,9 @@ static bool take_line(struct numbers *n, struct hs_slice line)
 	int end = 0;
 
 	snprintf(text, sizeof text, "%.*s", (int)(line.n < sizeof text ? line.n : sizeof text - 1), line.p);
+	if (take_check(n, text))
+		return true;
+	n->last = NULL;
 	if (sscanf(text, "{\"file\":\"%79[^\"]\",\"number\":%" SCNu64 "}%n", file, &number, &end) != 2 || end == 0 ||
 	    !hs_sealed_parse(n->stream, file, &sealed))
 		return true; /* another stream's, or a fragment that a kill has left */
@@ -84,6 +104,8 @@ static bool take_line(struct numbers *n, struct hs_slice line)
 	if (known == NULL)
 		known = &n->map[n->count++];
 	*known = (struct hs_sealed){ number, sealed.sealed_ms, false, true, sealed.number };
+	n->last = known;
+	n->check = hs_crc32(0, line);
 	return true;
 }
 
@@ -111,7 +133,7 @@ enum hs_result hs_sealed_renumber(int private_dir, const char *stream, const str
                                   mode_t mode)
 {
 	struct hs_sealed plain = *sealed;
-	char file[HS_SEALED_NAME], line[ENTRY_MAX];
+	char file[HS_SEALED_NAME], line[ENTRY_MAX], text[ENTRY_MAX];
 	int fd = hs_io_open_or_make(private_dir, NUMBERS, mode);
 	enum hs_result result = HS_OK;
 	struct stat st;
@@ -121,10 +143,11 @@ enum hs_result hs_sealed_renumber(int private_dir, const char *stream, const str
 	plain.gzip = false;
 	hs_sealed_print(stream, &plain, file);
 	/* the newline in front ends a fragment that a kill may have left */
-	snprintf(line, sizeof line, "\n{\"file\":\"%s\",\"number\":%" PRIu64 "}\n", file, number);
+	snprintf(line, sizeof line, "{\"file\":\"%s\",\"number\":%" PRIu64 "}", file, number);
+	snprintf(text, sizeof text, "\n%s\n{\"check\":\"%08" PRIx32 "\"}\n", line, hs_crc32(0, hs_slice_str(line)));
 	if (hs_io_fstat(fd, &st) < 0)
 		result = HS_E_IO;
-	else if (hs_io_write_at(fd, line, strlen(line), (uint64_t)st.st_size) < 0)
+	else if (hs_io_write_at(fd, text, strlen(text), (uint64_t)st.st_size) < 0)
 		result = hs_io_result(errno);
 	else if (hs_io_sync_data(fd) < 0)
 		result = HS_E_SYNC;

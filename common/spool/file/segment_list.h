@@ -7,9 +7,11 @@
  *
  * Another program may put segments into the spool whose numbers are in use. They keep their names, so
  * that a mirror does not bring them again. The number under which such a segment is read is in
- * .hookspool/numbers, one line each, the last of which counts. See foreign_segments.h.
+ * .hookspool/numbers, one line each, the last of which counts, and its CRC-32 in the next one: under a wrong number
+ * a consumer might never get the segment, so it gets another one if they do not fit. See foreign_segments.h.
  *
  *	{"file":"events-20261123T101500.123Z-000042.jsonl","number":57}
+ *	{"check":"0c7b4aa0"}
  */
 #ifndef HS_SEGMENT_LIST_H
 #define HS_SEGMENT_LIST_H
