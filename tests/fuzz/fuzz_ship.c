@@ -106,6 +106,12 @@ void natsSubscription_Destroy(natsSubscription *sub)
 	(void)sub;
 }
 
+natsStatus natsSubscription_Unsubscribe(natsSubscription *sub)
+{
+	(void)sub;
+	return NATS_OK;
+}
+
 natsStatus natsConnection_FlushTimeout(natsConnection *nc, int64_t ms)
 {
 	(void)nc;
