@@ -97,6 +97,17 @@ static void note_failure(struct import *c, int code, const char *what, const cha
 		c->code = code;
 }
 
+/* The remedy of the result for want of memory is the handler's. */
+static void note_result(struct import *c, enum hs_result r)
+{
+	bool memory = r == HS_E_MEMORY;
+
+	if (memory)
+		hs_command_told();
+	note_failure(c, hs_command_exit(r), memory ? "out of memory" : hs_result_info(r)->message,
+	             memory ? "free some, and run it again" : hs_result_info(r)->remedy);
+}
+
 static bool go_on(void *context, const struct hs_imported *so_far)
 {
 	struct import *c = context;
@@ -146,7 +157,7 @@ static bool import_from(struct import *c, int fd)
 	r = hs_import(c->spool, c->settings, &c->how, fd, c->name, &done);
 	add_up(c, &done);
 	if (r != HS_OK)
-		note_failure(c, hs_command_exit(r), hs_result_info(r)->message, hs_result_info(r)->remedy);
+		note_result(c, r);
 	else if (done.in_use)
 		note_failure(c, EX_TEMPFAIL, "another process imports it", "wait for it");
 	else if (done.foreign != NULL)

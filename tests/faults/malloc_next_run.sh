@@ -122,7 +122,7 @@ fail() {
 	99 | 124 | 13[0-9]) complain "exit $CODE: $(grep -m 3 -E 'ERROR|SUMMARY|runtime error' "$T/said" | xargs)" ;;
 	*)
 		failed=$((failed + 1))
-		[ "$(grep -c memory "$T/said")" -le 1 ] || complain "told more than once: $(grep memory "$T/said" | xargs -d '\n')"
+		[ "$(grep -c '^hookspool .*memory' "$T/said")" -le 1 ] || complain "told more than once: $(grep memory "$T/said" | xargs -d '\n')"
 		;;
 	esac
 	run hookspool "$1"

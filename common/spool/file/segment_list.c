@@ -133,7 +133,7 @@ enum hs_result hs_sealed_renumber(int private_dir, const char *stream, const str
                                   mode_t mode)
 {
 	struct hs_sealed plain = *sealed;
-	char file[HS_SEALED_NAME], line[ENTRY_MAX], text[ENTRY_MAX];
+	char file[HS_SEALED_NAME], line[ENTRY_MAX], text[ENTRY_MAX + sizeof "\n\n{\"check\":\"12345678\"}\n"];
 	int fd = hs_io_open_or_make(private_dir, NUMBERS, mode);
 	enum hs_result result = HS_OK;
 	struct stat st;
