@@ -246,7 +246,9 @@ unfit() {
 }
 seq 3000 >"$T/w/text.db"
 unfit text 'file is not a database; name another file'
-sqlite3 "$T/w/damaged.db" 'CREATE TABLE a (id); PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = 7'
+# not by sqlite3: a later one keeps its own tables from being written
+python3 -c 'import sqlite3, sys
+sqlite3.connect(sys.argv[1]).executescript("CREATE TABLE a (id); PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = 7;")' "$T/w/damaged.db"
 unfit damaged 'malformed database schema .*; restore it, or move it away'
 sqlite3 "$T/w/strict.db" 'CREATE TABLE tracks (id TEXT PRIMARY KEY NOT NULL) STRICT'
 unfit strict 'table tracks is STRICT, .*: make it anew without that'
