@@ -50,7 +50,7 @@ is 'of a reason with few lines, all' "$(bodies)" '26 25'
 ask reason=unknown
 is 'of a reason that is not there, none' "$STATUS $(bodies)" '200 '
 
-# Of a long line, as of a body that is no text, the beginning is shown.
+# The page shows the beginning of a long line, such as that of a body that is no text.
 { reject frequent 14 24 && reject "frequent\",\"remote_addr\":\"$(head -c 140000 /dev/zero | tr '\0' x)" 25 25; } >"$S/spool/rejected.jsonl"
 ask reason=frequent
 is 'a long line is counted' "$(answer '.reasons[0].count')" 24

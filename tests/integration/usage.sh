@@ -42,7 +42,7 @@ said 2 'one of --json, --typescript, --json-schema and --diff' schema --json --t
 said 2 'expected oldest, now, a time' adopt --from never
 said 2 'expected a time (90s, 30m, 1h, 2d)' check --quiet-for never
 said 2 'expected a number from 1' stats --top 0
-# What is missing, or does not go together, is said above the usage.
+# A line above the usage names an argument that is missing, or options that exclude each other.
 while IFS='|' read -r arguments words; do
 	case $arguments in load* | ship*) [ -x "$HS_BUILD/hookspool-${arguments%% *}" ] || continue ;; esac
 	said 2 "hookspool ${arguments%% *}: $words" $arguments

@@ -263,6 +263,22 @@ static int body_begun(const char *path, const char *length, struct hs_partial_re
 	return fd;
 }
 
+/* Sends a body of two bytes, of which `last` is the second. */
+static void is_of_an_unknown_sender(const char *path, const char *last)
+{
+	struct hs_partial_request *a;
+	int fd = body_begun(path, "2", &a);
+
+	assert_null(a);
+	say_body(fd, last);
+	say_body(fd, "");
+	a = next_ready();
+	assert_int_equal(a->transport.verdict, HS_OK);
+	assert_false(a->known);
+	answer(a);
+	check_answer(fd);
+}
+
 /* Anybody can send one, so it must not take the room of those whose keys are known, nor be as long as their bodies. */
 TEST(a_form_of_the_console_is_of_an_unknown_sender)
 {
@@ -276,15 +292,7 @@ TEST(a_form_of_the_console_is_of_an_unknown_sender)
 	hs_settings_free(s.service.settings);
 	s.service.settings = hs_settings_new("test.conf", HS_SLICE(settings), NULL, &error);
 	assert_non_null(s.service.settings);
-	fd = body_begun("/console/login", "2", &a);
-	assert_null(a);
-	say_body(fd, "=");
-	say_body(fd, "");
-	a = next_ready();
-	assert_int_equal(a->transport.verdict, HS_OK);
-	assert_false(a->known);
-	answer(a);
-	check_answer(fd);
+	is_of_an_unknown_sender("/console/login", "=");
 	fd = body_begun("/console/login", "8193", &a);
 	a = next_ready(); /* long before its end */
 	assert_int_equal(a->transport.verdict, HS_E_TOO_LARGE);
@@ -297,22 +305,12 @@ TEST(a_form_of_the_console_is_of_an_unknown_sender)
 TEST(figures_of_a_library_are_of_an_unknown_sender)
 {
 	struct hs_settings_error error;
-	struct hs_partial_request *a;
-	int fd;
 
 	hs_settings_free(s.service.settings);
 	s.service.settings =
 	    hs_settings_new("test.conf", HS_SLICE("spool_dir = /nowhere\n[sources]\nshop = KEY\n"), NULL, &error);
 	assert_non_null(s.service.settings);
-	fd = body_begun("/v1/m", "2", &a);
-	assert_null(a);
-	say_body(fd, "}");
-	say_body(fd, "");
-	a = next_ready();
-	assert_int_equal(a->transport.verdict, HS_OK);
-	assert_false(a->known);
-	answer(a);
-	check_answer(fd);
+	is_of_an_unknown_sender("/v1/m", "}");
 }
 
 /* Without a head there can be no answer, so the log says why the connection was closed; others get an answer. */

@@ -213,8 +213,8 @@ TEST(every_kind_of_secret_must_not_be_read_by_everybody)
 }
 
 /*
- * Whoever may write to it decides who may send and where events go, with secrets in it or without. A group may: on
- * many hosts each user has one alone, and a umask of 002.
+ * A user who can change the file decides who may send and where events go, whether it holds secrets or not. Its group
+ * may change it: on many hosts each user has a group of their own, and a umask of 002.
  */
 TEST(settings_that_everybody_may_write)
 {
