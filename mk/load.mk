@@ -11,7 +11,7 @@ LOAD_SRC_postgresql = tools/load/target_postgresql.c tools/load/postgresql_link.
 	tools/load/postgresql_catalogue.c tools/load/postgresql_types.c tools/load/postgresql_rows.c \
 	tools/load/postgresql_copy.c
 LOAD_SRC_mariadb = tools/load/target_mysql.c tools/load/mysql_session.c tools/load/mysql_statement.c \
-	tools/load/mysql_catalogue.c tools/load/mysql_rows.c
+	tools/load/mysql_arrays.c tools/load/mysql_catalogue.c tools/load/mysql_rows.c
 LOAD_LIBS_sqlite = -lsqlite3 -lm
 LOAD_LIBS_postgresql = -lpq
 LOAD_LIBS_mariadb = -lmariadb

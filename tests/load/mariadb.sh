@@ -62,7 +62,22 @@ load_into $types
 is 'a first load' "$CODE $(value 'records, rest FROM hookspool_load')" '0 15	7'
 # shellcheck disable=SC2086
 same 'the same values as in SQLite' $types
-is 'ids that differ in case or in a blank at the end' "$(value 'count(*) FROM tracks') $(value 'count(*) FROM users')" '8 3'
+# Two rows of a table for each of them, so that all rows of a batch share its values.
+jq -nc '[{at: "0001-01-01T00:00:00Z", note: "\u0027\\\"; -- \u0007 😀"},
+	{at: "9999-12-31T23:59:59.999999Z", note: ""},
+	{at: "2026-11-23T10:15:00+01:00", paid: true, x: 1e-7},
+	{paid: false, x: 12345678901234567890123, total: -0, note: "a\u0000b"},
+	{total: 7, note: null, x: "7", long: ("é" * 127 + "x")},
+	{total: 7.5, long: ("é" * 128)},
+	{total: 8, long: ("é" * 300)}] | to_entries[] | (.key, .key + 100) as $id |
+	{type: "track", messageId: "shared\($id)", userId: "u", event: "Shared \(.key)", properties: .value},
+	if $id == 101 then {type: "track", messageId: "no note", userId: "u", event: "Shared 1"} else empty end' | put_lines
+# shellcheck disable=SC2086
+load_into $types
+is 'rows that share their values' "$CODE $(value 'records FROM hookspool_load') $(value 'count(*), min(at) FROM shared_0')" '0 30 2	0001-01-01 00:00:00.000000'
+# shellcheck disable=SC2086
+same 'shared values: the same as in SQLite' $types
+is 'ids that differ in case or in a blank at the end' "$(value 'count(*) FROM tracks') $(value 'count(*) FROM users')" '23 3'
 is 'every digit, and U+0000, are in _rest' "$(value "_rest->>'\$.total' FROM order_completed WHERE id = 't3'" 2>/dev/null;
 	value "json_value(_rest, '\$.total'), json_value(_rest, '\$.note') FROM order_completed WHERE id = 't3'")" \
 	'12345678901234567890123	"\\ud800"'
@@ -71,7 +86,7 @@ is 'a second run adds nothing' "$CODE ${SAID##*load: }" \
 	'0 0 records, 0 rows, 0 tables and 0 columns new, 0 values in _rest, 0 failed, 0.0 s behind'
 sql "DELETE FROM hookspool_load"
 load_into
-is 'without its position, the whole spool is read again' "$CODE $(value 'records FROM hookspool_load')" '0 15'
+is 'without its position, the whole spool is read again' "$CODE $(value 'records FROM hookspool_load')" '0 30'
 # shellcheck disable=SC2086
 same 'neither does the whole spool, read again' $types
 

@@ -1,12 +1,13 @@
 /*
- * Rows go in as arrays bound to one statement, ON DUPLICATE KEY UPDATE `id` = `id`. That statement cannot name
- * the key, and runs triggers for rows that are there already: a table with another unique index or with triggers is
- * asked first which ids it has, and the rest goes in by a plain INSERT. Never INSERT IGNORE, which stores cut
- * texts and 0000-00-00.
+ * Rows go in by one statement with arrays (mysql_arrays.c), ON DUPLICATE KEY UPDATE `id` = `id`. That statement cannot
+ * name the key, and runs triggers for rows that are there already: a table with another unique index or with triggers
+ * is asked first which ids it has, and the rest goes in by a plain INSERT. Never INSERT IGNORE, which stores cut texts
+ * and 0000-00-00.
  */
 #include "tools/load/mysql_rows.h"
 #include "base/digest.h"
 #include "base/hex.h"
+#include "tools/load/mysql_arrays.h"
 #include "tools/load/sql_text.h"
 
 #include <stdio.h>
@@ -17,25 +18,15 @@ enum {
 	VALUE_BYTES = 16,      /* of a statement, around each value */
 	STATEMENT_ROOM = 8192, /* of a packet that rows leave free */
 	LONG_ROW = 1 << 20,    /* bytes of a row that is sent in pieces */
-	TIME_MICROS = 27,      /* length of a time with microseconds */
 	LONG_KEY = 64 * 1024 /* bytes of a value that rows are looked up by; no person of identifies has a longer id */
 };
 
 /* --- values ------------------------------------------------------------------------------------ */
 
-/* A value of hs_value_fits as MariaDB reads it: a time without its Z, a boolean as a digit. */
-static struct hs_slice to_column(enum hs_column_type type, struct hs_slice value)
-{
-	if (value.p == NULL)
-		return value;
-	if (type == HS_COLUMN_TIMESTAMP)
-		return hs_slice(value.p, value.n - 1);
-	if (type == HS_COLUMN_BOOLEAN)
-		return value.p[0] == 't' ? HS_SLICE("1") : HS_SLICE("0");
-	return value;
-}
-
-/* And back. A time, which is written in place: 2026-11-23 10:15:00.123000 becomes 2026-11-23T10:15:00.123Z. */
+/*
+ * The reverse of hs_mysql_to_column. A time, which is written in place: 2026-11-23 10:15:00.123000 becomes
+ * 2026-11-23T10:15:00.123Z.
+ */
 static struct hs_slice from_column(enum hs_column_type type, struct hs_slice value)
 {
 	char *text = (char *)(uintptr_t)value.p;
@@ -62,7 +53,7 @@ static void put_value(struct hs_mysql *m, enum hs_column_type type, struct hs_sl
 {
 	if (value.p == NULL)
 		hs_buf_put_slice(&m->sql, HS_SLICE("NULL"));
-	else if (!hs_mysql_put_value(m, to_column(type, value)))
+	else if (!hs_mysql_put_value(m, hs_mysql_to_column(type, value)))
 		m->sql.failed = true;
 }
 
@@ -76,139 +67,7 @@ static void put_row(struct hs_mysql *m, const struct hs_target_rows *rows, size_
 	hs_buf_putc(&m->sql, ')');
 }
 
-/* --- rows as arrays ------------------------------------------------------------------------------- */
-
-/* The arrays of a statement: `rows` of each, one column after another. */
-struct arrays {
-	MYSQL_BIND *bind;
-	const void **value;
-	unsigned long *length;
-	char *indicator;
-	MYSQL_TIME *time; /* what the values of columns of times point to */
-};
-
-static void free_arrays(struct arrays *a)
-{
-	free(a->bind);
-	free((void *)a->value);
-	free(a->length);
-	free(a->indicator);
-	free(a->time);
-}
-
-static unsigned digits(const char *p, int n)
-{
-	unsigned value = 0;
-
-	while (n-- > 0)
-		value = value * 10 + (unsigned)(*p++ - '0');
-	return value;
-}
-
-/* A time of hs_value_text, with three digits of a second or with six. */
-static MYSQL_TIME to_time(struct hs_slice text)
-{
-	bool has_micros = text.n == TIME_MICROS;
-	const char *p = text.p;
-
-	return (MYSQL_TIME){ .year = digits(p, 4),
-		             .month = digits(p + 5, 2),
-		             .day = digits(p + 8, 2),
-		             .hour = digits(p + 11, 2),
-		             .minute = digits(p + 14, 2),
-		             .second = digits(p + 17, 2),
-		             .second_part = has_micros ? digits(p + 20, 6) : digits(p + 20, 3) * 1000,
-		             .time_type = MYSQL_TIMESTAMP_DATETIME };
-}
-
-static size_t times_of(const struct hs_target_rows *rows)
-{
-	size_t n = 0;
-
-	for (size_t c = 0; c < rows->columns; c++)
-		n += type_at(rows, c) == HS_COLUMN_TIMESTAMP;
-	return n * rows->rows;
-}
-
-/* The values of a column; those of times at `time`. */
-static void fill_column(struct arrays *a, const struct hs_target_rows *rows, size_t c, MYSQL_TIME *time)
-{
-	enum hs_column_type type = type_at(rows, c);
-
-	for (size_t row = 0; row < rows->rows; row++) {
-		struct hs_slice value = rows->value[row * rows->columns + c];
-		size_t i = c * rows->rows + row;
-
-		a->indicator[i] = value.p == NULL ? STMT_INDICATOR_NULL : STMT_INDICATOR_NONE;
-		if (type == HS_COLUMN_TIMESTAMP && value.p != NULL) {
-			time[row] = to_time(value);
-			a->value[i] = &time[row];
-			continue;
-		}
-		value = to_column(type, value);
-		a->value[i] = value.p;
-		a->length[i] = value.n;
-	}
-}
-
-/*
- * Times go as times, which the server need not parse, and all else as bytes, which it need not count the characters of:
- * a text has those of its column, and the others are ASCII.
- */
-static bool make_arrays(struct arrays *a, const struct hs_target_rows *rows)
-{
-	size_t n = rows->rows * rows->columns, times = 0;
-
-	*a = (struct arrays){ .bind = calloc(rows->columns, sizeof *a->bind),
-		              .value = calloc(n, sizeof *a->value),
-		              .length = calloc(n, sizeof *a->length),
-		              .indicator = calloc(n, 1),
-		              .time = calloc(times_of(rows) + 1, sizeof *a->time) };
-	if (a->bind == NULL || a->value == NULL || a->length == NULL || a->indicator == NULL || a->time == NULL)
-		return false;
-	for (size_t c = 0; c < rows->columns; c++) {
-		bool is_time = type_at(rows, c) == HS_COLUMN_TIMESTAMP;
-
-		fill_column(a, rows, c, a->time + times);
-		times += is_time ? rows->rows : 0;
-		a->bind[c].buffer_type = is_time ? MYSQL_TYPE_DATETIME : MYSQL_TYPE_BLOB;
-		a->bind[c].buffer = (void *)&a->value[c * rows->rows];
-		a->bind[c].length = &a->length[c * rows->rows];
-		a->bind[c].u.indicator = &a->indicator[c * rows->rows];
-	}
-	return true;
-}
-
-static enum hs_target_result statement_error(struct hs_mysql *m, MYSQL_STMT *statement)
-{
-	return hs_mysql_error(m, mysql_stmt_errno(statement), mysql_stmt_error(statement));
-}
-
-static enum hs_target_result put_arrays(struct hs_mysql *m, const struct hs_target_rows *rows)
-{
-	MYSQL_STMT *statement = mysql_stmt_init(m->my);
-	unsigned n = (unsigned)rows->rows;
-	enum hs_target_result result = HS_TARGET_OK;
-	struct arrays arrays = { 0 };
-
-	hs_buf_reset(&m->sql);
-	hs_sql_put_insert(&m->sql, rows, '`');
-	for (size_t i = 0; i < rows->columns; i++)
-		hs_buf_put_slice(&m->sql, i == 0 ? HS_SLICE(" VALUES (?") : HS_SLICE(", ?"));
-	hs_buf_put_slice(&m->sql, HS_SLICE(") ON DUPLICATE KEY UPDATE `id` = `id`"));
-	if (statement == NULL || !hs_buf_ok(&m->sql) || !make_arrays(&arrays, rows))
-		result = hs_mysql_no_memory(m);
-	else if (mysql_stmt_prepare(statement, m->sql.p, m->sql.n) != 0 ||
-	         mysql_stmt_attr_set(statement, STMT_ATTR_ARRAY_SIZE, &n) != 0 ||
-	         mysql_stmt_bind_param(statement, arrays.bind) != 0 || mysql_stmt_execute(statement) != 0)
-		result = statement_error(m, statement);
-	else
-		m->target.inserted = mysql_stmt_affected_rows(statement);
-	if (statement != NULL)
-		mysql_stmt_close(statement);
-	free_arrays(&arrays);
-	return result;
-}
+/* --- rows that are inserted ------------------------------------------------------------------------- */
 
 /* A long row, which an array would copy. */
 static enum hs_target_result put_long(struct hs_mysql *m, const struct hs_target_rows *rows)
@@ -438,7 +297,7 @@ static enum hs_target_result put_all_or_none(struct hs_target *t, const struct h
 	else if (rows->rows == 1 && (bytes > LONG_ROW || rows->pieces != NULL))
 		result = put_long(m, rows);
 	else
-		result = put_arrays(m, rows);
+		result = hs_mysql_insert_arrays(m, rows);
 	if (result == HS_TARGET_OK)
 		return result;
 	memcpy(said, t->message, sizeof said);

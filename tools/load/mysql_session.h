@@ -80,6 +80,8 @@ void hs_mysql_put_text(struct hs_mysql *m, struct hs_slice text);
  * long, is ?, and is sent in pieces. False: out of memory.
  */
 bool hs_mysql_put_value(struct hs_mysql *m, struct hs_slice text);
+/* A value of hs_value_fits as MariaDB reads it: a time without its Z, a boolean as a digit; NULL is p == NULL. */
+struct hs_slice hs_mysql_to_column(enum hs_column_type type, struct hs_slice value);
 
 /* mysql_catalogue.c: the calls of the same names. */
 enum hs_target_result hs_mysql_tables(struct hs_target *t,

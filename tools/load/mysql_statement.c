@@ -81,6 +81,17 @@ static bool is_sent_apart(const struct hs_mysql *m, struct hs_slice text)
 	return text.n >= SHORT_BYTES && m->sql.n + 2 * text.n > most && m->long_count < PARAMETERS;
 }
 
+struct hs_slice hs_mysql_to_column(enum hs_column_type type, struct hs_slice value)
+{
+	if (value.p == NULL)
+		return value;
+	if (type == HS_COLUMN_TIMESTAMP)
+		return hs_slice(value.p, value.n - 1);
+	if (type == HS_COLUMN_BOOLEAN)
+		return value.p[0] == 't' ? HS_SLICE("1") : HS_SLICE("0");
+	return value;
+}
+
 bool hs_mysql_put_value(struct hs_mysql *m, struct hs_slice text)
 {
 	if (!is_sent_apart(m, text)) {
