@@ -16,14 +16,14 @@ void fail_each_tell(void)
 	plan[0] = '\0';
 }
 
-static void fail_once(const struct job *job, enum wrap_call call, unsigned nth)
+static void fail_once(const struct job *job, enum wrap_call call, unsigned nth, int error)
 {
 	enum hs_result result;
 
-	snprintf(plan, sizeof plan, "call %d, number %u", (int)call, nth);
+	snprintf(plan, sizeof plan, "call %d, number %u, error %d", (int)call, nth, error);
 	job->prepare();
 	wrap_reset();
-	wrap_fail(call, nth, 1, wrap_error(call));
+	wrap_fail(call, nth, 1, error);
 	result = job->run();
 	wrap_reset();
 	if (result == HS_OK)
@@ -32,12 +32,7 @@ static void fail_once(const struct job *job, enum wrap_call call, unsigned nth)
 	job->is_done();
 }
 
-void fail_each(const struct job *job)
-{
-	fail_each_of(UINT_MAX, job);
-}
-
-void fail_each_of(unsigned wanted, const struct job *job)
+static void fail_all(unsigned wanted, const int *error, const struct job *job)
 {
 	unsigned calls[WRAP_CALLS], all = 0, each = job->each > 0 ? job->each : EACH;
 
@@ -52,6 +47,22 @@ void fail_each_of(unsigned wanted, const struct job *job)
 	job->is_done();
 	for (int call = 0; call < WRAP_CALLS; call++)
 		for (unsigned nth = 1; nth <= calls[call]; nth += nth < each ? 1 : 1 + calls[call] / each)
-			fail_once(job, (enum wrap_call)call, nth);
+			fail_once(job, (enum wrap_call)call, nth,
+			          error != NULL ? *error : wrap_error((enum wrap_call)call));
 	plan[0] = '\0';
+}
+
+void fail_each(const struct job *job)
+{
+	fail_each_of(UINT_MAX, job);
+}
+
+void fail_each_of(unsigned wanted, const struct job *job)
+{
+	fail_all(wanted, NULL, job);
+}
+
+void fail_each_with(unsigned wanted, int error, const struct job *job)
+{
+	fail_all(wanted, &error, job);
 }

@@ -22,6 +22,9 @@ void fail_each(const struct job *job);
 #define FAIL_CALL(call) (1U << (call))
 void fail_each_of(unsigned calls, const struct job *job);
 
+/* As fail_each_of, but each call fails with this error instead of the one of wrap_error. */
+void fail_each_with(unsigned calls, int error, const struct job *job);
+
 /* For a tear-down: prints which fault it was if a test has failed in fail_each. */
 void fail_each_tell(void);
 

@@ -4,7 +4,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <lmdb.h>
 #include <openssl/sha.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -189,7 +191,8 @@ void wrap_fail(enum wrap_call call, unsigned nth, unsigned times, int error)
 
 int wrap_error(enum wrap_call call)
 {
-	bool is_memory = call == WRAP_CALLOC || call == WRAP_REALLOC || call == WRAP_MALLOC || call == WRAP_MMAP;
+	bool is_memory = call == WRAP_CALLOC || call == WRAP_REALLOC || call == WRAP_MALLOC || call == WRAP_MMAP ||
+	                 call == WRAP_LOCK;
 
 	return is_memory ? ENOMEM : call == WRAP_PWRITE ? ENOSPC : EIO;
 }
@@ -464,4 +467,51 @@ int __wrap_SHA256_Update(SHA256_CTX *c, const void *p, size_t n)
 int __wrap_SHA256_Final(unsigned char *out, SHA256_CTX *c)
 {
 	return may(WRAP_SHA256) ? __real_SHA256_Final(out, c) : 0;
+}
+
+/* --- calls that return their error ------------------------------------------------ */
+
+#define RETURNS_ERROR(call, name, parameters, arguments) \
+	WEAK int __real_##name parameters; \
+	int __wrap_##name parameters; \
+	int __wrap_##name parameters \
+	{ \
+		return may(call) ? __real_##name arguments : errno; \
+	}
+
+RETURNS_ERROR(WRAP_LOCK, pthread_mutex_init, (pthread_mutex_t * lock, const pthread_mutexattr_t *attr), (lock, attr))
+RETURNS_ERROR(WRAP_LOCK, pthread_rwlock_init, (pthread_rwlock_t * lock, const pthread_rwlockattr_t *attr), (lock, attr))
+
+RETURNS_ERROR(WRAP_LMDB, mdb_env_create, (MDB_env * *env), (env))
+RETURNS_ERROR(WRAP_LMDB, mdb_env_open, (MDB_env * env, const char *path, unsigned flags, mdb_mode_t mode),
+              (env, path, flags, mode))
+RETURNS_ERROR(WRAP_LMDB, mdb_env_info, (MDB_env * env, MDB_envinfo *info), (env, info))
+RETURNS_ERROR(WRAP_LMDB, mdb_env_get_fd, (MDB_env * env, mdb_filehandle_t *fd), (env, fd))
+RETURNS_ERROR(WRAP_LMDB, mdb_env_set_assert, (MDB_env * env, MDB_assert_func *tell), (env, tell))
+RETURNS_ERROR(WRAP_LMDB, mdb_env_set_mapsize, (MDB_env * env, size_t size), (env, size))
+RETURNS_ERROR(WRAP_LMDB, mdb_txn_begin, (MDB_env * env, MDB_txn *parent, unsigned flags, MDB_txn **txn),
+              (env, parent, flags, txn))
+RETURNS_ERROR(WRAP_LMDB, mdb_txn_renew, (MDB_txn * txn), (txn))
+RETURNS_ERROR(WRAP_LMDB, mdb_dbi_open, (MDB_txn * txn, const char *name, unsigned flags, MDB_dbi *dbi),
+              (txn, name, flags, dbi))
+RETURNS_ERROR(WRAP_LMDB, mdb_dbi_flags, (MDB_txn * txn, MDB_dbi dbi, unsigned *flags), (txn, dbi, flags))
+RETURNS_ERROR(WRAP_LMDB, mdb_stat, (MDB_txn * txn, MDB_dbi dbi, MDB_stat *stat), (txn, dbi, stat))
+RETURNS_ERROR(WRAP_LMDB, mdb_get, (MDB_txn * txn, MDB_dbi dbi, MDB_val *key, MDB_val *value), (txn, dbi, key, value))
+RETURNS_ERROR(WRAP_LMDB, mdb_cursor_open, (MDB_txn * txn, MDB_dbi dbi, MDB_cursor **c), (txn, dbi, c))
+RETURNS_ERROR(WRAP_LMDB, mdb_cursor_renew, (MDB_txn * txn, MDB_cursor *c), (txn, c))
+RETURNS_ERROR(WRAP_LMDB, mdb_cursor_get, (MDB_cursor * c, MDB_val *key, MDB_val *value, MDB_cursor_op op),
+              (c, key, value, op))
+RETURNS_ERROR(WRAP_LMDB, mdb_cursor_put, (MDB_cursor * c, MDB_val *key, MDB_val *value, unsigned flags),
+              (c, key, value, flags))
+RETURNS_ERROR(WRAP_LMDB, mdb_cursor_del, (MDB_cursor * c, unsigned flags), (c, flags))
+
+/* A commit that fails frees the transaction all the same. */
+WEAK int __real_mdb_txn_commit(MDB_txn *txn);
+int __wrap_mdb_txn_commit(MDB_txn *txn);
+int __wrap_mdb_txn_commit(MDB_txn *txn)
+{
+	if (may(WRAP_LMDB))
+		return __real_mdb_txn_commit(txn);
+	mdb_txn_abort(txn);
+	return errno;
 }

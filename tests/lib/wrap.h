@@ -1,5 +1,5 @@
 /*
- * wrap: makes chosen calls of the C library, and of libcrypto, fail, wait, or be the last thing a process
+ * wrap: makes chosen calls of the C library, of libcrypto and of LMDB fail, wait, or be the last thing a process
  * does. Tests are linked with WRAP of the Makefile (ld --wrap); elsewhere
  * nothing here has an effect. Plans belong to the process; a child made by fork starts
  * with a copy of its parent's.
@@ -35,6 +35,8 @@ enum wrap_call {
 	WRAP_LINKAT,
 	WRAP_SHA1,   /* SHA1_Init, SHA1_Update, SHA1_Final */
 	WRAP_SHA256, /* likewise */
+	WRAP_LMDB,   /* every function of LMDB that returns a code: it is the errno of the plan */
+	WRAP_LOCK,   /* pthread_mutex_init, pthread_rwlock_init: likewise */
 	WRAP_CALLS
 };
 

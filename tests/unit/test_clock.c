@@ -8,7 +8,10 @@
 #include "spool/shared/clock.h"
 #include "tests/lib/temp_spool.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <zlib.h>
 
 #define HOUR INT64_C(3600000)
 #define DAY (24 * HOUR)
@@ -53,6 +56,22 @@ TEST(a_running_clock_is_believed)
 	set(&c, -YEAR);
 	boot(&c, DAY - 1);
 	assert_true(c.lag_ms <= 0);
+}
+
+/* Times that may be too early count from the earliest one. */
+TEST(a_clock_that_is_behind_twice)
+{
+	struct hs_clock c = begun();
+	int64_t first;
+
+	boot(&c, -10 * DAY);
+	first = c.wall_ms;
+	assert_int_equal(c.behind_ms, first);
+	run(&c, HOUR);
+	assert_int_equal(c.behind_ms, first);
+	boot(&c, -5 * DAY);
+	assert_true(c.wall_ms < first);
+	assert_int_equal(c.behind_ms, c.wall_ms);
 }
 
 TEST(a_jump_is_not_believed)
@@ -239,6 +258,79 @@ TEST(a_clock_that_is_right_is_read_as_it_is)
 	spooldir_state_done(handle.state);
 }
 
+/* The spool's clock, and a directory of which there is only that. */
+struct bare {
+	struct hs_shared_state_handle handle;
+	struct hs_spool_dir dir;
+	struct hs_clock *clock;
+};
+
+static void bare_begin(struct bare *b)
+{
+	make("");
+	put("a");
+	*b = (struct bare){ .handle = { .state = spooldir_state(&s.d) } };
+	b->dir = (struct hs_spool_dir){ .state = &b->handle, .fd = -1 };
+	b->clock = &b->handle.state->clock;
+}
+
+/* As of a board without a battery, before it has asked for the time. */
+TEST(a_time_that_cannot_be_is_not_noted)
+{
+	struct bare b;
+	int64_t noted;
+
+	bare_begin(&b);
+	noted = b.clock->wall_ms;
+	wrap_clock(-20 * YEAR, 0);
+	assert_in_range(hs_clock_now(&b.dir), hs_io_now() - 1000, hs_io_now());
+	assert_int_equal(b.clock->wall_ms, noted);
+	assert_int_equal(hs_clock_lag(&b.dir), 0);
+	spooldir_state_done(b.handle.state);
+}
+
+/* A holder that does not let go: what is known of the clock stays, and is used. */
+TEST(a_clock_that_is_locked)
+{
+	struct bare b;
+	bool died;
+
+	bare_begin(&b);
+	assert_result(hs_shared_state_try_lock(&b.clock->lock, &died), HS_OK);
+	atomic_store(&b.clock->lag_ms, 3 * HOUR);
+	wrap_clock(0, -5000); /* the deadline has passed already */
+	assert_in_range(hs_clock_now(&b.dir), hs_io_now() - 3 * HOUR - 1000, hs_io_now() - 3 * HOUR);
+	hs_clock_trust(&b.dir);
+	assert_int_equal(hs_clock_lag(&b.dir), 3 * HOUR);
+	hs_shared_state_unlock(&b.clock->lock);
+	hs_clock_trust(&b.dir);
+	assert_int_equal(hs_clock_lag(&b.dir), 0);
+	spooldir_state_done(b.handle.state);
+}
+
+/* Only times behind that are within the window widen it. */
+TEST(how_far_back_a_window_reaches)
+{
+	const int64_t now = 20500 * DAY, drift = HS_CLOCK_DRIFT_S * INT64_C(1000);
+	const struct {
+		int64_t behind, end, from;
+	} cases[] = {
+		{ 0, 0, now },
+		{ now - 3 * DAY, now - 2 * DAY, now },
+		{ now - 3 * DAY, now - HOUR, now - 3 * DAY - drift },
+		{ now + HOUR, now + 2 * HOUR, now },
+	};
+	struct bare b;
+
+	bare_begin(&b);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		atomic_store(&b.clock->behind_ms, cases[i].behind);
+		atomic_store(&b.clock->behind_end_ms, cases[i].end);
+		assert_int_equal(hs_clock_window_end(&b.dir, now, DAY), cases[i].from);
+	}
+	spooldir_state_done(b.handle.state);
+}
+
 TEST(a_wrong_clock_may_be_the_first_one_seen)
 {
 	make("retain_days = 1\nrotate_min_gap = 0\n");
@@ -258,26 +350,30 @@ TEST(a_damaged_state_is_no_clock)
 	static const int64_t damage[] = { INT64_MIN, INT64_MAX, -1 };
 	int64_t lag;
 
-	for (size_t i = 0; i < 6 * sizeof damage / sizeof *damage; i++) {
+	for (size_t i = 0; i < 7 * sizeof damage / sizeof *damage; i++) {
 		struct hs_shared_state *left;
-		int64_t value = damage[i / 6];
+		int64_t value = damage[i / 7];
 
 		make("rotate_min_gap = 0\n");
 		put("a");
 		stop();
 		left = spooldir_state(&s.d);
-		if (i % 6 == 0)
+		if (i % 7 == 0)
 			left->clock.wall_ms = value;
-		else if (i % 6 == 1)
+		else if (i % 7 == 1)
 			left->clock.boot_ms = value == -1 ? INT64_MIN : value;
-		else if (i % 6 == 2)
+		else if (i % 7 == 2)
 			left->clock.steady_ms = value;
-		else if (i % 6 == 3)
+		else if (i % 7 == 3)
 			atomic_store(&left->clock.behind_ms, value);
-		else if (i % 6 == 4)
+		else if (i % 7 == 4)
 			atomic_store(&left->clock.behind_end_ms, value);
 		else
 			atomic_store(&left->clock.lag_ms, value);
+		if (i % 7 == 6) {
+			atomic_store(&left->clock.behind_ms, hs_io_now());
+			atomic_store(&left->clock.behind_end_ms, value);
+		}
 		spooldir_state_done(left);
 		restart();
 		put_known("a b", 1);
@@ -560,6 +656,74 @@ TEST(a_clock_set_back_keeps_no_segment_open)
 	show(0, 2 * HOUR);
 	put("c");
 	assert_int_equal(spooldir_names(&s.d, "", "events-"), 1);
+}
+
+/* --- the first record, and the next segment ---------------------------------------------------------- */
+
+#define LINE(text) "{\"type\":\"page\",\"spooled_at\":\"" text "\"}\n"
+
+TEST(the_time_of_a_first_line)
+{
+	static const struct {
+		const char *line;
+		int64_t ms;
+	} cases[] = {
+		{ LINE("2026-11-23T10:15:00.123Z"), INT64_C(1795428900123) },
+		{ LINE("yesterday, at about noon"), 0 },
+		{ "{\"spooled_at\":\"2026-11-23T10:15:00\n", 0 }, /* it was cut */
+		{ "{\"type\":\"page\"}\n", 0 },
+		{ "", 0 },
+	};
+	int dir;
+
+	make("");
+	dir = spooldir_open(&s.d);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		spooldir_write(&s.d, "events.jsonl", hs_slice_str(cases[i].line));
+		assert_int_equal(hs_clock_of_first(dir, "events.jsonl", false), cases[i].ms);
+	}
+	assert_int_equal(hs_clock_of_first(dir, "rejected.jsonl", false), 0);
+	close(dir);
+}
+
+static void write_gzip(const char *name, const char *text)
+{
+	gzFile file = gzopen(spooldir_path(&s.d, name), "wb");
+
+	assert_int_equal(gzputs(file, text), strlen(text));
+	assert_int_equal(gzclose(file), Z_OK);
+}
+
+/* While somebody compresses it, say: the next segment is the one of the next number. */
+TEST(a_segment_that_is_there_twice)
+{
+	static const char first[] = LINE("2026-11-20T00:00:00.000Z"), second[] = LINE("2026-11-22T00:00:00.000Z");
+	const int64_t second_ms = INT64_C(1795305600000);
+	struct hs_opened_spool o;
+	struct hs_sealed *list;
+	struct hs_ages ages;
+	size_t count;
+
+	make("");
+	spooldir_mkdir(&s.d, "");
+	spooldir_write(&s.d, "events-20261121T000000.000Z-000001.jsonl", hs_slice_str(first));
+	write_gzip("events-20261121T000000.000Z-000001.jsonl.gz", first);
+	spooldir_write(&s.d, "events-20880101T000000.000Z-000002.jsonl", hs_slice_str(first));
+	write_gzip("events-20880101T000000.000Z-000002.jsonl.gz", first);
+	spooldir_write(&s.d, "events-20261123T000000.000Z-000003.jsonl", hs_slice_str(second));
+	assert_result(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
+	assert_result(hs_sealed_list(o.dir.fd, "events", &list, &count), HS_OK);
+	assert_int_equal(count, 5);
+	assert_true(hs_clock_is_before(o.dir.fd, "events", list, count, 0, second_ms));
+	assert_result(hs_ages_init(&ages, &o.dir, "events", list, count), HS_OK);
+	assert_int_equal(hs_ages_sealed_ms(&ages, 2, 0), second_ms); /* its own stamp is from the future */
+	hs_ages_free(&ages);
+	spooldir_unlink(&s.d, "events-20261123T000000.000Z-000003.jsonl"); /* it has gone meanwhile: its stamp counts */
+	assert_result(hs_ages_init(&ages, &o.dir, "events", list, count), HS_OK);
+	assert_int_equal(hs_ages_sealed_ms(&ages, 4, INT64_MAX), list[4].sealed_ms);
+	hs_ages_free(&ages);
+	free(list);
+	hs_spool_dir_close(&o);
 }
 
 TESTS("clock", NULL, finish)

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct hs_history history(void)
 {
@@ -109,6 +110,112 @@ TEST(a_complete_loss_is_reported)
 		assert_false(second.settled);
 		assert_once(&s.d, "a b");
 	}
+}
+
+#define ID "0123456789abcdef0123456789abcdef"
+#define BEGUN ",\"begun_at\":\"2026-11-23T10:15:00.123Z\""
+
+TEST(what_is_no_history)
+{
+	static const struct {
+		const char *text;
+		enum hs_result result;
+	} cases[] = {
+		{ "{\"id\":\"" ID "\",\"epoch\":7,\"settled\":false" BEGUN "}\n", HS_OK },
+		{ "{\"id\":\"" ID "\",\"epoch\":7,\"settled\":maybe" BEGUN "}\n", HS_E_CURSOR },
+		{ "{\"id\":\"" ID "\",\"epoch\":0,\"settled\":true" BEGUN "}\n", HS_E_CURSOR },
+		{ "{\"id\":\"0123\",\"epoch\":7,\"settled\":true" BEGUN "}\n", HS_E_CURSOR },
+		{ "{\"id\":\"" ID "\",\"epoch\":7,\"settled\":true" BEGUN "}\nx", HS_E_CURSOR },
+		{ "{\"id\":\"" ID "\",\"epoch\":7,\"settled\":true" BEGUN, HS_E_CURSOR },
+		{ "{\"id\":\"" ID "\",\"epoch\":7}\n", HS_E_CURSOR },
+	};
+	struct hs_history h;
+	int dir;
+
+	make("");
+	dir = spooldir_open(&s.d);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		spooldir_write(&s.d, HS_HISTORY_FILE, hs_slice_str(cases[i].text));
+		assert_result(hs_history_read(dir, HS_HISTORY_FILE, &h), cases[i].result);
+		if (cases[i].result == HS_OK)
+			assert_true(strcmp(h.id, ID) == 0 && h.epoch == 7 && !h.settled);
+	}
+	close(dir);
+}
+
+/* A single sealed segment is enough to show that there was a history. */
+TEST(a_loss_in_a_spool_without_an_open_segment)
+{
+	static const char *const names[] = { "events-20261123T101500.123Z-000001.jsonl",
+		                             "rejected-20261123T101500.123Z-000001.jsonl" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		make("");
+		spooldir_mkdir(&s.d, "");
+		spooldir_write(&s.d, names[i], HS_SLICE("{}\n"));
+		assert_false(history().settled);
+	}
+}
+
+/* A damaged file shows it, too, even if no event is left. */
+TEST(a_damaged_history_without_events)
+{
+	make("");
+	spooldir_mkdir(&s.d, "");
+	spooldir_mkdir(&s.d, ".hookspool");
+	spooldir_write(&s.d, ".hookspool/" HS_HISTORY_FILE, HS_SLICE("?"));
+	assert_false(history().settled);
+}
+
+static void set_epoch(uint64_t epoch)
+{
+	struct hs_shared_state *state = spooldir_state(&s.d);
+
+	state->spool_epoch = epoch;
+	spooldir_state_done(state);
+}
+
+static uint64_t epoch_of_state(void)
+{
+	struct hs_shared_state *state = spooldir_state(&s.d);
+	uint64_t epoch = state->spool_epoch;
+
+	spooldir_state_done(state);
+	return epoch;
+}
+
+/* Readers of another user have it from the state alone. */
+TEST(the_file_corrects_the_state)
+{
+	struct hs_history first;
+
+	make("");
+	put("a");
+	first = history();
+	set_epoch(9);
+	assert_int_equal(history().epoch, first.epoch);
+	assert_int_equal(epoch_of_state(), first.epoch);
+	set_epoch(0); /* a damaged state restores nothing */
+	spooldir_unlink(&s.d, ".hookspool/" HS_HISTORY_FILE);
+	assert_string_not_equal(history().id, first.id);
+}
+
+static void remove_history(void *unused)
+{
+	(void)unused;
+	assert_int_equal(unlink(spooldir_path(&s.d, ".hookspool/" HS_HISTORY_FILE)), 0);
+}
+
+TEST(another_process_removes_a_damaged_history)
+{
+	make("");
+	put("a");
+	stop();
+	spooldir_write(&s.d, ".hookspool/" HS_HISTORY_FILE, HS_SLICE("?"));
+	wrap_reset();
+	wrap_before(WRAP_UNLINKAT, 1, remove_history, NULL);
+	assert_int_equal(strlen(history().id), HS_HISTORY_ID);
+	assert_int_equal(wrap_count(WRAP_UNLINKAT) > 0, true);
 }
 
 /* A damaged one goes, or service waits. */

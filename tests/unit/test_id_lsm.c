@@ -2,8 +2,10 @@
 #include "spool/dedup/id_lsm.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 
 #include <endian.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -297,6 +299,95 @@ TEST(a_record_that_is_not_a_block_is_reported)
 	value.mv_size = sizeof bytes;
 	assert_int_equal(mdb_put(s.txn, s.records, &key, &value, 0), 0);
 	assert_int_equal(hs_id_lsm_find(s.c, &e, 1, 0, &there), MDB_CORRUPTED);
+}
+
+static void put_record(struct hs_slice name, struct hs_slice text)
+{
+	MDB_val key = { name.n, (void *)(uintptr_t)name.p }, value = { text.n, (void *)(uintptr_t)text.p };
+
+	assert_int_equal(mdb_put(s.txn, s.records, &key, &value, 0), 0);
+}
+
+/* Such as only a damaged file has. */
+TEST(a_key_of_another_size_is_reported)
+{
+	struct hs_id_block_entry e = { 5, 5, 5 };
+	bool there;
+
+	put_record(HS_SLICE("\xff\xff\xff\xff"), HS_SLICE("\xff\xff\xff\xff\xff\xff"));
+	assert_int_equal(hs_id_lsm_find(s.c, &e, 1, 0, &there), MDB_CORRUPTED);
+	assert_int_equal(hs_id_lsm_put(s.c, &s.levels, 0, &e, 1), MDB_CORRUPTED);
+}
+
+TEST(before_a_block_any_key_may_be)
+{
+	struct hs_id_block_entry e = { UINT64_MAX, 5, 5 };
+
+	put_record(hs_slice("\0\0\0\0", 4), hs_slice("\0\0\0\0\0\0", 6));
+	put(&e, 1, 0);
+	assert_int_equal(found(&e, 1, 0), 1);
+}
+
+/* A block is divided where keys differ, and such ids have one key: the others must not suffer. */
+TEST(ids_with_one_first_half)
+{
+	enum { N = HS_ID_BLOCK_ENTRIES + 40, OTHERS = 10 };
+	struct hs_id_block_entry same[N], other[OTHERS];
+
+	for (size_t i = 0; i < N; i++)
+		same[i] = (struct hs_id_block_entry){ UINT64_C(1) << 40, i, 1 };
+	for (size_t i = 0; i < OTHERS; i++)
+		other[i] = (struct hs_id_block_entry){ i << 5, i, 1 };
+	put(other, OTHERS, 0);
+	put(same, N, 0);
+	assert_int_equal(found(other, OTHERS, 0), OTHERS);
+	assert_in_range(found(same, N, 0), N / 4, N);
+}
+
+/* --- errors ------------------------------------------------------------------------------------- */
+
+/* Puts a few ids one by one and many at once, which moves others on; looks for some. */
+static int work(MDB_cursor *c)
+{
+	struct hs_id_block_entry e[64];
+	struct hs_id_lsm levels = s.levels;
+	bool there[64];
+	int code;
+
+	for (uint64_t i = 0; i < 64; i++)
+		e[i] = numbered(10000 + i, 1);
+	hs_id_block_sort(e, 64);
+	code = hs_id_lsm_put(c, &levels, 0, e, 8);
+	if (code == 0)
+		code = hs_id_lsm_put_many(c, &levels, 0, e, 64);
+	for (uint64_t i = 0; i < 8; i++)
+		e[i] = numbered(i, 1);
+	if (code == 0)
+		code = hs_id_lsm_put_many(c, &levels, 0, e, 8);
+	return code == 0 ? hs_id_lsm_find(c, e, 64, 0, there) : code;
+}
+
+TEST(every_error_of_lmdb_is_returned)
+{
+	int code = EIO;
+	unsigned nth;
+
+	put_numbers(0, 9000, 1, 0);
+	for (nth = 1; code == EIO; nth++) {
+		MDB_txn *txn;
+		MDB_cursor *c;
+
+		assert_int_equal(mdb_txn_begin(s.env, s.txn, 0, &txn), 0);
+		assert_int_equal(mdb_cursor_open(txn, s.records, &c), 0);
+		wrap_fail(WRAP_LMDB, nth, 1, EIO);
+		code = work(c);
+		wrap_reset();
+		mdb_cursor_close(c);
+		mdb_txn_abort(txn);
+	}
+	assert_int_equal(code, 0);
+	assert_true(nth > 40);
+	assert_int_equal(found_numbers(0, 9000, 0), 9000);
 }
 
 TESTS("id_lsm", begin, finish)

@@ -12,6 +12,8 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char NAME[] = "metrics";
@@ -146,6 +148,21 @@ static void count_everything(struct hs_metrics *m)
 	hs_metrics_add_to(m, HS_METRIC_REQUEST_MS, 60001);
 	hs_metrics_add_one(m, HS_METRIC_SYNC_FAILURES);
 	hs_metrics_set(m, HS_METRIC_IDS, 12345);
+}
+
+/* Each sum is a row of its own. */
+TEST(sums_are_counted_one_by_one)
+{
+	assert_true(follow());
+	for (int counted = 0; counted < HS_METRIC_COUNT; counted++) {
+		if (!HS_METRIC_IS_SUMMED(counted) || counted == HS_METRIC_RESPONSES)
+			continue;
+		add(s.m, (enum hs_metric)counted, (uint64_t)counted);
+		look();
+		for (int m = 1; m < HS_METRIC_COUNT; m++)
+			if (HS_METRIC_IS_SUMMED(m))
+				assert_int_equal(hs_metrics_value(s.f, (enum hs_metric)m, 0), m <= counted ? m : 0);
+	}
 }
 
 TEST(rows_of_several_cells)
@@ -404,6 +421,12 @@ static void a_link(void)
 	assert_int_equal(symlinkat("elsewhere", temp.fd, NAME), 0);
 }
 
+static void a_socket(void)
+{
+	spooldir_unlink(&temp.d, NAME);
+	assert_int_equal(mknodat(temp.fd, NAME, S_IFSOCK | 0600, 0), 0);
+}
+
 static void a_fifo(void)
 {
 	spooldir_unlink(&temp.d, NAME);
@@ -414,7 +437,7 @@ TEST(a_lost_file_is_rebuilt)
 {
 	void (*const lose[])(void) = { cut_to_nothing, cut_in_the_head, cut_in_the_middle, cut_by_a_byte,
 		                       removed,        another_text,    damaged,           a_link,
-		                       a_fifo,         read_only };
+		                       a_fifo,         a_socket,        read_only };
 
 	for (size_t i = 0; i < sizeof lose / sizeof lose[0]; i++) {
 		assert_true(follow());
@@ -460,6 +483,188 @@ TEST(failing_calls_stop_nothing)
 	}
 	assert_true(follow());
 	assert_int_equal(value(HS_METRIC_ACCEPTED), 0);
+}
+
+/* A file that could not be extended counts what it has room for. */
+TEST(a_file_that_cannot_be_extended)
+{
+	struct hs_metrics *old = hs_metrics_new(older());
+
+	assert_true(hs_metrics_follow(old, temp.fd, 0600));
+	add(old, HS_METRIC_ACCEPTED, 1);
+	wrap_fail(WRAP_PWRITE, 1, WRAP_FOREVER, ENOSPC);
+	assert_false(follow());
+	wrap_reset();
+	assert_int_equal(value(HS_METRIC_ACCEPTED), 1);
+	wrap_fail(WRAP_CALLOC, 1, WRAP_FOREVER, ENOMEM);
+	assert_false(follow());
+	wrap_reset();
+	wrap_fail(WRAP_PWRITE, 2, 1, EIO); /* of its new size, after the new rows: they are there */
+	assert_true(follow());
+	wrap_reset();
+	add(s.m, HS_METRIC_ACCEPTED, 2);
+	add(s.m, NEWEST, 7);
+	assert_int_equal(value(HS_METRIC_ACCEPTED), 3);
+	assert_int_equal(value(NEWEST), 7);
+	hs_metrics_free(old);
+}
+
+/* --- what becomes of a file while it is opened ------------------------------------------------------ */
+
+static void remove_name(void *unused)
+{
+	(void)unused;
+	spooldir_unlink(&temp.d, NAME);
+}
+
+static void replace_name(void *unused)
+{
+	remove_name(unused);
+	spooldir_write(&temp.d, NAME, HS_SLICE("another"));
+}
+
+static void move_device(void *unused)
+{
+	(void)unused;
+	wrap_device(1);
+}
+
+/* Nobody would find the figures of a file that has lost its name. */
+TEST(a_file_that_loses_its_name_is_not_used)
+{
+	static const struct {
+		enum wrap_call call;
+		unsigned nth;
+		void (*lose)(void *context);
+	} cases[] = { { WRAP_FLOCK, 1, remove_name },
+		      { WRAP_FLOCK, 1, replace_name },
+		      { WRAP_FSTATAT, 2, move_device } };
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		spooldir_write(&temp.d, NAME, HS_SLICE("damaged"));
+		wrap_reset();
+		wrap_before(cases[i].call, cases[i].nth, cases[i].lose, NULL);
+		assert_true(follow()); /* at the second attempt */
+		wrap_reset();
+		assert_true(follow());
+		add(s.m, HS_METRIC_ACCEPTED, 1);
+		assert_int_equal(value(HS_METRIC_ACCEPTED), 1);
+		remove_name(NULL);
+	}
+}
+
+static void make_file(void *unused)
+{
+	(void)unused;
+	add_as(HS_METRICS_BYTES, 3);
+}
+
+/* It was empty when its size was asked for, and whole when it was read. */
+TEST(a_file_that_is_made_while_it_is_read)
+{
+	spooldir_write(&temp.d, NAME, HS_SLICE(""));
+	wrap_reset();
+	wrap_before(WRAP_PREAD, 1, make_file, NULL);
+	assert_null(hs_metrics_read(temp.fd));
+	assert_int_equal(value(HS_METRIC_ACCEPTED), 3);
+}
+
+TEST(a_file_on_another_device_is_opened_anew)
+{
+	assert_true(follow());
+	add(s.m, HS_METRIC_ACCEPTED, 1);
+	wrap_device(1);
+	assert_true(follow());
+	add(s.m, HS_METRIC_ACCEPTED, 2);
+	assert_int_equal(value(HS_METRIC_ACCEPTED), 3);
+	wrap_reset();
+}
+
+/* Without memory there are none; nothing is left behind. */
+TEST(figures_without_memory)
+{
+	static const enum wrap_call calls[] = { WRAP_CALLOC, WRAP_LOCK };
+
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+		wrap_fail(calls[i], 1, 1, ENOMEM);
+		assert_null(hs_metrics_new(HS_METRICS_BYTES));
+		wrap_reset();
+	}
+	hs_metrics_free(NULL);
+	hs_metrics_add_to(NULL, HS_METRIC_REQUEST_MS, 1);
+	hs_metrics_add_one(NULL, HS_METRIC_SYNC_FAILURES);
+	hs_metrics_set(NULL, HS_METRIC_IDS, 1);
+}
+
+/* --- damage ------------------------------------------------------------------------------------------ */
+
+/* A table that a damaged disk has filled: the refusal is not counted, and no other one is. */
+TEST(a_full_table_of_reasons)
+{
+	const struct hs_metric_info *row = hs_metric_info(HS_METRIC_REFUSED);
+	static unsigned char filled[8 * HS_METRIC_CELLS_REASON];
+
+	assert_true(follow());
+	memset(filled, 0x55, sizeof filled);
+	put_bytes((off_t)row->offset, filled, sizeof filled);
+	hs_metrics_add_refusal(s.m, HS_E_KEY);
+	look();
+	for (int r = HS_OK + 1; r < HS_RESULT_COUNT; r++)
+		assert_int_equal(hs_metrics_refused(s.f, (enum hs_result)r), 0);
+	for (size_t cell = 0; cell < row->cells; cell++)
+		assert_true(hs_metrics_value(s.f, HS_METRIC_REFUSED, cell) == UINT64_C(0x5555555555555555));
+}
+
+static size_t uses(void)
+{
+	struct hs_metrics_use use;
+	size_t n = 0;
+
+	look();
+	for (size_t i = 0; i < HS_METRICS_CREDENTIALS; i++)
+		n += hs_metrics_use(s.f, i, &use);
+	assert_false(hs_metrics_use(s.f, HS_METRICS_CREDENTIALS, &use));
+	assert_false(hs_metrics_use(NULL, 0, &use));
+	return n;
+}
+
+/* A credential whose name, kind or hash is damaged is not shown; a time is shown as the last one there is. */
+TEST(a_damaged_credential)
+{
+	const off_t entry = 80 + 2880 * 32, each = 104; /* see rows_keep_their_place */
+	int at;
+	struct hs_metrics_use use;
+	uint64_t used = UINT64_MAX;
+
+	assert_true(follow());
+	at = hs_metrics_note_use(s.m, HS_CREDENTIAL_KEY, HS_SLICE("acme"), 5000);
+	assert_true(at >= 0);
+	assert_int_equal(uses(), 1);
+	put_bytes(entry + at * each + 8, &used, sizeof used);
+	assert_int_equal(uses(), 0);
+	used = UINT64_MAX << 2 | HS_CREDENTIAL_KEY;
+	put_bytes(entry + at * each + 8, &used, sizeof used);
+	assert_int_equal(uses(), 1);
+	assert_true(hs_metrics_use(s.f, (size_t)at, &use));
+	assert_int_equal(use.last_ms, INT64_C(253402300799000));
+	put_bytes(entry + at * each + 40, "x", 1);
+	assert_int_equal(uses(), 0);
+}
+
+TEST(uses_that_are_not_counted)
+{
+	struct hs_metrics_sums sums;
+
+	hs_metrics_add_events(s.m, 0, 1); /* nothing is open */
+	assert_true(follow());
+	hs_metrics_add_events(s.m, HS_METRICS_CREDENTIALS, 1);
+	assert_int_equal(hs_metrics_note_use(s.m, HS_CREDENTIAL_KEY, HS_SLICE("acme"), -1), -1);
+	assert_int_equal(uses(), 0);
+	hs_metrics_sums_init(&sums);
+	sums.of[HS_METRIC_ACCEPTED] = 3;
+	hs_metrics_add(s.m, &sums, -1); /* before 1970: there is no such minute */
+	assert_int_equal(value(HS_METRIC_ACCEPTED), 3);
+	assert_int_equal(hs_metrics_value(s.f, HS_METRIC_LAST_EVENT, 0), 0);
 }
 
 /* It is no damaged one: a monitor's counters do not go back because a disk failed for a moment. */

@@ -54,6 +54,8 @@ TEST(a_sender_gets_its_burst_then_its_rate)
 	assert_int_equal(hs_rates_wait(rates, &app, NOON), 101);
 	hs_rates_charge(rates, &app, UINT64_MAX, 0, NOON);
 	assert_int_equal(hs_rates_wait(rates, &app, NOON), HS_RATES_WAIT_MAX);
+	hs_rates_charge(rates, &web, UINT64_MAX / 1000000000, 0, NOON);
+	assert_int_equal(hs_rates_wait(rates, &web, NOON), HS_RATES_WAIT_MAX);
 	app.is_address = true; /* the same bytes, of another kind */
 	assert_int_equal(hs_rates_wait(rates, &app, NOON), 0);
 	assert_int_equal(hs_rates_wait(NULL, &web, NOON), 0);
@@ -97,6 +99,18 @@ TEST(a_raised_rate_counts_at_once)
 	hs_rates_close(rates);
 }
 
+/* The time that was waited too long at the old rate is no credit. */
+TEST(a_raised_rate_gives_its_burst_and_no_more)
+{
+	struct hs_rates *rates = opened();
+	struct hs_rate web = source_of("web", 1, 0);
+
+	hs_rates_charge(rates, &web, 100, 0, NOON);
+	web = source_of("web", 100, 0);
+	assert_int_equal(let_in(rates, &web, NOON + 50 * 1000), 1000);
+	hs_rates_close(rates);
+}
+
 TEST(a_rate_of_zero_is_no_limit)
 {
 	struct hs_rates *rates = opened();
@@ -105,6 +119,9 @@ TEST(a_rate_of_zero_is_no_limit)
 	hs_rates_charge(rates, &web, UINT64_MAX, UINT64_MAX, NOON);
 	assert_int_equal(hs_rates_wait(rates, &web, NOON), 0);
 	hs_rates_charge(NULL, &web, 1, 1, NOON);
+	hs_rates_give_back(rates, &web, 1, 1, NOON);
+	web = source_of("web", 1, 0);
+	assert_int_equal(hs_rates_wait(rates, &web, NOON), 0);
 	hs_rates_close(rates);
 	hs_rates_close(NULL);
 }
@@ -161,6 +178,10 @@ TEST(a_charge_is_taken_back)
 	hs_rates_give_back(rates, &web, 1, UINT64_MAX, midnight);
 	assert_int_equal(hs_rates_wait(rates, &web, midnight), 0);
 	hs_rates_give_back(NULL, &web, 1, 1, NOON);
+	web = source_of("day", 0, 1000);
+	hs_rates_charge(rates, &web, 1, 1000, NOON);
+	hs_rates_give_back(rates, &web, 1, 1, NOON);
+	assert_int_equal(hs_rates_wait(rates, &web, NOON), 0);
 	hs_rates_close(rates);
 }
 
@@ -175,7 +196,8 @@ static int take(void *number)
 		struct hs_rate total = source_of("total", 0, INT64_MAX >> 16);
 
 		hs_rates_charge(rates, &web, 1, 0, NOON);
-		hs_rates_charge(rates, &total, 0, 1, NOON);
+		hs_rates_charge(rates, &total, 0, 3, NOON);
+		hs_rates_give_back(rates, &total, 0, 2, NOON);
 	}
 	hs_rates_close(rates);
 	return 0;
@@ -304,6 +326,98 @@ TEST(a_damaged_file_is_replaced_under_its_lock_alone)
 	wrap_reset();
 	hs_io_close(fd);
 	hs_rates_close(opened());
+}
+
+/* --- damage --------------------------------------------------------------------------------- */
+
+/* Replaces a number of the file by another one, wherever it is. */
+static void replace_number(int64_t old, int64_t new)
+{
+	int fd = hs_io_open(temp.fd, HS_RATES_FILE);
+	struct stat st;
+	int64_t there;
+	unsigned found = 0;
+
+	assert_int_equal(hs_io_fstat(fd, &st), 0);
+	for (uint64_t at = 0; at < (uint64_t)st.st_size; at += sizeof there) {
+		assert_int_equal(hs_io_read_at(fd, (char *)&there, sizeof there, at), sizeof there);
+		if (there != old)
+			continue;
+		assert_int_equal(hs_io_write_at(fd, (const char *)&new, sizeof new, at), 0);
+		found++;
+	}
+	assert_int_equal(found, 1);
+	hs_io_close(fd);
+}
+
+/* Nobody is locked out by a number that cannot be true. */
+TEST(a_damaged_debt_is_none)
+{
+	static const int64_t numbers[] = { INT64_MIN, INT64_MAX, 0 };
+	int64_t paid_us = NOON * 1000 + 100 * INT64_C(1000000);
+	struct hs_rate web = source_of("web", 1, 0);
+	struct hs_rates *rates = opened();
+
+	hs_rates_charge(rates, &web, 100, 0, NOON);
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+		assert_true(hs_rates_wait(rates, &web, NOON) > 0);
+		replace_number(paid_us, numbers[i]);
+		assert_int_equal(hs_rates_wait(rates, &web, NOON), 0);
+		hs_rates_charge(rates, &web, 100, 0, NOON);
+	}
+	hs_rates_close(rates);
+}
+
+/* Another process has put the file right before this one has the lock: its numbers stay. */
+static void put_magic_back(void *magic)
+{
+	int fd = hs_io_open(temp.fd, HS_RATES_FILE);
+
+	assert_int_equal(hs_io_write_at(fd, magic, 8, 0), 0);
+	hs_io_close(fd);
+}
+
+TEST(a_file_that_was_put_right_meanwhile_stays)
+{
+	struct hs_rate web = source_of("web", 1, 0);
+	struct hs_rates *rates = opened();
+	char magic[8];
+	int fd = hs_io_open(temp.fd, HS_RATES_FILE);
+	enum hs_result result;
+
+	hs_rates_charge(rates, &web, 100, 0, NOON);
+	hs_rates_close(rates);
+	assert_int_equal(hs_io_read_at(fd, magic, 8, 0), 8);
+	assert_int_equal(hs_io_write_at(fd, "foreign!", 8, 0), 0);
+	wrap_fail(WRAP_PREAD, 2, 1, EIO); /* the look under the lock */
+	assert_null(hs_rates_open(temp.fd, 0600, &result));
+	assert_result(result, HS_E_IO);
+	wrap_before(WRAP_FLOCK, 1, put_magic_back, magic);
+	rates = opened();
+	assert_true(hs_rates_wait(rates, &web, NOON) > 0);
+	hs_rates_close(rates);
+	hs_io_close(fd);
+}
+
+/* An entry with the key 0 is free, whoever's name has that hash. */
+TEST(a_name_with_the_hash_0_has_an_entry)
+{
+	const uint64_t seed = UINT64_C(0xA0761D6478BD642F) ^ UINT64_C(0x589965CC75374CC3) ^ 3; /* see hash.h */
+	struct hs_rate web = source_of("web", 1, 0);
+	struct hs_rates *rates = opened();
+	int fd = hs_io_open(temp.fd, HS_RATES_FILE);
+
+	assert_int_equal(hs_io_write_at(fd, (const char *)&seed, sizeof seed, 8), 0);
+	hs_io_close(fd);
+	for (uint64_t i = 0; i < HS_RATES_SOURCES; i++) {
+		struct hs_rate other = { hs_slice((char *)&i, sizeof i), false, 1000, 0 };
+
+		if (i == 0)
+			hs_rates_charge(rates, &web, 100, 0, NOON);
+		hs_rates_charge(rates, &other, 1, 0, NOON);
+	}
+	assert_int_equal(hs_rates_wait(rates, &web, NOON), 91);
+	hs_rates_close(rates);
 }
 
 TESTS("rates", temp_dir_begin, temp_dir_end)

@@ -119,10 +119,16 @@ TEST(numbers_that_no_process_has_left_are_forgotten)
 	expect_after(stamp_before_all, false, false);
 }
 
+static void torn(struct hs_shared_state *state)
+{
+	atomic_store(&state->stream[HS_EVENTS].first, 0);
+}
+
 TEST(a_file_that_is_not_a_state_is_forgotten)
 {
 	expect_after(no_magic, false, false);
 	expect_after(another_layout, false, false);
+	expect_after(torn, false, false);
 }
 
 /* Without a boot id nothing left by an earlier process can be believed. */
@@ -243,7 +249,7 @@ TEST(a_dead_leaders_mark_poisons)
 
 TEST(a_file_system_without_locks)
 {
-	static const int errors[] = { ENOLCK, ENOSYS, EOPNOTSUPP, EINVAL };
+	static const int errors[] = { ENOLCK, ENOSYS, EOPNOTSUPP, EINVAL, ENODEV };
 	struct hs_shared_state_handle h;
 
 	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
@@ -406,6 +412,122 @@ TEST(every_call_fails)
 	}
 }
 
+/* Without memory for a lock there is no state, and the next process makes a whole one. */
+TEST(every_lock_fails)
+{
+	struct hs_shared_state_handle h;
+
+	for (unsigned nth = 1; nth <= 2 * HS_STREAMS + 1; nth++) {
+		wrap_fail(WRAP_LOCK, nth, 1, ENOMEM);
+		assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_E_MEMORY);
+		wrap_reset();
+		assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
+		hs_shared_state_close(&h);
+	}
+}
+
+/* --- changes while it is opened --------------------------------------------------------- */
+
+static struct hs_shared_state_handle user; /* has it open all the time */
+
+static void change_magic(void *unused)
+{
+	(void)unused;
+	user.state->magic[0] ^= 1;
+}
+
+static void change_version(void *unused)
+{
+	(void)unused;
+	user.state->version ^= 1;
+}
+
+static void change_layout(void *unused)
+{
+	(void)unused;
+	user.state->layout ^= 1;
+}
+
+static void change_boot(void *unused)
+{
+	(void)unused;
+	user.state->boot_id[0] ^= 1;
+}
+
+static void change_life(void *unused)
+{
+	(void)unused;
+	user.state->life++;
+}
+
+static void change_device(void *unused)
+{
+	(void)unused;
+	wrap_device(1);
+}
+
+/* The step from a lock alone to a shared one is not atomic: another process may set it up in between. */
+TEST(a_state_that_another_process_sets_up_meanwhile)
+{
+	void (*const change[])(void *unused) = { change_magic, change_version, change_layout, change_boot };
+	struct hs_shared_state_handle h;
+	unsigned last;
+
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &user), HS_OK);
+	wrap_reset();
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
+	last = wrap_count(WRAP_FSTAT); /* before it is mapped, when its head has been read */
+	hs_shared_state_close(&h);
+	for (size_t i = 0; i < sizeof change / sizeof *change; i++) {
+		wrap_reset();
+		wrap_before(WRAP_FSTAT, last, change[i], NULL);
+		assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_E_SPOOL_VERSION);
+		change[i](NULL);
+		assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
+		hs_shared_state_close(&h);
+	}
+	wrap_reset();
+	wrap_before(WRAP_OPENAT, 2, change_life, NULL); /* between two looks of a reader */
+	assert_result(hs_shared_state_open_to_read(temp.fd, &h), HS_E_SPOOL_ASLEEP);
+	assert_result(hs_shared_state_open_to_read(temp.fd, &h), HS_OK);
+	hs_shared_state_close(&h);
+	hs_shared_state_close(&user);
+}
+
+TEST(a_file_that_is_no_longer_the_open_one)
+{
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &user), HS_OK);
+	assert_true(hs_shared_state_is_current(&user, temp.fd));
+	wrap_reset();
+	wrap_before(WRAP_FSTATAT, 1, change_device, NULL);
+	assert_false(hs_shared_state_is_current(&user, temp.fd));
+	wrap_reset();
+	assert_true(hs_shared_state_is_current(&user, temp.fd));
+	spooldir_add(&temp.d, "state", HS_SLICE("x"));
+	assert_false(hs_shared_state_is_current(&user, temp.fd));
+	hs_shared_state_close(&user);
+}
+
+/* Somebody gave the lock of a dead holder back without putting it right: nobody gets it in this life of the state. */
+TEST(a_lock_that_is_lost)
+{
+	struct hs_shared_state_handle h;
+	pthread_mutex_t *lock;
+	bool died;
+
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
+	lock = &h.state->stream[0].append;
+	assert_int_equal(child_run(die_with_the_lock, NULL), -1);
+	assert_int_equal(pthread_mutex_trylock(lock), EOWNERDEAD);
+	pthread_mutex_unlock(lock);
+	assert_result(hs_shared_state_try_lock(lock, &died), HS_E_IO);
+	hs_shared_state_close(&h);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
+	assert_result(hs_shared_state_try_lock(&h.state->stream[0].append, &died), HS_OK);
+	hs_shared_state_unlock(&h.state->stream[0].append);
+	hs_shared_state_close(&h);
+}
+
 /* A read-only user does not believe a state of another boot, or a half-made or absent one. */
 TEST(a_reader)
 {
@@ -461,6 +583,9 @@ TEST(states_that_are_not_to_be_read)
 	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_E_SPOOL_ASLEEP);
 	leave(NULL);
 	spooldir_flip(&temp.d, "state", offsetof(struct hs_shared_state, version));
+	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_E_SPOOL_VERSION);
+	spooldir_flip(&temp.d, "state", offsetof(struct hs_shared_state, version));
+	spooldir_flip(&temp.d, "state", offsetof(struct hs_shared_state, layout));
 	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_E_SPOOL_VERSION);
 	spooldir_rename(&temp.d, "state", "elsewhere");
 	assert_int_equal(symlinkat("elsewhere", temp.fd, "state"), 0);

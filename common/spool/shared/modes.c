@@ -72,7 +72,7 @@ static void give_file(struct walk *w, const char *name, mode_t mode)
 	int fd = hs_io_open_plain(w->dir, name);
 
 	if (fd < 0) { /* gone meanwhile, or not a plain file, which is reported elsewhere */
-		if (errno == EACCES)
+		if (errno != ENOENT && errno != HS_IO_NOT_PLAIN)
 			note(w, name, false);
 		return;
 	}
@@ -171,7 +171,7 @@ static enum hs_result make_lock(const struct walk *w)
 static enum hs_result walk_all(const struct hs_spool_dir *spool_dir, bool mend, struct hs_modes *left)
 {
 	struct walk w = { .spool_dir = spool_dir, .left = left, .mend = mend };
-	struct stat st;
+	struct stat st = { 0 };
 	enum hs_result result = hs_io_fstat(spool_dir->fd, &st) < 0 ? HS_E_IO : make_lock(&w);
 
 	memset(left, 0, sizeof *left);

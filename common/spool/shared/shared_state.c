@@ -69,18 +69,13 @@ struct boot {
 static enum hs_result make_mutex(pthread_mutex_t *mutex)
 {
 	pthread_mutexattr_t attr;
-	int error = pthread_mutexattr_init(&attr);
+	int error = pthread_mutexattr_init(&attr) | pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED) |
+	            pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST); /* in Linux's C libraries always 0 */
 
-	if (error != 0)
-		return HS_E_MEMORY;
 	memset(mutex, 0, sizeof *mutex); /* not in use: this process is alone */
-	error = pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
-	if (error == 0)
-		error = pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
-	if (error == 0)
-		error = pthread_mutex_init(mutex, &attr);
+	error |= pthread_mutex_init(mutex, &attr);
 	pthread_mutexattr_destroy(&attr);
-	return error == 0 ? HS_OK : HS_E_IO;
+	return error == 0 ? HS_OK : hs_io_result(error);
 }
 
 /* Resets a state of another boot, or garbage; keeps numbers and clock if `known`. */
@@ -130,20 +125,19 @@ static enum hs_result set_up(struct hs_shared_state *s, const struct boot *boot,
 	             is_possible(&s->stream[HS_REJECTED]);
 	bool same_boot = boot->known && known && strcmp(s->boot_id, boot->id) == 0;
 	bool other_boot = boot->known && known && !same_boot && s->boot_id[0] != '\0';
+	enum hs_result result = HS_OK;
 
 	s->ready = 0;
 	if (!same_boot || s->inode != inode) {
 		reset(s, known);
 		s->life = hs_io_random();
 	}
-	for (int i = 0; i < HS_STREAMS; i++) {
+	for (int i = 0; i < HS_STREAMS && result == HS_OK; i++) {
 		struct hs_stream *stream = &s->stream[i];
-		enum hs_result result = make_mutex(&stream->append);
 
+		result = make_mutex(&stream->append);
 		if (result == HS_OK)
 			result = make_mutex(&stream->sync);
-		if (result != HS_OK)
-			return result;
 		if (atomic_load(&stream->in_flight) != 0)
 			atomic_store(&stream->poisoned, 1);
 		atomic_store(&stream->in_flight, 0);
@@ -152,8 +146,10 @@ static enum hs_result set_up(struct hs_shared_state *s, const struct boot *boot,
 		atomic_store(&stream->first, HS_INTACT);
 		atomic_store(&stream->last, HS_INTACT);
 	}
-	if (make_mutex(&s->clock.lock) != HS_OK)
-		return HS_E_MEMORY;
+	if (result == HS_OK)
+		result = make_mutex(&s->clock.lock);
+	if (result != HS_OK)
+		return result;
 	atomic_store(&s->last, HS_INTACT);
 	memcpy(s->magic, magic, sizeof magic);
 	s->version = VERSION;

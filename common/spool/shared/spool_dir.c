@@ -2,6 +2,7 @@
 #include "base/io.h"
 #include "base/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -49,8 +50,8 @@ void hs_spool_dir_user(uid_t user, char out[static HS_SPOOL_DIR_USER])
 	snprintf(out, HS_SPOOL_DIR_USER, "'#%lu'", (unsigned long)user);
 	if (hs_io_read_file("/etc/passwd", PASSWD_MOST, &text, &st) == 0) {
 		hs_buf_putc(&text, '\0');
-		for (line = hs_buf_ok(&text) ? strtok_r(text.p, "\n", &rest) : NULL; line != NULL;
-		     line = strtok_r(NULL, "\n", &rest)) {
+		assert(hs_buf_ok(&text)); /* hs_io_read_file leaves room */
+		for (line = strtok_r(text.p, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
 			char name[HS_SPOOL_DIR_USER - 1];
 			unsigned long number;
 

@@ -1,0 +1,106 @@
+/*
+ * index_faults: whichever call of LMDB fails, and with whichever error, no event is lost, none is kept twice, and the
+ * next append succeeds.
+ */
+#include "base/io.h"
+#include "tests/lib/every_fault.h"
+#include "tests/lib/temp_spool.h"
+
+#include <errno.h>
+#include <lmdb.h>
+
+enum { EACH = 40 };
+
+/* A disk fails; the file is damaged, and made anew at once; the map is too small, or another process has grown it. */
+static const int errors[] = { EIO, MDB_CORRUPTED, MDB_MAP_FULL, MDB_MAP_RESIZED };
+
+static void fail_with_each_error(const struct job *job)
+{
+	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+		fail_each_with(FAIL_CALL(WRAP_LMDB), errors[i], job);
+}
+
+FIXTURE(tell_and_finish)
+{
+	fail_each_tell();
+	return finish(state);
+}
+
+/* --- an index that is made ----------------------------------------------------------------- */
+
+static uint64_t known;
+
+/* Two segments with summaries, one without, and the open one; somebody was erased; the index is lost. */
+static void lose_index(void)
+{
+	if (s.spool == NULL) {
+		make("rotate_min_gap = 0\ncompress = none\n");
+		put("anna@a bert@b");
+		seal(many("m", 0, 300));
+		seal(many("n", 0, 40));
+		maintain();
+		assert_int_equal(events_erase(s.spool, &s.d, "anna"), 1);
+		maintain();
+		seal("late");
+		put(many("o", 0, 100));
+	}
+	stop();
+	spooldir_unlink(&s.d, ".hookspool/run/index");
+}
+
+static enum hs_result run_known(void)
+{
+	stop();
+	s.spool = hs_spool_new(s.d.settings);
+	return events_append(s.spool, "bert@b m0 m299 n7 late o0 o99", &known);
+}
+
+static void are_known(void)
+{
+	assert_int_equal(known, 7);
+	assert_int_equal(spooldir_lines(&s.d), 442);
+}
+
+TEST_WITH(an_index_that_is_made_anew, NULL, tell_and_finish)
+{
+	fail_with_each_error(&(struct job){ lose_index, run_known, are_known, EACH });
+}
+
+/* --- an index in use ------------------------------------------------------------------------ */
+
+static int next;
+
+static void two_appends(void)
+{
+	if (s.spool == NULL || next > 1000) {
+		make("rotate_min_gap = 0\n");
+		next = 0;
+	}
+	put(many("x", next + 1, next + 101));
+	put_known(many("x", next + 1, next + 101), 100);
+	next += 101;
+}
+
+/* A new event; then a process that begins moves what is pending to the index, and finds all of them. */
+static enum hs_result run_appends(void)
+{
+	enum hs_result r = events_append(s.spool, many("x", next - 50, next + 1), NULL);
+
+	if (r != HS_OK)
+		return r;
+	restart();
+	return events_append(s.spool, many("x", next - 100, next + 1), &known);
+}
+
+static void are_all_known(void)
+{
+	assert_int_equal(known, 101);
+	assert_int_equal(spooldir_lines(&s.d), next);
+}
+
+TEST_WITH(an_index_in_use, NULL, tell_and_finish)
+{
+	fail_with_each_error(&(struct job){ two_appends, run_appends, are_all_known, EACH });
+}
+
+TESTS("index_faults", NULL, NULL)
