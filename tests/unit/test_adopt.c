@@ -187,6 +187,25 @@ TEST(a_spool_in_use_is_not_adopted)
 	assert_true(adopt(HS_ADOPT_LEAVE, false).now.epoch == 2);
 }
 
+/* An erase that reads the files itself has no spool open. */
+TEST(nothing_is_adopted_during_an_erase)
+{
+	struct hs_adopter how = { .from = HS_ADOPT_LEAVE };
+	struct hs_adoption done;
+	int fd;
+
+	make("");
+	put("a");
+	stop();
+	fd = open(spooldir_path(&s.d, ".hookspool/run/erase"), O_RDWR | O_CREAT, 0600);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(hs_adopt(s.d.settings, &how, &done), HS_OK);
+	assert_true(done.busy && done.now.epoch == 0);
+	close(fd);
+	assert_int_equal(hs_adopt(s.d.settings, &how, &done), HS_OK);
+	assert_true(!done.busy && done.now.epoch == 2);
+}
+
 TEST(imports_start_again)
 {
 	struct hs_adoption done;

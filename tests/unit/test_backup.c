@@ -83,6 +83,90 @@ TEST(a_backup_holds_all_and_becomes_a_spool)
 	assert_true(done.refused); /* it is a spool now */
 }
 
+/* Writes a file of the backup anew, with one text in place of another. */
+static void edit(const char *file, const char *from, const char *to)
+{
+	struct hs_buf text = spooldir_read(&copy, file), edited = { 0 };
+	const char *at = memmem(text.p, text.n, from, strlen(from));
+
+	assert_non_null(at);
+	hs_buf_put(&edited, text.p, (size_t)(at - text.p));
+	hs_buf_put_slice(&edited, hs_slice_str(to));
+	at += strlen(from);
+	hs_buf_put(&edited, at, (size_t)(text.p + text.n - at));
+	spooldir_write(&copy, file, hs_buf_slice(&edited));
+	hs_buf_free(&text);
+	hs_buf_free(&edited);
+}
+
+/* A checkpoint says which lines are in the spool: it is followed in a whole backup of this very history alone. */
+TEST(checkpoints_of_imports_are_kept_if_they_fit)
+{
+	static const char mark[] = ".hookspool/backup", spool_file[] = ".hookspool/spool";
+	static const struct {
+		const char *file, *from, *to;
+		bool unfinished, kept;
+	} cases[] = {
+		{ NULL, NULL, NULL, false, true },
+		{ mark, "\"epoch\":1", "\"epoch\":2", false, false },
+		{ mark, "\"settled\":true", "\"settled\":false", true, false },
+		{ mark, "\"settled\":true", "nonsense", true, false },
+		{ spool_file, "\"settled\":true", "\"settled\":false", false, false },
+		{ spool_file, "\"id\":\"", "\"id\":\"0", false,
+		  false }, /* which is damaged: there is another id then */
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct hs_backup done;
+		struct hs_adoption adopted;
+
+		make_both();
+		put("a");
+		spooldir_mkdir(&s.d, ".hookspool/imports");
+		spooldir_write(&s.d, ".hookspool/imports/0123", HS_SLICE("x"));
+		assert_int_equal(back_up(&done), HS_OK);
+		if (cases[i].file != NULL)
+			edit(cases[i].file, cases[i].from, cases[i].to);
+		adopted = adopt(&copy, true);
+		if (!adopted.backup || adopted.unfinished != cases[i].unfinished || !adopted.now.settled ||
+		    (adopted.imports == 0) != cases[i].kept ||
+		    spooldir_exists(&copy, ".hookspool/imports/0123") != cases[i].kept)
+			fail_msg("case %zu", i);
+		assert_false(spooldir_exists(&copy, mark));
+		assert_once(&copy, "a");
+	}
+}
+
+static void remove_mark(void *removed)
+{
+	*(bool *)removed = spooldir_exists(&copy, ".hookspool/backup");
+	if (*(bool *)removed)
+		spooldir_unlink(&copy, ".hookspool/backup");
+}
+
+/* Before any step, by somebody else. */
+TEST(a_mark_that_goes_meanwhile)
+{
+	unsigned all = 1, gone = 0;
+
+	for (unsigned nth = 1; nth <= all; nth++) {
+		struct hs_backup done;
+		bool removed = false;
+
+		make_both();
+		put("a");
+		assert_int_equal(back_up(&done), HS_OK);
+		wrap_reset();
+		wrap_before(WRAP_UNLINKAT, nth, remove_mark, &removed);
+		assert_true(adopt(&copy, false).now.settled);
+		all = wrap_count(WRAP_UNLINKAT);
+		wrap_reset();
+		gone += removed;
+		assert_once(&copy, "a");
+	}
+	assert_true(gone > 0);
+}
+
 /* A person may choose names that look like those of hookspool's own temporary files. */
 TEST(every_cursor_and_database_is_copied)
 {

@@ -129,9 +129,11 @@ TEST(a_stream_is_remembered)
 
 TEST(a_damaged_stream_is_told)
 {
-#define HEAD \
-	"{\"number\":3,\"offset\":1000,\"edit\":2,\"before\":\"7\",\"spool\":\"5f\",\"epoch\":1,\"saved_at\":\"2026-" \
-	"11-23T10:15:00.123Z\""
+#define AT(time) \
+	"{\"number\":3,\"offset\":1000,\"edit\":2,\"before\":\"7\",\"spool\":\"5f\",\"epoch\":1,\"saved_at\":\"" time \
+	"\""
+#define HEAD AT("2026-11-23T10:15:00.123Z")
+#define USER "[\"000000000000000f\",1,2,3]"
 #define STREAM ",\"stream\":{\"created\":\"c\",\"receiver\":\"r\",\"sequence\":998,\"own\":990,\"back\":0}"
 	static const struct {
 		const char *text;
@@ -144,6 +146,12 @@ TEST(a_damaged_stream_is_told)
 		{ HEAD ",\"ahead\":[44,0,0],\"held\":[[\"000000000000000f\",1,2,3]]}\n", HS_OK },
 		{ HEAD ",\"ahead\":[44,0,0],\"held\":[[\"000000000000000f\",1,2]]}\n", HS_E_CURSOR },
 		{ HEAD ",\"ahead\":[44,0,0],\"held\":[", HS_E_CURSOR },
+		{ HEAD ",\"ahead\":[44,0,0],\"held\":[" USER "," USER "]}\n", HS_OK },
+		{ HEAD ",\"ahead\":[44,0,0],\"held\":[" USER USER "]}\n", HS_E_CURSOR },
+		{ HEAD ",\"ahead\":[44,0,0],\"held\":[" USER ",", HS_E_CURSOR },
+		{ HEAD ",\"ahead\":[44,0,0],\"held\":[[\"000000000000000f\",1,2,3}]}\n", HS_E_CURSOR },
+		{ AT("2026-11-23T10:15:00.123Z+01:00") "}\n", HS_E_CURSOR },
+		{ AT("yesterday") "}\n", HS_E_CURSOR },
 		{ HEAD ",\"ahead\":[44,0],\"held\":[]}\n", HS_E_CURSOR },
 		{ HEAD ",\"ahead\":7}\n", HS_E_CURSOR },
 		{ HEAD STREAM ",\"kept\":[41,500,0]}\n\n", HS_E_CURSOR },
@@ -168,6 +176,23 @@ TEST(a_damaged_stream_is_told)
 		spooldir_write(&s.d, ".hookspool/cursors/ship", hs_slice_str(cases[i].text));
 		if (reopen("ship") != cases[i].result)
 			fail_msg("%s", cases[i].text);
+	}
+}
+
+/* A file of more users than are ever held is damaged, and none of them is written beyond the room for them. */
+TEST(more_users_than_can_be_held)
+{
+	spooldir_mkdir(&s.d, ".hookspool/cursors");
+	for (int more = 0; more < 2; more++) {
+		struct hs_buf text = { 0 };
+
+		hs_buf_put_slice(&text, HS_SLICE(HEAD ",\"ahead\":[44,0,0],\"hash\":2,\"held\":["));
+		for (int i = 0; i < HS_CURSOR_HELD + more; i++)
+			hs_buf_printf(&text, "%s" USER, i > 0 ? "," : "");
+		hs_buf_put_slice(&text, HS_SLICE("]}\n"));
+		spooldir_write(&s.d, ".hookspool/cursors/each", hs_buf_slice(&text));
+		assert_result(reopen("each"), more ? HS_E_CURSOR : HS_OK);
+		hs_buf_free(&text);
 	}
 }
 

@@ -46,6 +46,27 @@ TEST(bytes_are_those_of_the_files)
 	assert_int_equal(figures.segments[HS_STATE_COMPRESSED], 0);
 }
 
+/* Maintenance was killed after it had compressed a segment, and before it could remove the plain one. */
+TEST(a_segment_in_both_forms_counts_once)
+{
+	struct hs_buf text;
+	char plain[128];
+
+	make("rotate_min_gap = 0\n");
+	seal("a b");
+	snprintf(plain, sizeof plain, "%s", spooldir_name(&s.d, "events-", 0));
+	text = spooldir_read(&s.d, plain);
+	maintain();
+	spooldir_write(&s.d, plain, hs_buf_slice(&text));
+	spooldir_age(&s.d, plain); /* it is not a copy that gunzip is making */
+	hs_buf_free(&text);
+	seal("c");
+	save_cursor("mine", position_after(1));
+	collect();
+	assert_int_equal(figures.segments[HS_STATE_SEALED] + figures.segments[HS_STATE_COMPRESSED], 2);
+	assert_int_equal(figures.cursor[0].records, 2);
+}
+
 static void remove_open(void *removed)
 {
 	if (spooldir_exists(&s.d, "events.jsonl"))

@@ -277,6 +277,14 @@ TEST_WITH(the_tenant_of_a_line, NULL, NULL)
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"message\":\"m\",\"tenant\":\"acme\"}", "");
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"tenant\":\"acme", "");
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"tenant\":7,\"message\":\"m\"}", "");
+	expect_tenant(
+	    "{\"spooled_at\":\"t\",\"status\":400,\"tenant\":\"0123456789abcdef0123456789abcdef0123456789abcdef"
+	    "0123456789abcdef0\",\"message\":\"m\"}",
+	    ""); /* no label is so long */
+	expect_tenant("{\"spooled_by\":\"t\",\"status\":400,\"tenant\":\"acme\",\"message\":\"m\"}", "");
+	expect_tenant("{\"spooled_at\":\"t\",\"method\":400,\"tenant\":\"acme\",\"message\":\"m\"}", "");
+	expect_tenant("{\"spooled_at\":\"t\",\"status\":x,\"tenant\":\"acme\",\"message\":\"m\"}", "");
+	expect_tenant("{\"spooled_at\":\"t\",\"stat", "");
 	expect_tenant("{\"spooled_at\":\"t", "");
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":4", "");
 	expect_tenant("{}", "");

@@ -2,8 +2,10 @@
 #include "spool/figures/openmetrics.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 #include "tools/report/ship_report.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 static struct scene {
@@ -91,6 +93,7 @@ TEST(a_file_that_is_damaged_or_of_another_build)
 		{ "{\"at\":\"2026-11-29T10:15:00.123Z\",\"stored\":-7,\"server\":null}\n", 0, "" },
 		{ "{\"at\":\"2026-11-29T10:15:00.123Z\",\"stored\":\"7\",\"server\":8}\n", 0, "" },
 		{ "{\"at\":\"2026-11-29T10:15:00.123Z\",\"stored\":18446744073709551616}\n", 0, "" },
+		{ "{\"at\":\"2026-11-29T10:15:00.123Z\",\"stored\":99999999999999999999}\n", 0, "" },
 		{ "{\"at\":\"2026-11-29T10:15:00.123Z\",\"server\":\"a\\u00e4\\n\"}\n", 0, "a\xc3\xa4\n" },
 		{ "{\"at\":\"2026-11-29T10:15:00.123Z\",\"server\":\"a\\u12\"}\n", 0, "" },
 		{ "{\"at\":\"2026-11-29T10:15:00.123Z\",\"stored\":7,\"server\":\"cut o", 7, "" },
@@ -101,6 +104,23 @@ TEST(a_file_that_is_damaged_or_of_another_build)
 		if (s.read.stored != cases[i].stored || strcmp(s.read.server, cases[i].server) != 0)
 			fail_msg("%s: %d %s", cases[i].text, (int)s.read.stored, s.read.server);
 	}
+}
+
+/* Without memory nothing is written over what is there, and what is read lacks no more than a name. */
+TEST(without_memory_figures_stay)
+{
+	struct hs_ship_figures f = some();
+
+	assert_result(hs_ship_figures_save(&f, &s.o.dir), HS_OK);
+	f.stored = 1;
+	wrap_fail(WRAP_REALLOC, 1, 1, ENOMEM);
+	assert_result(hs_ship_figures_save(&f, &s.o.dir), HS_E_MEMORY);
+	wrap_fail(WRAP_REALLOC, 1, 1, ENOMEM);
+	hs_ship_figures_read(&s.read, s.o.dir.private_dir);
+	wrap_reset();
+	assert_true(s.read.stored == some().stored && s.read.lately == 123);
+	assert_string_equal(s.read.server, "");
+	assert_string_equal(s.read.leader, "n2");
 }
 
 TEST(a_name_that_is_too_long_is_cut)

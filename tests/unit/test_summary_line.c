@@ -414,6 +414,42 @@ TEST(a_name_that_begins_like_the_expected_one_is_odd)
 	}
 }
 
+/* A line that begins like the one before it, and is long enough for the quick way. */
+TEST(a_long_line_that_is_none_is_odd)
+{
+	static const char begin[] =
+	    "{\"type\":\"track\",\"event\":\"0123456789abcdef0123456789abcdef0123456789abcdef\"";
+	static const char *const ends[] = {
+		"",
+		",",
+		",x}",
+		",\"user_id\"",
+		",\"user_id\"x\"a\"}",
+		",\"us\\\\er_id\":\"a\"," AT "}",
+		",\"user_id\":\"a\\\"," AT "}",
+		",\"user_id\":7",
+		",\"user_id\":7}",
+		",\"user_id\":\"a\"",
+		",\"user_id\":\"a\";" AT "}",
+		"," AT,
+		"," AT "}\xFF 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+	};
+	static const char *const fine[] = { ",\"user_id\":false," AT "}", ",\"user_id\":\"a\\\"\"," AT "}" };
+	size_t count = sizeof ends / sizeof *ends;
+	char text[512];
+
+	for (size_t i = 0; i < count + sizeof fine / sizeof *fine; i++) {
+		struct made m;
+
+		snprintf(text, sizeof text, "%s,\"user_id\":\"a\"," AT "}\n%s%s\n", begin, begin,
+		         i < count ? ends[i] : fine[i - count]);
+		m = made_of_text(hs_slice_str(text), false);
+		if (m.head.odd != (i < count))
+			fail_msg("%s is taken wrongly", unit_show(hs_slice_str(text)));
+		hs_buf_free(&m.file);
+	}
+}
+
 /* Whatever is no record is one odd line, and the summary has nothing but its head. */
 TEST(lines_that_are_no_records)
 {

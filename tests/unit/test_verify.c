@@ -286,18 +286,19 @@ TEST(an_event_that_is_there_twice)
 TEST(files_that_cannot_be_opened)
 {
 	struct hs_verifier verifier = { NULL, report, NULL, false };
+	static const int errors[] = { EACCES, EPERM };
 	unsigned unreadable = 0, failed = 0;
 	bool ended = false;
 
 	seal("a b");
 	put("c");
-	for (unsigned nth = 1; !ended; nth++) {
+	for (unsigned nth = 2; !ended; nth++) {
 		enum hs_result result;
 
 		wrap_reset();
-		wrap_fail(WRAP_OPENAT, nth, 1, EACCES);
+		wrap_fail(WRAP_OPENAT, nth / 2, 1, errors[nth % 2]);
 		result = hs_spool_verify(s.spool, &verifier, &found);
-		ended = wrap_count(WRAP_OPENAT) < nth;
+		ended = wrap_count(WRAP_OPENAT) < nth / 2;
 		wrap_reset();
 		if (result == HS_OK && found.problem[HS_PROBLEM_UNREADABLE] > 0)
 			assert_string_equal(reported_file, first());
@@ -306,7 +307,7 @@ TEST(files_that_cannot_be_opened)
 		unreadable += result == HS_OK && found.problem[HS_PROBLEM_UNREADABLE] > 0;
 		failed += result != HS_OK;
 	}
-	assert_true(unreadable == 1 && failed > 1);
+	assert_true(unreadable == 2 && failed > 2);
 	assert_int_equal(examine(false), 0);
 }
 
@@ -713,6 +714,23 @@ TEST(a_damaged_member_of_several)
 		put_known(kept[nth / 2], 4);
 		put(lost[nth / 2]);
 	}
+}
+
+/* Two of its members are damaged: that is one problem of one file, and what is between them stays. */
+TEST(two_damaged_members)
+{
+	size_t last;
+
+	seal("a b c d e f");
+	last = compress_in_members(2);
+	spooldir_flip(&s.d, first(), last);
+	spooldir_flip(&s.d, first(), 40);
+	spooldir_age(&s.d, first());
+	assert_int_equal(examine(true), 1);
+	assert_int_equal(found.problem[HS_PROBLEM_DAMAGED], 1);
+	assert_int_equal(found.lines, 2);
+	assert_int_equal(examine(false), 0);
+	assert_once(&s.d, "c d");
 }
 
 /* --- the index -------------------------------------------------------------- */

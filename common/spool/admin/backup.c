@@ -147,17 +147,25 @@ static bool has_name(const struct names *n, const char *name)
 	return false;
 }
 
+/* Removes a file of the backup; folders stay. */
+static enum hs_result drop_file(int dir, const char *name)
+{
+	struct stat st;
+
+	if (hs_io_stat(dir, name, &st) < 0)
+		return errno == ENOENT ? HS_OK : HS_E_IO;
+	return S_ISREG(st.st_mode) && hs_io_unlink(dir, name) < 0 && errno != ENOENT ? HS_E_IO : HS_OK;
+}
+
 /* Removes files that the spool no longer has. */
 static enum hs_result drop_others(int dir, const struct names *kept)
 {
 	struct names there;
 	enum hs_result r = list_names(dir, &there);
-	struct stat st;
 
 	for (size_t i = 0; i < there.count && r == HS_OK; i++)
-		if (!has_name(kept, there.list[i]) && hs_io_stat(dir, there.list[i], &st) == 0 && S_ISREG(st.st_mode) &&
-		    hs_io_unlink(dir, there.list[i]) < 0 && errno != ENOENT)
-			r = HS_E_IO;
+		if (!has_name(kept, there.list[i]))
+			r = drop_file(dir, there.list[i]);
 	free(there.list);
 	return r;
 }

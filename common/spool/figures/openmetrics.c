@@ -1,5 +1,6 @@
 #include "spool/figures/openmetrics.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -112,8 +113,10 @@ static void put_reasons(struct printer *p)
 
 		if (value == 0 && r != HS_E_SIGNATURE)
 			continue;
-		for (; n < sizeof code - 1 && name[n] != '\0'; n++)
+		for (; name[n] != '\0'; n++) {
+			assert(n < sizeof code - 1);
 			code[n] = hs_lower(name[n]);
+		}
 		code[n] = '\0';
 		begin(p, "reason", code, NULL, NULL);
 		end(p, value);

@@ -100,7 +100,8 @@ static const char *parse_held(const char *text, struct hs_ahead *a)
 		struct hs_held_user h = { 0 };
 
 		end = 0;
-		text += a->count > 0 && *text == ',';
+		if (a->count > 0 && *text++ != ',')
+			return NULL;
 		if (a->count == HS_CURSOR_HELD ||
 		    sscanf(text, "[\"%16" SCNx64 "\",%" SCNu64 ",%" SCNu64 ",%" SCNu64 "]%n", &h.user, &h.from.number,
 		           &h.from.offset, &h.from.edit, &end) != 4 ||

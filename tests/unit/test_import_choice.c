@@ -1,0 +1,376 @@
+/*
+ * import_choice: which events of an archive are imported, what is said of the others, and how an import ends that
+ * cannot go on to the end of its archive.
+ */
+#include "base/io.h"
+#include "spool/import.h"
+#include "tests/lib/every_fault.h"
+#include "tests/lib/temp_spool.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+static const struct hs_inventory nothing;
+static struct hs_imported done;
+static const char *name = "archive.jsonl";
+
+static int file_of(struct hs_slice text)
+{
+	char path[] = "/tmp/hookspool-import-XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	unlink(path);
+	assert_int_equal(write(fd, text.p, text.n), text.n);
+	return fd;
+}
+
+static enum hs_result import_file(const struct hs_importer *how, int fd)
+{
+	enum hs_result result = hs_import(s.spool, s.d.settings, how, fd, name, &done);
+
+	close(fd);
+	return result;
+}
+
+static enum hs_result import(const struct hs_importer *how, const char *text)
+{
+	return import_file(how, file_of(hs_slice_str(text)));
+}
+
+static const struct hs_importer all = { .tenant = "" };
+
+#define TRACK "{\"type\":\"track\",\"userId\":\"u\",\"event\":\"e\""
+#define NAMELESS "{\"type\":\"track\",\"userId\":\"u\""
+#define IN "2026-11-15T00:00:00.000Z"
+
+/* --- which events ----------------------------------------------------------------------------- */
+
+enum { TYPE = 1, SINCE = 2, UNTIL = 4 };
+
+/* The archive's only event is accepted, left out, left out since it has no time (u), or rejected. */
+static char outcome(int chosen, const char *line)
+{
+	static const char *const types[] = { "identify", "track" };
+	struct hs_importer how = { .tenant = "",
+		                   .type = types,
+		                   .types = (chosen & TYPE) != 0 ? 2 : 0,
+		                   .since_given = (chosen & SINCE) != 0,
+		                   .until_given = (chosen & UNTIL) != 0,
+		                   .since_ms = 1793491200000, /* 2026-11-01 */
+		                   .until_ms = 1796083200000, /* 2026-12-01 */
+		                   .look_only = true,
+		                   .inventory = &nothing };
+
+	assert_result(import(&how, line), HS_OK);
+	assert_int_equal(done.accepted + done.left_out + done.rejected, 1);
+	assert_int_equal(done.undated_line, done.undated);
+	return done.accepted > 0 ? 'a' : done.rejected > 0 ? 'r' : done.undated > 0 ? 'u' : 'l';
+}
+
+TEST(events_are_chosen_by_type_and_time)
+{
+	static const struct {
+		const char *line, *outcomes; /* with nothing chosen, a type, since, until, and all of these */
+	} cases[] = {
+		{ TRACK ",\"timestamp\":\"" IN "\"}", "aaaaa" },
+		{ TRACK ",\"timestamp\":\"2026-10-31T23:59:59.999Z\"}", "aalal" },
+		{ TRACK ",\"timestamp\":\"2026-11-01T00:00:00.000Z\"}", "aaaaa" },
+		{ TRACK ",\"timestamp\":\"2026-12-01T00:00:00.000Z\"}", "aaall" },
+		{ "{\"type\":\"page\",\"userId\":\"u\",\"timestamp\":\"" IN "\"}", "alaal" },
+		{ TRACK "}", "aauuu" },
+		{ TRACK ",\"timestamp\":null}", "aauuu" },
+		{ TRACK ",\"timestamp\":\"yesterday\"}", "aauuu" },
+		{ TRACK ",\"timestamp\":\"1794700800\"}", "aaaaa" },
+		{ TRACK ",\"timestamp\":\"1700000000\"}", "aalal" },
+		{ TRACK ",\"timestamp\":1794700800}", "aaaaa" },
+		{ TRACK ",\"timestamp\":1700000000000}", "aalal" },
+		{ TRACK ",\"timestamp\":1e400}", "aauuu" },
+		{ TRACK ",\"timestamp\":true}", "aauuu" },
+		/* what is refused is refused, unless it shows that it was not asked for */
+		{ NAMELESS ",\"timestamp\":\"" IN "\"}", "rrrrr" },
+		{ NAMELESS ",\"timestamp\":1700000000000}", "rrlrl" },
+		{ NAMELESS ",\"timestamp\":\"yesterday\"}", "rrrrr" },
+		{ NAMELESS "}", "rrrrr" },
+		{ "{\"type\":7,\"timestamp\":\"" IN "\"}", "rrrrr" },
+		{ "{\"userId\":\"u\"}", "rrrrr" },
+	};
+	static const int chosen[] = { 0, TYPE, SINCE, UNTIL, TYPE | SINCE | UNTIL };
+
+	make("");
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		for (size_t j = 0; j < sizeof chosen / sizeof *chosen; j++) {
+			char got = outcome(chosen[j], cases[i].line);
+
+			if (got != cases[i].outcomes[j])
+				fail_msg("%s, choice %zu: %c", cases[i].line, j, got);
+		}
+}
+
+/* The first of several, whichever commit they are in, is the one to look at. */
+TEST(the_first_event_without_a_time_is_told)
+{
+	struct hs_importer how = { .tenant = "", .since_given = true, .look_only = true, .inventory = &nothing };
+	struct hs_buf text = { 0 };
+
+	make("");
+	hs_buf_put_slice(&text, HS_SLICE("\n" TRACK "}\n"));
+	for (int i = 0; i < 4100; i++) /* more than a commit */
+		hs_buf_put_slice(&text, HS_SLICE(TRACK ",\"timestamp\":\"" IN "\"}\n"));
+	hs_buf_put_slice(&text, HS_SLICE(TRACK "}\n" TRACK "}\n"));
+	assert_result(import_file(&how, file_of(hs_buf_slice(&text))), HS_OK);
+	assert_true(done.undated == 3 && done.undated_line == 2 && done.accepted + done.duplicate == 4100);
+	hs_buf_free(&text);
+}
+
+/* A dry run counts them as the import would: without a window nothing is a duplicate. */
+TEST(duplicates_of_a_dry_run)
+{
+	static const char twice[] = TRACK ",\"messageId\":\"m\"}\n" TRACK ",\"messageId\":\"m\"}\n";
+	struct hs_importer how = { .tenant = "", .look_only = true, .inventory = &nothing };
+
+	make("");
+	assert_result(import(&how, twice), HS_OK);
+	assert_true(done.accepted == 1 && done.duplicate == 1);
+	wrap_fail(WRAP_MALLOC, 1, WRAP_FOREVER, ENOMEM);
+	assert_result(import(&how, twice), HS_E_MEMORY);
+	make("dedup_window = 0\n");
+	assert_result(import(&how, twice), HS_OK);
+	assert_true(done.accepted == 2 && done.duplicate == 0);
+}
+
+/* --- how it ends --------------------------------------------------------------------------------- */
+
+/* A NUL in the first line, which is no line of JSON; an empty line may be the first one. */
+TEST(files_of_another_kind)
+{
+	static const struct {
+		struct hs_slice text;
+		const char *foreign;
+	} cases[] = {
+		{ { "", 0 }, NULL },
+		{ { "\n" TRACK "}\n", sizeof "\n" TRACK "}\n" - 1 }, NULL },
+		{ { "{\0}\n", 4 }, "binary" },
+		{ { "abc\n", 4 }, "no JSON lines" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		make("");
+		assert_result(import_file(&all, file_of(cases[i].text)), HS_OK);
+		if (cases[i].foreign == NULL)
+			assert_null(done.foreign);
+		else
+			assert_string_equal(done.foreign, cases[i].foreign);
+		assert_true(done.foreign == NULL || done.remedy != NULL);
+		if (cases[i].foreign != NULL) { /* it was not imported: the next run looks at it again */
+			assert_result(import_file(&all, file_of(cases[i].text)), HS_OK);
+			assert_false(done.done_before);
+		}
+	}
+}
+
+/* A thousand lines that are none end it; another run goes on there. */
+TEST(an_archive_that_turns_into_garbage)
+{
+	struct hs_buf text = { 0 };
+
+	make("");
+	hs_buf_put_slice(&text, HS_SLICE(TRACK ",\"messageId\":\"m\"}\n"));
+	for (int i = 0; i < 1100; i++)
+		hs_buf_put_slice(&text, HS_SLICE("7\n"));
+	assert_result(import_file(&all, file_of(hs_buf_slice(&text))), HS_OK);
+	assert_true(done.garbage && done.accepted == 1 && done.rejected == 1000);
+	assert_result(import_file(&all, file_of(hs_buf_slice(&text))), HS_OK);
+	assert_true(!done.garbage && !done.done_before && done.resumed == 1001 && done.rejected == 100);
+	assert_result(import_file(&all, file_of(hs_buf_slice(&text))), HS_OK);
+	assert_true(done.done_before);
+	assert_all("m");
+	hs_buf_free(&text);
+}
+
+/* A damaged .gz: what is before the damage is imported, and the archive is not done. */
+TEST(an_archive_that_is_cut)
+{
+	static const char text[] = TRACK ",\"messageId\":\"m\"}\n";
+	char path[] = "/tmp/hookspool-import-XXXXXX";
+	int fd = mkstemp(path);
+	gzFile file = gzopen(path, "wb");
+
+	make("");
+	assert_int_equal(gzwrite(file, text, sizeof text - 1), sizeof text - 1);
+	assert_int_equal(gzclose(file), Z_OK);
+	assert_int_equal(ftruncate(fd, lseek(fd, 0, SEEK_END) - 4), 0);
+	unlink(path);
+	for (int i = 0; i < 2; i++) {
+		assert_result(import_file(&all, dup(fd)), HS_OK);
+		assert_true(done.error == EILSEQ && !done.done_before);
+	}
+	close(fd);
+	assert_all("m");
+}
+
+static bool never(void *context, const struct hs_imported *so_far)
+{
+	(void)context;
+	(void)so_far;
+	return false;
+}
+
+TEST(an_import_that_is_stopped)
+{
+	struct hs_importer how = { .tenant = "", .go_on = never };
+
+	make("");
+	assert_result(import(&how, TRACK ",\"messageId\":\"m\"}\n"), HS_OK);
+	assert_true(done.stopped && done.accepted == 0);
+	assert_result(import(&all, TRACK ",\"messageId\":\"m\"}\n"), HS_OK);
+	assert_true(!done.stopped && !done.done_before && done.accepted == 1);
+}
+
+static bool import_at_once(void *context, const struct hs_imported *so_far)
+{
+	(void)so_far;
+	if (!*(bool *)context) { /* the second one asks, too */
+		*(bool *)context = true;
+		assert_result(import(&all, TRACK ",\"messageId\":\"m\"}\n"), HS_OK);
+		assert_true(done.in_use && done.accepted == 0);
+	}
+	return true;
+}
+
+TEST(an_archive_that_another_process_imports)
+{
+	bool asked = false;
+	struct hs_importer how = { .tenant = "", .go_on = import_at_once, .context = &asked };
+	struct hs_imported first;
+	int fd = file_of(HS_SLICE(TRACK ",\"messageId\":\"m\"}\n"));
+
+	make("");
+	assert_result(hs_import(s.spool, s.d.settings, &how, fd, name, &first), HS_OK);
+	close(fd);
+	assert_true(asked && !first.in_use && first.accepted == 1);
+	assert_all("m");
+}
+
+/* The name of an archive that a refused line gives is cut, not the line. */
+TEST(a_name_that_is_too_long)
+{
+	static char longest[400];
+	struct hs_buf text;
+
+	make("");
+	memset(longest, 'n', sizeof longest - 1);
+	name = longest;
+	assert_result(import(&all, "{\"type\":\"bogus\"}\n" TRACK ",\"messageId\":\"m\"}\n"), HS_OK);
+	name = "archive.jsonl";
+	assert_true(done.rejected == 1 && done.accepted == 1);
+	text = spooldir_read(&s.d, "rejected.jsonl");
+	assert_non_null(memmem(text.p, text.n, "nnn, line 1", 11));
+	assert_null(memmem(text.p, text.n, longest, sizeof longest - 1));
+	hs_buf_free(&text);
+}
+
+/* --- refused events ------------------------------------------------------------------------------- */
+
+/* They take an eighth of rejected_max in a commit; the others are counted, and not kept. */
+TEST(more_refusals_than_are_kept)
+{
+	struct hs_buf text = { 0 }, kept;
+	size_t lines = 0;
+
+	make("rejected_max = 64K\nrejected_body = 0\n");
+	hs_buf_put_slice(&text, HS_SLICE(TRACK ",\"messageId\":\"m\"}\n"));
+	for (int i = 0; i < 900; i++)
+		hs_buf_put_slice(&text, HS_SLICE("{\"type\":\"bogus\",\"userId\":\"u\"}\n"));
+	assert_result(import_file(&all, file_of(hs_buf_slice(&text))), HS_OK);
+	assert_int_equal(done.rejected, 900);
+	kept = spooldir_read(&s.d, "rejected.jsonl");
+	for (size_t i = 0; i < kept.n; i++)
+		lines += kept.p[i] == '\n';
+	assert_in_range(lines, 1, 899);
+	assert_null(memmem(kept.p, kept.n, "userId", 6));
+	hs_buf_free(&kept);
+	hs_buf_free(&text);
+}
+
+static void prepare_refused(void)
+{
+	make("rotate_min_gap = 0\n");
+	put("anna@a");
+	assert_int_equal(events_erase(s.spool, &s.d, "anna"), 1);
+}
+
+#define REFUSED "{\"type\":\"bogus\",\"userId\":\"otto\"}\n{\"type\"\n"
+
+static enum hs_result run_refused(void)
+{
+	static const char *const types[] = { "track", "bogus" };
+	const struct hs_importer how = { .tenant = "", .type = types, .types = 2 };
+	enum hs_result result = import(&how, TRACK ",\"messageId\":\"m\"}\n" REFUSED);
+
+	return result == HS_OK && done.error != 0 ? HS_E_IO : result;
+}
+
+static void are_refused(void)
+{
+	size_t lines = 0;
+
+	for (size_t i = spooldir_names(&s.d, "", "rejected"); i > 0; i--) {
+		struct hs_buf text = spooldir_read(&s.d, spooldir_name(&s.d, "rejected", i - 1));
+
+		for (size_t at = 0; at < text.n; at++)
+			lines += text.p[at] == '\n';
+		hs_buf_free(&text);
+	}
+	assert_int_equal(lines, 2);
+	assert_all("m");
+}
+
+TEST(refused_events_are_kept_once_whatever_fails)
+{
+	fail_each(&(struct job){ prepare_refused, run_refused, are_refused, 40 });
+}
+
+/* --- threads ---------------------------------------------------------------------------------------- */
+
+static bool no_threads;
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *context)
+{
+	static int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
+	return no_threads ? EAGAIN : real(thread, attributes, start, context);
+}
+
+TEST(without_a_thread_nothing_is_imported)
+{
+	make("");
+	no_threads = true;
+	assert_result(import(&all, TRACK ",\"messageId\":\"m\"}\n"), HS_E_MEMORY);
+	no_threads = false;
+	assert_int_equal(done.accepted, 0);
+	assert_result(import(&all, TRACK ",\"messageId\":\"m\"}\n"), HS_OK);
+	assert_int_equal(done.accepted, 1);
+}
+
+FIXTURE(tell_and_finish)
+{
+	fail_each_tell();
+	no_threads = false;
+	return finish(state);
+}
+
+int main(void)
+{
+	if (access("/dev/shm", W_OK) == 0) /* failures, not power cuts: memory will do, and is quick */
+		setenv("TMPDIR", "/dev/shm", 0);
+	return unit_run("import_choice", NULL, tell_and_finish);
+}
