@@ -1,5 +1,6 @@
 #include "config/setting_kinds.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #define WORDS(...) \
@@ -141,13 +142,16 @@ static void print_words(const struct hs_setting *setting, char *out, size_t n)
 
 	while (setting->word[last - 1] == NULL)
 		last--;
-	for (int i = 0; i < last; i++)
-		if (setting->word[i] != NULL && at < n)
-			at += (size_t)snprintf(out + at, n - at, "%s%s",
-			                       at == 0         ? ""
-			                       : i == last - 1 ? " or "
-			                                       : ", ",
-			                       setting->word[i]);
+	for (int i = 0; i < last; i++) {
+		if (setting->word[i] == NULL)
+			continue;
+		at += (size_t)snprintf(out + at, n - at, "%s%s",
+		                       at == 0         ? ""
+		                       : i == last - 1 ? " or "
+		                                       : ", ",
+		                       setting->word[i]);
+		assert(at < n);
+	}
 }
 
 void hs_setting_expected(const struct hs_setting *setting, char out[static HS_SETTING_EXPECTED_MAX])

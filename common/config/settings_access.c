@@ -61,7 +61,7 @@ static bool is_same_secret(const struct hs_hmac *a, const struct hs_hmac *b)
 	       hs_equal_constant_time(mac[0], mac[1], HS_SHA1_BYTES);
 }
 
-/* With two labels for one secret, the tenant of an event would be arbitrary. */
+/* With two labels for one secret, the tenant of an event would be arbitrary. Those without a label come first. */
 static bool check_one_label(struct hs_settings_reading *reading, unsigned last)
 {
 	const struct hs_settings *s = reading->settings;
@@ -72,9 +72,8 @@ static bool check_one_label(struct hs_settings_reading *reading, unsigned last)
 
 		if (strcmp(label, other) != 0 && is_same_secret(s->secret[i], s->secret[last]))
 			return hs_settings_fail(
-			    reading, "[secrets] %s: the same secret as %s: give each customer one of its own",
-			    label[0] != '\0' ? label : other,
-			    label[0] != '\0' && other[0] != '\0' ? other : "one without a label");
+			    reading, "[secrets] %s: the same secret as %s: give each customer one of its own", label,
+			    other[0] != '\0' ? other : "one without a label");
 	}
 	return true;
 }
@@ -93,7 +92,7 @@ static bool check_no_source(struct hs_settings_reading *reading, const char *wha
 {
 	const struct hs_source *source = hs_source_with(reading->settings, sha256);
 
-	return source == NULL || refuse_source_key(reading, source->label, what);
+	return source == NULL ? true : refuse_source_key(reading, source->label, what);
 }
 
 bool hs_settings_check_key_elsewhere(struct hs_settings_reading *reading, const char *label,
@@ -154,8 +153,9 @@ bool hs_settings_set_key(struct hs_settings_reading *reading, const char *name, 
 	*key = hs_hmac256_new(hs_slice_str(value));
 	reading->hash_key.given = true;
 	reading->hash_key.line = reading->line;
-	return (*key != NULL && hs_sha256(hs_slice_str(value), reading->hash_key.sha256)) ||
-	       hs_settings_fail(reading, "out of memory");
+	return *key != NULL && hs_sha256(hs_slice_str(value), reading->hash_key.sha256)
+	           ? true
+	           : hs_settings_fail(reading, "out of memory");
 }
 
 /* --- [keys] ----------------------------------------------------------------- */
@@ -196,16 +196,17 @@ bool hs_settings_read_key(struct hs_settings_reading *reading, const char *secti
 {
 	*revoked = skip_prefix(&value, HS_SLICE("revoked:"));
 	if (skip_prefix(&value, HS_SLICE("sha256:")))
-		return hs_hex_decode(value, sha256, HS_SHA256_BYTES) ||
-		       hs_settings_fail(reading,
-		                        "[%s] %s: sha256: must be followed by 64 hex digits "
-		                        "(printf %%s KEY | sha256sum)",
-		                        section, label);
+		return hs_hex_decode(value, sha256, HS_SHA256_BYTES)
+		           ? true
+		           : hs_settings_fail(reading,
+		                              "[%s] %s: sha256: must be followed by 64 hex digits "
+		                              "(printf %%s KEY | sha256sum)",
+		                              section, label);
 	if (hs_slice_eq(value, HS_SLICE(HS_SETTINGS_SAMPLE_KEY)))
 		return hs_settings_fail(reading, "[%s] %s: this is the sample's text: enter the key", section, label);
 	if (value.n == 0)
 		return hs_settings_fail(reading, "[%s] %s has no value", section, label);
-	return hs_sha256(value, sha256) || hs_settings_fail(reading, "out of memory");
+	return hs_sha256(value, sha256) ? true : hs_settings_fail(reading, "out of memory");
 }
 
 bool hs_settings_add_key(struct hs_settings_reading *reading, const char *label, const char *value)

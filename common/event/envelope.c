@@ -17,7 +17,7 @@ static char peek(struct scan *s)
 
 static bool take(struct scan *s, char c)
 {
-	if (peek(s) != c || s->p == s->end)
+	if (peek(s) != c)
 		return false;
 	s->p++;
 	return true;
@@ -216,5 +216,5 @@ bool hs_envelope_key(const struct hs_envelope *envelope, struct hs_buf *scratch,
 		inner = hs_buf_slice(scratch);
 	}
 	*key = inner;
-	return inner.n > 0 && inner.n <= HS_WRITE_KEY_MAX;
+	return inner.n <= HS_WRITE_KEY_MAX;
 }

@@ -201,11 +201,12 @@ static inline enum hs_result put_claimed(struct hs_flattener *f, const struct wa
 		if (name == hs_name_cache_name_of(&f->paths, step)) /* no number was added */
 			hs_name_cache_pass(&f->paths, name);
 	} else {
-		switch (hs_ruling_glance(&f->ruling, about, hs_json_raw(w->json, value))) {
-		case HS_RULING_KEEPS: break;
-		case HS_RULING_DROPS: return HS_OK;
-		case HS_RULING_MUST_SEE: return put_ruled(f, w, label, value, about);
-		}
+		enum hs_ruling_sight sight = hs_ruling_glance(&f->ruling, about, hs_json_raw(w->json, value));
+
+		if (sight == HS_RULING_DROPS)
+			return HS_OK;
+		if (sight == HS_RULING_MUST_SEE)
+			return put_ruled(f, w, label, value, about);
 	}
 	return put_member(w->out, label, w->json, value) ? HS_OK : HS_E_MEMORY;
 }

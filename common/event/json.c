@@ -333,13 +333,26 @@ static bool is_same_key(struct hs_json *j, uint32_t a, uint32_t b)
 	return hs_slice_eq(key_text(j, a, &j->key_a), key_text(j, b, &j->key_b));
 }
 
-/* True if the newest key repeats an earlier one of the object. */
-static bool is_seen(struct hs_json *j, uint32_t object, uint32_t key)
+/* True if a key could not be decoded; to be asked before the next one is. The next text may have memory again. */
+static bool ran_out(struct hs_json *j)
 {
-	for (uint32_t i = object + 1; i < key; i = j->tok[i + 1].next)
+	if (hs_buf_ok(&j->key_a) && hs_buf_ok(&j->key_b))
+		return false;
+	hs_buf_reset(&j->key_a);
+	hs_buf_reset(&j->key_b);
+	return true;
+}
+
+/* Compares the newest key with the earlier ones of the object. */
+static enum hs_result compare_with_each(struct hs_json *j, uint32_t object, uint32_t key)
+{
+	for (uint32_t i = object + 1; i < key; i = j->tok[i + 1].next) {
 		if (is_same_key(j, i, key))
-			return true;
-	return false;
+			return HS_E_JSON_TWICE;
+		if (ran_out(j))
+			return HS_E_MEMORY;
+	}
+	return HS_OK;
 }
 
 /* The number of keys in the object so far. */
@@ -362,9 +375,7 @@ static enum hs_result check_strange_key(struct hs_json *j, struct hs_json_frame 
 	f->strange = true;
 	if (f->keys > KEYS_COMPARED_EACH)
 		return HS_OK; /* check_many_keys compares them once, at the end of the object */
-	if (is_seen(j, f->token, key))
-		return HS_E_JSON_TWICE;
-	return hs_buf_ok(&j->key_a) && hs_buf_ok(&j->key_b) ? HS_OK : HS_E_MEMORY;
+	return compare_with_each(j, f->token, key);
 }
 
 /* Checks the newest key; `known` is its index in j->keys, or 0. */
@@ -414,12 +425,15 @@ static const char *check_many_keys(struct hs_json *j, const struct hs_json_frame
 		uint32_t hash = (uint32_t)hs_hash(name.p, name.n, j->seed);
 		uint32_t mask = slots - 1, at = hash & mask;
 
-		for (; j->table[at] != 0; at = (at + 1) & mask)
+		if (ran_out(j))
+			return fail(j, p, HS_E_MEMORY);
+		for (; j->table[at] != 0; at = (at + 1) & mask) {
 			if (is_same_key(j, j->table[at], key))
 				return fail(j, j->text.p + j->tok[key].start, HS_E_JSON_TWICE);
+			if (ran_out(j))
+				return fail(j, p, HS_E_MEMORY);
+		}
 		j->table[at] = key; /* never 0: a key comes after its object */
-		if (!hs_buf_ok(&j->key_a) || !hs_buf_ok(&j->key_b))
-			return fail(j, p, HS_E_MEMORY);
 	}
 	return p;
 }

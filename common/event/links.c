@@ -48,15 +48,15 @@ static bool skip_zeros(struct hs_slice *s)
 	return small(s) == 0;
 }
 
-/* True for 0 and -1 in any spelling of JSON or a program: "0", "-0.00", "0e7", "-1", "-01e0". */
+/* True for 0 and -1 in any spelling of JSON or a program: "0", "-0.00", "0e7", "-1", "-01e0". There is a letter or digit. */
 static bool is_zero_or_minus_one(struct hs_slice s)
 {
-	bool minus = s.n > 0 && s.p[0] == '-';
+	bool minus = s.p[0] == '-';
 	int value;
 
-	if (s.n > 0 && (s.p[0] == '-' || s.p[0] == '+'))
+	if (minus || s.p[0] == '+')
 		s = hs_slice(s.p + 1, s.n - 1);
-	value = s.n > 0 && s.p[0] == '.' ? 0 : small(&s);
+	value = s.p[0] == '.' ? 0 : small(&s);
 	if (value != 0 && !(minus && value == 1))
 		return false;
 	if (s.n > 0 && s.p[0] == '.') {

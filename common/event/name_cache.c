@@ -4,7 +4,6 @@
 #include "event/json.h"
 #include "event/snake.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 enum {

@@ -48,12 +48,14 @@ bool hs_pattern_matches(const struct hs_pattern *pattern, struct hs_slice text)
 	text = hs_slice(text.p + first.n, text.n - first.n - last.n);
 	for (unsigned i = 1; i + 1 < pattern->parts; i++) {
 		struct hs_slice part = part_at(pattern, i);
-		const char *at = part.n == 0 ? text.p : text.n == 0 ? NULL : memmem(text.p, text.n, part.p, part.n);
+		const char *at;
 
-		if (at == NULL && part.n > 0)
+		if (part.n == 0)
+			continue;
+		at = text.n == 0 ? NULL : memmem(text.p, text.n, part.p, part.n);
+		if (at == NULL)
 			return false;
-		if (part.n > 0)
-			text = hs_slice(at + part.n, (size_t)(text.p + text.n - at) - part.n);
+		text = hs_slice(at + part.n, (size_t)(text.p + text.n - at) - part.n);
 	}
 	return true;
 }

@@ -2,7 +2,6 @@
 #include "base/array.h"
 #include "base/hash.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 enum { LONGER = 3 }; /* a line is rarely more than a third longer than its event */
@@ -149,12 +148,4 @@ enum hs_result hs_record_maker_put(struct hs_record_maker *maker, const struct h
 	batch->count++;
 	batch->unparsed += !e->timestamps_parse;
 	return hs_dedup_key_of_event(&maker->identifier, e, &made, &scope, &record->id);
-}
-
-void hs_record_maker_take_back(struct hs_record_maker *maker)
-{
-	struct hs_record_batch *batch = &maker->batch;
-
-	assert(batch->count > 0);
-	batch->lines.n -= batch->record[--batch->count].n;
 }

@@ -74,7 +74,4 @@ void hs_record_maker_shrink(struct hs_record_maker *maker, size_t keep);
 enum hs_result hs_record_maker_put(struct hs_record_maker *maker, const struct hs_event *e,
                                    const struct hs_stamp *stamp, enum hs_names names);
 
-/* Removes the record that was added last. */
-void hs_record_maker_take_back(struct hs_record_maker *maker);
-
 #endif

@@ -63,6 +63,8 @@ static int match_text(struct hs_subject_matcher *matcher, struct hs_slice text, 
 		hs_buf_put(&matcher->loose, p, (size_t)(slash - p));
 		if (n > 1)
 			hs_json_unescape(hs_slice(slash, n), &matcher->loose);
+		else
+			hs_buf_putc(&matcher->loose, '\\'); /* which ends an id */
 		p = slash + n;
 	}
 	hs_buf_put(&matcher->loose, p, (size_t)(end - p));

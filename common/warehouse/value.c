@@ -4,6 +4,7 @@
 #include "event/id_text.h"
 #include "event/json.h"
 
+#include <assert.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -142,7 +143,8 @@ static bool is_double(struct hs_slice text, struct hs_buf *out)
 	hs_value_double_text(number, back);
 	hs_id_put_number(&a, text);
 	hs_id_put_number(&b, hs_slice_str(back));
-	out->failed = out->failed || !hs_buf_ok(&a) || !hs_buf_ok(&b);
+	if (!hs_buf_ok(&a) || !hs_buf_ok(&b))
+		out->failed = true;
 	same = hs_buf_ok(out) && hs_slice_eq(hs_buf_slice(&a), hs_buf_slice(&b));
 	hs_buf_free(&a);
 	hs_buf_free(&b);
@@ -171,9 +173,8 @@ struct moment {
 
 static bool read_digits(struct hs_slice text, size_t at, size_t n, unsigned *value)
 {
+	assert(at + n <= text.n);
 	*value = 0;
-	if (at + n > text.n)
-		return false;
 	for (size_t i = at; i < at + n; i++) {
 		if (!hs_is_digit(text.p[i]))
 			return false;
@@ -312,8 +313,8 @@ static bool is_storable(struct hs_slice text)
 		return true;
 	if (memchr(text.p, '\0', text.n) != NULL)
 		return false;
-	while (p < end && (p = memchr(p, 0xED, (size_t)(end - p))) != NULL && ++p < end)
-		if ((unsigned char)*p >= 0xA0)
+	while ((p = memchr(p, 0xED, (size_t)(end - p))) != NULL)
+		if (++p == end || (unsigned char)*p >= 0xA0)
 			return false;
 	return true;
 }
@@ -336,10 +337,10 @@ enum hs_column_type hs_column_type_join(enum hs_column_type a, enum hs_column_ty
 	return a == HS_COLUMN_NONE ? b : HS_COLUMN_TEXT;
 }
 
-/* True for a time as put_time writes it, with three digits. */
+/* True if a time is as put_time writes it, with three digits: none of another form has that length. */
 static bool is_in_form(struct hs_slice text)
 {
-	return text.n == 24 && text.p[10] == 'T' && text.p[19] == '.' && text.p[23] == 'Z';
+	return text.n == 24 && text.p[10] == 'T' && text.p[23] == 'Z';
 }
 
 static bool time_text(const struct hs_value *v, struct hs_buf *out, struct hs_slice *text)
@@ -442,7 +443,7 @@ static size_t escape_bytes(const char *p, size_t n)
 {
 	bool is_high = n >= 8 && p[1] == 'u' && (p[2] | 0x20) == 'd' && strchr("89abAB", p[3]) != NULL;
 
-	if (n < 2 || p[1] != 'u')
+	if (p[1] != 'u')
 		return 2;
 	return is_high && n >= 12 && p[6] == '\\' && p[7] == 'u' ? 12 : 6;
 }

@@ -48,6 +48,17 @@ TEST(a_long_name_is_cut_at_a_character)
 	assert_int_equal(memcmp(out.p, "table.", 6), 0);
 }
 
+/* A damaged record may have a name of such bytes alone. */
+TEST(a_long_name_without_a_character_is_cut)
+{
+	char name[65];
+
+	memset(name, '\x80', 64);
+	name[64] = '\0';
+	assert_int_equal(bounded(name).n, 9);
+	assert_int_equal(out.p[6], '_');
+}
+
 TEST(a_name_of_63_bytes_stays)
 {
 	char name[65];
@@ -107,6 +118,7 @@ TEST(halves_of_surrogate_pairs_go)
 		                                                          "ab"));
 	}
 	assert_slice_equal(bounded("\xed\x9f\xbf"), HS_SLICE("\xed\x9f\xbf"));
+	assert_slice_equal(bounded("torn\xed"), HS_SLICE("torn\xed"));
 	hs_buf_free(&whole);
 	hs_buf_free(&out);
 }

@@ -1,5 +1,6 @@
 /* data_subject: which people a record is about; the cheap match never misses what the strict one finds. */
 #include "event/data_subject.h"
+#include "tests/lib/same_hash.h"
 #include "tests/lib/unit.h"
 
 #include <stdio.h>
@@ -79,6 +80,7 @@ TEST(the_cheap_match_excludes_common_records)
 		"2," STAMP,
 		"{\"type\":\"track\",\"event\":\"a \\\"b\\\" \\\\\",\"user_id\":\"bert\"," STAMP,
 		"{\"type\":\"page\",\"user_id\":12.5,\"message_id\":\"anna\"," STAMP,
+		"{\"context\":\"anna\",\"original_id\":\"anna\",\"anonymous_ID\":\"anna\"," STAMP,
 	};
 	static const char *const odd[] = { "",
 		                           "{",
@@ -91,6 +93,12 @@ TEST(the_cheap_match_excludes_common_records)
 		                           "{\"a\":\"\\",
 		                           "{\"a\":\"\\\"",
 		                           "{\"user_id\":\"\\u0062\",",
+		                           "{\"user_id\":7}",
+		                           "{\"a\"x1",
+		                           "{\"a\":1,",
+		                           "{\"a\":1,2",
+		                           "{\"a\":\"b\"",
+		                           "{\"a\":\"b\"}",
 		                           "[1]" };
 	struct hs_subjects s;
 
@@ -163,6 +171,76 @@ static void add_derived(struct hs_subjects *s, const char *id)
 	assert_true(hs_subjects_add(s, &who, NULL));
 }
 
+/* A line that does not say when it was written may be of any time. */
+TEST(a_time_that_cannot_be_read_limits_nothing)
+{
+	struct hs_subject who = { .id = (char[]){ "u" }, .n = 1, .before = { 3, 100 }, .until_ms = 5 };
+	struct hs_subjects s;
+
+	hs_subjects_init(&s, 7);
+	assert_true(hs_subjects_add(&s, &who, NULL));
+	assert_int_equal(match_at(&s, "{\"user_id\":\"u\"," STAMP, NULL), 0);
+	assert_int_equal(match_at(&s, "{\"user_id\":\"u\",\"spooled_at\":\"today\"}", NULL), 1);
+	hs_subjects_free(&s);
+}
+
+/* However often a person is asked for, the widest limits count, and the strongest reason. */
+TEST(a_person_who_is_asked_for_again)
+{
+	struct hs_subject who = {
+		.id = (char[]){ "u" }, .n = 1, .derived = true, .deleted = true, .before = { 3, 100 }, .until_ms = 50
+	};
+	struct hs_subjects s;
+	bool added;
+
+	hs_subjects_init(&s, 7);
+	assert_true(hs_subjects_add(&s, &who, &added) && added);
+	who.before.offset = 99;
+	who.until_ms = 49;
+	assert_true(hs_subjects_add(&s, &who, &added) && !added);
+	assert_int_equal(s.list[0]->before.offset, 100);
+	assert_int_equal(s.list[0]->until_ms, 50);
+	assert_true(s.list[0]->derived && s.list[0]->deleted);
+	who.before.offset = 101;
+	assert_true(hs_subjects_add(&s, &who, &added) && added);
+	assert_int_equal(s.list[0]->before.offset, 101);
+	who.until_ms = 51;
+	assert_true(hs_subjects_add(&s, &who, &added) && added);
+	assert_int_equal(s.list[0]->until_ms, 51);
+	who.derived = who.deleted = false;
+	assert_true(hs_subjects_add(&s, &who, &added) && !added);
+	assert_false(s.list[0]->derived || s.list[0]->deleted);
+	who.derived = true; /* whoever is asked for by name stays so */
+	assert_true(hs_subjects_add(&s, &who, &added) && !added);
+	assert_false(s.list[0]->derived);
+	assert_int_equal(s.count, 1);
+	hs_subjects_free(&s);
+}
+
+/* A table cannot mistake one person for another. */
+TEST(people_whose_ids_have_the_same_hash)
+{
+	static const char *const beginning[] = { "a", "b", "cc", "ccc", "dc" };
+	enum { PEOPLE = sizeof beginning / sizeof *beginning };
+	struct hs_named named = { .spooled_ms = INT64_MIN };
+	char room[SAME_HASH_MAX];
+	struct hs_subjects s;
+
+	hs_subjects_init(&s, 7);
+	for (int again = 0; again < 2; again++)
+		for (size_t i = 0; i < PEOPLE; i++)
+			assert_true(hs_subjects_add_id(&s, HS_SUBJECT_USER, same_hash(room, beginning[i]), NULL));
+	assert_int_equal(s.count, PEOPLE);
+	for (size_t i = 0; i < PEOPLE; i++) {
+		struct hs_slice id = same_hash(room, beginning[i]);
+
+		assert_slice_equal(hs_slice(s.list[i]->id, s.list[i]->n), id);
+		assert_int_equal(hs_subjects_match_text(&s, id, &named, count, NULL), 1);
+		assert_int_equal(s.list[i]->pending, 1);
+	}
+	hs_subjects_free(&s);
+}
+
 /* A device found through a link: what another user did on it is not the person's. */
 TEST(on_a_derived_device)
 {
@@ -177,6 +255,12 @@ TEST(on_a_derived_device)
 	assert_int_equal(match(&s, "{\"user_id\":\"u1\",\"anonymous_id\":\"dev\"," STAMP), 2);
 	assert_int_equal(match(&s, "{\"user_id\":\"u2\",\"anonymous_id\":\"dev\"," STAMP), 0);
 	assert_int_equal(match(&s, "{\"user_id\":\"u2\",\"previous_id\":\"dev\"," STAMP), 0);
+	/* the user of another tenant, and a visitor with the id of a user, are other people */
+	add(&s, HS_SUBJECT_USER, "u3", "acme");
+	add(&s, HS_SUBJECT_ANONYMOUS, "u4", NULL);
+	assert_int_equal(match(&s, "{\"user_id\":\"u3\",\"tenant\":\"acme\",\"anonymous_id\":\"dev\"," STAMP), 2);
+	assert_int_equal(match(&s, "{\"user_id\":\"u3\",\"tenant\":\"globex\",\"anonymous_id\":\"dev\"," STAMP), 0);
+	assert_int_equal(match(&s, "{\"user_id\":\"u4\",\"anonymous_id\":\"dev\"," STAMP), 0);
 	hs_subjects_free(&s);
 }
 
@@ -196,10 +280,70 @@ TEST(texts)
 	assert_int_equal(in_text(&s, "u-1"), 1);
 	assert_int_equal(in_text(&s, "{\"userId\":\"u-1\""), 1);
 	assert_int_equal(in_text(&s, "u-12 u-1"), 1);
-	assert_int_equal(in_text(&s, "u-12, xu-1, _u-1, u-1-a, u-1\xC3\xA4"), 0);
+	assert_int_equal(in_text(&s, "u-12, xu-1, _u-1, u-1-a, u-1\xC3\xA4, Zu-1, u-1A, u-1z"), 0);
+	assert_int_equal(in_text(&s, "[u-1] {u-1}"), 1);
 	add_derived(&s, "track");
 	assert_int_equal(in_text(&s, "{\"type\":\"track\",\"userId\":\"somebody"), 0);
+	add(&s, HS_SUBJECT_USER, "", NULL); /* an empty id would stand in every text */
+	assert_int_equal(in_text(&s, "nobody"), 0);
 	hs_subjects_free(&s);
+}
+
+static int in_text_of(struct hs_subjects *s, const struct hs_named *named)
+{
+	return hs_subjects_match_text(s, HS_SLICE("u"), named, count, NULL);
+}
+
+TEST(texts_of_a_tenant_and_a_time)
+{
+	struct hs_subject who = {
+		.id = (char[]){ "u" }, .n = 1, .tenant = (char[]){ "acme" }, .before = nowhere, .until_ms = 50
+	};
+	struct hs_named of_acme = { .tenant = HS_SLICE("acme"), .spooled_ms = 50 };
+	struct hs_named of_globex = { .tenant = HS_SLICE("globex"), .spooled_ms = 50 };
+	struct hs_named of_any = { .any_tenant = true, .spooled_ms = 50 };
+	struct hs_named late = { .tenant = HS_SLICE("acme"), .spooled_ms = 51 };
+	struct hs_subjects s;
+
+	hs_subjects_init(&s, 7);
+	assert_true(hs_subjects_add(&s, &who, NULL));
+	assert_int_equal(in_text_of(&s, &of_acme), 1);
+	assert_int_equal(in_text_of(&s, &of_globex), 0);
+	assert_int_equal(in_text_of(&s, &of_any), 1);
+	assert_int_equal(in_text_of(&s, &late), 0);
+	/* a truncated text may name anybody of its tenant and time */
+	assert_int_equal(hs_subjects_match_tenant(&s, &of_acme, count, NULL), 1);
+	assert_int_equal(hs_subjects_match_tenant(&s, &of_globex, count, NULL), 0);
+	assert_int_equal(hs_subjects_match_tenant(&s, &late, count, NULL), 0);
+	hs_subjects_free(&s);
+}
+
+TEST(which_events_tell_whose_they_are)
+{
+	static const struct {
+		const char *event;
+		bool tells;
+		const char *record; /* of its people alone; NULL: none */
+	} cases[] = {
+		{ "{\"type\":\"page\",\"userId\":\"u\"}", true, "{\"tenant\":\"t\",\"user_id\":\"u\"}" },
+		{ "{\"type\":\"page\",\"anonymousId\":7}", true, "{\"tenant\":\"t\",\"anonymous_id\":7}" },
+		{ "{\"type\":\"alias\",\"previousId\":\"p\"}", true, "{\"tenant\":\"t\",\"previous_id\":\"p\"}" },
+		{ "{\"type\":\"page\",\"userId\":true}", true, NULL },
+		{ "{\"type\":\"page\",\"userId\":{\"id\":\"u\"}}", false, NULL },
+		{ "{\"type\":\"page\",\"userId\":\"u\",\"user_id\":\"v\"}", false, "" },
+		{ "{\"type\":\"page\"}", false, NULL },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct hs_buf out = { 0 };
+
+		assert_result(hs_json_document(&json, hs_slice_str(cases[i].event)), HS_OK);
+		assert_int_equal(hs_named_tells_whose(&json, 0), cases[i].tells);
+		assert_int_equal(hs_named_put_record(&json, 0, HS_SLICE("t"), &out), cases[i].record != NULL);
+		if (cases[i].record != NULL && cases[i].record[0] != '\0')
+			assert_slice_equal(hs_buf_slice(&out), hs_slice_str(cases[i].record));
+		hs_buf_free(&out);
+	}
 }
 
 /* The cheap match must not miss a number in another form: match() asks it, too. */
@@ -225,11 +369,15 @@ TEST(numbers)
 		{ "0.9007199254740993e16", 1 },
 	};
 	struct hs_subjects s;
-	char text[120];
+	char text[400], many[200] = "0.";
 
 	hs_subjects_init(&s, 7);
 	add(&s, HS_SUBJECT_USER, "12345", NULL);
 	add(&s, HS_SUBJECT_USER, "9007199254740993", NULL);
+	memset(many + 2, '7', sizeof many - 3);
+	add(&s, HS_SUBJECT_USER, many, NULL);
+	snprintf(text, sizeof text, "{\"type\":\"page\",\"user_id\":%s0," STAMP, many);
+	assert_int_equal(match(&s, text), 1); /* more digits than the cheap match reads */
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		snprintf(text, sizeof text, "{\"type\":\"page\",\"user_id\":%s," STAMP, cases[i].id);
 		assert_int_equal(match(&s, text), cases[i].found);

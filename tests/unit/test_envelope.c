@@ -114,7 +114,7 @@ TEST(the_key_as_text)
 	struct hs_buf scratch = { 0 };
 	struct hs_envelope e;
 	struct hs_slice key;
-	char body[HS_WRITE_KEY_MAX + 64];
+	char body[6 * HS_WRITE_KEY_MAX + 64];
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		snprintf(body, sizeof body, "{\"writeKey\":%s}", cases[i].raw);
@@ -125,6 +125,15 @@ TEST(the_key_as_text)
 	}
 	for (int n = HS_WRITE_KEY_MAX; n <= HS_WRITE_KEY_MAX + 1; n++) {
 		snprintf(body, sizeof body, "{\"writeKey\":\"%0*d\"}", n, 1);
+		hs_envelope_find(&e, hs_slice_str(body));
+		assert_int_equal(hs_envelope_key(&e, &scratch, &key), n == HS_WRITE_KEY_MAX);
+	}
+	for (int n = HS_WRITE_KEY_MAX; n <= HS_WRITE_KEY_MAX + 1; n++) { /* of escapes alone */
+		size_t at = (size_t)snprintf(body, sizeof body, "{\"writeKey\":\"");
+
+		for (int i = 0; i < n; i++)
+			at += (size_t)snprintf(body + at, sizeof body - at, "\\u006b");
+		snprintf(body + at, sizeof body - at, "\"}");
 		hs_envelope_find(&e, hs_slice_str(body));
 		assert_int_equal(hs_envelope_key(&e, &scratch, &key), n == HS_WRITE_KEY_MAX);
 	}

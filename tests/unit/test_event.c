@@ -122,4 +122,22 @@ TEST(only_json_alone_is_a_wrapper)
 	hs_json_free(&j);
 }
 
+/* A text that is too long for a time stays as it is. */
+TEST(a_time_is_decoded_if_it_is_short)
+{
+	char room[HS_EVENT_TIME], text[6 * HS_EVENT_TIME + 2];
+	struct hs_slice time;
+
+	assert_slice_equal(hs_event_time_text(HS_SLICE("10:15\\u002b01"), room), HS_SLICE("10:15+01"));
+	memset(text, 'x', sizeof text);
+	memcpy(text, "\\u002b", 6);
+	time = hs_slice(text, HS_EVENT_TIME + 5);
+	assert_int_equal(hs_event_time_text(time, room).n, HS_EVENT_TIME);
+	assert_int_equal(room[0], '+');
+	time = hs_slice(text, HS_EVENT_TIME + 6);
+	assert_slice_equal(hs_event_time_text(time, room), time);
+	time = hs_slice(text, sizeof text);
+	assert_slice_equal(hs_event_time_text(time, room), time);
+}
+
 TESTS_AND_CASES("event", "event.txt", run_event_case)

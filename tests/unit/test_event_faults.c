@@ -180,12 +180,17 @@ TEST(the_catalogue)
 
 /* --- people ------------------------------------------------------------------------------------------ */
 
+static char long_previous[400], long_user[600], long_track[8000];
+
 /* A user is to be erased; an alias and a shared id are found, and the records about each are matched. */
 static const char *const about[] = {
 	"{\"type\":\"identify\",\"user_id\":\"\\u0061nna\",\"anonymous_id\":\"dev\",\"message_id\":\"1\"}",
 	"{\"type\":\"alias\",\"user_id\":\"anna\",\"previous_id\":\"old\\u0031\",\"message_id\":\"2\"}",
 	"{\"type\":\"identify\",\"user_id\":\"anna\",\"anonymous_id\":\"shared\",\"message_id\":\"3\"}",
 	"{\"type\":\"identify\",\"user_id\":\"b\\u006fb\",\"anonymous_id\":\"shared\",\"message_id\":\"4\"}",
+	long_previous, /* each needs more room than those before it */
+	long_user,
+	long_track,
 };
 enum { ABOUT = sizeof about / sizeof *about };
 
@@ -256,15 +261,33 @@ static enum hs_result match_people(void)
 	return result == HS_OK && !hs_buf_ok(&out) ? HS_E_MEMORY : result;
 }
 
+static void fill_long_records(void)
+{
+	int n;
+
+	snprintf(long_previous, sizeof long_previous,
+	         "{\"type\":\"alias\",\"user_id\":\"anna\",\"previous_id\":\"%s\"}", long_text(300));
+	snprintf(long_user, sizeof long_user, "{\"type\":\"alias\",\"user_id\":\"%s\",\"previous_id\":\"anna\"}",
+	         long_text(450));
+	n = snprintf(long_track, sizeof long_track, "{\"type\":\"track\",\"user_id\":\"%s\",\"anonymous_id\":\"dev\"",
+	             long_text(900));
+	for (int i = 0; i < 300; i++)
+		n += snprintf(long_track + n, sizeof long_track - (size_t)n, ",\"f%d\":%d", i, i);
+	long_track[n] = '}';
+}
+
 TEST(people)
 {
+	fill_long_records();
 	fail_each(&(struct job){ nothing, match_people, is_right, UINT_MAX });
-	assert_int_equal(right.p[right.n - 1], '3'); /* anna, dev, old1; a shared id is no one person's */
+	/* anna, old1, the long one; an id that is shared with another user is no one person's */
+	assert_int_equal(right.p[right.n - 1], '3');
 }
 
 /* --- rejected events, and what handlers could not take ---------------------------------------------------- */
 
 static const char *const others[] = {
+	"{\"body_base64\":\"eyJ1c2VySWQiOiJhbm5hIiwi/w==\"}",
 	"{\"body\":\"[{\\\"userId\\\":\\\"b\\\"},{\\\"userId\\\":\\\"\\\\u0061nna\\\"}]\"}",
 	"{\"body\":\"\\ufffd\",\"body_base64\":\"eyJ1c2VySWQiOiJhbm5hIiwi/w==\"}",
 	"{\"on\":\"track\",\"record\":{\"user_id\":\"\\u0061nna\"}}",
@@ -295,7 +318,7 @@ TEST(lines_beside_the_records)
 {
 	assert_non_null(hs_buf_reserve(&out, 1000));
 	fail_each(&(struct job){ nothing, match_others, is_right, UINT_MAX });
-	assert_slice_equal(hs_buf_slice(&right), HS_SLICE("1 1 1 1 "));
+	assert_slice_equal(hs_buf_slice(&right), HS_SLICE("1 1 1 1 1 "));
 }
 
 /* --- counts by name ------------------------------------------------------------------------------------- */

@@ -130,6 +130,26 @@ TEST(pieces_are_read_on)
 	hs_json_free(&j);
 }
 
+/* What is read on within an array begins with the comma or the end. */
+TEST(a_text_that_does_not_go_on_as_it_should_is_refused)
+{
+	static const struct {
+		const char *text;
+		enum hs_result result;
+	} cases[] = { { " 2]", HS_E_JSON_SYNTAX }, { " ", HS_E_JSON_END }, { ",", HS_E_JSON_END } };
+	struct hs_json j = { 0 };
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		bool more = true;
+
+		hs_json_start(&j, hs_slice_str(cases[i].text));
+		j.inside = true;
+		assert_result(hs_json_piece(&j, &more), cases[i].result);
+		assert_false(more);
+	}
+	hs_json_free(&j);
+}
+
 TEST(only_a_bracket_begins_an_array)
 {
 	static const char *const texts[] = { "", " ", "{}", "\"[\"", "1", "{[", "x[" };

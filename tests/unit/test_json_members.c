@@ -1,7 +1,9 @@
 /* json_members: look-up by name; numbers that do not fit, other kinds, words that a terminal would obey. */
 #include "event/json_members.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -64,6 +66,7 @@ TEST(numbers)
 		{ "-9223372036854775808", 99, 99 },
 		{ "18446744073709551615", UINT64_MAX, 99 },
 		{ "18446744073709551616", 99, 99 },
+		{ "184467440737095516150", 99, 99 },
 		{ "1.0", 99, 99 },
 		{ "1e3", 99, 99 },
 		{ "\"12\"", 99, 99 },
@@ -120,6 +123,19 @@ TEST(texts)
 		hs_member_text(&json, 0, "t", got, sizeof got);
 		assert_string_equal(got, cases[i].text);
 	}
+}
+
+TEST(a_text_without_memory_is_empty)
+{
+	char got[8] = "before";
+
+	read("{\"t\":\"a\\u0062c\"}");
+	wrap_fail(WRAP_REALLOC, 1, 1, ENOMEM);
+	hs_member_text(&json, 0, "t", got, sizeof got);
+	wrap_reset();
+	assert_string_equal(got, "");
+	hs_member_text(&json, 0, "t", got, sizeof got);
+	assert_string_equal(got, "abc");
 }
 
 TEST(a_copy_is_cut_between_characters)

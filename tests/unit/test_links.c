@@ -95,6 +95,9 @@ static const struct {
 	{ "t:u1:d1:-", "", "a track is no link" },
 	{ "a:u1:d1:-", "", "nor is the device from which an alias was sent" },
 	{ "i:u1:u1:- t:u1:-:-", "a/u1=yes", "the same text in both fields" },
+	{ "a:u1:-:u1", "a/u1=yes", "an alias of oneself" },
+	{ "i:u1:-:- a:u1:-:-", "", "no other id" },
+	{ "i:u1::- a:u1:-:", "", "an empty one" },
 	/* a stream tablet */
 	{ "i:u1:d1:- i:u2:d1:-", "a/d1=shared", "two identify" },
 	{ "a:u1:-:d1 a:u2:-:d1", "a/d1=shared", "two alias" },
@@ -103,6 +106,8 @@ static const struct {
 	/* no link leads to a user id, in either direction */
 	{ "a:u1:-:u2 t:u2:-:-", "a/u2=user", "an alias of a victim" },
 	{ "a:u2:-:u1 t:u2:-:-", "u/u2=user", "an alias by a victim" },
+	{ "a:u10:-:u1 t:u10:-:-", "u/u10=user", "whose id is longer" },
+	{ "i:u1:d1:- i:u10:d1:-", "a/d1=shared", "which shares a device" },
 	{ "a:u1:-:u2 a:u2:-:u1 t:u2:-:-", "a/u2=user u/u2=user", "both" },
 	{ "i:u1:u2:- t:u2:-:-", "a/u2=user", "as a device" },
 	{ "a:u1:-:d1 i:u3:d1:- a:u3:-:u1", "a/d1=shared u/u3=user", "nor by two steps" },
@@ -159,6 +164,51 @@ TEST(limits)
 	assert_int_equal(subjects.list[1]->until_ms, 5);
 }
 
+/* Somebody is asked for in one tenant and in all: ids that are found get the later limit, which is found in any order. */
+TEST(the_later_limit_counts)
+{
+	static const struct {
+		struct hs_mark of_any, of_acme, later;
+	} limits_of[] = {
+		{ { 2, 5 }, { 3, 0 }, { 3, 0 } },
+		{ { 3, 0 }, { 2, 5 }, { 3, 0 } },
+		{ { 2, 5 }, { 2, 6 }, { 2, 6 } },
+		{ { 2, 6 }, { 2, 5 }, { 2, 6 } },
+	};
+
+	for (size_t i = 0; i < sizeof limits_of / sizeof *limits_of; i++) {
+		struct hs_subject who = {
+			.id = (char[]){ "u1" }, .n = 2, .before = limits_of[i].of_any, .until_ms = 5
+		};
+
+		assert_true(hs_subjects_add(&subjects, &who, NULL));
+		who.tenant = (char[]){ "acme" };
+		who.before = limits_of[i].of_acme;
+		assert_true(hs_subjects_add(&subjects, &who, NULL));
+		assert_string_equal(found("i:u1:d1:-:acme"), "a/d1=yes");
+		assert_int_equal(subjects.count, 3);
+		assert_true(subjects.list[2]->before.number == limits_of[i].later.number);
+		assert_true(subjects.list[2]->before.offset == limits_of[i].later.offset);
+		teardown(state);
+		setup(state);
+	}
+}
+
+TEST(lines_that_are_no_records_link_nothing)
+{
+	static const char *const lines[] = { "", "{}", "{\"type\":\"alias\"",
+		                             "{\"type\":\"identify\",\"user_id\":\"u1\"" };
+
+	ask(HS_SUBJECT_USER, "u1", NULL);
+	look("i:u1:d1:-", false);
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		assert_true(hs_links_find(&links, hs_slice_str(lines[i]), (struct hs_mark){ 1, 1 }));
+		assert_true(hs_links_check(&links, hs_slice_str(lines[i])));
+	}
+	assert_int_equal(links.ids.count, 1);
+	assert_int_equal(links.list[0].verdict, HS_LINK_FOLLOWED);
+}
+
 TEST(placeholder_users)
 {
 	ask(HS_SUBJECT_USER, "undefined", NULL);
@@ -202,6 +252,7 @@ TEST(too_many)
 static const char *const placeholder[] = {
 	"",
 	" ",
+	"\x7F\t0\x7F",
 	"undefined",
 	"Undefined",
 	" NULL ",
@@ -215,6 +266,8 @@ static const char *const placeholder[] = {
 	"0e5",
 	"0E-7",
 	"+0",
+	"+0e5",
+	"0.e5",
 	".0",
 	"-1",
 	"-1.0",
@@ -259,6 +312,11 @@ static const char *const other[] = {
 	"1111",
 	"-1e1",
 	"0e5x",
+	"0.x",
+	"-1e",
+	"-1e0x",
+	"+1",
+	"11111111",
 	"00000000-0000-0000-0000-000000000001",
 	"none@example.com",
 };

@@ -1,7 +1,9 @@
 /* record_batch: each event becomes a line with an id; a refused one leaves no trace. */
 #include "event/record_batch.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #define AT "2026-11-23T10:15:00.123Z"
@@ -37,6 +39,20 @@ TEST(rows_and_lines_agree)
 		assert_int_equal(in.batch.lines.p[at - 1], '\n');
 	}
 	assert_int_equal(at, in.batch.lines.n);
+	hs_record_maker_free(&in);
+}
+
+/* Two events of no time and no id are two, whatever the seed. */
+TEST(events_without_ids_are_told_apart)
+{
+	struct hs_record_maker in;
+
+	assert_true(hs_record_maker_init(&in));
+	hs_record_maker_seed(&in, 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(put(&in, "{\"type\":\"page\"}", NULL), HS_OK);
+	assert_true(in.batch.record[0].random && in.batch.record[1].random);
+	assert_memory_not_equal(&in.batch.record[0].id, &in.batch.record[1].id, sizeof in.batch.record[0].id);
 	hs_record_maker_free(&in);
 }
 
@@ -254,6 +270,41 @@ FIXTURE(free_json)
 {
 	hs_json_free(&json);
 	return 0;
+}
+
+/* A body so large that a factor of it has no number limits nothing, and its lines need not have room at once. */
+TEST(a_bound_that_has_no_number_is_none)
+{
+	struct hs_record_maker in;
+
+	assert_true(hs_record_maker_init(&in));
+	hs_record_maker_seed(&in, 1);
+	wrap_fail(WRAP_REALLOC, 1, 1, ENOMEM);
+	hs_record_maker_reset(&in, SIZE_MAX / 2);
+	wrap_reset();
+	assert_int_equal(in.most, 0);
+	assert_int_equal(put(&in, "{\"type\":\"page\",\"messageId\":\"m\"}", NULL), HS_OK);
+	hs_record_maker_free(&in);
+}
+
+/* The bound of a large body is above what shared fields may raise it to: they do not lower it. */
+TEST(shared_fields_lower_no_bound)
+{
+	static const size_t most = HS_RECORD_BATCH_SHARED + 1000;
+	struct hs_record_maker in;
+	struct hs_buf *lines = &in.batch.lines;
+
+	assert_true(hs_record_maker_init(&in));
+	hs_record_maker_seed(&in, 1);
+	hs_record_maker_reset(&in, 1);
+	in.most = most;
+	assert_non_null(hs_buf_reserve(lines, most + 1000)); /* not touched */
+	lines->n = most - 500;
+	assert_int_equal(put(&in, "{\"type\":\"page\",\"messageId\":\"m\"}", NULL), HS_OK);
+	lines->n = most - 50;
+	assert_int_equal(put(&in, "{\"type\":\"page\",\"messageId\":\"m\"}", NULL), HS_E_RECORDS_LARGE);
+	assert_int_equal(lines->n, most - 50);
+	hs_record_maker_free(&in);
 }
 
 TESTS("record_batch", NULL, free_json)

@@ -24,6 +24,7 @@ static const struct way {
 	      "[keys]\nacme = k1\n"
 	      "[events]\n"
 	      "drop = properties_tags:*secret*\n"
+	      "drop = properties_email:*@spam.example\n"
 	      "acme: sample = 1% type:page\n" /* in which are u170 and v90 */
 	      "[fields]\n"
 	      "context_ip = last 3\n"
@@ -37,7 +38,12 @@ static const struct way {
 	     "[events]\n"
 	     "unplanned = flag\n"
 	     "keep = event:Planned\n",
-	     HS_NAMES_VERBATIM, false };
+	     HS_NAMES_VERBATIM, false },
+  masked = { "spool_dir = /s\n"
+	     "[keys]\nacme = k1\n"
+	     "[fields]\n"
+	     "acme: properties_* = cut 5\n",
+	     HS_NAMES_WAREHOUSE, false };
 
 static const struct way *way;
 static struct hs_settings *settings;
@@ -77,7 +83,7 @@ static void put_nameless(struct hs_buf *e)
 {
 	hs_buf_printf(e,
 	              "{\"type\":\"page\",\"anonymousId\":\"v90\",\"timestamp\":\"2026-11-23T10:15:01Z\",\"properties\""
-	              ":{\"n\\u0061me\":\"x\",\"");
+	              ":{\"n\\u0061me\":\"x\",\"email\":null,\"");
 	put_long(e, "Long");
 	hs_buf_printf(e, "\":{\"\\u0061");
 	put_long(e, "Deep");
@@ -251,6 +257,12 @@ TEST(records_with_a_mark)
 	assert_true(says("\"_unplanned\":true"));
 }
 
+TEST(records_of_a_tenant_with_masks)
+{
+	make_each_fail(&masked);
+	assert_true(says("\"properties_url\":\"https\"") && says("\"tenant\":\"acme\""));
+}
+
 /* --- a record that has no room ---------------------------------------------------------------------------- */
 
 /* Flattens into at most `most` bytes after one that is there. */
@@ -305,6 +317,29 @@ TEST(a_marked_record_without_room_leaves_nothing)
 	end_everywhere(&marked);
 }
 
+/* Lets each call of that kind fail in turn. Returns how many there are. */
+static unsigned flatten_with_each_fault(enum wrap_call call, const struct hs_stamp *stamp, const struct hs_event *e)
+{
+	enum hs_result result;
+	unsigned nth = 0;
+
+	hs_buf_reset(&right);
+	assert_non_null(hs_buf_reserve(&right, 1 << 16));
+	do {
+		struct hs_flattener f;
+
+		hs_flattener_init(&f, way->names);
+		right.n = 0;
+		wrap_fail(call, ++nth, 1, ENOMEM);
+		result = hs_flatten(&f, e, stamp, &right);
+		wrap_reset();
+		assert_int_equal(right.n > 0, result == HS_OK);
+		hs_flattener_free(&f);
+	} while (result == HS_E_MEMORY);
+	assert_result(result, HS_OK);
+	return nth - 1;
+}
+
 /* The room for names ends with one of them, which may be the mark's. */
 TEST(a_mark_whose_name_has_no_room_leaves_nothing)
 {
@@ -314,33 +349,61 @@ TEST(a_mark_whose_name_has_no_room_leaves_nothing)
 	assert_result(open_request(&request), HS_OK);
 	for (int fields = 50; fields < 70; fields++) {
 		struct hs_buf *text = next_event();
-		unsigned nth = 0;
 		struct hs_event e;
-		enum hs_result result;
 
 		hs_buf_printf(text, "{\"type\":\"page\",\"userId\":\"u\"");
 		for (int i = 0; i < fields; i++)
 			hs_buf_printf(text, ",\"f%d\":%d", i, i);
 		hs_buf_putc(text, '}');
 		assert_result(read_event(&request, text, &e), HS_OK);
-		hs_buf_reset(&right);
-		assert_non_null(hs_buf_reserve(&right, 1 << 14));
-		do {
-			struct hs_flattener f;
-
-			hs_flattener_init(&f, way->names);
-			right.n = 0;
-			wrap_fail(WRAP_REALLOC, ++nth, 1, ENOMEM);
-			result = hs_flatten(&f, &e, &request.stamp, &right);
-			wrap_reset();
-			assert_int_equal(right.n > 0, result == HS_OK);
-			hs_flattener_free(&f);
-		} while (result == HS_E_MEMORY);
-		assert_result(result, HS_OK);
-		assert_true(nth > 2 && says("\"_unplanned\":true"));
+		assert_true(flatten_with_each_fault(WRAP_REALLOC, &request.stamp, &e) > 1);
+		assert_true(says("\"_unplanned\":true"));
 		hs_buf_free(text);
 		events--;
 	}
+	close_request(&request);
+}
+
+/* Keys that have the same name in a record: "a b", "a  b", "a   b" … */
+static void put_alike(struct hs_buf *text, int count)
+{
+	hs_buf_printf(text, "{\"type\":\"page\",\"userId\":\"u\",\"properties\":{\"c\":0");
+	for (int i = 1; i <= count; i++)
+		hs_buf_printf(text, ",\"a%*sb\":%d", i, "", i);
+	hs_buf_printf(text, "}}");
+}
+
+/* The room ends with a name that has a number, with a leaf beside the event, and with the object that holds those. */
+TEST(names_beyond_the_room_at_first_are_there_or_no_record_is)
+{
+	struct hs_json beside = { 0 };
+	struct hs_buf context = { 0 };
+	struct hs_direct direct = { .source = HS_SLICE("shop"), .channel = HS_SLICE("server"), .context = &beside };
+	struct request request;
+
+	begin_settings(&masked);
+	assert_result(open_request(&request), HS_OK);
+	request.stamp.direct = &direct;
+	hs_buf_printf(&context, "{\"library\":0");
+	for (int i = 0; i < 300; i++)
+		hs_buf_printf(&context, ",\"f%d\":%d", i, i);
+	hs_buf_putc(&context, '}');
+	hs_json_init(&beside, 5);
+	assert_result(hs_json_document(&beside, hs_buf_slice(&context)), HS_OK);
+	for (int count = 248; count < 262; count++) {
+		struct hs_buf *text = next_event();
+		struct hs_event e;
+
+		put_alike(text, count);
+		assert_result(read_event(&request, text, &e), HS_OK);
+		assert_true(flatten_with_each_fault(WRAP_CALLOC, &request.stamp, &e) > 3);
+		assert_true(flatten_with_each_fault(WRAP_REALLOC, &request.stamp, &e) > 3);
+		assert_true(says("\"properties_a_b_248\":248") && says("\"context_f299\":299}"));
+		hs_buf_free(text);
+		events--;
+	}
+	hs_buf_free(&context);
+	hs_json_free(&beside);
 	close_request(&request);
 }
 
@@ -367,39 +430,105 @@ TEST(a_record_has_a_number_of_fields_at_most)
 	assert_result(hs_event_read(&e, &json, 0, HS_VALIDATE_SPEC), HS_OK);
 	hs_flattener_init(&f, HS_NAMES_WAREHOUSE);
 	hs_buf_put_slice(&out, HS_SLICE("before\n"));
-	assert_result(hs_flatten(&f, &e, &stamp, &out), HS_E_RECORD_LARGE);
-	assert_slice_equal(hs_buf_slice(&out), HS_SLICE("before\n"));
+	for (int i = 0; i < 2; i++) { /* the second time all names are known */
+		assert_result(hs_flatten(&f, &e, &stamp, &out), HS_E_RECORD_LARGE);
+		assert_slice_equal(hs_buf_slice(&out), HS_SLICE("before\n"));
+	}
 	hs_flattener_free(&f);
 	hs_json_free(&json);
 }
 
-/* --- keys that are repeated --------------------------------------------------------------------------------- */
-
-/* The last key is one before it in another spelling, which is not overlooked for want of memory. */
-TEST(a_repeated_key_is_not_taken_without_memory)
+/* Leaves of one long path, each of which repeats it. */
+static enum hs_result flatten_leaves(struct hs_flattener *f, int from, int to)
 {
 	struct hs_buf *text = next_event();
-	enum hs_result result = HS_E_MEMORY;
+	struct hs_stamp stamp = { .spooled_at = HS_SLICE("T") };
+	struct hs_json json = { 0 };
+	struct hs_event e;
+	enum hs_result result;
 
-	hs_buf_printf(text, "{\"\\u0061\":0");
-	for (int i = 0; i < 40; i++)
-		hs_buf_printf(text, ",\"k%d\":%d", i, i);
-	hs_buf_printf(text, ",\"\\u006b");
+	hs_buf_printf(text, "{\"type\":\"page\",\"userId\":\"u\",\"");
+	for (int i = 0; i < 2000; i++)
+		hs_buf_putc(text, 'a');
+	hs_buf_printf(text, "\":{\"x\":0");
+	for (int i = from; i < to; i++)
+		hs_buf_printf(text, ",\"f%d\":0", i);
+	hs_buf_printf(text, "}}");
+	hs_json_init(&json, 5);
+	assert_result(hs_json_document(&json, hs_buf_slice(text)), HS_OK);
+	assert_result(hs_event_read(&e, &json, 0, HS_VALIDATE_SPEC), HS_OK);
+	hs_buf_reset(&out);
+	result = hs_flatten(f, &e, &stamp, &out);
+	assert_int_equal(out.n > 0, result == HS_OK);
+	hs_json_free(&json);
+	hs_buf_free(text);
+	events--;
+	return result;
+}
+
+/* Whether its names are new or known. */
+TEST(a_record_that_is_far_longer_than_its_event_is_refused)
+{
+	struct hs_flattener f;
+
+	hs_flattener_init(&f, HS_NAMES_WAREHOUSE);
+	assert_result(flatten_leaves(&f, 0, 30), HS_OK);
+	assert_result(flatten_leaves(&f, 30, 60), HS_OK);
+	assert_result(flatten_leaves(&f, 0, 60), HS_E_RECORD_LARGE);
+	assert_result(flatten_leaves(&f, 60, 120), HS_E_RECORD_LARGE);
+	hs_flattener_free(&f);
+}
+
+/* --- keys that are repeated --------------------------------------------------------------------------------- */
+
+/* A long key among others, and again at the end, in another spelling: either begins so. */
+static void put_repeated(struct hs_buf *text, int others, const char *first, const char *last)
+{
+	hs_buf_printf(text, "{\"%s", first);
 	put_long(text, "ey");
-	hs_buf_printf(text, "\":1,\"k");
+	hs_buf_printf(text, "\":1,\"\\u0061\":0");
+	for (int i = 0; i < others; i++)
+		hs_buf_printf(text, ",\"k%d\":%d", i, i);
+	hs_buf_printf(text, ",\"%s", last);
 	put_long(text, "ey");
 	hs_buf_printf(text, "\":2}");
+}
+
+/* It is not overlooked for want of memory, and the next text, whose long key needs none, is not refused for that. */
+static void repeat_key(int others, const char *first, const char *last)
+{
+	struct hs_buf *repeated = next_event(), *alone = next_event();
+	enum hs_result result = HS_E_MEMORY;
+
+	put_repeated(repeated, others, first, last);
+	hs_buf_printf(alone, "{\"k");
+	put_long(alone, "ey");
+	hs_buf_printf(alone, "\":1,\"a\":2}");
 	for (unsigned nth = 1; result == HS_E_MEMORY; nth++) {
 		struct hs_json json = { 0 };
 
 		hs_json_init(&json, 5);
 		wrap_fail(WRAP_REALLOC, nth, 1, ENOMEM);
-		result = hs_json_document(&json, hs_buf_slice(text));
+		result = hs_json_document(&json, hs_buf_slice(repeated));
 		wrap_reset();
+		assert_result(hs_json_document(&json, hs_buf_slice(alone)), HS_OK);
 		hs_json_free(&json);
 		assert_in_range(nth, 1, 20);
 	}
 	assert_result(result, HS_E_JSON_TWICE);
+	while (events > 0)
+		hs_buf_free(&event[--events]);
+}
+
+TEST(a_repeated_key_is_not_taken_without_memory)
+{
+	static const int others[] = { 3, 40, 400 };
+
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		repeat_key(others[i], "\\u006b", "k");
+		repeat_key(others[i], "k", "\\u006b");
+		repeat_key(others[i], "\\u006b", "\\u006B");
+	}
 }
 
 TESTS("record_faults", NULL, end)

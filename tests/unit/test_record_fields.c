@@ -43,6 +43,7 @@ TEST(names_and_values)
 	assert_string_equal(walk(HS_SLICE("{\"a\":\"x,\\\"}{\",\"b\":\"\\\\\",\"c\":1}")), "a=x,\"}{;b=\\;c=1;");
 	assert_string_equal(walk(HS_SLICE("{\"a\":\"Caf\\u00e9\",\"b\":\"\\ud83d\\ude00\",\"c\":\"x\\ud800y\"}")),
 	                    "a=Caf\xc3\xa9;b=\xf0\x9f\x98\x80;c=x\xef\xbf\xbdy;");
+	assert_string_equal(walk(HS_SLICE("{\"a\":\"\\ud7ff \xed\x95\x9c\\n\"}")), "a=\xed\x9f\xbf \xed\x95\x9c\n;");
 	assert_string_equal(walk(HS_SLICE("{}")), "");
 }
 
@@ -106,12 +107,14 @@ TEST(compared_decoded)
 	assert_false(hs_record_field_is_named(&leaf, HS_SLICE("nam"), &scratch));
 	assert_true(hs_record_field_is(&leaf, HS_SLICE("ab"), &scratch));
 	assert_false(hs_record_field_is(&leaf, HS_SLICE("\\u0061b"), &scratch));
+	assert_slice_equal(hs_record_field_decoded(&leaf, &scratch), HS_SLICE("ab"));
 	assert_true(hs_record_field_next(&leaves, &leaf));
 	assert_false(hs_record_field_is(&leaf, HS_SLICE("null"), &scratch));
 	assert_true(hs_record_field_next(&leaves, &leaf));
 	assert_true(hs_record_field_is(&leaf, HS_SLICE("null"), &scratch));
 	assert_true(hs_record_field_next(&leaves, &leaf));
 	assert_true(hs_record_field_is(&leaf, HS_SLICE("12"), &scratch));
+	assert_slice_equal(hs_record_field_decoded(&leaf, &scratch), HS_SLICE("12"));
 	assert_false(hs_record_field_next(&leaves, &leaf));
 	hs_buf_free(&scratch);
 }

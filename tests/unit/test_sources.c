@@ -1,7 +1,9 @@
 /* sources: the grammar of a line, every error of it, and finding one by its key and by an origin. */
 #include "config/sources.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -111,8 +113,11 @@ TEST(every_error_has_file_line_and_remedy)
 		{ "a = k browser origin=https://a?b\n", "without a path" },
 		{ "a = k browser origin=https://u@a\n", "without a path" },
 		{ "a = k browser origin=https://*.a.example\n", "without a path" },
+		{ "a = k browser origin=https://a\x01\n", "without a path" },
+		{ "a = k browser origin=https://\xC3\xA9.example\n", "without a path" },
 		{ "a = k browser origin=://a.example\n", "an origin begins with its scheme" },
 		{ "a = k browser origin=1http://a.example\n", "an origin begins with its scheme" },
+		{ "a = k browser origin=ht{tp://a.example\n", "an origin begins with its scheme" },
 		{ "a = k browser origin=ht_tp://a.example\n", "an origin begins with its scheme" },
 		{ "a = k browser origin=https:///\n", "an origin has a host" },
 		{ "a = k browser origin=null\n", "begins with its scheme" },
@@ -136,6 +141,8 @@ TEST(every_error_has_file_line_and_remedy)
 		{ "a = origin=https://a browser\n", "the key is missing" },
 		{ "a = sha265:00\n", "no write key may have" },
 		{ "a = k/l\n", "no write key may have" },
+		{ "a = k\x01l\n", "no write key may have" },
+		{ "a = k\xC3\xA9\n", "no write key may have" },
 		{ "a = sha256:00\n", "64 hex digits" },
 		{ "a = a key in clear\n", "the sample's text" },
 		{ "a = WRITE-KEY\n", "the sample's text" },
@@ -162,6 +169,18 @@ TEST(every_error_has_file_line_and_remedy)
 		assert_int_equal(error.fault, HS_FAULT_LINE);
 		assert_true(error.line >= 3);
 	}
+}
+
+/* Without its hash a key is nobody's. */
+TEST(a_key_that_begins_like_a_word_is_a_key)
+{
+	struct hs_settings *s = settings_of(START "[sources]\na = servers\n");
+
+	assert_ptr_equal(hs_source_find(s, HS_SLICE("servers")), &s->source[0]);
+	wrap_fail(WRAP_SHA256, 1, 1, ENOMEM);
+	assert_null(hs_source_find(s, HS_SLICE("servers")));
+	wrap_reset();
+	hs_settings_free(s);
 }
 
 TEST(a_source_is_found_by_its_key)

@@ -40,6 +40,7 @@ TEST(bodies)
 	assert_int_equal(other("{\"body\":\"[{\\\"userId\\\":\\\"b\\\",\\\"user_id\\\":\\\"anna\\\"}]\"}"), 1);
 	assert_int_equal(other("{\"body\":\"[{\\\"userId\\\":\\\"b\\\"}]\"}"), 0);
 	assert_int_equal(other("{\"body\":\"[{\\\"userId\\\":\\\"b\\\"}, broken anna\"}"), 1);
+	assert_int_equal(other("{\"body\":\"[{\\\"userId\\\":\\\"anna\\\"}, broken\"}"), 1);
 	assert_int_equal(other("{\"body\":\"broken annabel\"}"), 0);
 	assert_int_equal(other("{\"body\":\"\"}"), 0);
 	assert_int_equal(other("{\"body\":\"\\ufffd\",\"body_base64\":\"eyJ1c2VySWQiOiJhbm5hIiwi/w==\"}"), 1);
@@ -74,6 +75,12 @@ TEST(escapes)
 	assert_int_equal(other("{\"user_id\":\"\\ud83d\\ude00\", broken"), 1);
 	assert_int_equal(other("{\"user_id\":\"\\ud83d\\u"), 0);
 	assert_int_equal(other("{\"user_id\":\"\\u0061nna\\n"), 1); /* cut after the escape */
+	assert_int_equal(other("\\u0061nna\\u00zz, broken"), 1);    /* with an escape that is none */
+	assert_int_equal(other("\\u0061\\n\\u0061nna, broken"), 1);
+	assert_int_equal(other("\\ud83d\\uzzzz anna, broken"), 1);
+	assert_int_equal(other("\\u0061\\uzzzz annabel, broken"), 0);
+	assert_int_equal(other("\\u00e4nna, \\u0061-anna, broken"), 0);
+	assert_int_equal(other(""), 0);
 	assert_int_equal(other("\\"), 0);
 	assert_int_equal(other("\\u"), 0);
 	assert_int_equal(other("\\u006"), 0);

@@ -1,5 +1,6 @@
 /* top_counts: counts by decoded name, for a limited number of names. */
 #include "event/top_counts.h"
+#include "tests/lib/same_hash.h"
 #include "tests/lib/unit.h"
 
 #include <stdio.h>
@@ -82,6 +83,22 @@ TEST(long_names)
 	assert_int_equal(counts.count, 1);
 	assert_int_equal(counts.row[0].n, HS_TOP_COUNTS_NAME - 1);
 	assert_int_equal(counts.row[0].records, 2);
+	memset(name, '\x80', sizeof name); /* no character begins there */
+	assert_true(hs_top_counts_add(&counts, hs_slice(name, sizeof name), 1));
+	assert_int_equal(counts.row[1].n, 0);
+}
+
+TEST(names_that_have_the_same_hash)
+{
+	static const char *const beginning[] = { "a", "b", "cc" };
+	char room[SAME_HASH_MAX];
+
+	for (int round = 0; round < 2; round++)
+		for (size_t i = 0; i < 3; i++)
+			assert_true(hs_top_counts_add(&counts, same_hash(room, beginning[i]), 1));
+	assert_int_equal(counts.count, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(counts.row[i].records, 2);
 }
 
 TESTS("top_counts", NULL, finish)

@@ -1,9 +1,11 @@
 /* value: the types of columns, and what fits. */
+#include "event/json.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 #include "warehouse/value.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 
 /* A value as a record has it: with quotes it is a string. */
@@ -52,6 +54,8 @@ TEST(types)
 		{ "\"2026-11-23T10:15:00Zx\"", HS_COLUMN_TEXT },
 		{ "\"2026-11-23T10:15:00+23:59\"", HS_COLUMN_TIMESTAMP },
 		{ "\"2026-11-23T10:15:00+24:00\"", HS_COLUMN_TEXT },
+		{ "\"2026-11-23T10:15:00x05:30\"", HS_COLUMN_TEXT },
+		{ "\"2026-11-23T10:15:00+05x30\"", HS_COLUMN_TEXT },
 		{ "\"2026-11-23T10:15:00-01:60\"", HS_COLUMN_TEXT },
 		{ "\"1763892900\"", HS_COLUMN_TEXT },
 	};
@@ -166,6 +170,7 @@ TEST(what_fits)
 		{ "1e-400", HS_COLUMN_NUMBER, "1e-400", NULL, NULL },
 		{ "1e99999", HS_COLUMN_NUMBER, NEVER },
 		{ "1e-99999", HS_COLUMN_NUMBER, NEVER },
+		{ "1e99999999999999999999", HS_COLUMN_NUMBER, NEVER },
 		{ "true", HS_COLUMN_BOOLEAN, ALIKE("true") },
 		{ "\"false\"", HS_COLUMN_BOOLEAN, ALIKE("false") },
 		{ "1", HS_COLUMN_BOOLEAN, NEVER },
@@ -177,6 +182,12 @@ TEST(what_fits)
 		{ "\"\\ud800\"", HS_COLUMN_TEXT, NEVER },
 		{ "\"\\ud83d\\ude00\"", HS_COLUMN_TEXT, ALIKE("\xF0\x9F\x98\x80") },
 		{ "\"\xED\x9F\xBF\"", HS_COLUMN_TEXT, ALIKE("\xED\x9F\xBF") },
+		{ "\"\xED\x9F\xBF\xED\x9F\xBF\\ud800\"", HS_COLUMN_TEXT, NEVER },
+		{ "\"torn \xED\"", HS_COLUMN_TEXT, NEVER },
+		{ "\"2026-11-23t10:15:00.123Z\"", HS_COLUMN_TIMESTAMP, ALIKE("2026-11-23T10:15:00.123Z") },
+		{ "\"2026-11-23 10:15:00.123Z\"", HS_COLUMN_TIMESTAMP, ALIKE("2026-11-23T10:15:00.123Z") },
+		{ "\"2026-11-23T10:15:00.123z\"", HS_COLUMN_TIMESTAMP, ALIKE("2026-11-23T10:15:00.123Z") },
+		{ "\"2026-11-23T10:15:00.123Z\"", HS_COLUMN_TIMESTAMP, ALIKE("2026-11-23T10:15:00.123Z") },
 		{ "\"2026-11-23T10:15:00Z\"", HS_COLUMN_TIMESTAMP, ALIKE("2026-11-23T10:15:00.000Z") },
 		{ "\"2026-11-23T10:15:00.1239999+05:30\"", HS_COLUMN_TIMESTAMP, ALIKE("2026-11-23T04:45:00.123999Z") },
 		{ "\"2026-01-01T00:30:00+01:00\"", HS_COLUMN_TIMESTAMP, ALIKE("2025-12-31T23:30:00.000Z") },
@@ -239,6 +250,8 @@ TEST(a_double_reads_back_from_its_text)
 	assert_string_equal(text, "9.95");
 	hs_value_double_text(0.27339475080101683, text);
 	assert_string_equal(text, "0.27339475080101683");
+	hs_value_double_text(NAN, text); /* which is unlike itself */
+	assert_non_null(strstr(text, "nan"));
 }
 
 TEST(the_rest_is_the_text_that_was_sent)
@@ -272,6 +285,16 @@ TEST(a_long_number_is_no_double)
 	check_fit(&(struct fit){ digits, HS_COLUMN_NUMBER, NEVER }, HS_NUMBER_DOUBLE, NULL);
 	digits[1000] = '\0';
 	check_fit(&(struct fit){ digits, HS_COLUMN_NUMBER, NEVER }, HS_NUMBER_DOUBLE, digits);
+}
+
+TEST(a_number_has_a_length_at_most)
+{
+	static char digits[16002];
+
+	memset(digits, '1', 16001);
+	check_fit(&(struct fit){ digits, HS_COLUMN_NUMBER, NEVER }, HS_NUMBER_EXACT, NULL);
+	digits[16000] = '\0';
+	check_fit(&(struct fit){ digits, HS_COLUMN_NUMBER, NEVER }, HS_NUMBER_EXACT, digits);
 }
 
 /* A value that lacks memory is no misfit: the value would be in _rest of one row, and in its column of the next. */
@@ -344,6 +367,44 @@ TEST(a_long_value_is_hashed_in_pieces_as_if_it_were_one)
 		assert_true(scratch.cap <= 2 * HS_PIECE_BYTES);
 	}
 	hs_digest_free(digest);
+	hs_buf_free(&json);
+	hs_buf_free(&decoded);
+	hs_buf_free(&scratch);
+}
+
+/* No piece ends within an escape, or between the halves of a pair. */
+TEST(escapes_at_the_end_of_a_piece_stay_whole)
+{
+	static const char *const ends[] = {
+		"\\u00e9",        "\\n",
+		"\\ud83d\\ude00", "\\uD83D\\uDE00",
+		"\\ud83d",        "\\ud83dab",
+		"\\ud83dabcdefg", "\\ud83d\\nabcd",
+		"\\udead\\ude00", "\\uc83d\\ude00",
+		"\\n\\ud83d",     "\xC3\xA9\xC3\xA9",
+	};
+	struct hs_buf json = { 0 }, decoded = { 0 }, scratch = { 0 };
+
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+		for (size_t before = HS_PIECE_BYTES - 12; before < HS_PIECE_BYTES; before++) {
+			struct hs_value value;
+			size_t at = 0;
+
+			hs_buf_reset(&json);
+			hs_buf_reset(&decoded);
+			while (json.n < before)
+				hs_buf_putc(&json, 'a');
+			hs_buf_put_slice(&json, hs_slice_str(ends[i]));
+			value = (struct hs_value){ hs_buf_slice(&json), true, true };
+			for (size_t end; at < json.n; at = end) {
+				end = hs_value_part(&value, at);
+				hs_buf_put_slice(&decoded, hs_value_decode(&value, at, end, &scratch));
+			}
+			assert_int_equal(at, json.n);
+			hs_buf_reset(&scratch);
+			hs_json_unescape(hs_buf_slice(&json), &scratch);
+			assert_slice_equal(hs_buf_slice(&decoded), hs_buf_slice(&scratch));
+		}
 	hs_buf_free(&json);
 	hs_buf_free(&decoded);
 	hs_buf_free(&scratch);
