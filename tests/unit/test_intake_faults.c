@@ -256,6 +256,49 @@ TEST(settings_of_a_library)
 	assert_true(contains(&answer, "events.example/v1"));
 }
 
+/* --- a monitor ----------------------------------------------------------------------------------------- */
+
+static void put_figures(void *self, enum hs_exposition format, struct hs_buf *out)
+{
+	(void)self;
+	(void)format;
+	hs_buf_put_slice(out, HS_SLICE("hookspool_events_total 1\n"));
+}
+
+static void prepare_monitor(void)
+{
+	begin("auth = none\nmetrics_token = a-token-of-a-monitor\n");
+	stage->store.put_figures = put_figures;
+}
+
+static int get_figures(const char *authorization)
+{
+	next_request(stage, HS_SLICE(""));
+	stage->param_count = 0;
+	stage->params[0] = NULL;
+	param(stage, "REQUEST_METHOD", "GET");
+	param(stage, "REMOTE_ADDR", "192.0.2.1");
+	param(stage, "PATH_INFO", "/metrics");
+	if (authorization != NULL)
+		param(stage, "HTTP_AUTHORIZATION", authorization);
+	return serve_any();
+}
+
+static enum hs_result run_monitor(void)
+{
+	return outcome(get_figures("Bearer a-token-of-a-monitor"), 200);
+}
+
+/* 401 would have its operator look for a wrong token. */
+TEST(figures_for_a_monitor)
+{
+	fail_each(&(struct job){ prepare_monitor, run_monitor, is_served, UINT_MAX });
+	assert_true(contains(&answer, "hookspool_events_total 1"));
+	assert_int_equal(get_figures("Bearer a-token-of-a-moniton"), 401);
+	assert_int_equal(get_figures("Basic YS10b2tlbi1vZi1hLW1vbml0b3I="), 401);
+	assert_int_equal(get_figures(NULL), 401);
+}
+
 /* --- the console ----------------------------------------------------------------------------------------- */
 
 #define PASSWORD \
