@@ -1,6 +1,5 @@
 #include "cgi/http/outcome.h"
 #include "base/json_writer.h"
-#include "cgi/http/auth/auth.h"
 
 #include <assert.h>
 
@@ -77,10 +76,11 @@ static void put_body(const struct hs_outcome *o, struct hs_buf *body)
 	hs_buf_putc(body, '\n');
 }
 
-/* Monitors show a token; senders a key, as the user name of Basic. */
+/* Each 401 must have one (RFC 9110, 15.5.2). Monitors show a token; senders a key, as the user name of Basic. */
 static struct hs_slice challenge(enum hs_result result)
 {
-	return result == HS_E_METRICS_TOKEN ? HS_SLICE("Bearer realm=\"hookspool\"") : hs_auth_challenge();
+	return result == HS_E_METRICS_TOKEN ? HS_SLICE("Bearer realm=\"hookspool\"")
+	                                    : HS_SLICE("Basic realm=\"hookspool\"");
 }
 
 void hs_outcome_respond(const struct hs_outcome *o, struct hs_response *response)
