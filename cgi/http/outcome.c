@@ -5,7 +5,7 @@
 
 static bool is_kept(const struct hs_outcome *o)
 {
-	return o->has_counts && (o->accepted > 0 || o->duplicate > 0 || o->dropped > 0 || o->rejected == 0);
+	return o->accepted > 0 || o->duplicate > 0 || o->dropped > 0 || o->rejected == 0;
 }
 
 int hs_outcome_status(const struct hs_outcome *o)
@@ -68,7 +68,7 @@ static void put_body(const struct hs_outcome *o, struct hs_buf *body)
 	hs_json_writer_object(&w, NULL);
 	if (o->is_healthy && o->result == HS_OK)
 		put_health(o, &w);
-	else if (o->result != HS_OK || (o->has_counts && !o->in_batch && o->rejected > 0))
+	else if (o->result != HS_OK || (!o->in_batch && o->rejected > 0))
 		put_message(o, &w);
 	else
 		put_counts(o, &w);
