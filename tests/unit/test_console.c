@@ -36,14 +36,14 @@ TEST(values_are_decoded)
 
 TEST(wrong_values_are_refused)
 {
-	static const char *const wrong[] = {
-		"a=%", "a=%2", "a=%zz", "a=%00", "a=%FF", "a=%C3", "a=\xFF", "a=%ED%A0%80"
-	};
+	static const char *const wrong[] = { "a=%",   "a=%2",  "a=%zz",  "a=%2z",      "a=%00",
+		                             "a=%FF", "a=%C3", "a=\xFF", "a=%ED%A0%80" };
 	struct hs_query_value value;
 
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
 		if (hs_query_value(hs_slice_str(wrong[i]), "a", &value))
 			fail_msg("%s is a value", wrong[i]);
+	assert_false(hs_query_value(HS_SLICE("a=x\0y"), "a", &value)); /* in a body */
 }
 
 TEST(a_value_has_a_limit)
@@ -59,11 +59,17 @@ TEST(a_value_has_a_limit)
 TEST(positions)
 {
 	static const char *const wrong[] = {
-		"p=1",        "p=1.2",
-		"p=1.2.3.4",  "p=-1.2.3",
-		"p=1.2.x",    "p= 1.2.3",
-		"p=1..3",     "p=12345678901234567890.0.0",
-		"p=1.2.3%20", "p=0000000000000000000.0000000000000000000.00000000000000000000000000000"
+		"p=1",
+		"p=1.2",
+		"p=1.2.3.4",
+		"p=-1.2.3",
+		"p=1.2.x",
+		"p= 1.2.3",
+		"p=1..3",
+		"p=12345678901234567890.0.0",
+		"p=1.2.3%20",
+		"p=1.2.%FF",
+		"p=0000000000000000000.0000000000000000000.00000000000000000000000000000"
 	};
 	struct hs_position position;
 	char text[HS_QUERY_POSITION];

@@ -150,6 +150,40 @@ static int get(const char *path, const char *query)
 	return status_of();
 }
 
+static int log_out(enum wrap_call call, unsigned nth)
+{
+	int status;
+
+	next_request(stage, HS_SLICE(""));
+	param(stage, "CONTENT_TYPE", "application/x-www-form-urlencoded");
+	param(stage, "PATH_INFO", "/console/logout");
+	param(stage, "SCRIPT_NAME", "/m");
+	param(stage, "HTTP_SEC_FETCH_SITE", "same-origin");
+	param(stage, "HTTP_COOKIE", cookie);
+	wrap_fail(call, nth, 1, wrap_error(call));
+	status = status_of();
+	wrap_reset();
+	return status;
+}
+
+/* Then the one who wanted to end it must not think that it has ended. */
+TEST(a_session_that_cannot_be_ended_goes_on)
+{
+	static const enum wrap_call calls[] = { WRAP_CALLOC, WRAP_PWRITE };
+
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+		unsigned failed = 0;
+
+		begin_session();
+		while (log_out(calls[i], failed + 1) != 200) {
+			failed++;
+			assert_int_equal(get("/console/feed", ""), 200);
+		}
+		assert_true(failed > 0);
+		assert_int_equal(get("/console/feed", ""), 401);
+	}
+}
+
 TEST(the_overview_has_the_address_for_segment)
 {
 	begin_session();
@@ -196,6 +230,19 @@ TEST(a_filter_that_is_no_text_is_refused)
 	assert_int_equal(get("/console/feed", "text=%FF"), 400);
 	assert_int_equal(get("/console/feed", "type=%FF&text=x"), 400);
 	assert_int_equal(get("/console/feed", "text=x&type=track"), 200);
+}
+
+/* Other programs may write into it, and need not know which fields a record ends with. */
+TEST(a_filter_looks_through_whole_records)
+{
+	spooldir_write(
+	    &d, "events.jsonl",
+	    HS_SLICE("{\"type\":\"track\",\"event\":\"Bought\"}\n{\"type\":\"track\"}\n{\"type\":\"page\"}\n"));
+	begin_session();
+	assert_int_equal(get("/console/feed", "type=track&event=Bought"), 200);
+	assert_true(contains(&stage->answer, "Bought"));
+	assert_false(contains(&stage->answer, "{\"type\":\"track\"}"));
+	assert_false(contains(&stage->answer, "page"));
 }
 
 /* Any program may have written into the file. */
@@ -254,6 +301,10 @@ TEST(only_the_newest_of_many_rejected_lines_are_read)
 	assert_true(contains(&stage->answer, "\"reason\":\"newer\""));
 	assert_true(contains(&stage->answer, "\"reason\":\"older\""));
 	assert_false(contains(&stage->answer, "cut off"));
+	assert_false(contains(&stage->answer, "oldest"));
+	spooldir_write(&d, "rejected.jsonl", HS_SLICE("")); /* no file is long by itself, but both together */
+	assert_int_equal(get("/console/rejected", ""), 200);
+	assert_true(contains(&stage->answer, "{\"more\":true,"));
 	assert_false(contains(&stage->answer, "oldest"));
 	hs_buf_free(&lines);
 }
@@ -336,6 +387,14 @@ TEST(a_file_that_cannot_be_read_is_told)
 	put_rejected(&lines, "2026-11-23T10:15:00.123Z", "reason", 1);
 	spooldir_write(&d, "rejected.jsonl", hs_buf_slice(&lines));
 	begin_session();
+	for (unsigned nth = 1; nth < 8; nth++) { /* a length that is not told limits nothing, but keeps nothing back */
+		wrap_fail(WRAP_FSTAT, nth, 1, EIO);
+		status = get("/console/rejected", "");
+		wrap_reset();
+		assert_true(status == 200 || status == 503);
+		assert_int_equal(contains(&stage->answer, "\"reason 1\""), status == 200);
+	}
+	status = 0;
 	for (unsigned nth = 2; status != 200; nth++) { /* the first one reads the session */
 		wrap_fail(WRAP_PREAD, nth, 1, EIO);
 		status = get("/console/rejected", "");

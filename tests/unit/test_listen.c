@@ -118,6 +118,21 @@ TEST(what_cannot_be_made_is_told)
 	close(fd);
 }
 
+TEST(one_that_listens_is_alive)
+{
+	int fd = hs_listen(address, &file);
+
+	assert_true(fd >= 0);
+	said_begin(HS_LOG_ERROR);
+	assert_int_equal(hs_listen(address, &file), -1);
+	assert_non_null(strstr(said_end(), "in use"));
+	assert_int_equal(access(path, F_OK), 0);
+	close(fd);
+	fd = hs_listen(address, &file); /* which nobody listens on any more */
+	assert_true(fd >= 0);
+	close(fd);
+}
+
 /* Another program's file is never removed. */
 TEST(a_plain_file_stays)
 {

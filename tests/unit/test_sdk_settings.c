@@ -78,6 +78,17 @@ TEST(a_long_path_that_is_not_there_is_cut)
 	free_stage(s);
 }
 
+/* A webhook's key in the path of a library is a key, too. */
+TEST(no_key_of_any_kind_is_logged)
+{
+	struct stage *s = new_stage(OPEN SOURCES "[keys]\nacme = a-webhooks-key\n", HS_SLICE("{}"));
+
+	param(s, "PATH_INFO", "/v1/a-webhooks-key/SERVER-KEY-1/other");
+	assert_int_equal(serve(s), 404);
+	assert_true(contains(&s->log, "\"/v1/KEY/KEY/other\""));
+	free_stage(s);
+}
+
 /* A log must not have a key because it could not be told whether it is one. */
 TEST(without_memory_no_part_of_a_path_is_logged)
 {
