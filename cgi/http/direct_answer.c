@@ -29,8 +29,10 @@ static void put_code(struct hs_json_writer *w, enum hs_result result)
 	char code[64];
 	size_t n = 0;
 
-	for (; n < sizeof code && name[n] != '\0'; n++)
+	for (; name[n] != '\0'; n++) {
+		assert(n < sizeof code);
 		code[n] = hs_lower(name[n]);
+	}
 	hs_json_writer_text(w, "code", hs_slice(code, n));
 }
 

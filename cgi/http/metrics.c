@@ -10,17 +10,28 @@
 #include <openssl/crypto.h>
 
 /* The token is compared by its hash, in constant time. */
-static enum hs_result check_token(const struct hs_token *token, struct hs_slice header, struct hs_buf *shown)
+static enum hs_result compare(const struct hs_token *token, struct hs_slice shown)
 {
 	uint8_t sha256[HS_SHA256_BYTES];
-	enum hs_result result = HS_E_METRICS_TOKEN;
+
+	if (!hs_sha256(shown, sha256))
+		return HS_E_MEMORY;
+	return CRYPTO_memcmp(sha256, token->sha256, sizeof sha256) == 0 ? HS_OK : HS_E_METRICS_TOKEN;
+}
+
+static enum hs_result check_token(const struct hs_token *token, struct hs_slice header, struct hs_buf *shown)
+{
+	enum hs_result result;
 
 	if (!token->is_set)
 		return HS_E_NO_METRICS;
+	if (header.p == NULL)
+		return HS_E_METRICS_TOKEN;
 	hs_buf_reset(shown);
-	if (header.p != NULL && hs_authorization_read(header, shown) == HS_AUTH_SCHEME_BEARER && hs_buf_ok(shown) &&
-	    hs_sha256(hs_buf_slice(shown), sha256) && CRYPTO_memcmp(sha256, token->sha256, sizeof sha256) == 0)
-		result = HS_OK;
+	if (hs_authorization_read(header, shown) == HS_AUTH_SCHEME_BEARER)
+		result = compare(token, hs_buf_slice(shown));
+	else
+		result = hs_buf_ok(shown) ? HS_E_METRICS_TOKEN : HS_E_MEMORY;
 	if (shown->p != NULL)
 		OPENSSL_cleanse(shown->p, shown->cap);
 	return result;

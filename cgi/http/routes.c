@@ -171,7 +171,8 @@ static bool repeats(struct hs_slice row, struct hs_slice path)
 	bool named = false;
 
 	next_segment(&row, &version);
-	if (!next_segment(&row, &name) || next_segment(&row, &segment))
+	next_segment(&row, &name);
+	if (next_segment(&row, &segment))
 		return false;
 	if (!next_segment(&path, &segment) || !hs_slice_eq(segment, version))
 		return false;

@@ -18,7 +18,7 @@ static enum hs_result read_script(struct hs_exchange *exchange)
 	const char *path = exchange->settings->sdk_script;
 	struct stat st;
 
-	if (path == NULL || path[0] == '\0')
+	if (path == NULL)
 		return HS_E_SDK_SCRIPT;
 	if (hs_io_read_file(path, SCRIPT_MOST, &exchange->page_text, &st) == 0)
 		return HS_OK;

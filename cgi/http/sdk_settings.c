@@ -8,14 +8,16 @@
 #include "cgi/http/handlers.h"
 #include "cgi/http/params.h"
 
+#include <assert.h>
+
 /* public_url without its scheme, which has a member of its own. */
 static struct hs_slice host_of(struct hs_slice url, struct hs_slice *scheme)
 {
 	const char *colon = memchr(url.p, ':', url.n);
-	size_t n = colon != NULL ? (size_t)(colon - url.p) : 0;
 
-	*scheme = hs_slice(url.p, n);
-	return n + 3 <= url.n ? hs_slice(url.p + n + 3, url.n - n - 3) : HS_SLICE_NONE;
+	assert(colon != NULL); /* the settings take nothing else */
+	*scheme = hs_slice(url.p, (size_t)(colon - url.p));
+	return hs_slice(colon + 3, url.n - scheme->n - 3);
 }
 
 /* The plug-in's options: where to send, also while the page is left; and backing off, which apps leave out. */
@@ -60,8 +62,7 @@ static enum hs_result find_source(struct hs_exchange *exchange, struct hs_slice 
 
 	if (result != HS_OK)
 		return result;
-	if (source == NULL || !source->browser || source->revoked || exchange->settings->public_url == NULL ||
-	    exchange->settings->public_url[0] == '\0')
+	if (source == NULL || !source->browser || source->revoked || exchange->settings->public_url == NULL)
 		return HS_E_SDK_SETTINGS;
 	exchange->source = source;
 	return HS_OK;

@@ -15,10 +15,9 @@ struct hs_semaphore *hs_semaphore_new(int places)
 	struct hs_semaphore *semaphore = calloc(1, sizeof *semaphore);
 	pthread_condattr_t attr;
 
-	if (semaphore == NULL || pthread_condattr_init(&attr) != 0) {
-		free(semaphore);
+	if (semaphore == NULL)
 		return NULL;
-	}
+	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_mutex_init(&semaphore->lock, NULL);
 	pthread_cond_init(&semaphore->freed, &attr);

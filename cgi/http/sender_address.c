@@ -43,7 +43,7 @@ bool hs_sender_address(const struct hs_settings *s, struct hs_slice peer, char *
 
 	if (peer.n == 0 || !hs_ip_address_read(peer, sender))
 		return false;
-	while (params != NULL && params[n] != NULL)
+	while (params[n] != NULL) /* the peer's address is among them */
 		n++;
 	while (n-- > 0 && more && hs_sender_is_proxy(s, sender))
 		if (strncmp(params[n], name, sizeof name - 1) == 0)

@@ -1,29 +1,21 @@
 #include "cgi/http/setup_page.h"
 
-static const char *missing(enum hs_settings_fault fault)
-{
-	switch (fault) {
-	case HS_FAULT_ABSENT:
-		return "The settings: there is no hookspool.conf, neither beside this program nor in the\n"
-		       "folder \"hookspool\" next to this program's folder.";
-	case HS_FAULT_UNREADABLE:
-		return "The settings: hookspool.conf is there, but the user who runs this program cannot\n"
-		       "read it. Give it the permissions 600 and the same owner as this program.";
-	case HS_FAULT_FORM: return "A hookspool.conf that is a plain file, and has at most 1 MB.";
-	case HS_FAULT_WRITABLE:
-		return "Safety: every user of this machine may change hookspool.conf. Give it the\n"
-		       "permissions 600.";
-	case HS_FAULT_EXPOSED:
-		return "Privacy: hookspool.conf holds a secret, and every user of this machine may read\n"
-		       "it. Give it the permissions 600.";
-	case HS_FAULT_LINE: return "A correct hookspool.conf: this program cannot read line ";
-	case HS_FAULT_ENVIRONMENT: return "A correct variable HOOKSPOOL_... of the web server.";
-	case HS_FAULT_SPOOL_DIR: return "The line spool_dir in hookspool.conf: which folder the events go to.";
-	case HS_FAULT_ACCESS: return "Who may send: set a secret in hookspool.conf (and what auth demands there).";
-	case HS_FAULT_OTHER: break;
-	}
-	return "Memory.";
-}
+static const char *const missing[] = {
+	[HS_FAULT_ABSENT] = "The settings: there is no hookspool.conf, neither beside this program nor in the\n"
+			    "folder \"hookspool\" next to this program's folder.",
+	[HS_FAULT_UNREADABLE] = "The settings: hookspool.conf is there, but the user who runs this program cannot\n"
+				"read it. Give it the permissions 600 and the same owner as this program.",
+	[HS_FAULT_FORM] = "A hookspool.conf that is a plain file, and has at most 1 MB.",
+	[HS_FAULT_WRITABLE] = "Safety: every user of this machine may change hookspool.conf. Give it the\n"
+			      "permissions 600.",
+	[HS_FAULT_EXPOSED] = "Privacy: hookspool.conf holds a secret, and every user of this machine may read\n"
+			     "it. Give it the permissions 600.",
+	[HS_FAULT_LINE] = "A correct hookspool.conf: this program cannot read line ",
+	[HS_FAULT_ENVIRONMENT] = "A correct variable HOOKSPOOL_... of the web server.",
+	[HS_FAULT_SPOOL_DIR] = "The line spool_dir in hookspool.conf: which folder the events go to.",
+	[HS_FAULT_ACCESS] = "Who may send: set a secret in hookspool.conf (and what auth demands there).",
+	[HS_FAULT_OTHER] = "Memory.",
+};
 
 void hs_setup_page(const struct hs_settings_error *error, struct hs_response *response)
 {
@@ -32,7 +24,7 @@ void hs_setup_page(const struct hs_settings_error *error, struct hs_response *re
 	hs_buf_reset(body);
 	hs_buf_put_slice(body, HS_SLICE("hookspool runs here, but does not accept events yet. "
 	                                "This is missing:\n\n"));
-	hs_buf_put_slice(body, hs_slice_str(missing(error->fault)));
+	hs_buf_put_slice(body, hs_slice_str(missing[error->fault]));
 	if (error->fault == HS_FAULT_LINE) {
 		hs_buf_put_uint(body, (uint64_t)error->line);
 		hs_buf_putc(body, '.');

@@ -38,8 +38,7 @@ struct hs_acceptor *hs_acceptor_new(int listen_fd, int stop_fd, int ready_fd, co
 	a->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	/* exclusive: a connection wakes one thread, not all (epoll_ctl(2)) */
 	if (a->epoll_fd < 0 || !add(a->epoll_fd, listen_fd, EPOLLIN | EPOLLEXCLUSIVE) ||
-	    !add(a->epoll_fd, stop_fd, EPOLLIN) ||
-	    (ready_fd >= 0 && !add(a->epoll_fd, ready_fd, EPOLLIN | EPOLLEXCLUSIVE))) {
+	    !add(a->epoll_fd, stop_fd, EPOLLIN) || !add(a->epoll_fd, ready_fd, EPOLLIN | EPOLLEXCLUSIVE)) {
 		hs_acceptor_free(a);
 		return NULL;
 	}

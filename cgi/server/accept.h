@@ -18,8 +18,8 @@ enum {
 };
 
 /*
- * `listen_fd` must not block. When *stopping is set, `stop_fd` must become readable. `ready_fd`, unless
- * it is -1, wakes one thread, too. NULL: out of memory or descriptors.
+ * `listen_fd` must not block. When *stopping is set, `stop_fd` must become readable. `ready_fd` wakes
+ * one thread, too. NULL: out of memory or descriptors.
  */
 struct hs_acceptor *hs_acceptor_new(int listen_fd, int stop_fd, int ready_fd, const _Atomic bool *stopping);
 void hs_acceptor_free(struct hs_acceptor *a); /* NULL is fine */

@@ -60,7 +60,8 @@ struct stage {
 	unsigned counts;
 
 	/* what the store answers */
-	bool hold; /* posts are completed later, by done_at_last */
+	bool hold;          /* posts are completed later, by done_at_last … */
+	bool done_in_write; /* … or while a late answer is being sent */
 	struct hs_post *held;
 	bool suppresses;        /* whomever the event names */
 	bool suppresses_others; /* somebody, but nobody whom an event names */
@@ -72,6 +73,8 @@ struct stage {
 
 static int64_t monotonic_ms = 1000000;
 static int64_t wall_ms = 1795428900123;
+
+static inline void done_at_last(struct stage *s);
 
 /* --- the fakes ------------------------------------------------------------------ */
 
@@ -117,6 +120,8 @@ static inline bool stage_write(struct hs_transport *g, struct hs_slice head, str
 	note(s, 'W');
 	hs_buf_put_slice(&s->head, head);
 	hs_buf_put_slice(&s->answer, body);
+	if (s->done_in_write)
+		done_at_last(s);
 	return !s->peer_gone;
 }
 

@@ -11,8 +11,10 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/types.h>
@@ -51,6 +53,8 @@ WEAK int __real_flock(int fd, int operation);
 WEAK void *__real_malloc(size_t n);
 WEAK void *REAL(mmap)(void *p, size_t n, int protection, int flags, int fd, off_t offset);
 WEAK int __real_mkdirat(int at, const char *path, mode_t mode);
+WEAK int __real_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags);
+WEAK int __real_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event);
 WEAK int __real_linkat(int from_dir, const char *from, int to_dir, const char *to, int flags);
 WEAK char *__real_strdup(const char *text);
 WEAK char *__real_strndup(const char *text, size_t n);
@@ -84,6 +88,8 @@ int __wrap_flock(int fd, int operation);
 void *__wrap_malloc(size_t n);
 void *WRAP(mmap)(void *p, size_t n, int protection, int flags, int fd, off_t offset);
 int __wrap_mkdirat(int at, const char *path, mode_t mode);
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags);
+int __wrap_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event);
 int __wrap_linkat(int from_dir, const char *from, int to_dir, const char *to, int flags);
 char *__wrap_strdup(const char *text);
 char *__wrap_strndup(const char *text, size_t n);
@@ -386,6 +392,16 @@ int __wrap_mkdirat(int at, const char *path, mode_t mode)
 int __wrap_linkat(int from_dir, const char *from, int to_dir, const char *to, int flags)
 {
 	return may(WRAP_LINKAT) ? __real_linkat(from_dir, from, to_dir, to, flags) : -1;
+}
+
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
+{
+	return may(WRAP_ACCEPT4) ? __real_accept4(fd, address, size, flags) : -1;
+}
+
+int __wrap_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event)
+{
+	return may(WRAP_EPOLL_CTL) ? __real_epoll_ctl(epoll_fd, operation, fd, event) : -1;
 }
 
 void *WRAP(mmap)(void *p, size_t n, int protection, int flags, int fd, off_t offset)

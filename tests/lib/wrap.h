@@ -33,6 +33,8 @@ enum wrap_call {
 	WRAP_FSTATAT,
 	WRAP_MKDIRAT,
 	WRAP_LINKAT,
+	WRAP_ACCEPT4,
+	WRAP_EPOLL_CTL,
 	WRAP_SHA1,   /* SHA1_Init, SHA1_Update, SHA1_Final */
 	WRAP_SHA256, /* likewise */
 	WRAP_LMDB,   /* every function of LMDB that returns a code: it is the errno of the plan */

@@ -224,4 +224,27 @@ TEST(without_a_descriptor_a_connection_waits)
 	close(peer);
 }
 
+/* A queue or a table of the kernel is full: the log says so, and the connection is taken later. */
+TEST(a_kernel_without_room_is_asked_again)
+{
+	static const int errors[] = { EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED };
+
+	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+		int peer = connect_to(), fd;
+		const char *said;
+
+		said_begin(HS_LOG_WARN);
+		wrap_fail(WRAP_ACCEPT4, 1, 2, errors[i]);
+		fd = hs_acceptor_next(s.acceptor, SOON_MS);
+		wrap_reset();
+		said = said_end();
+		assert_int_equal(fd, HS_ACCEPT_AGAIN);
+		assert_int_equal(strstr(said, strerror(errors[i])) != NULL, errors[i] != ECONNABORTED);
+		fd = hs_acceptor_next(s.acceptor, FOR_EVER);
+		assert_true(fd >= 0);
+		close(fd);
+		close(peer);
+	}
+}
+
 TESTS("accept", begin, end)

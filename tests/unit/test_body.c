@@ -240,6 +240,25 @@ TEST(large_bodies_wait_before_they_are_inflated)
 	hs_buf_free(&in);
 }
 
+TEST(large_bodies_wait_before_they_are_read_as_json)
+{
+	struct hs_semaphore *large = hs_semaphore_new(1);
+
+	prepare_length(zeros(1 << 20), 1 << 20);
+	f.settings.max_body = 2 << 20;
+	f.store.large = large;
+	assert_true(hs_semaphore_enter(large, 0));
+	expect_refusal(HS_E_LARGE_BODIES);
+	hs_semaphore_leave(large);
+	prepare_length(zeros(1 << 20), 1 << 20);
+	f.store.large = large;
+	expect_body(zeros(1 << 20));
+	assert_true(f.scratch.inside);
+	hs_scratch_make_way(&f.scratch);
+	hs_semaphore_free(large);
+	f.store.large = NULL;
+}
+
 FIXTURE(finish)
 {
 	hs_buf_free(&f.scratch.body);

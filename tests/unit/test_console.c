@@ -5,8 +5,10 @@
 #include "cgi/http/console/session_file.h"
 #include "tests/lib/temp_dir.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define OTHER_HASH "13b798eb15cf281b0c0a0951e50f12ee4cb09d9aa6ba2f4ea5f7a9d919922419"
 #define SCRYPT_HASH "a6e1c5f30b25e0fe6d47724036c0a579988e41eb3ed39298d8fa076d41293064"
@@ -34,14 +36,14 @@ TEST(values_are_decoded)
 
 TEST(wrong_values_are_refused)
 {
-	static const char *const wrong[] = {
-		"a=%", "a=%2", "a=%zz", "a=%00", "a=%FF", "a=%C3", "a=\xFF", "a=%ED%A0%80"
-	};
+	static const char *const wrong[] = { "a=%",   "a=%2",  "a=%zz",  "a=%2z",      "a=%00",
+		                             "a=%FF", "a=%C3", "a=\xFF", "a=%ED%A0%80" };
 	struct hs_query_value value;
 
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
 		if (hs_query_value(hs_slice_str(wrong[i]), "a", &value))
 			fail_msg("%s is a value", wrong[i]);
+	assert_false(hs_query_value(HS_SLICE("a=x\0y"), "a", &value)); /* in a body */
 }
 
 TEST(a_value_has_a_limit)
@@ -57,11 +59,17 @@ TEST(a_value_has_a_limit)
 TEST(positions)
 {
 	static const char *const wrong[] = {
-		"p=1",        "p=1.2",
-		"p=1.2.3.4",  "p=-1.2.3",
-		"p=1.2.x",    "p= 1.2.3",
-		"p=1..3",     "p=12345678901234567890.0.0",
-		"p=1.2.3%20", "p=0000000000000000000.0000000000000000000.00000000000000000000000000000"
+		"p=1",
+		"p=1.2",
+		"p=1.2.3.4",
+		"p=-1.2.3",
+		"p=1.2.x",
+		"p= 1.2.3",
+		"p=1..3",
+		"p=12345678901234567890.0.0",
+		"p=1.2.3%20",
+		"p=1.2.%FF",
+		"p=0000000000000000000.0000000000000000000.00000000000000000000000000000"
 	};
 	struct hs_position position;
 	char text[HS_QUERY_POSITION];
@@ -295,6 +303,46 @@ TEST(a_damaged_file_gets_another_key)
 	assert_memory_not_equal(before, after, sizeof after);
 }
 
+TEST(a_file_of_another_kind_gets_another_key)
+{
+	uint8_t before[HS_SHA256_BYTES], after[HS_SHA256_BYTES];
+	int fd;
+
+	copy_key(before);
+	fd = hs_io_open(temp.fd, ".hookspool/run/console");
+	assert_int_equal(hs_io_write_at(fd, "another", 7, 0), 0);
+	hs_io_close(fd);
+	copy_key(after);
+	assert_memory_not_equal(before, after, sizeof after);
+	copy_key(before);
+	assert_memory_equal(before, after, sizeof after);
+}
+
+/* A key that is not on the disk must not count: the next process would have another one. */
+TEST(a_key_that_cannot_be_made_is_told)
+{
+	static const struct {
+		enum wrap_call call;
+		unsigned nth;
+		enum hs_result result;
+	} faults[] = { { WRAP_PWRITE, 1, HS_E_IO },
+		       { WRAP_SHA256, 1, HS_E_MEMORY },
+		       { WRAP_FSTAT, 2, HS_E_IO } /* the first one is of a directory */ };
+	enum hs_result result;
+
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+		wrap_fail(faults[i].call, faults[i].nth, 1, EIO);
+		assert_null(hs_session_file_open(spool, &result));
+		assert_result(result, faults[i].result);
+		wrap_reset();
+	}
+	hs_session_file_close(opened());
+	wrap_fail(WRAP_SHA256, 1, 1, EIO); /* which is whether the file is whole */
+	assert_null(hs_session_file_open(spool, &result));
+	assert_result(result, HS_E_MEMORY);
+	wrap_reset();
+}
+
 TEST(two_compare_at_once)
 {
 	int first, second, third;
@@ -337,6 +385,17 @@ TEST(a_file_that_others_may_read_is_not_used)
 	int fd = hs_io_make(temp.fd, ".hookspool/run/console", 0644);
 
 	hs_io_close(fd);
+	assert_null(hs_session_file_open(spool, &result));
+	assert_result(result, HS_E_SPOOL_FILE);
+}
+
+TEST(a_pipe_in_its_place_is_not_used)
+{
+	char path[PATH_MAX + 40];
+	enum hs_result result;
+
+	snprintf(path, sizeof path, "%s/.hookspool/run/console", spool);
+	assert_int_equal(mkfifo(path, 0600), 0);
 	assert_null(hs_session_file_open(spool, &result));
 	assert_result(result, HS_E_SPOOL_FILE);
 }

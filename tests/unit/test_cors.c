@@ -45,6 +45,7 @@ static const struct {
 	{ any, 1, "https://a.example\r\nX: y", 200, NONE },
 	{ any, 1, "https://a.example b", 200, NONE },
 	{ any, 1, "https://\xC3\xA9.example", 200, NONE },
+	{ any, 1, "https://a\x7F.example", 200, NONE },
 	{ any, 1, "https://" TEN TEN TEN TEN TEN TEN ".example", 200, NONE }, /* longer than any */
 };
 
@@ -107,9 +108,10 @@ TEST(preflights)
 {
 	static const char fixed[] = "authorization, content-type, x-retry-count";
 	struct hs_settings *s = settings_of(conf);
-	char text[514];
+	char text[514], longer[513];
 
 	memset(text, 'x', sizeof text);
+	memset(longer, 'x', sizeof longer);
 	text[512] = '\0';
 	check_preflight(s, SHOP, HS_SLICE("authorization,x-retry-count"), "authorization,x-retry-count");
 	check_preflight(s, SHOP, HS_SLICE("authorization, baggage, traceparent"),
@@ -118,8 +120,11 @@ TEST(preflights)
 	check_preflight(s, SHOP, HS_SLICE("*\r\nX-Bad: 1"), fixed);
 	check_preflight(s, SHOP, HS_SLICE("a: b"), fixed);
 	check_preflight(s, SHOP, HS_SLICE(":a"), fixed);
+	check_preflight(s, SHOP, HS_SLICE("a{b"), fixed);
+	check_preflight(s, SHOP, HS_SLICE("x-1,A|z"), "x-1,A|z");
+	check_preflight(s, SHOP, HS_SLICE("a\0b"), fixed);
 	check_preflight(s, SHOP, hs_slice(text, 512), text);
-	check_preflight(s, SHOP, hs_slice(text, 513), fixed);
+	check_preflight(s, SHOP, hs_slice(longer, 513), fixed);
 	check_preflight(s, "https://evil.example", HS_SLICE("authorization"), NULL);
 	check_preflight(s, "", HS_SLICE("authorization"), NULL);
 	hs_settings_free(s);

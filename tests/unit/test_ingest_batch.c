@@ -70,6 +70,18 @@ TEST(batches)
 	}
 }
 
+/* All of these are 400 to a library, so the first one is named, of whatever kind it is. */
+TEST(a_library_is_told_the_first_that_is_wrong)
+{
+	struct stage *s = new_stage(OPEN "[sources]\nshop = KEY\n",
+	                            HS_SLICE("{\"writeKey\":\"KEY\",\"batch\":[" NO_SUCH "," NO_ID "]}"));
+
+	param(s, "PATH_INFO", "/v1/batch");
+	assert_int_equal(serve(s), 400);
+	assert_true(contains(&s->answer, "event 1: type not supported"));
+	free_stage(s);
+}
+
 TEST(batches_may_be_forbidden)
 {
 	static const char *const forbidden[] = { "[]", "[" PAGE "]", " [" PAGE "," PAGE "]" };
@@ -322,6 +334,11 @@ TEST(nothing_is_rejected_if_the_spool_cannot_be_asked)
 {
 	struct stage *s = new_stage(OPEN "[events]\nunplanned = reject\n", HS_SLICE("[" PAGE "]"));
 
+	s->suppresses_result = HS_E_SUPPRESSED;
+	assert_int_equal(serve(s), 503);
+	expect(s, "rejected", "");
+	free_stage(s);
+	s = new_stage(OPEN "rejected_body = 64K\n", HS_SLICE("broken"));
 	s->suppresses_result = HS_E_SUPPRESSED;
 	assert_int_equal(serve(s), 503);
 	expect(s, "rejected", "");

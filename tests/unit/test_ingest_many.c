@@ -152,6 +152,19 @@ TEST(a_hanging_post_is_answered_in_time)
 	free_stage(s);
 }
 
+/* Both threads have to do with the request then: the later of the two ends it. */
+TEST(a_post_that_is_done_while_its_late_answer_is_sent_ends_once)
+{
+	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
+
+	s->hold = s->done_in_write = true;
+	hs_serve(s->scratch, s->exchange, s->settings);
+	hs_exchange_expire(s->exchange, INT64_MAX);
+	expect_late(s, "RPWCFE");
+	expect(s, "records", PAGE_LINE);
+	free_stage(s);
+}
+
 static struct hs_rates *rates;
 
 static struct hs_rates *rates_of(void *self)

@@ -3,6 +3,7 @@
  * second attempt is served in full. What is kept is whole.
  */
 #include "cgi/http/console/session.h"
+#include "cgi/http/console/web_files.h"
 #include "tests/lib/events.h"
 #include "tests/lib/every_fault.h"
 #include "tests/lib/spooldir.h"
@@ -131,6 +132,28 @@ TEST(a_webhook)
 	fail_each(&(struct job){ prepare_webhook, run_webhook, is_webhook, UINT_MAX });
 }
 
+static void prepare_open(void)
+{
+	begin("auth = none\n");
+}
+
+static enum hs_result run_rejected(void)
+{
+	next_request(stage, HS_SLICE(NO_ID));
+	return outcome(serve_any(), 400);
+}
+
+static void is_rejected(void)
+{
+	assert_true(contains(&stage->rejected, "\"message\":\"userId or anonymousId required\""));
+	is_served();
+}
+
+TEST(an_event_that_is_rejected)
+{
+	fail_each(&(struct job){ prepare_open, run_rejected, is_rejected, UINT_MAX });
+}
+
 /* --- a library -------------------------------------------------------------------------------------- */
 
 static void prepare_library(void)
@@ -200,6 +223,27 @@ TEST(a_body_without_a_length)
 	assert_true(contains(&stage->records, "\"properties_a\":\"000"));
 }
 
+/* Its key is in the header, so what cannot be inflated is kept for its source. */
+static enum hs_result run_broken(void)
+{
+	next_request(stage, HS_SLICE("no gzip"));
+	param(stage, "PATH_INFO", "/v1/batch");
+	param(stage, "HTTP_CONTENT_ENCODING", "gzip");
+	param(stage, "HTTP_AUTHORIZATION", "Basic d3JpdGVrZXkxOg==");
+	param(stage, "HTTP_ORIGIN", "https://shop.example");
+	return outcome(serve_any(), 400);
+}
+
+static void is_broken(void)
+{
+	assert_true(contains(&stage->rejected, "\"source\":\"shop\",\"message\":\"body is not whole gzip\""));
+}
+
+TEST(a_body_that_cannot_be_inflated)
+{
+	fail_each(&(struct job){ prepare_library, run_broken, is_broken, UINT_MAX });
+}
+
 static void prepare_script(void)
 {
 	char settings[PATH_MAX + 200];
@@ -254,6 +298,63 @@ TEST(settings_of_a_library)
 {
 	fail_each(&(struct job){ prepare_library, run_settings, is_served, UINT_MAX });
 	assert_true(contains(&answer, "events.example/v1"));
+}
+
+/* --- a monitor ----------------------------------------------------------------------------------------- */
+
+static void put_figures(void *self, enum hs_exposition format, struct hs_buf *out)
+{
+	(void)self;
+	hs_buf_put_slice(out, HS_SLICE("hookspool_events_total 1\n"));
+	if (format == HS_EXPOSITION_OPENMETRICS)
+		hs_buf_put_slice(out, HS_SLICE("# EOF\n"));
+}
+
+static void prepare_monitor(void)
+{
+	begin("auth = none\nmetrics_token = a-token-of-a-monitor\n");
+	stage->store.put_figures = put_figures;
+}
+
+static int get_figures(const char *authorization, const char *accept)
+{
+	next_request(stage, HS_SLICE(""));
+	stage->param_count = 0;
+	stage->params[0] = NULL;
+	param(stage, "REQUEST_METHOD", "GET");
+	param(stage, "REMOTE_ADDR", "192.0.2.1");
+	param(stage, "PATH_INFO", "/metrics");
+	if (authorization != NULL)
+		param(stage, "HTTP_AUTHORIZATION", authorization);
+	if (accept != NULL)
+		param(stage, "HTTP_ACCEPT", accept);
+	return serve_any();
+}
+
+static enum hs_result run_monitor(void)
+{
+	return outcome(get_figures("Bearer a-token-of-a-monitor", NULL), 200);
+}
+
+/* 401 would have its operator look for a wrong token. */
+TEST(figures_for_a_monitor)
+{
+	fail_each(&(struct job){ prepare_monitor, run_monitor, is_served, UINT_MAX });
+	assert_true(contains(&answer, "hookspool_events_total 1"));
+	assert_int_equal(get_figures("Bearer a-token-of-a-moniton", NULL), 401);
+	assert_int_equal(get_figures("Basic YS10b2tlbi1vZi1hLW1vbml0b3I=", NULL), 401);
+	assert_int_equal(get_figures(NULL, NULL), 401);
+}
+
+TEST(figures_in_the_form_that_a_monitor_wants)
+{
+	prepare_monitor();
+	assert_int_equal(get_figures("Bearer a-token-of-a-monitor", "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"), 200);
+	assert_false(contains(&stage->answer, "# EOF"));
+	assert_int_equal(get_figures("Bearer a-token-of-a-monitor",
+	                             "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"),
+	                 200);
+	assert_true(contains(&stage->answer, "# EOF"));
 }
 
 /* --- the console ----------------------------------------------------------------------------------------- */
@@ -317,9 +418,11 @@ static void fill(void)
 
 TEST(pages_of_the_console)
 {
-	static const char *const pages[] = { "/console", "/console/feed", "/console/rejected", "/console/overview",
-		                             "/console/schema" };
+	char file[100];
+	const char *const pages[] = { "/console",          "/console/feed",   "/console/rejected",
+		                      "/console/overview", "/console/schema", file };
 
+	snprintf(file, sizeof file, "/console/%.*s", (int)hs_web_files[1].name.n, hs_web_files[1].name.p);
 	fill();
 	for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
 		page = pages[i];

@@ -1,9 +1,13 @@
 /* listen: which server removes the socket's file. */
 #include "cgi/server/listen.h"
+#include "tests/lib/processes.h"
 #include "tests/lib/said.h"
 #include "tests/lib/wrap.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,10 +118,120 @@ TEST(what_cannot_be_made_is_told)
 	close(fd);
 }
 
+TEST(one_that_listens_is_alive)
+{
+	int fd = hs_listen(address, &file);
+
+	assert_true(fd >= 0);
+	said_begin(HS_LOG_ERROR);
+	assert_int_equal(hs_listen(address, &file), -1);
+	assert_non_null(strstr(said_end(), "in use"));
+	assert_int_equal(access(path, F_OK), 0);
+	close(fd);
+	fd = hs_listen(address, &file); /* which nobody listens on any more */
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+/* Another program's file is never removed. */
+TEST(a_plain_file_stays)
+{
+	FILE *other = fopen(path, "w");
+
+	assert_non_null(other);
+	fclose(other);
+	said_begin(HS_LOG_ERROR);
+	assert_int_equal(hs_listen(address, &file), -1);
+	assert_non_null(strstr(said_end(), "in use: stop the other program, or choose another path"));
+	assert_int_equal(access(path, F_OK), 0);
+}
+
+TEST(a_port_that_is_taken)
+{
+	int fd = hs_listen("127.0.0.1:0", &file);
+	struct sockaddr_in at;
+	socklen_t size = sizeof at;
+	char taken[32];
+
+	assert_true(fd >= 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+	snprintf(taken, sizeof taken, "127.0.0.1:%d", ntohs(at.sin_port));
+	said_begin(HS_LOG_ERROR);
+	assert_int_equal(hs_listen(taken, &file), -1);
+	assert_non_null(strstr(said_end(), "Address already in use"));
+	hs_listen_end(taken, &file); /* there is no file to remove */
+	close(fd);
+}
+
+/* An operator may have removed it, or put another there. */
+TEST(an_end_without_its_file)
+{
+	int fd = hs_listen(address, &file);
+	struct stat other = file;
+
+	assert_true(fd >= 0);
+	other.st_dev++;
+	hs_listen_end(address, &other);
+	assert_int_equal(access(path, F_OK), 0);
+	unlink(path);
+	hs_listen_end(address, &file);
+	close(fd);
+}
+
+/* --- sockets of systemd ------------------------------------------------------------- */
+
+enum { OURS, ANOTHERS, UNSAID };
+
+struct inherited {
+	int pid;           /* whose LISTEN_PID says */
+	const char *count; /* LISTEN_FDS; NULL: unset */
+	bool listens;      /* descriptor 3 is a listening socket */
+	int expected;
+};
+
+/* 0: hs_listen_inherited says what is expected. */
+static int inherit(void *context)
+{
+	const struct inherited *in = context;
+	int fd = in->listens ? hs_listen("127.0.0.1:0", &file) : open("/dev/null", O_RDONLY);
+	char pid[24];
+
+	if (fd < 0 || (fd != 3 && dup2(fd, 3) < 0))
+		return 2;
+	snprintf(pid, sizeof pid, "%ld", (long)(in->pid == OURS ? getpid() : getppid()));
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	if (in->pid != UNSAID)
+		setenv("LISTEN_PID", pid, 1);
+	if (in->count != NULL)
+		setenv("LISTEN_FDS", in->count, 1);
+	return hs_listen_inherited() == in->expected ? 0 : 1;
+}
+
+TEST(a_socket_of_systemd)
+{
+	static const struct inherited cases[] = {
+		{ OURS, "1", true, 3 },      { OURS, "1", false, -2 }, { OURS, "2", true, -2 },
+		{ OURS, "0", true, -2 },     { OURS, NULL, true, -1 }, { UNSAID, "1", true, -1 },
+		{ ANOTHERS, "1", true, -1 },
+	};
+
+	said_begin(HS_LOG_ERROR);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		assert_int_equal(child_run(inherit, (void *)(uintptr_t)&cases[i]), 0);
+	assert_non_null(strstr(said_end(), "expected one listening socket"));
+}
+
+/* --- addresses ---------------------------------------------------------------------- */
+
+#define TEN "1234567890"
+
 TEST(numeric_addresses)
 {
-	static const char *const wrong[] = { "127.0.0.1",       ":0",          "127.0.0.1:", "127.0.0.1:x",
-		                             "127.0.0.1:65536", "localhost:0", "[127.0.0.1" };
+	static const char *const wrong[] = { "127.0.0.1",       ":0",
+		                             "127.0.0.1:",      "127.0.0.1:x",
+		                             "127.0.0.1:65536", "localhost:0",
+		                             "[127.0.0.1",      TEN TEN TEN TEN TEN TEN TEN ":0" };
 	struct sockaddr_storage at;
 	socklen_t size = sizeof at;
 	int fd = hs_listen("127.0.0.1:0", &file);

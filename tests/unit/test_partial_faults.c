@@ -50,6 +50,23 @@ TEST(an_answer_without_memory_is_not_sent)
 	assert_true(heard_bytes(ends[0]) > LARGE);
 }
 
+/* A large answer is copied, since its rest may have to wait; without memory for that, the peer sees the end alone. */
+TEST(a_large_answer_without_memory_is_not_begun)
+{
+	size_t before = unit_descriptors();
+	int fd;
+	struct hs_partial_request *a = whole(&fd);
+
+	wrap_fail(WRAP_REALLOC, 1, 1, ENOMEM);
+	assert_false(a->transport.write(&a->transport, HS_SLICE("head"), hs_slice(large, LARGE)));
+	wrap_reset();
+	a->transport.finish(&a->transport);
+	assert_int_equal(heard_bytes(fd), 0);
+	assert_int_equal(unit_descriptors(), before);
+	assert_true(answer_large(&fd));
+	assert_true(heard_bytes(fd) > LARGE);
+}
+
 /* Wherever in the request memory ends, the peer sees the end of the connection, or an answer that it is our fault. */
 TEST(a_request_without_memory_ends)
 {
@@ -115,6 +132,46 @@ TEST(a_poller_without_descriptors_or_memory_is_none)
 	assert_int_equal(unit_descriptors(), before);
 }
 
+/* The kernel limits what a user may poll (fs.epoll.max_user_watches): what it does not take must not be forgotten. */
+TEST(what_cannot_be_polled_is_ended)
+{
+	size_t before = unit_descriptors();
+	struct hs_partial_request *a;
+	int fd;
+
+	wrap_fail(WRAP_EPOLL_CTL, 1, 1, ENOSPC);
+	assert_null(hs_partial_poller_new(MOST, 2, use, NULL));
+	assert_int_equal(unit_descriptors(), before);
+	wrap_fail(WRAP_EPOLL_CTL, 1, 1, ENOSPC);
+	fd = connected(&a, NULL, NULL); /* without a head there is nobody to answer */
+	assert_true(is_closed(fd, SOON_MS));
+	close(fd);
+	wrap_fail(WRAP_EPOLL_CTL, 1, 1, ENOSPC);
+	fd = connected(&a, "10", SHAPED);
+	assert_null(a);
+	a = next_ready();
+	assert_result(a->transport.verdict, HS_E_CROWDED);
+	answer(a);
+	close(fd);
+	wrap_fail(WRAP_EPOLL_CTL, 1, 1, ENOSPC);
+	fd = connected(&a, "33000000", NULL);
+	assert_non_null(a);
+	answer(a); /* the rest of the body is not waited for */
+	assert_true(is_closed(fd, SOON_MS));
+	close(fd);
+	wrap_fail(WRAP_EPOLL_CTL, 2, 1, ENOMEM); /* the second one is when the answer has been sent */
+	fd = connected(&a, "33000000", NULL);
+	assert_non_null(a);
+	assert_true(a->transport.write(&a->transport, HS_SLICE("head"), hs_slice(large, LARGE)));
+	a->transport.finish(&a->transport);
+	assert_true(heard_bytes(fd) > LARGE);
+	wrap_reset();
+	answer(whole(&fd));
+	check_answer(fd);
+	while (unit_descriptors() != before) /* the poller closes its ends by and by */
+		hs_io_pause(1);
+}
+
 TEST(as_many_requests_wait_as_descriptors_allow)
 {
 	struct rlimit was, few;
@@ -126,6 +183,9 @@ TEST(as_many_requests_wait_as_descriptors_allow)
 	assert_int_equal(hs_partial_poller_wanted(300), 700);
 	assert_int_equal(hs_partial_poller_wanted(990), 16);
 	assert_int_equal(hs_partial_poller_wanted(2000), 16);
+	few.rlim_cur = was.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_int_equal(hs_partial_poller_wanted(300), was.rlim_max < 4396 ? (int)was.rlim_max - 300 : 4096);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
 }
 
@@ -255,6 +315,24 @@ TEST(a_peer_that_does_not_read_replies_is_not_waited_for)
 	close(ends[0]);
 	answer(whole(&fd));
 	check_answer(fd);
+}
+
+/* It goes without having read a reply, which makes the kernel tell of a reset. */
+TEST(a_peer_that_resets_the_connection)
+{
+	static const char get_values[] = "\1\11\0\0\0\21\0\0\17\0FCGI_MPXS_CONNS";
+	size_t before = unit_descriptors();
+	struct hs_partial_request *a;
+	int fd = connected(&a, NULL, NULL);
+	struct pollfd reply = { .fd = fd, .events = POLLIN };
+
+	assert_null(a);
+	say(fd, hs_slice(get_values, sizeof get_values - 1));
+	assert_int_equal(poll(&reply, 1, SOON_MS), 1);
+	close(fd);
+	while (unit_descriptors() != before)
+		hs_io_pause(1);
+	assert_null(hs_partial_poller_next(s.arrivals));
 }
 
 TESTS("partial_faults", peer_begin, peer_end)

@@ -214,32 +214,111 @@ TEST(too_many)
 		close(fd[i]);
 }
 
-/* Without sources no browser can send, so what browsers may send is no reason to hold more. */
-TEST(the_largest_body_that_can_come_sets_the_room)
+/* A request whose rest is being dropped has been answered, so its end costs nobody anything. */
+TEST(one_that_is_answered_goes_before_the_oldest)
 {
-	static const char part[64000];
-	struct hs_settings_error error;
-	struct hs_buf record = { 0 };
 	struct hs_partial_request *a;
-	int fd[8]; /* there is room for six */
+	int oldest = connected(&a, "10", SHAPED), answered, fd[MOST - 1];
+
+	said_begin(HS_LOG_WARN);
+	answered = connected(&a, "33000000", NULL);
+	assert_non_null(a);
+	answer(a);
+	for (int i = 0; i < MOST - 1; i++)
+		fd[i] = connected(&a, NULL, NULL);
+	assert_true(is_closed(answered, SOON_MS));
+	assert_null(strstr(said_end(), "connection closed: more than"));
+	assert_null(hs_partial_poller_next(s.arrivals));
+	say_body(oldest, "0123456789");
+	say_body(oldest, "");
+	a = next_ready();
+	assert_int_equal(a->transport.verdict, HS_OK);
+	answer(a);
+	check_answer(oldest);
+	close(answered);
+	for (int i = 0; i < MOST - 1; i++)
+		close(fd[i]);
+}
+
+TEST(one_that_is_answered_takes_no_place)
+{
+	struct hs_partial_request *a;
+	int fd[MOST], answered;
+
+	for (int i = 0; i < MOST; i++)
+		fd[i] = connected(&a, "10", SHAPED);
+	answered = connected(&a, "33000000", NULL);
+	assert_non_null(a);
+	answer(a);
+	say_body(answered, "x");
+	taken_in(answered);
+	assert_null(hs_partial_poller_next(s.arrivals));
+	close(answered);
+	for (int i = 0; i < MOST; i++)
+		close(fd[i]);
+}
+
+enum { BODIES = 8 }; /* there is room for six of a server's */
+
+static void take_settings(const char *text)
+{
+	struct hs_settings_error error;
 
 	hs_settings_free(s.service.settings);
-	s.service.settings = hs_settings_new(
-	    "test.conf", HS_SLICE("spool_dir = /nowhere\nauth = none\nmax_body = 1M\nmax_sdk_body = 10M\n"), NULL,
-	    &error);
+	s.service.settings = hs_settings_new("test.conf", hs_slice_str(text), NULL, &error);
 	assert_non_null(s.service.settings);
+}
+
+/* Bodies of a megabyte, of which nearly all has come. */
+static void begin_bodies(int fd[static BODIES])
+{
+	static const char part[64000];
+	struct hs_buf record = { 0 };
+	struct hs_partial_request *a;
+
 	put_record(&record, 5, hs_slice(part, sizeof part));
-	for (int i = 0; i < 8; i++) {
+	for (int i = 0; i < BODIES; i++) {
 		fd[i] = connected(&a, "1048576", NULL);
 		assert_null(a);
 		for (int j = 0; j < 16; j++)
 			say(fd[i], hs_buf_slice(&record));
 	}
 	hs_buf_free(&record);
+}
+
+/* Without sources no browser can send, so what browsers may send is no reason to hold more. */
+TEST(the_largest_body_that_can_come_sets_the_room)
+{
+	struct hs_partial_request *a;
+	int fd[BODIES], stranger, refused;
+
+	take_settings("spool_dir = /nowhere\nauth = none\nmax_body = 1M\nmax_sdk_body = 10M\n");
+	stranger = connected(&a, NULL, NULL); /* neither of these holds any of it */
+	assert_null(a);
+	refused = connected(&a, "33000000", NULL);
+	assert_non_null(a);
+	answer(a);
+	begin_bodies(fd);
 	a = next_ready();
 	assert_int_equal(a->transport.verdict, HS_E_CROWDED);
 	answer(a);
-	for (int i = 0; i < 8; i++)
+	assert_false(is_closed(stranger, 0));
+	close(stranger);
+	close(refused);
+	for (int i = 0; i < BODIES; i++)
+		close(fd[i]);
+}
+
+TEST(with_sources_there_is_room_for_what_browsers_send)
+{
+	int fd[BODIES];
+
+	take_settings("spool_dir = /nowhere\nauth = none\nmax_body = 1M\nmax_sdk_body = 10M\n[sources]\nshop = KEY\n");
+	begin_bodies(fd);
+	for (int i = 0; i < BODIES; i++)
+		taken_in(fd[i]);
+	assert_null(hs_partial_poller_next(s.arrivals));
+	for (int i = 0; i < BODIES; i++)
 		close(fd[i]);
 }
 

@@ -1,4 +1,5 @@
 /* request: tests/cases/request.txt. */
+#include "cgi/http/params.h"
 #include "cgi/http/request.h"
 #include "tests/lib/cases.h"
 
@@ -87,6 +88,16 @@ TEST(nothing_at_all)
 
 	assert_result(hs_request_read(&r, none, MAX_BODY, MAX_SDK_BODY), HS_E_METHOD);
 	assert_null(r.remote_addr.p);
+}
+
+TEST(a_variable)
+{
+	static char other[] = "NAMES=x", empty[] = "NAME", name[] = "NAME=a=b", again[] = "NAME=c";
+	char *const params[] = { other, empty, name, again, NULL };
+
+	assert_slice_equal(hs_param(params, HS_SLICE("NAME")), HS_SLICE("a=b"));
+	assert_null(hs_param(params, HS_SLICE("NAM")).p);
+	assert_null(hs_param(NULL, HS_SLICE("NAME")).p);
 }
 
 TESTS_AND_CASES("request", "request.txt", run_request_case)

@@ -80,6 +80,9 @@ TEST(a_batch_with_nothing_good)
 	assert_int_equal(hs_outcome_status(&o), 501);
 	o.duplicate = 1; /* kept already, which is success */
 	assert_int_equal(hs_outcome_status(&o), 200);
+	o.duplicate = 0;
+	o.dropped = 1; /* as its rule says */
+	assert_int_equal(hs_outcome_status(&o), 200);
 }
 
 TEST(a_single_bad_event)
@@ -167,6 +170,17 @@ TEST(every_result_has_an_answer)
 	}
 	hs_buf_free(&head);
 	hs_buf_free(&body);
+}
+
+TEST(a_status_that_has_no_name)
+{
+	struct hs_buf head = { 0 }, body = { 0 };
+	struct hs_response response = { .status = 299, .media_type = HS_SLICE("text/plain"), .body = &body };
+
+	hs_response_print(&response, false, &head);
+	assert_slice_equal(hs_buf_slice(&head),
+	                   HS_SLICE("Status: 299 Error\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n"));
+	hs_buf_free(&head);
 }
 
 TEST(the_message_alone)

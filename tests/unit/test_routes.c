@@ -86,6 +86,8 @@ TEST(keys_in_paths)
 		{ "/projects/K-1/settings", "settings", "K-1" },
 		{ "/v1/projects/v1/settings", "settings", "v1" },
 		{ "/analytics.js/v1/K-1/analytics.min.js", "script", "K-1" },
+		{ "/console/console.css", "console", "console.css" },
+		{ "/console/console", "console", "" },
 	};
 
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {

@@ -428,6 +428,101 @@ TEST(nor_does_plain_cgi)
 	assert_int_equal(child_run(enter_cgi_strictly, NULL), 0);
 }
 
+/* Makes both ways to set a filter of calls fail. */
+static void take_away_filters(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_seccomp, 3, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_SET_SECCOMP, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof code / sizeof *code, code };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/* 0: entered without a filter; 1: refused. */
+static int enter_without_filter(void *context)
+{
+	struct hs_sandbox sandbox = { .seccomp = true };
+
+	(void)context;
+	take_away_filters();
+	if (!enter(&sandbox))
+		return 1;
+	return !sandbox.seccomp && sandbox.landlock > 0 ? 0 : 2;
+}
+
+TEST(without_a_filter_auto_goes_on_and_strict_does_not)
+{
+	skip_unless(has_landlock(HS_LANDLOCK_LEAST) && has_seccomp());
+	form = SERVER;
+	assert_int_equal(child_run(enter_without_filter, NULL), 0);
+	form = SERVER_STRICT;
+	assert_int_equal(child_run(enter_without_filter, NULL), 1);
+}
+
+/* 0: entered; 1: refused. */
+static int enter_without_spool(void *context)
+{
+	char nowhere[] = "/proc/nowhere/spool";
+	struct hs_sandbox sandbox;
+
+	(void)context;
+	s.d.settings->spool_dir = nowhere;
+	return enter(&sandbox) ? 0 : 1;
+}
+
+/* Landlock would keep the spool from being made where it is missing, so there is none then. */
+TEST(without_a_spool_auto_goes_on_and_strict_does_not)
+{
+	static const int expected[] = { 0, 1, 0 };
+
+	for (form = SERVER; form < FORMS; form++)
+		assert_int_equal(child_run(enter_without_spool, NULL), expected[form]);
+}
+
+/* The settings may be those of the environment alone, or a link, or in the root. */
+static int enter_with(void *file)
+{
+	struct hs_sandbox_needs needs = { file, NULL };
+	struct hs_sandbox sandbox;
+
+	if (!hs_sandbox_enter_server(s.d.settings, &needs, &sandbox) || sandbox.landlock == 0)
+		return 1;
+	return is_refusal(open_passwd()) && is_refusal(list_root()) ? 0 : 2;
+}
+
+TEST(no_name_of_a_file_opens_more)
+{
+	static char *const files[] = { "", "/hookspool.conf", "/nowhere/hookspool.conf", "hookspool.conf" };
+
+	skip_unless(has_landlock(HS_LANDLOCK_LEAST));
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		assert_int_equal(child_run(enter_with, files[i]), 0);
+}
+
+static int enter_with_few_files(void *context)
+{
+	struct rlimit few = { 100, 100 }, now;
+	struct hs_sandbox sandbox;
+
+	(void)context;
+	if (setrlimit(RLIMIT_NOFILE, &few) < 0 || !hs_sandbox_enter_cgi(s.d.settings, &sandbox))
+		return 1;
+	return getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_cur == few.rlim_cur ? 0 : 2;
+}
+
+TEST(plain_cgi_keeps_a_lower_limit)
+{
+	assert_int_equal(child_run(enter_with_few_files, NULL), 0);
+}
+
 static int enter_off(void *context)
 {
 	struct hs_sandbox_needs needs = { settings_file, NULL };
@@ -451,9 +546,12 @@ TEST(off_is_off)
 static int reload(void *context)
 {
 	struct hs_settings *old = s.d.settings, next = *old;
+	char missing[PATH_MAX + 8], inside[PATH_MAX + 16];
 	struct hs_sandbox sandbox;
 
 	(void)context;
+	snprintf(missing, sizeof missing, "%s.js", settings_file);
+	snprintf(inside, sizeof inside, "%s/.hookspool", s.d.path);
 	if (!enter(&sandbox) || !hs_sandbox_admits(&sandbox, old, &next))
 		return 1;
 	next.spool_dir = s.d.above;
@@ -464,7 +562,17 @@ static int reload(void *context)
 	if (hs_sandbox_admits(&sandbox, old, &next))
 		return 3;
 	next.sdk_script = settings_file; /* its folder may be read */
-	return hs_sandbox_admits(&sandbox, old, &next) ? 0 : 4;
+	if (!hs_sandbox_admits(&sandbox, old, &next))
+		return 4;
+	next.sdk_script = missing; /* which the next request is told */
+	if (!hs_sandbox_admits(&sandbox, old, &next))
+		return 5;
+	next.spool_dir = inside;
+	if (!hs_sandbox_admits(&sandbox, old, &next))
+		return 6;
+	next.spool_dir = old->spool_dir;
+	next.sdk_script = beside;
+	return hs_sandbox_admits(&sandbox, &next, &next) ? 0 : 7; /* it was there before, in whatever state */
 }
 
 TEST(settings_that_lead_outside_are_not_taken)

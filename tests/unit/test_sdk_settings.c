@@ -1,5 +1,8 @@
 /* sdk_settings: where Segment's libraries are told to send, and which keys are told nothing. */
 #include "tests/lib/stage.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
 
 #define URL "public_url = https://events.example/hookspool\n"
 #define SOURCES \
@@ -72,6 +75,43 @@ TEST(a_long_path_that_is_not_there_is_cut)
 	assert_int_equal(serve(s), 404);
 	assert_in_range(s->exchange->logged.n, 128, 129); /* to the end of the part that reaches the limit */
 	assert_true(contains(&s->log, "\"/v1/KEY/x/x"));
+	free_stage(s);
+}
+
+/* A webhook's key in the path of a library is a key, too. */
+TEST(no_key_of_any_kind_is_logged)
+{
+	struct stage *s = new_stage(OPEN SOURCES "[keys]\nacme = a-webhooks-key\n", HS_SLICE("{}"));
+
+	param(s, "PATH_INFO", "/v1/a-webhooks-key/SERVER-KEY-1/other");
+	assert_int_equal(serve(s), 404);
+	assert_true(contains(&s->log, "\"/v1/KEY/KEY/other\""));
+	free_stage(s);
+}
+
+/* A log must not have a key because it could not be told whether it is one. */
+TEST(without_memory_no_part_of_a_path_is_logged)
+{
+	struct stage *s = new_stage(OPEN SOURCES, HS_SLICE("{}"));
+
+	param(s, "PATH_INFO", "/v1/SERVER-KEY-1/other");
+	wrap_fail(WRAP_SHA256, 1, WRAP_FOREVER, ENOMEM);
+	assert_int_equal(serve(s), 404);
+	wrap_reset();
+	assert_true(contains(&s->log, "\"/KEY/KEY/KEY\""));
+	free_stage(s);
+	s = new_stage(OPEN SOURCES, HS_SLICE("{}"));
+	param(s, "PATH_INFO", "/v1/SERVER-KEY-1/other");
+	assert_non_null(hs_buf_reserve(&s->exchange->answer, 1000));
+	assert_non_null(hs_buf_reserve(&s->exchange->head, 1000));
+	assert_non_null(hs_buf_reserve(&s->head, 1000));
+	assert_non_null(hs_buf_reserve(&s->answer, 1000));
+	assert_non_null(hs_buf_reserve(&s->log, 4000));
+	wrap_fail(WRAP_REALLOC, 1, 1, ENOMEM);
+	assert_int_equal(serve(s), 404);
+	wrap_reset();
+	assert_false(contains(&s->log, "SERVER"));
+	assert_int_equal(s->exchange->logged.n, 0);
 	free_stage(s);
 }
 

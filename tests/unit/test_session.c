@@ -103,6 +103,8 @@ TEST(any_other_digit_is_another_cookie)
 	assert_result(check(PASSWORD("0"), "/m", cookie), HS_OK);
 }
 
+#define TEN "/123456789"
+
 /* A cookie is for the mount as the browser sees it, and no mount's name may add to it. */
 TEST(a_cookie_has_the_path_of_its_mount)
 {
@@ -113,10 +115,15 @@ TEST(a_cookie_has_the_path_of_its_mount)
 		{ "/m", "/shop/m/console", "/console", "; Path=/shop/m;" },
 		{ "/m", "/elsewhere?x=/console", "/console", "; Path=/m;" },
 		{ "/m", "", "/console", "; Path=/m;" },
+		{ "/m", "http://h.example/m/console", "/console", "; Path=/m;" }, /* as proxies are asked */
+		{ "/m", "/console", "/console", "; Path=/m;" },
 		{ "/m;Domain=example", "", "/console", "; Path=/;" },
 		{ "/m,n", "", "/console", "; Path=/;" },
 		{ "/m n", "", "/console", "; Path=/;" },
+		{ "/m\x7F", "", "/console", "; Path=/;" },
 		{ "/\xC3\xA9", "", "/console", "; Path=/;" },
+		{ TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "/234567890", "",
+		  "/console", "; Path=/;" },
 		{ "", "", "/console", "; Path=/;" },
 	};
 
@@ -178,6 +185,25 @@ TEST(a_form_of_another_site_is_refused)
 			         cases[i].origin != NULL ? cases[i].origin : "-");
 		free_stage(s);
 	}
+}
+
+/* As long as ours, under another name. */
+TEST(cookies_of_other_programs_are_no_tries)
+{
+	size_t name = strlen("hookspool_console");
+	char all[3000] = "";
+
+	for (int i = 0; i < 10; i++) {
+		char other[HS_SESSION_COOKIE];
+		size_t n = strlen(all);
+
+		snprintf(other, sizeof other, "%s", cookie);
+		other[i % 2 == 0 ? 0 : name] = 'X';
+		snprintf(all + n, sizeof all - n, "%s; ", other);
+	}
+	assert_result(check(PASSWORD("0"), "/m", all), HS_E_CONSOLE_SESSION);
+	strcat(all, cookie);
+	assert_result(check(PASSWORD("0"), "/m", all), HS_OK);
 }
 
 /* Each costs an HMAC, so a sender cannot ask for many; those of other programs cost nothing. */

@@ -2,6 +2,9 @@
 #include "cgi/http/auth/write_key.h"
 #include "cgi/http/sender_address.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
 
 static const char conf[] = "spool_dir = /nowhere\n[sources]\n"
 			   "api = SERVER-KEY-1\n"
@@ -104,6 +107,30 @@ TEST(a_long_key_is_not_hashed)
 	memset(text, 'k', sizeof text);
 	assert_result(hs_write_key_find(s, hs_slice(text, sizeof text), &source), HS_OK);
 	assert_null(source);
+	hs_settings_free(s);
+}
+
+/* Whose key it is cannot be told then: "unknown" would have the sender drop its events. */
+TEST(without_memory_no_key_is_unknown)
+{
+	static const char *const headers[] = { API, "Bearer SERVER-KEY-1" };
+	struct hs_settings *s = settings_of(conf);
+
+	for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+		struct hs_credentials c = { .authorization = hs_slice_str(headers[i]) };
+		const struct hs_envelope none = { .batch = HS_SLICE_NONE };
+		const struct hs_source *source;
+		struct hs_buf scratch = { 0 };
+
+		wrap_fail(WRAP_REALLOC, 1, 1, ENOMEM);
+		assert_result(hs_write_key_check(s, &c, &none, &scratch, &source), HS_E_MEMORY);
+		wrap_reset();
+		wrap_fail(WRAP_SHA256, 1, 1, ENOMEM);
+		assert_result(hs_write_key_check(s, &c, &none, &scratch, &source), HS_E_MEMORY);
+		wrap_reset();
+		assert_result(hs_write_key_check(s, &c, &none, &scratch, &source), HS_OK);
+		hs_buf_free(&scratch);
+	}
 	hs_settings_free(s);
 }
 

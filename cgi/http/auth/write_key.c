@@ -8,7 +8,7 @@ enum hs_result hs_write_key_find(const struct hs_settings *s, struct hs_slice ke
 	uint8_t digest[HS_SHA256_BYTES];
 
 	*source = NULL;
-	if (key.n == 0 || key.n > HS_WRITE_KEY_MAX || s->sources == 0)
+	if (key.n == 0 || key.n > HS_WRITE_KEY_MAX)
 		return HS_OK;
 	if (!hs_sha256(key, digest))
 		return HS_E_MEMORY;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 enum { MINUTE_MS = 60000, HOURS = 48, MINUTES = 60, QUIET_MOST = 100 };
+_Static_assert(HOURS * 60 <= HS_METRICS_MINUTES, "the bars show no minute that was dropped");
 
 static struct hs_slice param(const struct hs_exchange *exchange, const char *name)
 {
@@ -61,8 +62,7 @@ static uint64_t put_bars(struct hs_json_writer *w, const char *name, const struc
 		struct hs_metrics_minute sum = { 0 }, found;
 
 		for (int m = 0; m < minutes; m++, minute++)
-			if (minute <= now / MINUTE_MS && minute > now / MINUTE_MS - HS_METRICS_MINUTES &&
-			    hs_metrics_minute(figures, minute, &found)) {
+			if (minute <= now / MINUTE_MS && hs_metrics_minute(figures, minute, &found)) {
 				sum.accepted += found.accepted;
 				sum.duplicate += found.duplicate;
 				sum.rejected += found.rejected;

@@ -162,7 +162,7 @@ static enum hs_result read_open(struct rejects *x, struct hs_line_reader *lines,
 	struct hs_slice line;
 	struct stat st;
 
-	if (fd >= 0 && hs_io_fstat(fd, &st) == 0 && st.st_size > READ_MOST) {
+	if (hs_io_fstat(fd, &st) == 0 && st.st_size > READ_MOST) {
 		hs_line_reader_start(lines, fd, (uint64_t)st.st_size - READ_MOST, UINT64_MAX);
 		hs_line_reader_next(lines, &line); /* the rest of a line */
 		x->more = true;

@@ -160,11 +160,10 @@ enum hs_result hs_session_file_end(struct hs_session_file *file, const uint8_t i
 
 static uint64_t hash_of(const struct hs_session_file *file, struct hs_slice address)
 {
-	uint64_t seed, hash;
+	uint64_t seed;
 
 	memcpy(&seed, file->content.key, sizeof seed);
-	hash = hs_hash(address.p, address.n, seed);
-	return hash != 0 ? hash : 1;
+	return hs_hash(address.p, address.n, seed) | 1; /* 0 is a free entry */
 }
 
 /* A time that is far from now is damage, or from before the clock was set. */
