@@ -108,7 +108,7 @@ bool hs_rule_lines_add_field(struct hs_settings_reading *reading, const char *na
 	fault = fault_of_field(rules, rule);
 	if (fault == NULL && !(rule->is_prefix && n == 1))
 		fault = fault_of_empty(rule->name);
-	return fault == NULL ? true : refuse(reading, "fields", name, value, fault);
+	return fault == NULL || refuse(reading, "fields", name, value, fault);
 }
 
 /* --- a condition --------------------------------------------------------------------------- */
@@ -296,7 +296,7 @@ bool hs_rule_lines_add_event(struct hs_settings_reading *reading, const char *na
 	if (rules->event == NULL)
 		return no_memory(reading);
 	fault = read_event_line(reading, name, value);
-	return fault == NULL ? true : refuse(reading, "events", name, value, fault);
+	return fault == NULL || refuse(reading, "events", name, value, fault);
 }
 
 /* --- all lines together ----------------------------------------------------------------------- */
@@ -424,9 +424,8 @@ static bool check_order(struct hs_settings_reading *reading, const struct hs_rul
 
 static bool check_label(struct hs_settings_reading *reading, const char *tenant, int line)
 {
-	return tenant == NULL || hs_settings_tenant(reading->settings, tenant) != NULL
-	           ? true
-	           : refuse_line(reading, line, tenant, "no key, secret or source has that label as its tenant");
+	return tenant == NULL || hs_settings_tenant(reading->settings, tenant) != NULL ||
+	       refuse_line(reading, line, tenant, "no key, secret or source has that label as its tenant");
 }
 
 static bool check_events(struct hs_settings_reading *reading, const struct hs_rules *r)

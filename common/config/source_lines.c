@@ -121,7 +121,7 @@ static bool read_origin(struct source_line *l, struct hs_slice value)
 	if (source->origin == NULL)
 		return hs_settings_fail(l->reading, "out of memory");
 	source->origin[source->origins] = lower_copy(without_default_port(origin, scheme));
-	return source->origin[source->origins++] != NULL ? true : hs_settings_fail(l->reading, "out of memory");
+	return source->origin[source->origins++] != NULL || hs_settings_fail(l->reading, "out of memory");
 }
 
 /* --- other words ----------------------------------------------------------------- */
@@ -149,9 +149,8 @@ static bool read_tenant(struct source_line *l, struct hs_slice value)
 		return refuse(l, "tenant=", value, "is given twice: remove one");
 	if (value.n <= HS_TENANT_MAX)
 		memcpy(l->source->tenant, value.p, value.n);
-	return hs_settings_is_label(l->source->tenant)
-	           ? true
-	           : refuse(l, "tenant=", value, "a tenant has 1 to 64 letters, digits, dots, _ or -");
+	return hs_settings_is_label(l->source->tenant) ||
+	       refuse(l, "tenant=", value, "a tenant has 1 to 64 letters, digits, dots, _ or -");
 }
 
 static bool read_kind(struct source_line *l, struct hs_slice word)

@@ -48,7 +48,10 @@ static bool skip_zeros(struct hs_slice *s)
 	return small(s) == 0;
 }
 
-/* True for 0 and -1 in any spelling of JSON or a program: "0", "-0.00", "0e7", "-1", "-01e0". There is a letter or digit. */
+/*
+ * True for 0 and -1 in any spelling of JSON or a program: "0", "-0.00", "0e7", "-1", "-01e0". The text has a letter or
+ * a digit.
+ */
 static bool is_zero_or_minus_one(struct hs_slice s)
 {
 	bool minus = s.p[0] == '-';
