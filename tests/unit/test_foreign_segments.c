@@ -496,7 +496,7 @@ TEST(the_open_segment_of_a_lost_state_keeps_the_number_of_its_cursors)
 
 /* --- what goes while it is looked at ------------------------------------------------------- */
 
-static const char *going;
+static char going[HS_SEALED_NAME];
 
 static void remove_it(void *unused)
 {
@@ -508,11 +508,9 @@ static void remove_it(void *unused)
 /* Somebody takes a segment away at any moment of the look that finds it: nothing of ours is lost or doubled. */
 static void take_away(uint64_t number)
 {
-	char name[HS_SEALED_NAME];
 	bool ended = false;
 
-	name_of(name, number);
-	going = name;
+	name_of(going, number);
 	for (unsigned nth = 1; !ended; nth++) {
 		make("rotate_min_gap = 0\ncompress = none\n");
 		seal("a");
@@ -747,7 +745,7 @@ TEST(the_look_after_a_rotation_is_lost)
 	assert_no_problems();
 }
 
-/* The directory changes after it was listed, or the segment is set aside: the list says nothing of what is there now. */
+/* The directory changes after it was listed, or the segment is set aside: the list says nothing of what is there. */
 TEST(a_list_that_is_out_of_date)
 {
 	struct hs_opened_spool o;

@@ -435,7 +435,7 @@ TEST(threads_and_processes_at_once)
 
 /* --- odd ends --------------------------------------------------------------------------- */
 
-/* What is there in place of the lines is not what was written: nothing is proved by writing it again. */
+/* The lines are not those that were written: nothing is proved by writing them again. */
 TEST(lines_that_are_no_longer_whole)
 {
 	static const char text[] = "{}\n{\"a\":1}\n{";

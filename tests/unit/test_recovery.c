@@ -192,7 +192,7 @@ TEST(only_what_is_kept)
 	events_free(e);
 }
 
-/* Of what was never acknowledged a person gets a megabyte to look at. */
+/* A person gets a megabyte of what was never acknowledged to look at. */
 TEST(a_long_rest_is_kept_in_part)
 {
 	static char rest[3 << 20];

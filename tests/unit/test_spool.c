@@ -488,7 +488,7 @@ TEST(both_are_kept_before_it_is_answered)
 	assert_sound(&s.d);
 }
 
-/* Whoever only asks what is known writes nothing, neither events nor what was refused. */
+/* A question about what is known writes nothing, neither events nor what was refused. */
 TEST(a_question_writes_nothing)
 {
 	struct events *e = events_new("a b");
