@@ -11,7 +11,10 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <zlib.h>
 
 enum { LOOK_MS = 12 }; /* appends look every ten milliseconds at most */
 
@@ -458,7 +461,7 @@ TEST(the_open_segment_of_a_lost_state_keeps_the_number_of_its_cursors)
 	};
 
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-		struct hs_position p;
+		struct hs_position p, beyond;
 		enum hs_fit fit;
 
 		make("rotate_min_gap = 0\ncompress = none\n");
@@ -467,6 +470,15 @@ TEST(the_open_segment_of_a_lost_state_keeps_the_number_of_its_cursors)
 		put(row[i].put);
 		p = position_after(row[i].passed);
 		save_cursor("old", position_after(1));
+		if (row[i].sealed != NULL) { /* positions that prove nothing: of a longer file, and of a copy */
+			beyond = p;
+			beyond.number--;
+			beyond.offset += 100000;
+			save_cursor("beyond", beyond);
+			beyond.offset = p.offset;
+			beyond.edit = 7;
+			save_cursor("edited", beyond);
+		}
 		save_cursor("c", p);
 		stop();
 		spooldir_unlink(&s.d, ".hookspool/run/state");
@@ -480,6 +492,154 @@ TEST(the_open_segment_of_a_lost_state_keeps_the_number_of_its_cursors)
 		close_reader();
 		assert_no_problems();
 	}
+}
+
+/* --- what goes while it is looked at ------------------------------------------------------- */
+
+static char going[HS_SEALED_NAME];
+
+static void remove_it(void *unused)
+{
+	(void)unused;
+	if (spooldir_exists(&s.d, going))
+		spooldir_unlink(&s.d, going);
+}
+
+/* Somebody takes a segment away at any moment of the look that finds it: nothing of ours is lost or doubled. */
+static void take_away(uint64_t number)
+{
+	bool ended = false;
+
+	name_of(going, number);
+	for (unsigned nth = 1; !ended; nth++) {
+		make("rotate_min_gap = 0\ncompress = none\n");
+		seal("a");
+		put("b");
+		bring(number, "x");
+		wrap_reset();
+		wrap_before(WRAP_FSTATAT, nth, remove_it, NULL);
+		put("c");
+		ended = wrap_count(WRAP_FSTATAT) < nth;
+		wrap_reset();
+		hs_io_pause(LOOK_MS);
+		put("d");
+		put_known("a b c d", 4);
+		assert_once(&s.d, "a b c d");
+		assert_int_equal(spooldir_count(&s.d, "x"), ended ? 1 : 0);
+	}
+}
+
+TEST(one_that_goes_while_it_is_looked_at)
+{
+	take_away(7);
+	take_away(1); /* it has the number of ours */
+}
+
+TEST(one_that_is_no_file)
+{
+	struct hs_sealed sealed = { .number = 7, .sealed_ms = INT64_C(1795428900123) };
+	char name[HS_SEALED_NAME];
+	int dir;
+
+	name_of(name, 7);
+	dir = spooldir_open(&s.d);
+	spooldir_mkdir(&s.d, name);
+	assert_false(hs_foreign_segments_is_growing(dir, "events", &sealed));
+	close(dir);
+	put("a b");
+	rotate();
+	assert_all("a b");
+}
+
+/* The form without a suffix and the compressed one are one segment, and get one number. */
+TEST(both_forms_of_a_segment_whose_number_is_used)
+{
+	char name[HS_SEALED_NAME], gz[HS_SEALED_NAME + 4];
+	struct hs_buf text;
+	gzFile file;
+
+	seal("a");
+	bring(1, "x y");
+	name_of(name, 1);
+	snprintf(gz, sizeof gz, "%s.gz", name);
+	text = spooldir_read(&s.d, name);
+	file = gzopen(spooldir_path(&s.d, gz), "wb");
+	assert_int_equal(gzwrite(file, text.p, (unsigned)text.n), text.n);
+	assert_int_equal(gzclose(file), Z_OK);
+	hs_buf_free(&text);
+	hs_io_pause(LOOK_MS);
+	put("b");
+	assert_all("a x y b");
+	put_known("a x y b", 4);
+	assert_no_problems();
+}
+
+/* It has the number of ours, and is found again and again before it is whole: it is moved once. */
+TEST(one_that_grows_under_a_used_number)
+{
+	char name[HS_SEALED_NAME];
+	off_t numbers;
+
+	seal("a");
+	bring(1, "x y");
+	name_of(name, 1);
+	spooldir_cut(&s.d, name, spooldir_size(&s.d, name) - 1);
+	hs_io_pause(LOOK_MS);
+	put("b");
+	numbers = spooldir_size(&s.d, ".hookspool/numbers");
+	for (int i = 0; i < 3; i++) {
+		hs_io_pause(LOOK_MS);
+		put(i == 0 ? "c" : i == 1 ? "d" : "e");
+		rotate();
+	}
+	assert_int_equal(spooldir_size(&s.d, ".hookspool/numbers"), numbers);
+	spooldir_add(&s.d, name, HS_SLICE("\n"));
+	hs_io_pause(LOOK_MS);
+	put("f");
+	assert_once(&s.d, "a b c d e f x y");
+	put_known("a b c d e f x y", 8);
+	assert_no_problems();
+}
+
+/* It is above the open one's number, which is sealed meanwhile: those that follow stay below until it is whole. */
+TEST(one_that_grows_during_a_rotation)
+{
+	char name[HS_SEALED_NAME];
+
+	seal("a");
+	put("b");
+	bring(3, "x y");
+	name_of(name, 3);
+	spooldir_cut(&s.d, name, spooldir_size(&s.d, name) - 1);
+	hs_io_pause(LOOK_MS);
+	rotate();
+	put("c");
+	spooldir_add(&s.d, name, HS_SLICE("\n"));
+	hs_io_pause(LOOK_MS);
+	put("d");
+	assert_once(&s.d, "a b c x y d");
+	put_known("a b c x y d", 6);
+	assert_no_problems();
+}
+
+/* Nobody knows the number of the open segment, which is empty: it comes after the one that grows. */
+TEST(one_that_grows_when_the_state_is_lost)
+{
+	char name[HS_SEALED_NAME];
+
+	seal("a");
+	stop();
+	spooldir_unlink(&s.d, ".hookspool/run/state");
+	bring(2, "x y");
+	name_of(name, 2);
+	spooldir_cut(&s.d, name, spooldir_size(&s.d, name) - 1);
+	restart();
+	put("b");
+	spooldir_add(&s.d, name, HS_SLICE("\n"));
+	hs_io_pause(LOOK_MS);
+	put("c");
+	assert_once(&s.d, "a b c x y");
+	assert_no_problems();
 }
 
 /* --- rotations ------------------------------------------------------------------------ */
@@ -583,6 +743,40 @@ TEST(the_look_after_a_rotation_is_lost)
 	put_known("x y a b c", 4);
 	assert_once(&s.d, "a b c x y");
 	assert_no_problems();
+}
+
+/* The directory changes after it was listed, or the segment is set aside: the list says nothing of what is there. */
+TEST(a_list_that_is_out_of_date)
+{
+	struct hs_opened_spool o;
+	struct hs_segment segment;
+	struct hs_unlocked_look look;
+
+	seal("a");
+	put("b");
+	assert_result(hs_spool_dir_open(&o, s.d.settings, false), HS_OK);
+	hs_segment_init(&segment, &o.dir, HS_EVENTS);
+	assert_false(hs_foreign_segments_list(&segment, &look));
+	for (int i = 0; i < 2; i++) {
+		uint32_t known = segment.stream->known;
+
+		hs_foreign_segments_look_later(&segment);
+		assert_true(hs_foreign_segments_list(&segment, &look));
+		assert_int_equal(look.count, 1 + i);
+		if (i == 0)
+			bring(7, "x");
+		else
+			segment.stream->known = 0;
+		segment.stream->looked_ns = 1;
+		hs_foreign_segments_note_list(&segment, &look);
+		assert_int_equal(segment.stream->looked_ns, 1);
+		segment.stream->known = known;
+		free(look.list);
+	}
+	segment.stream->look_again_us = 0;
+	hs_segment_close(&segment);
+	hs_spool_dir_close(&o);
+	put_known("x c", 1);
 }
 
 /* After a remount within one boot the file system may have another device number. */

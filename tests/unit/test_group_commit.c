@@ -433,4 +433,66 @@ TEST(threads_and_processes_at_once)
 	munmap(disk, sizeof *disk);
 }
 
+/* --- odd ends --------------------------------------------------------------------------- */
+
+/* The lines are not those that were written: nothing is proved by writing them again. */
+TEST(lines_that_are_no_longer_whole)
+{
+	static const char text[] = "{}\n{\"a\":1}\n{";
+
+	assert_int_equal(pwrite(s.fd, text, sizeof text - 1, 0), sizeof text - 1);
+	assert_result(hs_commit_renew(s.fd, 0, 3), HS_OK);
+	assert_result(hs_commit_renew(s.fd, 0, 11), HS_OK);
+	assert_result(hs_commit_renew(s.fd, 3, sizeof text - 1), HS_E_SYNC);
+	assert_result(hs_commit_renew(s.fd, 0, 100), HS_E_SYNC); /* it was cut */
+	assert_result(hs_commit_renew(s.fd, 0, 5), HS_E_SYNC);
+	assert_int_equal(ftruncate(s.fd, 11), 0);
+	assert_result(hs_commit_renew(s.fd, 0, 11), HS_OK);
+	assert_result(hs_commit_renew(s.fd, 0, 100), HS_E_SYNC);
+}
+
+/* A number that came from a torn state says nothing. */
+TEST(a_generation_that_ended_in_a_torn_state)
+{
+	struct hs_ticket t = take();
+
+	assert_result(hs_commit_wait(s.f, &t, soon()), HS_OK);
+	hs_commit_end(s.f, atomic_load(&s.f->synced));
+	assert_result(hs_commit_wait(s.f, &t, soon()), HS_OK);
+	atomic_store(&s.f->last, 0);
+	assert_result(hs_commit_wait(s.f, &t, soon()), HS_E_SYNC);
+	atomic_store(&s.f->last, HS_INTACT);
+}
+
+/* The leader has just finished: its mark was seen a moment too early. */
+TEST(a_mark_without_a_dead_leader)
+{
+	assert_result(commit(), HS_OK);
+	atomic_store(&s.f->in_flight, BYTES);
+	hs_commit_notice(s.f);
+	assert_int_equal(atomic_load(&s.f->poisoned), 0);
+	assert_result(commit(), HS_OK);
+}
+
+static int die_with_the_sync_lock(void *context)
+{
+	bool died;
+
+	(void)context;
+	if (hs_shared_state_try_lock(&s.f->sync, &died) == HS_OK)
+		raise(SIGKILL);
+	return 1;
+}
+
+/* Somebody gave it back without putting it right: nobody can sync any more, and nobody waits for that. */
+TEST(a_broken_lock)
+{
+	struct hs_ticket t = take();
+
+	assert_int_equal(child_run(die_with_the_sync_lock, NULL), -1);
+	assert_int_equal(pthread_mutex_trylock(&s.f->sync), EOWNERDEAD);
+	pthread_mutex_unlock(&s.f->sync);
+	assert_result(hs_commit_wait(s.f, &t, soon()), HS_E_IO);
+}
+
 TESTS("group_commit", begin, finish)

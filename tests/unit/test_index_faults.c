@@ -3,6 +3,7 @@
  * next append succeeds.
  */
 #include "base/io.h"
+#include "spool/shared/shared_state.h"
 #include "tests/lib/every_fault.h"
 #include "tests/lib/temp_spool.h"
 
@@ -101,6 +102,89 @@ static void are_all_known(void)
 TEST_WITH(an_index_in_use, NULL, tell_and_finish)
 {
 	fail_with_each_error(&(struct job){ two_appends, run_appends, are_all_known, EACH });
+}
+
+/* --- requests that are written together ------------------------------------------------------ */
+
+struct posted {
+	struct hs_post post; /* first */
+	enum hs_result r;
+};
+
+static void post_done(struct hs_post *post, enum hs_result r)
+{
+	((struct posted *)post)->r = r;
+}
+
+static enum hs_result run_posts(void)
+{
+	struct events *first = events_new(many("x", next - 50, next + 2)), *second = events_new("x0 y");
+	uint64_t duplicate[2];
+	struct posted p[2] = { { .post = { .append = events_batch(first, &duplicate[0]), .done = post_done } },
+		               { .post = { .append = events_batch(second, &duplicate[1]), .done = post_done } } };
+
+	assert_true(hs_spool_post(s.spool, &p[0].post));
+	assert_false(hs_spool_post(s.spool, &p[1].post));
+	hs_spool_commit(s.spool);
+	assert_result(p[0].r, p[1].r);
+	events_free(first);
+	events_free(second);
+	return p[0].r;
+}
+
+static void begin_posts(void)
+{
+	make("rotate_min_gap = 0\n");
+	next = 100;
+	put(many("x", 0, next));
+	restart();
+	put_known(many("x", 0, 70), 70); /* they are in the index */
+}
+
+static void are_posted(void)
+{
+	assert_once(&s.d, "x0 x100 x101 y");
+	assert_int_equal(spooldir_lines(&s.d), 103);
+}
+
+TEST_WITH(requests_that_are_written_together, NULL, tell_and_finish)
+{
+	fail_with_each_error(&(struct job){ begin_posts, run_posts, are_posted, EACH });
+}
+
+/* --- a state that is torn -------------------------------------------------------------------- */
+
+static void tear(void *state)
+{
+	atomic_store(&((struct hs_shared_state *)state)->stream[HS_EVENTS].last, 0);
+}
+
+/* A duplicate writes nothing, so no write finds the damage: but it may have made a new event look known. */
+TEST_WITH(a_state_that_is_torn_while_ids_are_looked_up, NULL, tell_and_finish)
+{
+	unsigned refused = 0;
+	bool ended = false;
+
+	for (unsigned nth = 1; !ended; nth++) {
+		struct hs_shared_state *shared;
+		enum hs_result r;
+
+		make("rotate_min_gap = 0\n");
+		put(many("x", 0, 70));
+		restart();
+		put_known("x0", 1); /* it is in the index */
+		shared = spooldir_state(&s.d);
+		wrap_reset();
+		wrap_before(WRAP_LMDB, nth, tear, shared);
+		r = append("x0");
+		ended = wrap_count(WRAP_LMDB) < nth;
+		wrap_reset();
+		assert_result(r, ended ? HS_OK : HS_E_SPOOL_STATE);
+		refused += r != HS_OK;
+		spooldir_state_done(shared);
+		put_known("x0 y", 1);
+	}
+	assert_true(refused > 0);
 }
 
 TESTS("index_faults", NULL, NULL)

@@ -116,6 +116,8 @@ TEST(numbers_are_found)
 	assert_true(look().aside.sealed);
 }
 
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+
 TEST(foreign_files_are_left_alone)
 {
 	static const char *const names[] = { "aside-events",
@@ -129,8 +131,9 @@ TEST(foreign_files_are_left_alone)
 		                             "aside-events-+7-5-9",
 		                             "aside-event",
 		                             "aside-",
-		                             "aside-events-99999999999999999999-1-9" };
-	char path[64];
+		                             "aside-events-99999999999999999999-1-9",
+		                             "aside-events-7-5-" ZEROS ZEROS ZEROS "9" };
+	char path[300];
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		snprintf(path, sizeof path, ".hookspool/%s", names[i]);
@@ -187,6 +190,22 @@ TEST(only_what_is_kept)
 	assert_int_equal(sealed(), 0);
 	assert_sound(&s.d);
 	events_free(e);
+}
+
+/* A person gets a megabyte of what was never acknowledged to look at. */
+TEST(a_long_rest_is_kept_in_part)
+{
+	static char rest[3 << 20];
+	off_t kept;
+
+	memset(rest, 'x', sizeof rest - 1);
+	for (size_t i = 1000; i < sizeof rest - 1; i += 1000)
+		rest[i] = '\n';
+	set_aside("a", rest, 7, -1);
+	assert_true(finish_aside(HS_OK));
+	assert_once(&s.d, "a");
+	kept = spooldir_size(&s.d, ".hookspool/torn");
+	assert_in_range(kept, (1 << 20) - 2000, 1 << 20);
 }
 
 TEST(a_file_shorter_than_what_is_kept)

@@ -1,6 +1,7 @@
 /* rejected: lines of rejected.jsonl, byte for byte. */
 #include "spool/write/rejected.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,8 @@ TEST(it_is_cut_between_characters)
 		{ "ab\xC3\xA9z", "3", "\"body\":\"ab\"}" },
 		{ "ab\xC3\xA9z", "4", "\"body\":\"ab\xC3\xA9\"}" },
 		{ "\xF0\x9F\x98\x80zz", "3", "\"body\":\"\"}" },
+		{ "\x80\x80\x80\x80\x80\x80", "5", "\"body_base64\":\"gICAgIA=\"}" },
+		{ "\xC3\xA9\x80z", "2", "\"body\":\"\xC3\xA9\"}" },
 		{ "a\xFF\xFF\xFFz", "3", "\"body\":\"a\\ufffd\\ufffd\",\"body_base64\":\"Yf//\"}" },
 	};
 
@@ -139,6 +142,19 @@ TEST(a_request_leaves_a_bounded_line)
 	hs_buf_free(&b);
 }
 
+/* The hash tells which body it was; without it the rest of the line is as useful. */
+TEST(a_body_that_cannot_be_hashed)
+{
+	struct hs_buf b = { 0 };
+
+	wrap_fail(WRAP_SHA256, 1, WRAP_FOREVER, 0);
+	put_long(&b, CONF "rejected_body = 4\n", 'x', 9);
+	wrap_reset();
+	hs_buf_putc(&b, '\0');
+	assert_non_null(strstr(b.p, "\"body_cut\":true,\"body_bytes\":9,\"body\":\"xxxx\"}"));
+	hs_buf_free(&b);
+}
+
 static void expect_reason(const char *message, const char *want)
 {
 	struct hs_slice got = hs_rejected_reason(hs_slice_str(message));
@@ -155,6 +171,7 @@ TEST(reasons_are_told_without_places)
 	expect_reason("event 17: not JSON, at byte 87", "not JSON");
 	expect_reason("import logs/a: b.gz, line 3: type required", "type required");
 	expect_reason("import type required", "import type required");
+	expect_reason("-type required", "-type required");
 	expect_reason("what an older version said, at byte 8", "what an older version said, at byte 8");
 	expect_reason("8", "8");
 	expect_reason("", "");

@@ -346,6 +346,43 @@ TEST(what_is_written_is_counted)
 	expect_events(4, 2, 1);
 }
 
+/* A process may have nothing else to do with the spool: a reload, or a refusal, is counted all the same. */
+TEST(the_first_thing_that_is_counted)
+{
+	struct hs_metrics_figures *f;
+
+	put("a");
+	for (int i = 0; i < 2; i++) {
+		restart();
+		for (int twice = 0; twice < 2; twice++)
+			if (i == 0)
+				hs_spool_note_reload(s.spool, false);
+			else
+				hs_spool_count_refusal(s.spool, HS_E_SIGNATURE);
+	}
+	f = figures();
+	assert_int_equal(hs_metrics_value(f, HS_METRIC_RELOADS_REFUSED, 0), 1);
+	assert_int_equal(hs_metrics_refused(f, HS_E_SIGNATURE), 2);
+	hs_metrics_figures_free(f);
+}
+
+/* Uses of a key that cannot be noted, since there is no spool yet, are not noted in another's place later. */
+TEST(a_key_without_a_spool)
+{
+	struct hs_answered answered = { .status = 200, .key = HS_SLICE("web"), .accepted = 3, .arrived_ms = 5000 };
+	struct hs_metrics_use use;
+	struct hs_metrics_figures *f;
+
+	for (int twice = 0; twice < 2; twice++)
+		hs_spool_count_answer(s.spool, &answered);
+	put("a");
+	hs_spool_count_answer(s.spool, &answered); /* within the same second */
+	f = figures();
+	for (size_t i = 0; i < HS_METRICS_CREDENTIALS; i++)
+		assert_false(hs_metrics_use(f, i, &use));
+	hs_metrics_figures_free(f);
+}
+
 /* A refused request needs no spool; it is counted all the same, and makes none. */
 TEST(answers_are_counted)
 {
@@ -449,6 +486,24 @@ TEST(both_are_kept_before_it_is_answered)
 	assert_result(put_both("c d e", "z"), HS_OK);
 	assert_once(&s.d, "a b c d e");
 	assert_sound(&s.d);
+}
+
+/* A question about what is known writes nothing, neither events nor what was refused. */
+TEST(a_question_writes_nothing)
+{
+	struct events *e = events_new("a b");
+	uint64_t duplicate;
+	struct hs_append batch = events_batch(e, &duplicate);
+
+	put("a");
+	batch.look_only = true;
+	batch.rejected = HS_SLICE("{}\n");
+	assert_result(hs_spool_append(s.spool, &batch), HS_OK);
+	assert_int_equal(duplicate, 1);
+	assert_false(spooldir_exists(&s.d, "rejected.jsonl"));
+	assert_once(&s.d, "a");
+	assert_int_equal(spooldir_lines(&s.d), 1);
+	events_free(e);
 }
 
 TEST(nothing_to_keep)
@@ -561,6 +616,39 @@ TEST(posts_end_in_time_though_the_disk_hangs)
 	put_known("a", 1);
 	put_known("b", 0);
 	assert_once(&s.d, "first a b");
+	events_free(e);
+}
+
+static void post_done_and_obstruct(struct hs_post *post, enum hs_result r)
+{
+	char away[PATH_MAX + 8];
+
+	post_done(post, r);
+	snprintf(away, sizeof away, "%s.away", s.d.path);
+	assert_int_equal(rename(s.d.path, away), 0);
+	close(open(s.d.path, O_CREAT | O_WRONLY, 0600));
+}
+
+/* Its event is kept and answered; the look around after the rotation has nothing to look at. */
+TEST(a_spool_that_goes_after_a_rotation)
+{
+	struct events *e = events_new(many("a", 0, 200));
+	uint64_t duplicate = 0;
+	struct posted p = { .post = { .append = events_batch(e, &duplicate), .done = post_done_and_obstruct } };
+
+	make("rotate_min_gap = 0\nrotate_size = 4K\n");
+	put(many("b", 0, 40));
+	hs_io_pause(30);
+	put_known("b0", 1); /* the directory was looked at: the rotation need not */
+	p.post.append.count = 20;
+	p.post.append.records.n = 0;
+	for (size_t i = 0; i < 20; i++)
+		p.post.append.records.n += e->record[i].n;
+	assert_true(hs_spool_post(s.spool, &p.post));
+	hs_spool_commit(s.spool);
+	assert_true(p.done);
+	assert_result(p.r, HS_OK);
+	assert_int_equal(unlink(s.d.path), 0);
 	events_free(e);
 }
 

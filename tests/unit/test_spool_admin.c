@@ -2,13 +2,18 @@
  * spool_admin: what is asked of a spool that cannot be used, or not yet: an answer that says so, and the right one
  * once it can.
  */
+#include "base/io.h"
 #include "spool/figures/openmetrics.h"
+#include "spool/shared/rates.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
+#include "tests/lib/said.h"
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -67,6 +72,125 @@ TEST(limits_that_could_not_be_opened_are_tried_again)
 	assert_null(hs_spool_rates(s.spool, true)); /* no request waits for another try */
 	maintain();
 	assert_non_null(hs_spool_rates(s.spool, false));
+}
+
+static void open_rates_first(void *unused)
+{
+	(void)unused;
+	assert_non_null(hs_spool_rates(s.spool, true));
+}
+
+/* Two threads need them at once: both get the same. */
+TEST(limits_that_two_threads_open)
+{
+	struct hs_rates *rates;
+	size_t open;
+
+	make("rotate_min_gap = 0\n");
+	put("a");
+	open = unit_descriptors();
+	wrap_reset();
+	wrap_before(WRAP_FSTAT, 1, open_rates_first, NULL);
+	rates = hs_spool_rates(s.spool, true);
+	assert_non_null(rates);
+	assert_ptr_equal(rates, hs_spool_rates(s.spool, false));
+	assert_int_equal(unit_descriptors(), open + 1);
+}
+
+TEST(limits_that_cannot_be_written)
+{
+	make("rotate_min_gap = 0\n");
+	put("a");
+	assert_non_null(hs_spool_rates(s.spool, true));
+	said_begin(HS_LOG_ERROR);
+	wrap_clock(0, 120000);
+	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
+	(void)hs_spool_maintain(s.spool, NULL, NULL, &s.maintained);
+	assert_non_null(strstr(said_end(), "write .hookspool/rates"));
+}
+
+TEST(a_slow_request_to_a_spool_that_cannot_be_used)
+{
+	bool slow;
+
+	obstruct();
+	hs_spool_note_time(s.spool, hs_io_now_monotonic() - 60000);
+	clear();
+	assert_result(hs_spool_is_slow(s.spool, &slow), HS_OK);
+	assert_false(slow);
+}
+
+/* --- health and maintenance --------------------------------------------------------------------- */
+
+static int die_with_the_lock(void *lock)
+{
+	bool died;
+
+	if (hs_shared_state_try_lock(lock, &died) == HS_OK)
+		raise(SIGKILL);
+	return 1;
+}
+
+/* Its holder died, and somebody gave it back without putting it right. */
+static void break_lock(void *lock)
+{
+	assert_int_equal(child_run(die_with_the_lock, lock), -1);
+	assert_int_equal(pthread_mutex_trylock(lock), EOWNERDEAD);
+	pthread_mutex_unlock(lock);
+}
+
+TEST(health_with_a_broken_lock)
+{
+	struct hs_shared_state *shared;
+	bool catching_up;
+
+	make("rotate_min_gap = 0\n");
+	put("a");
+	assert_result(hs_spool_health(s.spool, &catching_up), HS_OK);
+	shared = spooldir_state(&s.d);
+	wrap_reset();
+	wrap_before(WRAP_FSTATVFS, 2, break_lock,
+	            &shared->stream[HS_EVENTS].append); /* when refused events are looked at */
+	assert_result(hs_spool_health(s.spool, &catching_up), HS_E_IO);
+	wrap_reset();
+	spooldir_state_done(shared);
+}
+
+TEST(without_an_index_nothing_catches_up)
+{
+	bool catching_up = true;
+
+	make("dedup_window = 0\n");
+	put("a");
+	assert_result(hs_spool_health(s.spool, &catching_up), HS_OK);
+	assert_false(catching_up);
+}
+
+static void put_a_folder(const char *name)
+{
+	if (spooldir_exists(&s.d, name))
+		spooldir_unlink(&s.d, name);
+	spooldir_mkdir(&s.d, name);
+}
+
+/* A full disk, or a file that is none, stops no maintenance: it may make room, and events are looked after. */
+TEST(maintenance_of_a_spool_that_takes_no_events)
+{
+	struct hs_retention_counts done;
+
+	for (int i = 0; i < 2; i++) {
+		make("rotate_min_gap = 0\n");
+		seal("a");
+		put("b");
+		if (i == 0)
+			wrap_inodes(0);
+		else
+			put_a_folder("rejected.jsonl");
+		assert_result(hs_spool_maintain(s.spool, NULL, NULL, &done), i == 0 ? HS_OK : HS_E_SPOOL_FILE);
+		wrap_reset();
+		assert_true(spooldir_exists(&s.d, ".hookspool/run/summary/events-1"));
+	}
+	assert_int_equal(rmdir(spooldir_path(&s.d, "rejected.jsonl")), 0);
 }
 
 TEST(a_directory_that_cannot_be_made)

@@ -218,6 +218,18 @@ TEST(a_late_member_is_not_taken_into_a_cycle)
 	expect_done(2, 1, HS_OK);
 }
 
+/* All of them came too late: there is nothing to do. */
+TEST(a_cycle_without_members)
+{
+	post(0, -1);
+	hs_write_batcher_lead(&s.group);
+	expect_done(0, 0, HS_E_TIMEOUT);
+	assert_int_equal(s.cycles, 0);
+	post(1, 60000);
+	hs_write_batcher_lead(&s.group);
+	expect_done(1, 1, HS_OK);
+}
+
 /* A member must not leave while the leader reads its work. */
 TEST(no_member_leaves_before_the_work_is_released)
 {

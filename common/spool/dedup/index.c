@@ -358,12 +358,11 @@ static enum hs_result settle(struct hs_index *ix, struct hs_segment *events, uin
 static enum hs_result follow(struct hs_index *ix, struct hs_segment *events)
 {
 	struct hs_stream *f = events->stream;
-	uint64_t written = atomic_load(&f->written), synced = atomic_load(&f->synced);
+	uint64_t written = atomic_load(&f->written);
+	uint64_t synced = HS_DEFECT == HS_DEFECT_INDEX_FIRST ? written : atomic_load(&f->synced);
 	bool begins = ix->generation != f->generation;
 	enum hs_result r = get_ready(ix, f, written);
 
-	if (HS_DEFECT == HS_DEFECT_INDEX_FIRST)
-		synced = written;
 	if (r != HS_OK)
 		return r;
 	do {

@@ -48,13 +48,11 @@ void hs_segment_close(struct hs_segment *s)
 
 enum hs_result hs_segment_lock(struct hs_segment *s, int64_t deadline_ms)
 {
-	enum hs_result result;
 	int64_t now;
 	bool died; /* perhaps in the middle of a step: prepare checks everything in any case */
+	enum hs_result result =
+	    HS_DEFECT == HS_DEFECT_NO_LOCK ? HS_OK : hs_shared_state_try_lock(&s->stream->append, &died);
 
-	if (HS_DEFECT == HS_DEFECT_NO_LOCK)
-		return HS_OK;
-	result = hs_shared_state_try_lock(&s->stream->append, &died);
 	while (result == HS_E_TIMEOUT && hs_stream_is_intact(s->stream) &&
 	       (now = hs_io_now_monotonic()) < deadline_ms) {
 		int64_t soon = now + LOCK_LOOK_MS;
@@ -66,9 +64,8 @@ enum hs_result hs_segment_lock(struct hs_segment *s, int64_t deadline_ms)
 
 void hs_segment_unlock(struct hs_segment *s)
 {
-	if (HS_DEFECT == HS_DEFECT_NO_LOCK)
-		return;
-	hs_stream_unlock(s->stream, &s->stream->append);
+	if (HS_DEFECT != HS_DEFECT_NO_LOCK)
+		hs_stream_unlock(s->stream, &s->stream->append);
 }
 
 /* --- trouble ---------------------------------------------------------------- */
