@@ -131,7 +131,7 @@ TEST(without_a_thread_or_a_compressor)
 	close(fd);
 }
 
-/* Bytes that are handed to the disk early may be those that it cannot keep. A sandbox that forbids to hand it over is none. */
+/* Bytes that are handed to the disk early may be those that it cannot keep. A sandbox may forbid to hand them over. */
 TEST(a_disk_that_does_not_take_it)
 {
 	static char text[1 << 16];
