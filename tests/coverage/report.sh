@@ -86,8 +86,13 @@ BEGIN {
 !wanted { next }
 /^DA:/ {
 	split(substr($0, 4), part, ",")
-	if (is_excluded(part[1]))
+	if (is_excluded(part[1])) {
+		after_assert = part[2] > 0 && text[part[1]] ~ /^assert\(/
 		next
+	}
+	if (after_assert) # llvm-cov begins a region after it, and says that its first line did not run
+		part[2] = 1
+	after_assert = 0
 	lines[top]++; file_lines[file]++
 	if (part[2] > 0) {
 		lines_run[top]++; file_run[file]++

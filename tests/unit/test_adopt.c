@@ -373,6 +373,34 @@ TEST(erased_ids_are_those_of_the_receipts)
 	}
 }
 
+/* An erase of nobody leaves no receipt, and so none of which something could be lost. */
+TEST(an_erase_of_nobody)
+{
+	struct hs_erasure_entry end = { "done", "command", true, NULL };
+	struct hs_subjects people;
+	struct hs_opened_spool o;
+
+	make("");
+	put("a");
+	hs_subjects_init(&people, 7);
+	assert_int_equal(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
+	assert_int_equal(hs_erasure_log_put(&o.dir, &people, &end), HS_OK);
+	hs_spool_dir_close(&o);
+	hs_subjects_free(&people);
+	assert_false(spooldir_exists(&s.d, "erased.jsonl"));
+	assert_int_equal(lost(), 0);
+}
+
+/* A process that has read the receipts reads them again if they are fewer by now: somebody has replaced them. */
+TEST(receipts_that_are_replaced)
+{
+	with_anna(false);
+	put("b");
+	spooldir_write(&s.d, "erased.jsonl", HS_SLICE("{\"state\":\"done\",\"suppressed\":true}\n"));
+	restart();
+	assert_int_equal(append("c"), HS_E_SUPPRESSED);
+}
+
 /* The erasure log is read when a spool is opened; a process that has it open does not look again. */
 TEST(a_list_that_comes_later)
 {

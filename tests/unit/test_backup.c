@@ -10,6 +10,7 @@
 #include "spool/shared/spool_dir.h"
 #include "tests/lib/temp_spool.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct spooldir copy; /* for the backup */
@@ -550,6 +552,231 @@ TEST(every_failure_is_reported)
 		}
 	}
 	make_both();
+}
+
+/* --- at other moments, on other disks -------------------------------------------------------- */
+
+static bool after_some(void *context, uint64_t at, uint64_t all)
+{
+	unsigned *left = context;
+
+	assert_true(at <= all);
+	return *left > 0 && (*left)-- > 0;
+}
+
+/* It says that it was stopped, and is not marked as complete; the next one completes it. */
+TEST(stopped_anywhere)
+{
+	struct hs_backup done = { .stopped = true };
+
+	for (unsigned turns = 0; done.stopped; turns++) {
+		unsigned left = turns;
+		struct hs_backup_how how = { NULL, &left, after_some };
+
+		prepare_sweep();
+		how.to = copy.path;
+		assert_result(hs_backup(s.d.settings, &how, &done), HS_OK);
+		assert_int_equal(done.stopped, !is_whole());
+		assert_true(spooldir_count(&copy, "a") == 1); /* what the backup before had stays */
+		if (!done.stopped)
+			break;
+		assert_result(back_up(&done), HS_OK);
+		assert_true(is_whole());
+		assert_once(&copy, "a b c d");
+		done.stopped = true;
+		assert_in_range(turns, 0, 20);
+	}
+}
+
+/* hookspool's own unfinished files, and a segment in trouble, are not in it. */
+TEST(unfinished_files_are_left_out)
+{
+	static const char *const names[] = { ".hookspool/edits.new", ".hookspool/erase-plan-new", ".hookspool/salt~",
+		                             ".hookspool/.x", ".hookspool/aside-events-2-10-5" };
+	struct hs_backup done;
+
+	make_both();
+	put("a");
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		spooldir_write(&s.d, names[i], HS_SLICE("x"));
+	assert_result(back_up(&done), HS_OK);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		assert_false(spooldir_exists(&copy, names[i]));
+}
+
+/* Sets the time of the last change. */
+static void set_changed(const char *name, time_t sec, long nsec)
+{
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { sec, nsec } };
+
+	assert_int_equal(utimensat(AT_FDCWD, spooldir_path(&s.d, name), times, 0), 0);
+}
+
+/* On a disk without links a segment is copied again if it has changed, be it as large as before. */
+TEST(a_segment_that_was_edited_is_copied_again)
+{
+	static const struct {
+		time_t sec;
+		long nsec;
+	} times[] = { { 1000, 6 }, { 1001, 5 }, { 1000, 5 } };
+	char name[HS_SEALED_NAME];
+
+	for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+		bool is_same = times[i].sec == 1000 && times[i].nsec == 5;
+		enum hs_result result = HS_OK;
+		struct hs_backup done;
+		struct hs_buf text;
+		uint64_t copied = 0;
+
+		make_both();
+		seal("a");
+		snprintf(name, sizeof name, "%s", spooldir_name(&s.d, "events-", 0));
+		set_changed(name, 1000, 5);
+		wrap_fail(WRAP_LINKAT, 1, WRAP_FOREVER, EXDEV);
+		assert_result(back_up(&done), HS_OK);
+		assert_int_equal(done.copied, 1);
+		text = spooldir_read(&s.d, name);
+		((char *)memmem(text.p, text.n, "\"a\"", 3))[1] = 'b';
+		spooldir_write(&s.d, name, hs_buf_slice(&text));
+		set_changed(name, times[i].sec, times[i].nsec);
+		hs_buf_free(&text);
+		for (unsigned nth = 1; nth == 1 || result != HS_OK; nth++) { /* the old copy cannot be removed */
+			wrap_fail(WRAP_UNLINKAT, nth, 1, EIO);
+			result = back_up(&done);
+			copied += done.copied;
+			assert_true(result == HS_OK || result == HS_E_IO);
+		}
+		assert_int_equal(copied, !is_same);
+		assert_int_equal(spooldir_count(&copy, "b"), !is_same);
+		wrap_reset();
+	}
+}
+
+static bool no_times;
+
+int futimens(int fd, const struct timespec times[2])
+{
+	static int (*real)(int, const struct timespec *);
+
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "futimens");
+	errno = EIO;
+	return no_times ? -1 : real(fd, times);
+}
+
+/* By its time a copy is known: one without it is none. */
+TEST(a_time_that_cannot_be_set)
+{
+	struct hs_backup done;
+
+	make_both();
+	put("a");
+	no_times = true;
+	assert_result(back_up(&done), HS_E_IO);
+	no_times = false;
+	assert_false(is_whole());
+	assert_result(back_up(&done), HS_OK);
+	assert_once(&copy, "a");
+}
+
+/* A folder that looks like no backup, or cannot be looked at, is never taken for one. */
+TEST(a_folder_that_cannot_be_looked_at)
+{
+	static const int errors[] = { ELOOP, EACCES, EIO };
+	struct hs_backup done;
+
+	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+		bool ended = false;
+
+		for (unsigned nth = 1; !ended; nth++) {
+			enum hs_result result;
+
+			make_both();
+			put("a");
+			spooldir_mkdir(&copy, "");
+			spooldir_write(&copy, "precious", HS_SLICE("x"));
+			wrap_reset();
+			wrap_fail(WRAP_OPENAT, nth, 1, errors[i]);
+			result = back_up(&done);
+			ended = wrap_count(WRAP_OPENAT) < nth;
+			wrap_reset();
+			assert_true(result != HS_OK || done.refused || done.busy);
+			assert_int_equal(spooldir_names(&copy, "", ""), 3); /* with . and .. */
+		}
+	}
+	spooldir_unlink(&copy, "precious");
+	spooldir_mkdir(&copy, ".hookspool"); /* as a backup that failed at once has left it */
+	for (unsigned nth = 1; nth < 9; nth++) {
+		wrap_fail(WRAP_FDOPENDIR, nth, 1, EIO);
+		if (back_up(&done) == HS_OK && !done.refused)
+			assert_once(&copy, "a");
+		wrap_reset();
+	}
+	spooldir_write(&copy, ".hookspool/backup", HS_SLICE("nonsense")); /* a mark that nobody can read */
+	assert_result(back_up(&done), HS_OK);
+	assert_true(done.refused);
+}
+
+static void remove_old_cursor(void *removed)
+{
+	*(bool *)removed |= spooldir_exists(&copy, ".hookspool/cursors/old");
+	if (spooldir_exists(&copy, ".hookspool/cursors/old"))
+		spooldir_unlink(&copy, ".hookspool/cursors/old");
+}
+
+static void remove_letters(void *removed)
+{
+	*(bool *)removed |= spooldir_exists(&s.d, "failed.jsonl");
+	if (spooldir_exists(&s.d, "failed.jsonl"))
+		spooldir_unlink(&s.d, "failed.jsonl");
+}
+
+/* A file that goes meanwhile, here or there, is no failure. */
+TEST(files_that_go_meanwhile)
+{
+	unsigned all = 1;
+
+	for (unsigned nth = 1; nth <= all; nth++) {
+		struct hs_backup done;
+		bool removed = false;
+
+		prepare_sweep();
+		wrap_reset();
+		wrap_before(WRAP_OPENAT, nth, remove_letters, &removed);
+		assert_result(back_up(&done), HS_OK);
+		all = wrap_count(WRAP_OPENAT);
+		wrap_reset();
+		assert_once(&copy, "a b c d");
+	}
+	all = 1;
+	for (unsigned nth = 1; nth <= all; nth++) {
+		struct hs_backup done;
+		bool removed = false;
+
+		prepare_sweep();
+		spooldir_write(&copy, ".hookspool/cursors/old", HS_SLICE("x"));
+		wrap_reset();
+		wrap_before(WRAP_FSTATAT, nth, remove_old_cursor, &removed);
+		assert_result(back_up(&done), HS_OK);
+		all = wrap_count(WRAP_FSTATAT);
+		wrap_reset();
+		assert_true(is_whole() && !spooldir_exists(&copy, ".hookspool/cursors/old"));
+	}
+	all = 1;
+	for (unsigned nth = 1; nth <= all; nth++) {
+		struct hs_backup done;
+
+		prepare_sweep();
+		rotate();
+		maintain();
+		wrap_reset();
+		wrap_fail(WRAP_UNLINKAT, nth, 1, ENOENT);
+		assert_result(back_up(&done), HS_OK);
+		all = wrap_count(WRAP_UNLINKAT);
+		wrap_reset();
+		assert_true(is_whole());
+	}
+	assert_true(all > 1);
 }
 
 TESTS("backup", NULL, finish_both)

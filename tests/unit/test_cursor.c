@@ -263,6 +263,12 @@ TEST(names)
 	assert_int_equal(reopen("A-z_0.9"), HS_OK);
 }
 
+static void a_second_later(void *context)
+{
+	(void)context;
+	wrap_clock(0, 2000);
+}
+
 TEST(one_consumer_at_a_time)
 {
 	struct hs_cursor *again;
@@ -391,6 +397,60 @@ TEST(an_error_of_a_lock_is_no_holder)
 		assert_int_equal(count[2], 1 - fails);
 		wrap_reset();
 	}
+}
+
+/* The holder has not written its process id yet, or it cannot be read. */
+TEST(a_holder_that_is_not_known)
+{
+	struct hs_cursor *again;
+	int64_t holder = 7;
+	bool fresh;
+
+	assert_int_equal(reopen("mine"), HS_OK);
+	spooldir_cut(&s.d, ".hookspool/cursors/.mine", 0);
+	wrap_fail(WRAP_FLOCK, 1, WRAP_FOREVER, EWOULDBLOCK);
+	wrap_before(WRAP_FLOCK, 2, a_second_later, NULL);
+	assert_int_equal(hs_cursor_open(&s.o.dir, "mine", &again, &fresh, &holder), HS_E_CURSOR_HELD);
+	assert_int_equal(holder, 0);
+	wrap_reset();
+	wrap_fail(WRAP_FLOCK, 1, WRAP_FOREVER, EWOULDBLOCK);
+	wrap_before(WRAP_FLOCK, 2, a_second_later, NULL);
+	wrap_fail(WRAP_PREAD, 1, 1, EIO);
+	holder = 7;
+	assert_int_equal(hs_cursor_open(&s.o.dir, "mine", &again, &fresh, &holder), HS_E_CURSOR_HELD);
+	assert_int_equal(holder, 0);
+	wrap_reset();
+}
+
+/* The place that is furthest, in a segment as between segments, of cursors of this spool. */
+TEST(the_newest_cursor)
+{
+	static const struct hs_position places[] = {
+		{ 2, 80, 0, 0 }, { 3, 10, 0, 0 }, { 3, 30, 0, 0 }, { 3, 20, 0, 0 }, { 2, 90, 0, 0 }
+	};
+	static const char *const name[] = { "a", "b", "c", "d", "e" };
+	struct hs_position at;
+
+	for (size_t i = 0; i < 5; i++) {
+		assert_int_equal(reopen(name[i]), HS_OK);
+		assert_int_equal(hs_cursor_save(s.cursor, places[i]), HS_OK);
+	}
+	spooldir_write(&s.d, ".hookspool/cursors/damaged", HS_SLICE("{\"number\":9,"));
+	assert_result(hs_cursor_newest(&s.o.dir, &at), HS_OK);
+	assert_int_equal(at.number, 3);
+	assert_int_equal(at.offset, 30);
+}
+
+/* It may be gone already. */
+TEST(a_cursor_is_removed)
+{
+	assert_int_equal(reopen("a"), HS_OK);
+	assert_int_equal(hs_cursor_save(s.cursor, first), HS_OK);
+	wrap_fail(WRAP_FSYNC, 1, 1, EIO);
+	assert_result(hs_cursor_remove(&s.o.dir, "a"), HS_E_IO); /* a power cut may bring it back */
+	wrap_reset();
+	assert_result(hs_cursor_remove(&s.o.dir, "a"), HS_OK);
+	assert_false(spooldir_exists(&s.d, ".hookspool/cursors/a"));
 }
 
 static void remove_b(void *removed)

@@ -450,6 +450,102 @@ TEST(one_of_many_letters_goes)
 	hs_buf_free(&after);
 }
 
+TEST(names_of_dead_letters)
+{
+	static const char *const names[] = { "failed.jsonl", "failed-2.jsonl", "failed.jsonl.gz",
+		                             "failed-2026.jsonl.gz" };
+	static const char *const others[] = { "failed",        "failed.json",      "failed-2026.txt", "fail-2026.jsonl",
+		                              "failed.jsonl~", "failed.jsonl.bz2", "failed.gz",       "" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (!hs_dead_letters_is_name(names[i]))
+			fail_msg("%s", names[i]);
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		if (hs_dead_letters_is_name(others[i]))
+			fail_msg("%s", others[i]);
+}
+
+/* Letters without a time that can be right are never too old. */
+TEST(the_time_of_a_letter)
+{
+	static const struct {
+		const char *line;
+		int day; /* 0: none */
+	} cases[] = {
+		{ "{\"failed_at\":\"2026-10-05T00:00:00.000Z\",\"record\":{\"spooled_at\":\"2026-10-04T00:00:00.000Z\"}"
+		  "}\n",
+		  5 },
+		{ "{\"failed_at\":\"2026-10-05T00:00:00.000Z\",\"record\":{\"spooled_at\":\"yesterday\"}}\n", 5 },
+		{ "{\"failed_at\":\"2026-10-05T00:00:00.000Z\",\"record\":{\"type\":\"page\"}}\n", 5 },
+		{ "{\"other\":1,\"failed_at\":\"2026-10-05T00:00:00.000Z\",\"record\":{}}\n", 0 },
+		{ "{\"failed_at\":\"yesterday\",\"record\":{\"spooled_at\":\"2026-10-04T00:00:00.000Z\"}}\n", 0 },
+		{ "{\"failed_at\":\"1970-01-01T00:00:00.000Z\",\"record\":{}}\n", 0 },
+		{ "{}\n", 0 },
+	};
+	struct hs_dead_letters_size size;
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		spooldir_write(&s.d, "failed.jsonl", hs_slice_str(cases[i].line));
+		assert_result(hs_dead_letters_look(s.o.dir.fd, october(30), &size), HS_OK);
+		if (size.oldest_ms != (cases[i].day > 0 ? october(cases[i].day - 1) : 0))
+			fail_msg("%s", cases[i].line);
+	}
+}
+
+static enum hs_result look_for_event(void *context, bool *gone)
+{
+	*gone = *(int *)context == 1;
+	return *(int *)context == 2 ? HS_E_IO : HS_OK;
+}
+
+/* No letter is written of an event that was erased meanwhile, nor of one of which that is not known. */
+TEST(a_letter_of_an_event_that_is_erased)
+{
+	int event = 0;
+	struct hs_dead_letters_origin from = { .look = look_for_event, .context = &event };
+
+	for (event = 0; event < 3; event++)
+		assert_result(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"a\":1}\n"), UINT64_MAX, &from),
+		              event == 2 ? HS_E_IO : HS_OK);
+	assert_text("{\"a\":1}\n");
+}
+
+/* A line that is there more often than it is listed, beside another one. */
+TEST(more_of_a_letter_than_are_listed)
+{
+	struct hs_dead_letters_line lines[2] = { { .hash = hs_dead_letters_hash(HS_SLICE("{\"a\":1}"), 7) },
+		                                 { .hash = hs_dead_letters_hash(HS_SLICE("{\"b\":2}"), 7) } };
+
+	spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{\"a\":1}\n{\"a\":1}\n{\"b\":2}\n{\"b\":2}\n{\"c\":3}\n"));
+	assert_int_equal(hs_dead_letters_drop(&s.o.dir, lines, 2, 7), HS_OK);
+	assert_text("{\"a\":1}\n{\"b\":2}\n{\"c\":3}\n");
+}
+
+/* A copy that cannot be written, or removed: the file stays as it is, and the next run does it. */
+TEST(a_copy_that_fails)
+{
+	struct hs_dead_letters_line line = { .hash = 1 };
+	struct hs_buf text = { 0 };
+	uint64_t gone;
+
+	for (int i = 0; i < 5000; i++)
+		hs_buf_printf(&text, "{\"number\":%d,\"text\":\"%0150d\"}\n", i, i);
+	spooldir_write(&s.d, "failed.jsonl", hs_buf_slice(&text));
+	for (unsigned nth = 1; nth <= 3; nth++) { /* several pieces */
+		wrap_fail(WRAP_PWRITE, nth, 1, ENOSPC);
+		assert_result(hs_dead_letters_drop(&s.o.dir, &line, 1, 7), HS_E_FULL);
+		wrap_reset();
+		assert_int_equal(spooldir_size(&s.d, "failed.jsonl"), text.n);
+	}
+	hs_buf_free(&text);
+	spooldir_write(&s.d, "failed-copy.jsonl", HS_SLICE("{}\n"));
+	wrap_fail(WRAP_UNLINKAT, 1, 1, EIO);
+	assert_result(expire(1, &gone), HS_E_IO);
+	wrap_reset();
+	assert_result(expire(1, &gone), HS_OK);
+	assert_false(spooldir_exists(&s.d, "failed-copy.jsonl"));
+}
+
 TEST(a_letter_without_its_record)
 {
 	static const char *const without[] = { "", "x", "{\"failed_at\":\"x\"}", "{\"a\":1,\"record\":{\"b\":2" };

@@ -444,6 +444,21 @@ TEST(leftovers_go)
 		assert_false(spooldir_exists(&s.d, names[i]));
 }
 
+/* A writer was killed in the middle of the last line, which is kept as it is. */
+TEST(a_fragment_of_a_dead_letter)
+{
+	struct hs_erasure done;
+	struct hs_buf left;
+
+	make("");
+	put_users("bert/1");
+	spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{\"user_id\":\"a\"}\n{\"user_id\":\"b\",\"na"));
+	assert_result(erase("a", false, &done), HS_OK);
+	left = spooldir_read(&s.d, "failed.jsonl");
+	assert_slice_equal(hs_buf_slice(&left), HS_SLICE("{\"user_id\":\"b\",\"na"));
+	hs_buf_free(&left);
+}
+
 /* A person gives a file of them another name, as long as a name can be. */
 TEST(dead_letters_of_any_name)
 {

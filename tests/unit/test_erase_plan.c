@@ -219,6 +219,12 @@ static void note_plan(void *context, const char *name)
 	snprintf(listed + strlen(listed), sizeof listed - strlen(listed), " %s", name);
 }
 
+static void note_first(void *context, const char *name)
+{
+	if (listed[0] == '\0')
+		note_plan(context, name);
+}
+
 static enum hs_result run_list(void)
 {
 	listed[0] = '\0';
@@ -427,6 +433,88 @@ TEST(a_plan_of_late_people)
 	assert_null(strstr(text.p, "\"id\":\"616e6e\""));     /* ann */
 	hs_buf_free(&text);
 	hs_subjects_free(&people);
+}
+
+/* Rows go up to the plan, or to the person's own time, unless the person is suppressed or was deleted by an event. */
+TEST(a_person_who_is_late)
+{
+	static const struct {
+		bool suppress, deleted, derived;
+		int64_t sealed_ms, until_ms, newest_ms;
+		bool late;
+	} cases[] = {
+		{ false, false, false, 1000, INT64_MAX, 900, false },
+		{ false, false, false, 1000, INT64_MAX, 1001, true },
+		{ false, false, false, 1000, 800, 900, true },
+		{ false, true, false, 1000, 800, 2000, false },
+		{ false, true, true, 1000, 800, 900, true },
+		{ true, false, false, 1000, INT64_MAX, 2000, false },
+		{ true, false, false, 1000, 800, 900, true },
+		{ true, false, true, 1000, INT64_MAX, 2000, true },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct hs_erase_plan plan = { .suppress = cases[i].suppress, .sealed_ms = cases[i].sealed_ms };
+		struct hs_subject who = { .deleted = cases[i].deleted,
+			                  .derived = cases[i].derived,
+			                  .until_ms = cases[i].until_ms,
+			                  .newest_ms = cases[i].newest_ms };
+
+		if (hs_erase_plan_is_late(&plan, &who) != cases[i].late)
+			fail_msg("case %zu", i);
+	}
+}
+
+/* The plan of several late people goes up to the latest of them. */
+TEST(the_latest_of_late_people)
+{
+	struct hs_subject who = { .kind = HS_SUBJECT_USER, .n = 3, .tenant = (char[]){ "acme" }, .until_ms = 0 };
+	struct hs_erase_plan plan = { .people = &people, .sealed_ms = 1000, .next = 3 }, late;
+	struct hs_buf text = { 0 };
+
+	hs_subjects_init(&people, 1);
+	for (int i = 0; i < 3; i++) {
+		who.id = i == 0 ? (char[]){ "ann" } : i == 1 ? (char[]){ "bob" } : (char[]){ "eva" };
+		assert_true(hs_subjects_add(&people, &who, NULL));
+		people.list[i]->newest_ms = i == 0 ? 5000 : i == 1 ? 3000 : -5; /* a clock that was not set */
+		people.list[i]->until_ms = i == 2 ? -10 : INT64_MAX;
+	}
+	assert_true(hs_erase_plan_put_late(&plan, &late, &text));
+	assert_int_equal(late.sealed_ms, 5000);
+	hs_buf_putc(&text, '\0');
+	assert_non_null(strstr(text.p, "\"people\":3}"));
+	assert_non_null(strstr(text.p, "\"until_ms\":3000}"));
+	assert_non_null(strstr(text.p, "\"until_ms\":0}")); /* no time is before 1970 */
+	hs_buf_free(&text);
+	hs_subjects_free(&people);
+}
+
+/* Names that only look like those of plans, and more plans than there is memory for. */
+TEST(many_plans_and_no_plans)
+{
+	char name[64];
+
+	prepare_loads();
+	spooldir_write(&s.d, ".hookspool/erase-plan-08", HS_SLICE("{}\n"));
+	spooldir_write(&s.d, ".hookspool/erase-plan-7x", HS_SLICE("{}\n"));
+	assert_result(run_list(), HS_OK);
+	is_listed_in_order();
+	for (int i = 100; i < 170; i++) {
+		snprintf(name, sizeof name, ".hookspool/erase-plan-%d", i);
+		spooldir_write(&s.d, name, HS_SLICE("{}\n"));
+	}
+	for (unsigned nth = 1; nth < 4; nth++) {
+		enum hs_result result;
+
+		wrap_reset();
+		wrap_fail(WRAP_REALLOC, nth, 1, ENOMEM);
+		listed[0] = '\0';
+		result = hs_erase_plan_list(o.dir.private_dir, note_first, NULL);
+		if (wrap_count(WRAP_REALLOC) >= nth)
+			assert_true(result == HS_E_MEMORY && listed[0] == '\0');
+		wrap_reset();
+	}
+	assert_result(hs_erase_plan_remove(o.dir.private_dir, "erase-plan-77"), HS_OK); /* there is none */
 }
 
 static enum hs_result erase_ann(void)

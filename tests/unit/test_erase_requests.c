@@ -5,8 +5,11 @@
 #include "base/io.h"
 #include "spool/admin/erase_requests.h"
 #include "spool/erase.h"
+#include "tests/lib/every_fault.h"
 #include "tests/lib/temp_spool.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -259,6 +262,216 @@ TEST(a_request_that_goes_meanwhile)
 		assert_in_range(count, 1, 2);
 		free(list);
 	}
+}
+
+/* Loaders follow delete events themselves: an erase by these alone is no news for them, one with links is. */
+TEST(people_whom_loaders_know_from_deletes)
+{
+	struct hs_subject who = { .id = (char[]){ "u" }, .n = 1, .until_ms = INT64_MAX, .deleted = true };
+	struct hs_subjects people;
+	struct hs_erase_plan plan = { .people = &people };
+	struct hs_rewrite_log *rewrites;
+
+	put("a");
+	open_dir();
+	mark("shop");
+	assert_result(hs_rewrite_log_open(&opened.dir, &rewrites), HS_OK);
+	for (int derived = 0; derived < 2; derived++) {
+		hs_subjects_init(&people, 1);
+		assert_true(hs_subjects_add(&people, &who, NULL));
+		people.list[0]->derived = derived;
+		assert_result(hs_erase_plan_write(&opened.dir, rewrites, &plan), HS_OK);
+		assert_result(hs_erase_requests_put(&opened.dir, &plan, NULL, NULL), HS_OK);
+		assert_int_equal(requests_of("shop", "u"), derived);
+		mark(derived ? "late" : "early"); /* a database whose loading begins at this moment */
+		assert_int_equal(requests_of(derived ? "late" : "early", "u"), derived);
+		assert_result(hs_erase_plan_remove(opened.dir.private_dir, plan.name), HS_OK);
+		hs_subjects_free(&people);
+	}
+	hs_rewrite_log_close(rewrites);
+}
+
+/* Files of others, and names that no database has. */
+TEST(names_that_are_no_requests)
+{
+	char name[NAME_MAX + 32];
+	struct hs_erase_request *list;
+	size_t count;
+
+	put("a");
+	open_dir();
+	mark("shop");
+	spooldir_write(&s.d, ".hookspool/loads/@erase-1", HS_SLICE("x"));
+	snprintf(name, sizeof name, ".hookspool/loads/%0*d@erase-1", HS_CURSOR_NAME_MAX + 1, 1);
+	spooldir_write(&s.d, name, HS_SLICE("x"));
+	snprintf(name, sizeof name, ".hookspool/loads/shop@erase-%0*d", HS_ERASE_REQUEST_NAME, 1);
+	spooldir_write(&s.d, name, HS_SLICE("x"));
+	spooldir_write(&s.d, ".hookspool/loads/~x@erase-1", HS_SLICE("x"));
+	assert_result(hs_erase_requests_list(opened.dir.private_dir, &list, &count), HS_OK);
+	assert_int_equal(count, 0);
+	free(list);
+}
+
+/* A plan that nobody can have written is not read into memory. */
+TEST(a_plan_that_is_too_large)
+{
+	struct hs_buf before = { 0 };
+	struct hs_subject who = { .id = (char[]){ "u" }, .n = 1, .until_ms = INT64_MAX };
+	struct hs_subjects people;
+	struct hs_erase_plan plan = { .people = &people, .name = "erase-plan-1" };
+
+	put("a");
+	open_dir();
+	mark("shop");
+	spooldir_write(&s.d, ".hookspool/erase-plan-1", HS_SLICE("x"));
+	spooldir_cut(&s.d, ".hookspool/erase-plan-1", (1 << 30) + 1);
+	hs_subjects_init(&people, 1);
+	assert_true(hs_subjects_add(&people, &who, NULL));
+	assert_result(hs_erase_requests_put(&opened.dir, &plan, NULL, NULL), HS_E_IO);
+	hs_subjects_free(&people);
+	hs_buf_free(&before);
+}
+
+/* --- whatever fails ---------------------------------------------------------------------------- */
+
+static struct hs_subjects late_people;
+static struct hs_erase_plan late_plan;
+
+static void prepare_late(void)
+{
+	hs_spool_dir_close(&opened);
+	make("rotate_min_gap = 0\n");
+	put("a");
+	open_dir();
+	for (int i = 0; i < 12; i++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "db%d", i);
+		mark(name);
+	}
+}
+
+static enum hs_result run_late(void)
+{
+	return hs_erase_requests_put_late(&opened.dir, &late_plan);
+}
+
+/* A repeated request has another name, and rows that are gone can go again. */
+static void hear_of_late(void)
+{
+	for (int i = 0; i < 12; i++) {
+		char begin[32];
+
+		snprintf(begin, sizeof begin, "db%d@", i);
+		assert_true(spooldir_names(&s.d, ".hookspool/loads", begin) >= 1);
+	}
+}
+
+TEST(each_database_hears_of_late_people)
+{
+	struct hs_subject who = { .id = (char[]){ "u" }, .n = 1, .tenant = (char[]){ "" }, .until_ms = INT64_MAX };
+
+	hs_subjects_init(&late_people, 1);
+	assert_true(hs_subjects_add(&late_people, &who, NULL));
+	late_people.list[0]->newest_ms = 5000;
+	late_plan = (struct hs_erase_plan){ .people = &late_people, .sealed_ms = 1000 };
+	fail_each(&(struct job){ prepare_late, run_late, hear_of_late, 8 });
+	hs_spool_dir_close(&opened);
+	make("");
+	put("a");
+	open_dir();
+	assert_result(run_late(), HS_OK); /* no database is loaded */
+	assert_false(spooldir_exists(&s.d, ".hookspool/loads"));
+	hs_subjects_free(&late_people);
+}
+
+static enum hs_result run_forget(void)
+{
+	size_t dropped;
+
+	return hs_erase_requests_forget(opened.dir.private_dir, "db1", &dropped);
+}
+
+static void is_forgotten(void)
+{
+	assert_int_equal(spooldir_names(&s.d, ".hookspool/loads", "db1@"), 0);
+	assert_true(spooldir_names(&s.d, ".hookspool/loads", "db2@") > 0);
+}
+
+static void prepare_forget(void)
+{
+	prepare_late();
+	for (int i = 0; i < 3; i++) {
+		char name[64];
+
+		snprintf(name, sizeof name, ".hookspool/loads/db1@erase-%d", i);
+		spooldir_write(&s.d, name, HS_SLICE("x"));
+		snprintf(name, sizeof name, ".hookspool/loads/db2@erase-%d", i);
+		spooldir_write(&s.d, name, HS_SLICE("x"));
+	}
+}
+
+TEST(all_requests_of_a_database_are_forgotten)
+{
+	fail_each_of(FAIL_CALL(WRAP_UNLINKAT) | FAIL_CALL(WRAP_FSYNC),
+	             &(struct job){ prepare_forget, run_forget, is_forgotten, 0 });
+}
+
+static void remove_plan(void *removed)
+{
+	*(bool *)removed = spooldir_exists(&s.d, ".hookspool/erase-plan-1");
+	if (*(bool *)removed)
+		spooldir_unlink(&s.d, ".hookspool/erase-plan-1");
+}
+
+/* The erase ends while a database is marked: the request is written, or the erase was done before. */
+TEST(an_erase_that_ends_meanwhile)
+{
+	struct hs_subject who = { .id = (char[]){ "u" }, .n = 1, .until_ms = INT64_MAX };
+	struct hs_rewrite_log *rewrites;
+	struct hs_subjects one;
+	struct hs_erase_plan plan = { .people = &one };
+	bool removed = true;
+
+	put("a");
+	open_dir();
+	hs_subjects_init(&one, 1);
+	assert_true(hs_subjects_add(&one, &who, NULL));
+	assert_result(hs_rewrite_log_open(&opened.dir, &rewrites), HS_OK);
+	for (unsigned nth = 1; removed; nth++) {
+		char database[16];
+
+		snprintf(database, sizeof database, "late%u", nth);
+		assert_result(hs_erase_plan_write(&opened.dir, rewrites, &plan), HS_OK);
+		removed = false;
+		wrap_reset();
+		wrap_before(WRAP_OPENAT, nth, remove_plan, &removed);
+		mark(database);
+		wrap_reset();
+		assert_in_range(requests_of(database, "u"), 0, 1);
+	}
+	assert_int_equal(requests_of("late1", "u"), 0);
+	hs_rewrite_log_close(rewrites);
+	hs_subjects_free(&one);
+}
+
+/* A marker that cannot be read for want of memory is not written anew: its place would be forgotten. */
+TEST(without_memory_a_marker_stays)
+{
+	struct hs_buf before = { 0 };
+
+	put("a");
+	open_dir();
+	mark_at("shop", "sqlite:/a.db", "");
+	for (unsigned nth = 1; nth < 4; nth++) {
+		wrap_reset();
+		wrap_fail(WRAP_REALLOC, nth, 1, ENOMEM);
+		if (hs_erase_requests_mark(&opened.dir, "shop", HS_SLICE("sqlite:/a.db"), &before) != HS_OK)
+			assert_true(wrap_count(WRAP_REALLOC) >= nth);
+		wrap_reset();
+		hs_buf_free(&before);
+	}
+	mark_at("shop", "sqlite:/b.db", "sqlite:/a.db");
 }
 
 TEST(without_its_folder_no_request_is_read)

@@ -155,6 +155,154 @@ TEST(the_lag_after_a_long_line)
 	assert_in_range(figures.cursor[0].age_ms, old_ms - 60000, old_ms);
 }
 
+/* --- lags ---------------------------------------------------------------------------------------- */
+
+static const char AT[] = ",\"spooled_at\":\"2026-11-20T00:00:00.000Z\"}\n";
+
+/* Adds lines of this many bytes, without their ends, to a file of the spool. */
+static void add_lines(const char *name, int count, int length, const char *end)
+{
+	struct hs_buf text = { 0 };
+
+	for (int i = 0; i < count; i++)
+		hs_buf_printf(&text, "{\"type\":\"page\",\"message_id\":\"%0*d\"%s", length, i, end);
+	assert_true(hs_buf_ok(&text));
+	spooldir_add(&s.d, name, hs_buf_slice(&text));
+	hs_buf_free(&text);
+}
+
+/* Segments without summaries, larger than all that is read: the rest is estimated by what was read. */
+TEST(a_lag_that_is_estimated)
+{
+	make("rotate_min_gap = 0\ncompress = none\n");
+	spooldir_mkdir(&s.d, "");
+	for (int i = 1; i <= 3; i++) {
+		char name[64];
+
+		snprintf(name, sizeof name, "events-20261123T10150%d.123Z-00000%d.jsonl", i, i);
+		add_lines(name, 5000, 1000, AT);
+	}
+	put("a");
+	save_cursor("mine", (struct hs_position){ .number = 1 });
+	collect();
+	assert_in_range(figures.cursor[0].records, 14900, 15100);
+}
+
+/* In a plain segment with a summary the lines after the cursor are counted; in a compressed one they are estimated. */
+TEST(a_lag_within_a_segment)
+{
+	for (int gzip = 0; gzip < 2; gzip++) {
+		make(gzip ? "rotate_min_gap = 0\n" : "rotate_min_gap = 0\ncompress = none\n");
+		seal("a b c d");
+		maintain();
+		seal("e");
+		put("f");
+		save_cursor("mine", position_after(1));
+		save_cursor("none", (struct hs_position){ .number = 1 });
+		collect();
+		for (size_t i = 0; i < 2; i++)
+			assert_int_equal(figures.cursor[i].records,
+			                 strcmp(figures.cursor[i].name, "mine") == 0 ? 5 : 6);
+	}
+}
+
+/* Lines that do not tell when they were spooled: the segment does, if it is sealed. */
+TEST(the_age_of_lines_without_a_time)
+{
+	static const char *const ends[] = { "}\n", ",\"spooled_at\":\"2026\"}\n",
+		                            ",\"spooled_at\":\"2099-01-01T00:00:00.000Z\"}\n" };
+	int64_t sealed_ms = INT64_C(1795428900123); /* 2026-11-23T10:15:00.123Z */
+
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		make("rotate_min_gap = 0\ncompress = none\n");
+		spooldir_mkdir(&s.d, "");
+		add_lines("events-20261123T101500.123Z-000001.jsonl", 2, 5, ends[i]);
+		put("a");
+		save_cursor("mine", (struct hs_position){ .number = 1 });
+		wrap_clock(sealed_ms + 3600000 - hs_io_now(), 0); /* an hour later */
+		collect();
+		assert_int_equal(figures.cursor[0].records, 3);
+		if (i < 2)
+			assert_in_range(figures.cursor[0].age_ms, 3600000, 3660000);
+		else
+			assert_int_equal(figures.cursor[0].age_ms, 0); /* a clock was ahead */
+		wrap_reset();
+		stop();
+		add_lines("events.jsonl", 1, 5, "}\n");
+		save_cursor("mine", position_after(3));
+		restart();
+		put("b");
+		collect();
+		assert_int_equal(figures.cursor[0].records, 2);
+		assert_int_equal(figures.cursor[0].age_ms, 0); /* of the open one that is not known */
+	}
+}
+
+/* A cursor that is beyond the end is of no use; one at the end has no lag. */
+TEST(cursors_at_the_end_and_beyond)
+{
+	struct hs_position end;
+
+	make("rotate_min_gap = 0\n");
+	seal("a");
+	put("b");
+	end = position_after(2);
+	save_cursor("at", end);
+	end.offset++;
+	save_cursor("beyond", end);
+	save_cursor("far", (struct hs_position){ .number = 9 });
+	collect();
+	assert_int_equal(figures.cursors, 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(figures.cursor[i].usable, strcmp(figures.cursor[i].name, "at") == 0);
+		assert_int_equal(figures.cursor[i].records, 0);
+	}
+}
+
+static void seal_now(void *done)
+{
+	*(bool *)done = true;
+	hs_spool_rotate(s.spool, hs_io_now_monotonic());
+}
+
+/* At any step: the bytes of the segment that was open count once. Its records may be counted the next time. */
+TEST(a_segment_that_is_sealed_meanwhile)
+{
+	bool sealed = true;
+
+	for (unsigned nth = 1; sealed; nth++) {
+		make("rotate_min_gap = 0\ncompress = none\n");
+		seal("a");
+		put("b");
+		save_cursor("mine", position_after(1));
+		hs_figures_free(&figures);
+		sealed = false;
+		wrap_reset();
+		wrap_before(WRAP_FDOPENDIR, nth, seal_now, &sealed);
+		hs_figures_collect(s.d.settings, &figures);
+		wrap_reset();
+		assert_result(figures.result, HS_OK);
+		assert_in_range(figures.cursor[0].records, 0, 1);
+		assert_in_range(figures.cursor[0].bytes, 50, 200); /* of one record */
+	}
+}
+
+TEST(edits_that_cannot_be_followed)
+{
+	make("rotate_min_gap = 0\ncompress = none\n");
+	seal("a b");
+	put("c");
+	save_cursor("mine", position_after(1));
+	save_cursor("yours", position_after(1));
+	spooldir_write(
+	    &s.d, ".hookspool/edits",
+	    HS_SLICE("{\"segment\":1,\"edit\":1,\"file\":\"x\",\"inode\":[3,9],\"size\":[700,400],\"removed\":"
+	             "[9,9,1,1]}\n{\"segment\":1,\"edit\":1,\"done\":true}\n"));
+	hs_figures_free(&figures);
+	hs_figures_collect(s.d.settings, &figures);
+	assert_result(figures.result, HS_E_IO);
+}
+
 TEST(more_cursors_than_are_shown)
 {
 	struct hs_buf text;

@@ -1,6 +1,7 @@
 /* import_checkpoint: a saved place is read again; a torn line counts as nothing. */
 #include "base/io.h"
 #include "spool/admin/import_checkpoint.h"
+#include "tests/lib/no_cut.h"
 #include "tests/lib/processes.h"
 #include "tests/lib/temp_dir.h"
 
@@ -96,6 +97,26 @@ TEST(a_write_fails)
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
 	assert_int_equal(hs_import_checkpoint_move(&b, &(struct hs_spot){ 700, 7, 0, false }, 0, true), HS_E_SYNC);
 	wrap_reset();
+	hs_import_checkpoint_close(&b);
+}
+
+/* A fragment stays behind the place up to which all is whole, and counts as nothing. */
+TEST(a_fragment_that_cannot_be_cut_off)
+{
+	struct hs_import_checkpoint b;
+
+	assert_int_equal(hs_import_checkpoint_open(temp.fd, KEY, &b), HS_OK);
+	assert_int_equal(hs_import_checkpoint_move(&b, &(struct hs_spot){ 500, 5, 0, false }, 0, true), HS_OK);
+	no_cut = true;
+	wrap_fail(WRAP_PWRITE, 1, 1, ENOSPC);
+	assert_result(hs_import_checkpoint_move(&b, &(struct hs_spot){ 600, 6, 0, false }, 0, true), HS_E_IO);
+	wrap_reset();
+	hs_import_checkpoint_close(&b);
+	spooldir_add(&temp.d, NAME, HS_SLICE("{\"at\":99999,\"li"));
+	assert_result(hs_import_checkpoint_open(temp.fd, KEY, &b), HS_E_IO);
+	no_cut = false;
+	open_again(&b);
+	assert_int_equal(b.spot.at, 500);
 	hs_import_checkpoint_close(&b);
 }
 

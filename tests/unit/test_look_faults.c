@@ -3,11 +3,13 @@
  * wrong, whichever of their calls fails, and all of it when the fault is gone.
  */
 #include "base/io.h"
+#include "base/timestamp.h"
 #include "spool/admin/inventory.h"
 #include "spool/read/reader.h"
 #include "tests/lib/every_fault.h"
 #include "tests/lib/temp_spool.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -391,6 +393,49 @@ static void is_counted(void)
 TEST(the_inventory)
 {
 	fail_each(&(struct job){ three_segments, run_inventory, is_counted, 0 });
+}
+
+/* Only ids of the window count, and lines that have one; damage ends a segment, and no more. */
+TEST(ids_that_count)
+{
+	struct hs_buf text = { 0 };
+	char now[HS_TIMESTAMP_TEXT + 1];
+
+	make("rotate_min_gap = 0\ndedup_window = 1h\n");
+	seal("a b");
+	maintain();
+	spooldir_cut(&s.d, spooldir_name(&s.d, "events-", 0), 40);
+	hs_timestamp_text(hs_io_now(), now);
+	hs_buf_printf(&text,
+	              "{\"type\":\"page\",\"message_id\":\"new\",\"spooled_at\":\"%s\"}\n"
+	              "{\"type\":\"page\",\"message_id\":\"old\",\"spooled_at\":\"2020-01-01T00:00:00.000Z\"}\n"
+	              "{\"type\":\"page\",\"spooled_at\":\"%s\"}\nnot JSON\n",
+	              now, now);
+	spooldir_write(&s.d, "events.jsonl", hs_buf_slice(&text));
+	hs_buf_free(&text);
+	assert_result(run_inventory(), HS_OK);
+	assert_int_equal(ids, 1);
+}
+
+/* Files that are deleted meanwhile have none; those of others cannot be counted. */
+TEST(files_of_ids_that_cannot_be_opened)
+{
+	unsigned refused = 0, fewer = 0;
+	bool ended = false;
+
+	three_segments();
+	for (unsigned nth = 1; !ended; nth++) {
+		wrap_reset();
+		wrap_fail(WRAP_OPENAT, nth, 1, EACCES);
+		refused += run_inventory() == HS_E_SPOOL_DIR;
+		ended = wrap_count(WRAP_OPENAT) < nth;
+		wrap_reset();
+		wrap_fail(WRAP_OPENAT, nth, 1, ENOENT);
+		if (run_inventory() == HS_OK)
+			fewer += ids < 5;
+		wrap_reset();
+	}
+	assert_true(refused > 1 && fewer > 1);
 }
 
 TEST(an_inventory_without_a_spool)

@@ -4,12 +4,16 @@
  */
 #include "base/io.h"
 #include "spool/admin/retention.h"
+#include "spool/shared/shared_state.h"
 #include "spool/shared/spool_dir.h"
+#include "tests/lib/passing.h"
+#include "tests/lib/said.h"
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -208,6 +212,203 @@ TEST(it_stops_when_asked)
 	assert_sound(&s.d);
 }
 
+static bool after_some(void *context)
+{
+	unsigned *left = context;
+
+	return *left == 0 || (*left)-- == 0;
+}
+
+/* At any question: what it has not done the next run does. */
+TEST(it_stops_at_any_step)
+{
+	bool stopped = true;
+
+	for (unsigned turns = 0; stopped; turns++) {
+		unsigned left = turns;
+
+		make("rotate_min_gap = 0\n");
+		seal("a b");
+		seal("c");
+		assert_result(hs_spool_maintain(s.spool, after_some, &left, &s.maintained), HS_OK);
+		stopped = left == 0;
+		assert_int_equal(spooldir_names(&s.d, "", "events-"), 2);
+		maintain();
+		assert_int_equal(spooldir_names(&s.d, "", "events-"), 2);
+		assert_non_null(strstr(spooldir_name(&s.d, "events-", 0), ".gz"));
+		assert_once(&s.d, "a b c");
+		assert_in_range(turns, 0, 100);
+	}
+}
+
+/* --- while others are at work ------------------------------------------------------------- */
+
+static char plain[HS_SEALED_NAME], gz[HS_SEALED_NAME + 3];
+
+static void remove_plain(void *removed)
+{
+	*(bool *)removed |= spooldir_exists(&s.d, plain);
+	if (spooldir_exists(&s.d, plain))
+		spooldir_unlink(&s.d, plain);
+}
+
+/* A person deletes the segment before any look at it. That is no failure, and its copy does not stay for it. */
+TEST(a_segment_that_is_deleted_meanwhile)
+{
+	static const enum wrap_call calls[] = { WRAP_OPENAT, WRAP_FSTATAT };
+
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+		unsigned gone = 0;
+		bool ended = false;
+
+		for (unsigned nth = 1; !ended; nth++) {
+			bool removed = false;
+
+			make("rotate_min_gap = 0\n");
+			seal("a");
+			seal("b");
+			snprintf(plain, sizeof plain, "%s", spooldir_name(&s.d, "events-", 0));
+			wrap_reset();
+			wrap_before(calls[i], nth, remove_plain, &removed);
+			maintain();
+			ended = wrap_count(calls[i]) < nth;
+			wrap_reset();
+			gone += removed && s.maintained.compressed == 1;
+			assert_int_equal(spooldir_count(&s.d, "a"), !removed || s.maintained.compressed == 2);
+			assert_once(&s.d, "b");
+		}
+		assert_true(gone > 0);
+	}
+}
+
+/* A segment and its finished copy, as a run leaves them that is killed between its last two steps. */
+static void prepare_twice(void)
+{
+	struct hs_buf text;
+
+	make("rotate_min_gap = 0\n");
+	seal("a");
+	snprintf(plain, sizeof plain, "%s", spooldir_name(&s.d, "events-", 0));
+	snprintf(gz, sizeof gz, "%s.gz", plain);
+	text = spooldir_read(&s.d, plain);
+	maintain();
+	spooldir_write(&s.d, plain, hs_buf_slice(&text));
+	spooldir_age(&s.d, plain);
+	hs_buf_free(&text);
+}
+
+static void replace_one(void *context)
+{
+	const char *name = context;
+	struct hs_buf bytes;
+
+	if (!spooldir_exists(&s.d, name))
+		return;
+	bytes = spooldir_read_raw(&s.d, name);
+	spooldir_write(&s.d, "new", hs_buf_slice(&bytes));
+	spooldir_rename(&s.d, "new", name); /* another file, of which nobody knows what is in it */
+	hs_buf_free(&bytes);
+}
+
+/* If either is another one by now, both stay, for the next run. */
+TEST(a_file_that_is_replaced_after_it_was_compared)
+{
+	for (int i = 0; i < 2; i++) {
+		unsigned left = 0;
+		bool ended = false;
+
+		for (unsigned nth = 1; !ended; nth++) {
+			prepare_twice();
+			wrap_reset();
+			wrap_before(WRAP_FSTATAT, nth, replace_one, i > 0 ? gz : plain);
+			maintain();
+			ended = wrap_count(WRAP_FSTATAT) < nth;
+			wrap_reset();
+			left += spooldir_names(&s.d, "", "events-") == 2;
+			if (spooldir_exists(&s.d, plain))
+				spooldir_age(&s.d, plain);
+			maintain();
+			assert_int_equal(spooldir_names(&s.d, "", "events-"), 1);
+			assert_once(&s.d, "a");
+		}
+		assert_true(left > 0);
+	}
+	for (unsigned nth = 1; nth < 8; nth++) { /* it is gone when it is to be removed */
+		prepare_twice();
+		wrap_fail(WRAP_UNLINKAT, nth, 1, ENOENT);
+		maintain();
+		wrap_reset();
+	}
+}
+
+/* Without what hs_spool_maintain does before. */
+static void run(void)
+{
+	struct hs_summary_seen seen[HS_STREAMS] = { { .count = 0 } };
+	struct hs_opened_spool o;
+
+	assert_result(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
+	assert_result(hs_retention_run(&o.dir, NULL, NULL, seen, &s.maintained), HS_OK);
+	hs_spool_dir_close(&o);
+	for (int i = 0; i < HS_STREAMS; i++)
+		free(seen[i].pair);
+}
+
+/* Segments that were copied in are left until they have got their numbers. */
+TEST(a_segment_beyond_the_open_one_is_left)
+{
+	static const char later[] = "events-20261123T101500.123Z-000050.jsonl";
+
+	make("rotate_min_gap = 0\n");
+	seal("a");
+	put("b");
+	spooldir_write(&s.d, later, HS_SLICE("{\"type\":\"page\"}\n"));
+	spooldir_age(&s.d, later);
+	run();
+	assert_int_equal(s.maintained.compressed, 1);
+	assert_true(spooldir_exists(&s.d, later));
+}
+
+/* Once for all processes and runs, until there are others. */
+TEST(what_is_no_segment_is_told_once)
+{
+	static const char *const strange[] = { "events-20261123T101500.123Z-000009.jsonl",
+		                               "rejected-20261123T101500.123Z-000009.jsonl.gz" };
+
+	make("");
+	put("a");
+	for (int i = 0; i < 2; i++) {
+		spooldir_mkdir(&s.d, strange[i]);
+		said_begin(HS_LOG_WARN);
+		maintain();
+		assert_non_null(strstr(said_end(), strange[i]));
+		said_begin(HS_LOG_WARN);
+		maintain();
+		restart();
+		maintain();
+		assert_string_equal(said_end(), "");
+	}
+}
+
+/* A writer caps the rejected lines, too, so that maintenance need not wait for it. */
+TEST(a_writer_that_does_not_let_go)
+{
+	struct hs_shared_state *shared;
+	pthread_mutex_t *lock;
+
+	make("rotate_min_gap = 0\n");
+	seal("a");
+	shared = spooldir_state(&s.d);
+	lock = &shared->stream[HS_REJECTED].append;
+	assert_int_equal(pthread_mutex_trylock(lock), 0);
+	passing_begin();
+	run();
+	passing_end();
+	assert_int_equal(pthread_mutex_unlock(lock), 0);
+	spooldir_state_done(shared);
+	assert_int_equal(s.maintained.compressed, 1);
+}
+
 TEST(the_oldest_go_first)
 {
 	make("rotate_min_gap = 0\ncompress = none\nretain_bytes = 300\n");
@@ -259,6 +460,50 @@ TEST(old_dead_letters_go)
 	assert_int_equal(s.maintained.deleted, 1);
 	assert_int_equal(s.maintained.letters, 1);
 	assert_int_equal(spooldir_size(&s.d, "failed.jsonl"), (sizeof letter - 1) / 2);
+}
+
+/* A consumer writes them just now: they go the next time. */
+TEST(dead_letters_that_are_being_written_stay)
+{
+	int fd;
+
+	make("retain_days = 30\nrotate_min_gap = 0\n");
+	maintain();
+	seal("a");
+	spooldir_write(&s.d, "failed.jsonl",
+	               HS_SLICE("{\"failed_at\":\"2020-01-01T00:00:00.000Z\",\"record\":{\"spooled_at\":"
+	                        "\"2020-01-01T00:00:00.000Z\"}}\n"));
+	fd = open(spooldir_path(&s.d, ".hookspool/run/failed.lock"), O_RDWR | O_CREAT, 0600);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	passing_begin();
+	maintain();
+	passing_end();
+	assert_int_equal(s.maintained.letters, 0);
+	close(fd);
+	maintain();
+	assert_int_equal(s.maintained.letters, 1);
+}
+
+/* A segment that was copied in has a late number, and events as old as the letter. */
+TEST(a_dead_letter_stays_as_long_as_any_record_of_its_age)
+{
+	static const char older[] = "events-20200102T000000.000Z-000001.jsonl";
+	static const char letter[] = "{\"failed_at\":\"2020-02-01T00:00:00.000Z\",\"record\":{\"spooled_at\":"
+				     "\"2020-02-01T00:00:00.000Z\"}}\n";
+
+	make("retain_days = 30\nrotate_min_gap = 0\ncompress = none\n");
+	maintain();
+	seal("a");
+	spooldir_write(&s.d, older, HS_SLICE("{\"spooled_at\":\"2020-01-01T00:00:00.000Z\"}\n"));
+	spooldir_age(&s.d, older);
+	put("b");
+	spooldir_write(&s.d, "failed.jsonl", HS_SLICE(letter));
+	save_cursor("mine", (struct hs_position){ 1, 0, 0, 0 }); /* which holds the segments */
+	maintain();
+	assert_int_equal(s.maintained.letters, 0);
+	spooldir_unlink(&s.d, older);
+	maintain();
+	assert_int_equal(s.maintained.letters, 1);
 }
 
 /* The open segment is empty, and has no oldest event. */

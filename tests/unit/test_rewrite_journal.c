@@ -6,11 +6,16 @@
 #include "spool/position/rewrite_log.h"
 #include "spool/shared/spool_dir.h"
 #include "tests/lib/every_fault.h"
+#include "tests/lib/passing.h"
 #include "tests/lib/said.h"
 #include "tests/lib/temp_spool.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 static struct hs_opened_spool o;
 static struct hs_rewrite_log *rewrites;
@@ -126,6 +131,103 @@ TEST(a_damaged_line_of_the_journal_is_told)
 	said_begin(HS_LOG_ERROR);
 	assert_result(run_translate(), HS_OK);
 	assert_non_null(strstr(said_end(), "edits: the line at byte 0 is damaged"));
+	is_done();
+}
+
+/* Lines that begin like those of an edit. The edit after them counts all the same. */
+TEST(lines_that_begin_like_an_edit)
+{
+	static const char *const lines[] = {
+		"{\"segment\":1,\"edit\":1,\"file\":\"x\",\"inode\":[3,4],\"size\":[7,4],\"moved\":[0,1]}\n",
+		"{\"segment\":1,\"edit\":1,\"file\":\"x\",\"inode\":[3,4],\"size\":[7]}\n",
+	};
+
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		make_abc();
+		write_edit(lines[i], 3, inode_now());
+		said_begin(HS_LOG_ERROR);
+		assert_result(run_translate(), HS_OK);
+		assert_non_null(strstr(said_end(), "edits: the line at byte 0 is damaged"));
+		is_done();
+	}
+}
+
+/* The line that says that an edit is done is damaged: whether it is the files tell. */
+TEST(a_damaged_end_of_an_edit)
+{
+	static const char *const ends[] = { "{\"segment\":1,\"edit\":1,\"done\":trux}\n",
+		                            "{\"segment\":1,\"edit\":1,\"done\":\n" };
+
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		make_abc();
+		write_edit("", 3, inode_now());
+		spooldir_add(&s.d, ".hookspool/edits", hs_slice_str(ends[i]));
+		assert_result(run_translate(), HS_OK);
+		is_done();
+		leave_undone();
+		spooldir_add(&s.d, ".hookspool/edits", hs_slice_str(ends[i]));
+		assert_result(run_translate(), HS_OK);
+		is_undone();
+	}
+}
+
+/* A spool that was copied with all its files has other inodes: then the size tells, 700 bytes before the edit. */
+TEST(an_edit_in_a_copied_spool)
+{
+	for (int happened = 0; happened < 2; happened++) {
+		char name[HS_SEALED_NAME];
+
+		make_abc();
+		snprintf(name, sizeof name, "%s", spooldir_name(&s.d, "events-", 0));
+		write_edit("", 3, 4);
+		spooldir_cut(&s.d, name, happened ? 400 : 700);
+		assert_result(run_translate(), HS_OK);
+		if (happened)
+			is_done();
+		else
+			is_undone();
+	}
+}
+
+/* Somebody empties the journal, which stays the same file: no edit of it is followed any more. */
+TEST(a_journal_that_is_emptied)
+{
+	leave_done();
+	assert_result(run_translate(), HS_OK);
+	is_done();
+	spooldir_cut(&s.d, ".hookspool/edits", 0);
+	assert_result(run_translate(), HS_OK);
+	is_undone();
+}
+
+/* The disk changes a line after it was read. */
+TEST(an_edit_that_is_damaged_meanwhile)
+{
+	struct hs_position p = { .number = 1 };
+
+	leave_done();
+	p.offset = was_c;
+	assert_result(hs_rewrite_log_share(rewrites), HS_OK);
+	spooldir_flip(&s.d, ".hookspool/edits", strlen("{\"segment\":\n") + 4);
+	said_begin(HS_LOG_ERROR);
+	assert_result(hs_rewrite_log_translate(rewrites, &p), HS_E_IO);
+	assert_non_null(strstr(said_end(), "is damaged"));
+	hs_rewrite_log_release(rewrites);
+}
+
+TEST(another_process_that_does_not_let_go)
+{
+	int fd;
+
+	leave_done();
+	fd = open(spooldir_path(&s.d, ".hookspool/run/edits.lock"), O_RDWR);
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	passing_begin();
+	assert_result(run_translate(), HS_E_LOCKED);
+	passing_end();
+	close(fd);
+	assert_result(run_translate(), HS_OK);
 	is_done();
 }
 

@@ -6,6 +6,7 @@
 #include "spool/position/rewrite_log.h"
 #include "spool/shared/spool_dir.h"
 #include "tests/lib/every_fault.h"
+#include "tests/lib/no_cut.h"
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
@@ -200,8 +201,16 @@ static int erase_b(void *context)
 /* Ranges that do not ascend would lead to a place before the file, or after it. */
 TEST(ranges_that_nobody_wrote_lead_nowhere)
 {
-	static const char *const ranges[] = { "9,90,0,5", "9,9,12,1", "1,18446744073709551615", "1,2,3",
-		                              "1,x",      "1",        "18446744073709551616,1", "9,90,100,5}" };
+	static const char *const ranges[] = { "9,90,0,5",
+		                              "9,9,12,1",
+		                              "1,18446744073709551615",
+		                              "1,2,3",
+		                              "1,x",
+		                              "1",
+		                              "18446744073709551616,1",
+		                              "9,90,100,5}",
+		                              "99999999999999999999,1",
+		                              "199,0,x" };
 
 	for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
 		struct hs_position p = { .number = 1, .offset = 200 };
@@ -217,6 +226,34 @@ TEST(ranges_that_nobody_wrote_lead_nowhere)
 		assert_int_equal(hs_rewrite_log_number(rewrites, 1), 1);
 		if (hs_rewrite_log_translate(rewrites, &p) != HS_E_IO)
 			fail_msg("[%s] leads to %llu", ranges[i], (unsigned long long)p.offset);
+		hs_rewrite_log_release(rewrites);
+		close_all(NULL);
+	}
+}
+
+/* A line of the journal may end anywhere, or name no range at all. */
+TEST(ranges_that_end_early)
+{
+	static const struct {
+		const char *ranges;
+		enum hs_result result;
+	} cases[] = { { "[]}", HS_OK }, { "[12", HS_E_IO }, { "[12,1", HS_E_IO }, { "[", HS_OK } };
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct hs_position p = { .number = 1, .offset = 200 };
+		struct hs_buf text = { 0 };
+
+		make_segment("", "a b c");
+		for (int edit = 1; edit < 3; edit++)
+			hs_buf_printf(&text,
+			              "{\"segment\":1,\"edit\":%d,\"file\":\"%s\",\"inode\":[3,9],\"size\":[700,400],"
+			              "\"removed\":%s\n{\"segment\":1,\"edit\":%d,\"done\":true}\n",
+			              edit, spooldir_name(&s.d, "events-", 0), cases[i].ranges, edit);
+		spooldir_write(&s.d, ".hookspool/edits", hs_buf_slice(&text));
+		hs_buf_free(&text);
+		assert_result(hs_rewrite_log_share(rewrites), HS_OK);
+		if (hs_rewrite_log_translate(rewrites, &p) != cases[i].result || p.offset != 200)
+			fail_msg("%s", cases[i].ranges);
 		hs_rewrite_log_release(rewrites);
 		close_all(NULL);
 	}
@@ -368,6 +405,48 @@ TEST(the_other_form_goes_first)
 	spooldir_write(&s.d, gz, HS_SLICE("what the compressor left"));
 	assert_int_equal(erase(1), HS_OK);
 	assert_false(spooldir_exists(&s.d, gz));
+	assert_once(&s.d, "a c");
+}
+
+/* If it stays, or may come back after a power cut, the segment stays as it is: the .gz would bring the lines back. */
+TEST(the_other_form_does_not_go)
+{
+	static const enum wrap_call calls[] = { WRAP_UNLINKAT, WRAP_FSYNC };
+
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+		char gz[HS_SEALED_NAME + 4];
+
+		make_segment("", "a b c");
+		snprintf(gz, sizeof gz, "%s.gz", spooldir_name(&s.d, "events-", 0));
+		spooldir_write(&s.d, gz, HS_SLICE("what the compressor left"));
+		wrap_fail(calls[i], 1, 1, EIO);
+		assert_result(erase(1), HS_E_IO);
+		wrap_reset();
+		assert_int_equal(number(), 0);
+		assert_result(erase(1), HS_OK);
+		assert_once(&s.d, "a c");
+		close_all(NULL);
+	}
+	make_segment("", "a");
+}
+
+/* The segment was not replaced, and the journal's line stays: it moves no position, and the next edit drops it. */
+TEST(an_edit_that_cannot_be_taken_back)
+{
+	uint64_t c;
+
+	make_segment("", "a b c");
+	c = line_at(2);
+	no_cut = true;
+	wrap_fail(WRAP_RENAMEAT, 1, 1, EROFS);
+	assert_result(erase(1), HS_E_READ_ONLY);
+	wrap_reset();
+	no_cut = false;
+	assert_int_equal(translate(c, 0), c);
+	assert_once(&s.d, "a b c");
+	assert_result(erase(1), HS_OK);
+	assert_int_equal(number(), 1);
+	assert_true(translate(c, 0) < c);
 	assert_once(&s.d, "a c");
 }
 

@@ -193,6 +193,50 @@ static enum hs_result refuse(void *context, const struct hs_seen_id *id, size_t 
 	return HS_E_LOCKED;
 }
 
+static enum hs_result know_none(void *context, const struct hs_seen_id *id, size_t n, bool *known)
+{
+	(void)context, (void)id;
+	memset(known, 0, n);
+	return HS_OK;
+}
+
+/* A line may be there twice and be unknown to the index: both are told. Erased ids are not asked for. */
+TEST(two_faults_of_a_line)
+{
+	struct hs_tombstone t = { .spooled_s = 5000 };
+
+	start();
+	memset(t.id.bytes, 7, sizeof t.id.bytes);
+	assert_int_equal(hs_tombstones_put(opened.dir.private_dir, &t, 1), HS_OK);
+	open_seen();
+	compare_with(refuse); /* there are only erased ones */
+	assert_int_equal(count, 0);
+	assert_int_equal(hs_spool_dir_open(&opened, s.d.settings, true), HS_OK);
+	open_seen();
+	note(1, 1, 5000, 1, 1);
+	note(1, 1, 5000, 1, 2);
+	compare_with(know_none);
+	assert_int_equal(count, 3);
+	assert_found(0, HS_ID_UNKNOWN, 1, 1);
+	assert_int_equal(found[1].line, 2);
+	assert_int_equal(found[2].line, 2);
+	assert_true(found[1].fault < found[2].fault);
+}
+
+/* An index that fails is asked no more. */
+TEST(an_index_that_fails_after_a_while)
+{
+	struct hs_seen_check check = { &seen, refuse, keep };
+
+	start();
+	open_seen();
+	for (uint64_t i = 0; i < 2 * HS_SEEN_ASKED; i++)
+		note(1, i, 5000, 1, i + 1);
+	assert_int_equal(hs_seen_ids_check(&seen, &check), HS_E_LOCKED);
+	hs_seen_ids_close(&seen);
+	hs_spool_dir_close(&opened);
+}
+
 TEST(an_index_that_cannot_be_asked)
 {
 	struct hs_seen_check check = { &seen, refuse, keep };

@@ -276,6 +276,88 @@ TEST(a_number_that_a_disk_has_changed_does_not_count)
 	listed = NULL;
 }
 
+/* Segments that got the same number stay two, whatever their own numbers were; so does one whose own it is. */
+TEST(segments_with_one_number_stay_several)
+{
+	struct hs_sealed own[] = { { .sealed_ms = when }, { .sealed_ms = when, .number = 3 } };
+	char name[HS_SEALED_NAME];
+
+	spooldir_mkdir(&temp.d, ".hookspool");
+	private_dir = hs_io_open_dir(temp.fd, ".hookspool");
+	for (size_t i = 0; i < 2; i++) {
+		hs_sealed_print("events", &own[i], name);
+		spooldir_write(&temp.d, name, HS_SLICE(""));
+		assert_result(hs_sealed_renumber(private_dir, "events", &own[i], 5, 0600), HS_OK);
+	}
+	hs_sealed_print("events", &(struct hs_sealed){ .sealed_ms = when, .number = 5 }, name);
+	spooldir_write(&temp.d, name, HS_SLICE(""));
+	assert_result(hs_sealed_list(temp.fd, "events", &listed, &listed_count), HS_OK);
+	assert_int_equal(listed_count, 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(listed[i].number, 5);
+		assert_true(i == 0 || !hs_sealed_same(&listed[i - 1], &listed[i]));
+	}
+	free(listed);
+	listed = NULL;
+	close(private_dir);
+	private_dir = -1;
+}
+
+/* A line that a kill has cut off, and one that gives a segment the number of its name, change nothing. */
+TEST(lines_that_give_no_other_number)
+{
+	static const char *const lines[] = {
+		"\n{\"file\":\"events-20261123T101500.123Z-000003.jsonl\",\"number\":7",
+		"\n{\"file\":\"events-20261123T101500.123Z-000003.jsonl\",\"number\":7]\n",
+		"\n{\"file\":\"events-20261123T101500.123Z-000003.jsonl\",\"number\":3}\n",
+	};
+
+	spooldir_mkdir(&temp.d, ".hookspool");
+	spooldir_write(&temp.d, "events-20261123T101500.123Z-000003.jsonl", HS_SLICE(""));
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		spooldir_write(&temp.d, ".hookspool/numbers", hs_slice_str(lines[i]));
+		assert_result(hs_sealed_list(temp.fd, "events", &listed, &listed_count), HS_OK);
+		assert_true(listed_count == 1 && listed[0].number == 3 && !listed[0].moved);
+		free(listed);
+		listed = NULL;
+	}
+}
+
+/* Each of these tells that a file was written to, or is another one. */
+TEST(a_file_that_has_changed)
+{
+	const struct stat read = { .st_ino = 1, .st_size = 2, .st_mtim = { 3, 4 } };
+	struct stat now[] = { read, read, read, read };
+
+	now[0].st_ino++;
+	now[1].st_size++;
+	now[2].st_mtim.tv_sec++;
+	now[3].st_mtim.tv_nsec++;
+	assert_true(hs_sealed_is_unchanged(&read, &read));
+	for (size_t i = 0; i < sizeof now / sizeof *now; i++)
+		assert_false(hs_sealed_is_unchanged(&read, &now[i]));
+}
+
+/* It deletes what is above the limit; one that is gone already counts, and a failure ends it. */
+TEST(the_oldest_are_deleted)
+{
+	struct hs_sealed sealed = { .sealed_ms = when };
+	char name[HS_SEALED_NAME];
+	uint64_t deleted = 0;
+
+	for (sealed.number = 1; sealed.number <= 3; sealed.number++) {
+		hs_sealed_print("events", &sealed, name);
+		spooldir_write(&temp.d, name, HS_SLICE("0123456789"));
+	}
+	wrap_fail(WRAP_UNLINKAT, 1, 1, EIO);
+	assert_result(hs_sealed_cap(temp.fd, "events", 0, 10, UINT64_MAX, &deleted), HS_E_IO);
+	assert_true(deleted == 0 && spooldir_names(&temp.d, "", "events-") == 3);
+	wrap_fail(WRAP_UNLINKAT, 1, 1, ENOENT);
+	assert_result(hs_sealed_cap(temp.fd, "events", 0, 10, UINT64_MAX, &deleted), HS_OK);
+	wrap_reset();
+	assert_true(deleted == 2 && spooldir_names(&temp.d, "", "events-") == 2);
+}
+
 TEST(what_has_the_name_is_looked_at)
 {
 	struct hs_sealed sealed = foreign;

@@ -4,6 +4,7 @@
 #include "base/io.h"
 #include "event/top_counts.h"
 #include "spool/summary/summary_builder.h"
+#include "spool/summary/summary_sort.h"
 #include "tests/lib/summary_lines.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
@@ -104,30 +105,89 @@ TEST(more_events_than_have_room)
 /* Wherever memory ends there is no summary, or the same one. */
 TEST(without_memory_there_is_none)
 {
-	struct said *s = said_new(30);
-	struct made whole = made_of_text(hs_buf_slice(&s->text), false);
+	static const int lines[] = { 1, 30, 200, SAID_LINES };
 	unsigned none = 0;
 
-	for (int call = WRAP_CALLOC; call <= WRAP_REALLOC; call++)
-		for (unsigned nth = 1; nth <= 40; nth++) {
-			struct hs_summary_builder *b;
-			struct hs_summary *head;
-			struct hs_slice parts;
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		struct said *s = said_new(lines[i]);
+		struct made whole = made_of_text(hs_buf_slice(&s->text), false);
 
-			wrap_fail((enum wrap_call)call, nth, 1, ENOMEM);
-			b = hs_summary_builder_new(made_spool, false, 42);
-			hs_summary_builder_text(b, hs_buf_slice(&s->text));
-			head = hs_summary_builder_end(b, &parts);
-			wrap_reset();
-			none += head == NULL;
-			if (head != NULL)
-				assert_slice_equal(parts, hs_slice(whole.file.p + whole.head.head_bytes,
-				                                   whole.file.n - whole.head.head_bytes));
-			hs_summary_builder_free(b);
-		}
-	assert_true(none > 10);
-	hs_buf_free(&whole.file);
-	said_free(s);
+		for (int call = WRAP_CALLOC; call <= WRAP_REALLOC; call++)
+			for (unsigned nth = 1, all = 1; nth <= all; nth++) {
+				struct hs_summary_builder *b;
+				struct hs_summary *head;
+				struct hs_slice parts;
+
+				wrap_reset();
+				wrap_fail((enum wrap_call)call, nth, 1, ENOMEM);
+				b = hs_summary_builder_new(made_spool, false, 42);
+				hs_summary_builder_text(b, hs_buf_slice(&s->text));
+				head = hs_summary_builder_end(b, &parts);
+				all = wrap_count((enum wrap_call)call);
+				wrap_reset();
+				none += head == NULL;
+				if (head != NULL)
+					assert_slice_equal(parts, hs_slice(whole.file.p + whole.head.head_bytes,
+					                                   whole.file.n - whole.head.head_bytes));
+				hs_summary_builder_free(b);
+			}
+		hs_buf_free(&whole.file);
+		said_free(s);
+	}
+	assert_true(none > 40);
+	hs_summary_builder_fail(NULL); /* as one for which there was no memory */
+}
+
+/* --- sorting --------------------------------------------------------------------------------------- */
+
+/* Ids that differ in their second halves alone, as somebody may choose them; of equal ones the latest stays. */
+TEST(ids_that_begin_alike)
+{
+	enum { SOME = 40, AGAIN = 3 };
+	struct hs_buf items = { 0 }, sorted = { 0 };
+	const struct hs_summary_id *id;
+	size_t n;
+
+	for (uint32_t i = 0; i < SOME * AGAIN; i++) {
+		struct hs_summary_id one = { 7, i * 7 % SOME, 1000 + i };
+
+		hs_buf_put(&items, (const char *)&one, sizeof one);
+	}
+	for (size_t count = SOME / 2; count <= SOME * AGAIN; count *= 2) { /* by insertion, and by qsort */
+		struct hs_buf some = { .p = items.p, .n = count * sizeof *id, .cap = items.cap };
+
+		assert_true(hs_summary_sort_ids(&some, &sorted, &n));
+		id = (const struct hs_summary_id *)(const void *)sorted.p;
+		assert_int_equal(n, count < SOME ? count : SOME);
+		for (size_t i = 1; i < n; i++)
+			assert_true(id[i].second > id[i - 1].second);
+		for (size_t i = 0; i < n; i++)
+			assert_true(id[i].spooled_s >= 1000 + count - SOME || count < SOME);
+	}
+	hs_buf_free(&items);
+	hs_buf_free(&sorted);
+}
+
+/* More than there are buckets for. */
+TEST(many_hashes)
+{
+	enum { MANY = 1600000 };
+	struct hs_buf items = { 0 }, sorted = { 0 };
+	uint64_t *hash = (uint64_t *)(void *)hs_buf_reserve(&items, MANY * sizeof *hash);
+	size_t n;
+
+	assert_non_null(hash);
+	for (uint64_t i = 0; i < MANY; i++)
+		hash[i] = i * 11400714819323198485U;
+	items.n = MANY * sizeof *hash;
+	assert_true(hs_summary_sort_hashes(&items, &sorted, &n));
+	assert_int_equal(n, MANY);
+	hash = (uint64_t *)(void *)sorted.p;
+	for (size_t i = 1; i < n; i++)
+		if (hash[i] <= hash[i - 1])
+			fail_msg("%zu", i);
+	hs_buf_free(&items);
+	hs_buf_free(&sorted);
 }
 
 /* --- the head ------------------------------------------------------------------------------------- */
@@ -155,6 +215,32 @@ TEST(a_head_with_any_other_byte_is_refused)
 	}
 	assert_false(hs_summary_decode(hs_slice(m.file.p, m.head.head_bytes), m.file.n - 8, &decoded));
 	assert_true(hs_summary_decode(hs_slice(m.file.p, m.head.head_bytes), m.file.n, &decoded));
+	hs_buf_free(&m.file);
+	said_free(s);
+}
+
+/* The head is as it was written, and what it says of a part cannot be: before it, or not where parts begin. */
+TEST(parts_that_are_nowhere)
+{
+	struct said *s = said_new(20);
+	struct made m = made_of_text(hs_buf_slice(&s->text), false);
+	struct hs_summary changed, decoded;
+
+	for (int what = 0; what < 5; what++) {
+		memset(&changed, 0, sizeof changed);
+		memcpy(&changed, m.file.p, m.head.head_bytes);
+		switch (what) {
+		case 0: changed.part[1].offset += 4; break;
+		case 1: changed.part[1].offset = 8; break;
+		case 2: changed.part[1].offset = m.file.n + 8; break;
+		case 3: changed.part[1].bytes = m.file.n; break;
+		default: break; /* nothing: it is the right one */
+		}
+		hs_summary_seal(&changed);
+		if (hs_summary_decode(hs_slice((const char *)&changed, m.head.head_bytes), m.file.n, &decoded) !=
+		    (what == 4))
+			fail_msg("change %d", what);
+	}
 	hs_buf_free(&m.file);
 	said_free(s);
 }
@@ -193,7 +279,8 @@ TEST(what_was_rejected)
 	static const char text[] =
 	    "{\"spooled_at\":\"2026-11-23T10:15:00.123Z\",\"message\":\"event 2: no type\",\"body\":\"x\"}\n"
 	    "{\"spooled_at\":\"2026-11-24T10:15:00.123Z\",\"tenant\":\"acme\",\"message\":\"no "
-	    "type\",\"body\":\"x\"}\n";
+	    "type\",\"body\":\"x\"}\n"
+	    "{\"spooled_at\":\"yesterday\",\"message\":\"no type\",\"body\":\"x\"}\n";
 	static const char *const odd[] = { "{\"message\":\"cut\n", "\n", "{\"message\":\"no newline\"}" };
 	struct made m = made_of_text(hs_slice_str(text), true);
 	struct hs_summary_counts counts;
@@ -202,13 +289,13 @@ TEST(what_was_rejected)
 
 	assert_int_equal(m.head.rejected, 1);
 	assert_int_equal(m.head.odd, 0);
-	assert_int_equal(m.head.lines, 2);
-	assert_int_equal(m.head.timed, 2);
+	assert_int_equal(m.head.lines, 3);
+	assert_int_equal(m.head.timed, 2); /* whose time can be read */
 	assert_null(hs_summary_find(&m.head, HS_SUMMARY_IDS));
 	assert_true(hs_summary_counts_start(&counts, made_part(&m, HS_SUMMARY_REASONS)));
 	while (hs_summary_counts_next(&counts, &name, &records, &bytes) > 0)
 		sum += records;
-	assert_int_equal(sum, 2);
+	assert_int_equal(sum, 3);
 	assert_true(hs_summary_counts_start(&counts, made_part(&m, HS_SUMMARY_TENANTS)));
 	assert_int_equal(hs_summary_counts_next(&counts, &name, &records, &bytes), 1);
 	assert_slice_equal(name, HS_SLICE("acme"));

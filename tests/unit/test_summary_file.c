@@ -3,19 +3,24 @@
  * made again at any time.
  */
 #include "base/io.h"
+#include "spool/file/gzip.h"
 #include "spool/read/reader.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
 #include "spool/summary/summary_file.h"
 #include "tests/lib/events.h"
 #include "tests/lib/processes.h"
+#include "tests/lib/said.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static struct spooldir d;
 static struct hs_spool *spool;
@@ -396,6 +401,193 @@ TEST_WITH(a_name_with_a_lone_surrogate, begin, finish)
 	assert_true(hs_summary_may_have(&r, HS_SUMMARY_TENANTS, HS_SLICE("acme")));
 	assert_true(hs_summary_may_have(&r, HS_SUMMARY_TENANTS, HS_SLICE("a\xED\xA0\x80")));
 	hs_summary_close(&r);
+}
+
+/* A name that begins like one, and more names than are counted. */
+TEST_WITH(names_that_may_be_there, begin, finish)
+{
+	struct hs_summary_reader r = HS_SUMMARY_READER_NONE;
+	struct hs_buf own = read_summary(SUMMARY "events-1");
+	struct hs_summary changed;
+	struct stat st = spooldir_stat(&d, spooldir_name(&d, "events-", 0));
+	uint32_t i = 0;
+
+	assert_true(hs_summary_open(&r, hs_reader_dir(reader), false, 1, &st));
+	assert_false(hs_summary_may_have(&r, HS_SUMMARY_TENANTS, HS_SLICE("a\xED\x80\x80")));
+	hs_summary_close(&r);
+	for (int what = 0; what < 2; what++) {
+		memset(&changed, 0, sizeof changed);
+		memcpy(&changed, own.p, ((const struct hs_summary *)(const void *)own.p)->head_bytes);
+		for (i = 0; changed.part[i].kind != HS_SUMMARY_TENANTS; i++)
+			continue;
+		if (what == 0) { /* a part that is too short for what each has */
+			changed.part[i].bytes = 8;
+		} else { /* its first number is that of records with other names */
+			own.p[changed.part[i].offset] = 1;
+		}
+		changed.part[i].crc = hs_crc32(0, hs_slice(own.p + changed.part[i].offset, changed.part[i].bytes));
+		hs_summary_seal(&changed);
+		memcpy(own.p, &changed, changed.head_bytes);
+		spooldir_write(&d, SUMMARY "events-1", hs_buf_slice(&own));
+		assert_true(hs_summary_open(&r, hs_reader_dir(reader), false, 1, &st));
+		assert_true(hs_summary_may_have(&r, HS_SUMMARY_TENANTS, HS_SLICE("globex")));
+		hs_summary_close(&r);
+		hs_buf_free(&own);
+		spooldir_unlink(&d, SUMMARY "events-1");
+		maintain();
+		own = read_summary(SUMMARY "events-1");
+	}
+	hs_buf_free(&own);
+}
+
+/* Whatever a summary says that the lines do not say: verify tells. */
+TEST_WITH(a_summary_that_says_something_else, begin, finish)
+{
+	const char *name = spooldir_name(&d, "events-", 0);
+	struct hs_buf own = read_summary(SUMMARY "events-1"), text = spooldir_read(&d, name);
+	struct stat st = spooldir_stat(&d, name);
+
+	for (int what = 0; what <= 13; what++) {
+		struct hs_summary_builder *b = hs_summary_builder_new(hs_reader_dir(reader)->history.id, false, 1);
+		struct hs_summary changed = { 0 };
+
+		memcpy(&changed, own.p, ((const struct hs_summary *)(const void *)own.p)->head_bytes);
+		switch (what) {
+		case 0: changed.text_bytes++; break;
+		case 1: changed.text_crc++; break;
+		case 2: changed.lines++; break;
+		case 3: changed.odd++; break;
+		case 4: changed.first_spooled++; break;
+		case 5: changed.last_spooled++; break;
+		case 6: changed.timed++; break;
+		case 7: changed.first_time++; break;
+		case 8: changed.last_time++; break;
+		case 9: changed.last_line++; break;
+		case 10: changed.part[0].kind = HS_SUMMARY_KINDS; break;
+		case 11: changed.part[0].bytes -= 8; break;
+		case 12: changed.part[0].crc++; break;
+		default: break; /* nothing: it is the right one */
+		}
+		hs_summary_seal(&changed);
+		memcpy(own.p, &changed, changed.head_bytes);
+		spooldir_write(&d, SUMMARY "events-1", hs_buf_slice(&own));
+		hs_summary_builder_text(b, hs_buf_slice(&text));
+		hs_summary_builder_crc(b, hs_crc32(0, hs_buf_slice(&text)));
+		if (hs_summary_agrees(hs_reader_dir(reader), b, false, 1, &st) != (what == 13))
+			fail_msg("change %d", what);
+		hs_summary_builder_free(b);
+		hs_buf_free(&own);
+		spooldir_unlink(&d, SUMMARY "events-1");
+		maintain();
+		own = read_summary(SUMMARY "events-1");
+	}
+	hs_buf_free(&own);
+	hs_buf_free(&text);
+}
+
+/* Where it fits the segment it is there; a writer need not sync what its maker has synced. */
+TEST_WITH(a_summary_that_is_there, begin, finish)
+{
+	const struct hs_spool_dir *dir = hs_reader_dir(reader);
+	struct stat st = spooldir_stat(&d, spooldir_name(&d, "events-", 0)), other = st;
+
+	other.st_size++;
+	assert_true(hs_summary_is_there(dir, false, 1, &st));
+	assert_false(hs_summary_is_there(dir, false, 1, &other));
+	assert_false(hs_summary_is_there(dir, false, 9, &st));
+	wrap_fail(WRAP_OPENAT, 1, 1, EACCES);
+	assert_false(hs_summary_is_there(dir, false, 1, &st));
+	wrap_reset();
+	spooldir_flip(&d, SUMMARY "events-1", 3);
+	assert_false(hs_summary_is_there(dir, false, 1, &st));
+}
+
+/* The segment is gone, or not all of its lines are records: its own time, and its first line, tell. */
+TEST_WITH(what_is_before_a_time_without_a_summary, begin, finish)
+{
+	const struct hs_spool_dir *dir = hs_reader_dir(reader);
+	struct hs_summary_reader r = HS_SUMMARY_READER_NONE;
+	struct hs_sealed *list;
+	size_t count;
+
+	assert_result(hs_sealed_list(dir->fd, "events", &list, &count), HS_OK);
+	assert_int_equal(count, 2);
+	assert_true(hs_summary_is_before(&r, dir, list, count, 0, INT64_MAX));
+	assert_false(hs_summary_is_before(&r, dir, list, count, 0, 0));
+	spooldir_flip(&d, spooldir_name(&d, "events-", 0), 60); /* a summary of a damaged one says nothing */
+	maintain();
+	hs_summary_is_before(&r, dir, list, count, 0, INT64_MAX);
+	assert_true(r.fd < 0 || r.head.odd > 0);
+	spooldir_unlink(&d, spooldir_name(&d, "events-", 0));
+	assert_false(hs_summary_is_before(&r, dir, list, count, 0, list[0].sealed_ms));
+	hs_summary_is_before(&r, dir, list, count, 0, INT64_MAX);
+	hs_summary_close(&r);
+	free(list);
+}
+
+/* A damaged one that cannot be removed would be told of again and again: the message says what to do. */
+TEST_WITH(a_damaged_one_that_stays, begin, finish)
+{
+	static const int errors[] = { EACCES, ENOENT };
+
+	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+		const char *said;
+
+		spooldir_flip(&d, SUMMARY "events-1", 3);
+		said_begin(HS_LOG_WARN);
+		wrap_fail(WRAP_UNLINKAT, 1, 1, errors[i]);
+		assert_false(is_believed(0, false));
+		wrap_reset();
+		said = said_end();
+		assert_non_null(strstr(said, "run/summary/events-1 is damaged"));
+		assert_int_equal(strstr(said, "delete it, and hookspool maintain") != NULL, errors[i] == EACCES);
+		assert_true(spooldir_exists(&d, SUMMARY "events-1"));
+		spooldir_flip(&d, SUMMARY "events-1", 3);
+	}
+}
+
+static void make_folder(void *context)
+{
+	(void)context;
+	spooldir_mkdir(&d, ".hookspool/run/summary");
+}
+
+/* Another process makes the folder at the same time, or it cannot be made: then the next run does. */
+TEST_WITH(the_folder_of_summaries, begin, finish)
+{
+	for (int i = 0; i < 2; i++) {
+		spooldir_unlink(&d, SUMMARY "events-1");
+		spooldir_unlink(&d, SUMMARY "events-2");
+		assert_int_equal(rmdir(spooldir_path(&d, ".hookspool/run/summary")), 0);
+		wrap_reset();
+		if (i == 0)
+			wrap_before(WRAP_MKDIRAT, 1, make_folder, NULL);
+		else
+			wrap_fail(WRAP_MKDIRAT, 1, WRAP_FOREVER, EACCES);
+		maintain();
+		wrap_reset();
+		assert_int_equal(done.summaries, i == 0 ? 2 : 0);
+		maintain();
+		assert_int_equal(done.summaries, i == 0 ? 0 : 2);
+	}
+}
+
+/* Without memory for what it has seen the next pass looks again. */
+TEST_WITH(what_was_seen_is_forgotten_without_memory, begin, finish)
+{
+	unsigned opens;
+
+	settle(60000);
+	opens = idle_opens();
+	for (unsigned nth = 1; nth < 5; nth++) {
+		wrap_fail(WRAP_REALLOC, nth, 1, ENOMEM);
+		hs_spool_maintain(spool, NULL, NULL, &done);
+		wrap_fail(WRAP_REALLOC, 1, 0, 0);
+		assert_int_equal(done.summaries, 0);
+		maintain();
+		assert_int_equal(done.summaries, 0);
+	}
+	assert_int_equal(idle_opens(), opens);
 }
 
 /* A compressed segment that is damaged is read once, not by each maintenance. */

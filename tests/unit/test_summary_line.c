@@ -424,6 +424,7 @@ TEST(a_long_line_that_is_none_is_odd)
 		",",
 		",x}",
 		",\"user_id\"",
+		",\"a\\\\\":\"b\"",
 		",\"user_id\"x\"a\"}",
 		",\"us\\\\er_id\":\"a\"," AT "}",
 		",\"user_id\":\"a\\\"," AT "}",

@@ -2,6 +2,7 @@
 #include "base/io.h"
 #include "spool/admin/erasure_log.h"
 #include "spool/admin/salt.h"
+#include "spool/admin/suppression_file.h"
 #include "spool/admin/suppression_list.h"
 #include "spool/dedup/tombstones.h"
 #include "spool/file/file_writer.h"
@@ -378,6 +379,21 @@ TEST(writing_fails)
 		hs_file_writer_free(&w);
 		close(file);
 	}
+}
+
+/* A device is never suppressed by a link: another person may use it later. Then the list is empty. */
+TEST(a_list_of_nobody)
+{
+	struct hs_buf cut = { 0 };
+	char salt[HS_SALT + 1];
+
+	add(HS_SUBJECT_ANONYMOUS, "device", "", true);
+	assert_result(hs_suppression_list_add(&spool_dir, &people), HS_OK);
+	assert_int_equal(spooldir_size(&temp.d, "suppressed"), HS_SUPPRESSION_LIST_EMPTY);
+	assert_result(hs_salt(&spool_dir, salt), HS_OK);
+	hs_buf_put_slice(&cut, HS_SLICE("short"));
+	assert_false(hs_suppression_file_is_intact(&cut, salt));
+	hs_buf_free(&cut);
 }
 
 TESTS("suppression_list", setup, teardown)

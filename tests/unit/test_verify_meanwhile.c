@@ -6,11 +6,10 @@
 #include "spool/admin/verify.h"
 #include "spool/position/rewrite_log.h"
 #include "spool/shared/shared_state.h"
+#include "tests/lib/passing.h"
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -242,40 +241,19 @@ TEST(the_last_name_of_an_original_is_free)
 
 /* --- a writer that does not let go ---------------------------------------------------------- */
 
-static atomic_bool is_over;
-
-/* Seconds pass while it is waited for, as many as milliseconds do, since the machine was started. */
-static void *let_time_pass(void *context)
-{
-	int64_t shift_ms = -*(const int64_t *)context;
-
-	for (; !atomic_load(&is_over); shift_ms += 1000) {
-		wrap_clock(0, shift_ms);
-		hs_io_pause(1);
-	}
-	return NULL;
-}
-
 TEST(a_writer_that_holds_the_lock)
 {
 	struct hs_shared_state *shared;
 	pthread_mutex_t *lock;
-	pthread_t time;
-	int64_t now_ms;
 
 	prepare();
 	shared = spooldir_state(&s.d);
 	lock = &shared->stream[HS_EVENTS].append;
 	assert_int_equal(pthread_mutex_trylock(lock), 0);
-	atomic_store(&is_over, false);
-	now_ms = hs_io_now_monotonic();
-	wrap_clock(0, -now_ms);
-	assert_int_equal(pthread_create(&time, NULL, let_time_pass, &now_ms), 0);
+	passing_begin();
 	assert_result(verify(false), HS_E_TIMEOUT);
-	atomic_store(&is_over, true);
-	assert_int_equal(pthread_join(time, NULL), 0);
+	passing_end();
 	assert_int_equal(pthread_mutex_unlock(lock), 0);
-	wrap_reset();
 	assert_result(verify(false), HS_OK);
 	assert_int_equal(found.lines, 4);
 	spooldir_state_done(shared);

@@ -54,12 +54,17 @@ static bool add_name(void *context, const char *name)
 	return !n->failed;
 }
 
-static enum hs_result list_names(int dir, struct names *n)
+static enum hs_result add_names(int dir, struct names *n)
 {
-	*n = (struct names){ NULL, 0, 0, false };
 	if (hs_io_list(dir, add_name, n) < 0)
 		return HS_E_IO;
 	return n->failed ? HS_E_MEMORY : HS_OK;
+}
+
+static enum hs_result list_names(int dir, struct names *n)
+{
+	*n = (struct names){ NULL, 0, 0, false };
+	return add_names(dir, n);
 }
 
 static bool ends(const char *name, const char *end)
@@ -210,17 +215,16 @@ static bool is_private_file(const char *name)
 	       strcmp(name, HS_HISTORY_BACKUP) != 0;
 }
 
-/* Copies the files of .hookspool: suppressed people, tombstones, the salt and so on. */
+/* Copies the files of .hookspool: suppressed people, tombstones, the salt and so on. The backup's mark stays. */
 static enum hs_result copy_private(struct backup *b)
 {
-	struct names names;
-	enum hs_result r = list_names(b->spool_dir->private_dir, &names);
+	struct names names = { NULL, 0, 0, false };
+	enum hs_result r =
+	    add_name(&names, HS_HISTORY_BACKUP) ? add_names(b->spool_dir->private_dir, &names) : HS_E_MEMORY;
 
 	for (size_t i = 0; i < names.count && r == HS_OK; i++)
 		if (is_private_file(names.list[i]))
 			r = copy_named(b, b->spool_dir->private_dir, b->private_dir, names.list[i]);
-	if (r == HS_OK && !add_name(&names, HS_HISTORY_BACKUP))
-		r = HS_E_MEMORY;
 	if (r == HS_OK)
 		r = drop_others(b->private_dir, &names);
 	free(names.list);

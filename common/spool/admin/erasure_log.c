@@ -195,7 +195,7 @@ static int by_who(const void *a, const void *b)
 
 	if (x->who != y->who)
 		return x->who < y->who ? -1 : 1;
-	return x->line < y->line ? -1 : x->line > y->line;
+	return (x->line > y->line) - (x->line < y->line);
 }
 
 static enum hs_result read_receipts(struct receipts *all, int fd)

@@ -525,7 +525,7 @@ static enum hs_result compare(struct hs_line_reader *plain, struct hs_line_reade
 	do {
 		more = hs_line_reader_next(plain, &a);
 		if (more < 0)
-			return HS_E_IO;
+			return hs_io_result(errno);
 		there = hs_line_reader_next(gz, &b);
 		if (there < 0)
 			return errno == EILSEQ ? HS_OK : hs_io_result(errno);

@@ -188,7 +188,7 @@ static enum hs_result refresh(struct hs_rewrite_log *rewrites)
 		}
 	}
 	if (more < 0)
-		return HS_E_IO;
+		return hs_io_result(errno);
 	if (open.edit > 0)
 		result = look_whether_happened(rewrites, &of_open, &happened);
 	if (result != HS_OK || !happened)
@@ -379,11 +379,11 @@ static enum hs_result apply(struct hs_rewrite_log *rewrites, const struct entry 
 	hs_line_reader_start(&rewrites->lines, rewrites->fd, entry->at, entry->end);
 	got = hs_line_reader_next(&rewrites->lines, &line);
 	if (got < 0)
-		return errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
+		return hs_io_result(errno);
 	if (got == 0 || !parse_head(line, &head))
 		return damaged(entry->at);
-	if (!move(position->offset, line.p + head.ranges, line.p + line.n, &to) ||
-	    (position->offset > 0 && !move(position->offset - 1, line.p + head.ranges, line.p + line.n, &before)))
+	if ((position->offset > 0 && !move(position->offset - 1, line.p + head.ranges, line.p + line.n, &before)) ||
+	    !move(position->offset, line.p + head.ranges, line.p + line.n, &to))
 		return damaged(entry->at);
 	if (position->offset > 0 && before + 1 != to)
 		position->before = 0;
