@@ -255,9 +255,8 @@ int hs_io_read_file(const char *path, size_t most, struct hs_buf *to, struct sta
 
 int hs_io_sync_data(int fd)
 {
-	if (HS_DEFECT == HS_DEFECT_NO_SYNC)
-		return 0;
-	return fdatasync(fd); /* never repeated: a second call may return 0 although bytes were lost */
+	/* never repeated: a second call may return 0 although bytes were lost */
+	return HS_DEFECT == HS_DEFECT_NO_SYNC ? 0 : fdatasync(fd);
 }
 
 int hs_io_sync_dir(int fd)

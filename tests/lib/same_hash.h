@@ -1,6 +1,6 @@
 /*
- * same_hash: texts that have the same hash, whatever the seed (base/hash.h), so that a table must compare them. They end in
- * the word that makes the last product 0, which is not UTF-8: no sender can use it.
+ * same_hash: texts that have the same hash, whatever the seed (base/hash.h), so that a table must compare them. They
+ * end in the word that makes the last product 0, which is not UTF-8: no sender can use it.
  */
 #ifndef HS_TEST_SAME_HASH_H
 #define HS_TEST_SAME_HASH_H
