@@ -156,6 +156,30 @@ TEST(interrupted_calls_are_repeated)
 	close(other);
 }
 
+/* Files outside of the spool may lie on a network. */
+TEST(interrupted_calls_outside_are_repeated)
+{
+	struct hs_buf text = { 0 };
+	const char *path = spooldir_path(&temp.d, "a");
+	struct stat st;
+	int fd;
+
+	spooldir_write(&temp.d, "a", HS_SLICE("text"));
+	wrap_fail(WRAP_OPENAT, 1, 2, EINTR);
+	fd = hs_io_open_outside(path);
+	assert_true(fd >= 0);
+	close(fd);
+	wrap_fail(WRAP_OPENAT, 1, 2, EINTR);
+	fd = hs_io_open_place(path);
+	assert_true(fd >= 0);
+	close(fd);
+	wrap_fail(WRAP_OPENAT, 1, 2, EINTR);
+	assert_int_equal(hs_io_read_file(path, 100, &text, &st), 0);
+	assert_slice_equal(hs_buf_slice(&text), HS_SLICE("text"));
+	assert_true(wrap_count(WRAP_OPENAT) >= 9);
+	hs_buf_free(&text);
+}
+
 TEST(a_wait_is_over_when_there_is_something)
 {
 	int ends[2];
@@ -325,6 +349,9 @@ TEST(space_and_network)
 	wrap_inodes(5);
 	assert_int_equal(hs_io_space(temp.fd, &space), 0);
 	assert_int_equal(space.inodes, 5);
+	wrap_inodes(-2);
+	assert_int_equal(hs_io_space(temp.fd, &space), 0);
+	assert_true(space.inodes == UINT64_MAX);
 	wrap_reset();
 	assert_true(hs_io_is_network(temp.fd) >= 0);
 	assert_int_equal(hs_io_space(-1, &space), -1);
