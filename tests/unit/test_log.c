@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -316,6 +317,44 @@ TEST(a_pipe_where_calls_are_refused)
 			fail_msg("%zu: '%s'", i, text);
 		free(text);
 	}
+}
+
+/* Opens a terminal whose output is stopped until somebody reads; returns its other side. */
+static int stopped_terminal(int *terminal)
+{
+	char text[1024];
+	int other = posix_openpt(O_RDWR | O_NOCTTY);
+
+	assert_true(other >= 0 && grantpt(other) == 0 && unlockpt(other) == 0);
+	*terminal = open(ptsname(other), O_RDWR | O_NOCTTY | O_NONBLOCK);
+	assert_true(*terminal >= 0);
+	memset(text, 'x', sizeof text);
+	while (write(*terminal, text, sizeof text) > 0)
+		continue;
+	assert_int_equal(fcntl(*terminal, F_SETFL, 0), 0); /* as we get it */
+	return other;
+}
+
+TEST(a_terminal_that_is_stopped)
+{
+	struct hs_buf text = { 0 };
+	int terminal, other = stopped_terminal(&terminal), saved = dup(STDERR_FILENO);
+
+	dup2(terminal, STDERR_FILENO);
+	alarm(60);
+	hs_log(HS_LOG_WARN, "a line"); /* does not wait */
+	assert_int_equal(fcntl(other, F_SETFL, O_NONBLOCK), 0);
+	while (text.n == 0 || strstr(text.p, "dropped") == NULL) {
+		take_all(other, &text);
+		hs_log_flush();
+	}
+	alarm(0);
+	dup2(saved, STDERR_FILENO);
+	assert_null(memmem(text.p, text.n, "a line", 6));
+	hs_buf_free(&text);
+	close(saved);
+	close(terminal);
+	close(other);
 }
 
 static int speak_to_device(void *path)

@@ -313,6 +313,13 @@ TEST(a_table_can_be_excluded)
 	rows_with(&(struct hs_row_options){ .exclude = exclude }, false, "e" TIMES EVENT " a=1 b=2\n");
 }
 
+TEST(without_its_event_too_a_table_can_be_excluded)
+{
+	static const char *const exclude[] = { "tracks", NULL };
+
+	rows_with(&(struct hs_row_options){ .exclude = exclude }, true, "");
+}
+
 TEST(include_names_the_only_tables)
 {
 	static const char *const include[] = { "t*", NULL };
