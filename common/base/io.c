@@ -116,7 +116,7 @@ int hs_io_open_outside(const char *path)
 {
 	int fd;
 
-	RETRY(fd, open(path, O_RDONLY | O_CLOEXEC));
+	RETRY(fd, openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC));
 	return fd;
 }
 
@@ -124,7 +124,7 @@ int hs_io_open_place(const char *path)
 {
 	int fd;
 
-	RETRY(fd, open(path, O_PATH | O_CLOEXEC));
+	RETRY(fd, openat(AT_FDCWD, path, O_PATH | O_CLOEXEC));
 	return fd;
 }
 
@@ -232,7 +232,7 @@ int hs_io_read_file(const char *path, size_t most, struct hs_buf *to, struct sta
 	ssize_t got = 1;
 	int fd, saved;
 
-	RETRY(fd, open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+	RETRY(fd, openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
 	if (fd < 0)
 		return -1;
 	if (hs_io_fstat(fd, st) < 0)
@@ -255,9 +255,8 @@ int hs_io_read_file(const char *path, size_t most, struct hs_buf *to, struct sta
 
 int hs_io_sync_data(int fd)
 {
-	if (HS_DEFECT == HS_DEFECT_NO_SYNC)
-		return 0;
-	return fdatasync(fd); /* never repeated: a second call may return 0 although bytes were lost */
+	/* never repeated: a second call may return 0 although bytes were lost */
+	return HS_DEFECT == HS_DEFECT_NO_SYNC ? 0 : fdatasync(fd);
 }
 
 int hs_io_sync_dir(int fd)

@@ -99,7 +99,7 @@ static ssize_t write_ready(const char *line, size_t n)
 {
 	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
 
-	return poll(&p, 1, 0) > 0 && (p.revents & POLLOUT) != 0 ? write(STDERR_FILENO, line, n) : -1;
+	return poll(&p, 1, 0) > 0 ? write(STDERR_FILENO, line, n) : -1; /* an error does not wait, either */
 }
 
 /* False: there is no room for the line, or nowhere to write it. A pipe takes a line whole (PIPE_BUF). */

@@ -357,7 +357,7 @@ static bool is_in_limits(const struct hs_subject *who, const struct hs_named *na
 	return at->number < who->before.number || (at->number == who->before.number && at->offset < who->before.offset);
 }
 
-/* True if the record names a user who is not in the set. There is room for the text: match_token has had it before. */
+/* True if the record names a user who is not in the set. There is room for that text: match_token has had it. */
 static bool names_another(struct hs_subjects *s, const struct hs_named *named)
 {
 	struct hs_subject *who;

@@ -48,10 +48,7 @@ static bool skip_zeros(struct hs_slice *s)
 	return small(s) == 0;
 }
 
-/*
- * True for 0 and -1 in any spelling of JSON or a program: "0", "-0.00", "0e7", "-1", "-01e0". The text has a letter or
- * a digit.
- */
+/* True for 0 and -1 in any spelling of JSON or a program: "0", "-0.00", "0e7", "-1", "-01e0". Not for marks alone. */
 static bool is_zero_or_minus_one(struct hs_slice s)
 {
 	bool minus = s.p[0] == '-';

@@ -112,6 +112,9 @@ if [ "$(id -u)" -eq 0 ]; then
 	chown 54321 "$S/bin/hookspool.fcgi"
 	alone
 	check 'those of its owner are' grep -q "$above:3: max_bodyy" "$T/err"
+	chown 0 "$above"
+	alone
+	check 'and those of root' grep -q "$above:3: max_bodyy" "$T/err"
 else
 	ok 'those of another user are not # SKIP only root can give files away'
 fi

@@ -330,9 +330,9 @@ int WRAP(fstatvfs)(int fd, struct statvfs *out)
 	int r = may_file(WRAP_FSTATVFS) ? REAL(fstatvfs)(fd, out) : -1;
 	long long inodes = atomic_load(&inodes_free), bytes = atomic_load(&bytes_free);
 
-	if (r == 0 && inodes >= 0) {
-		out->f_files = 1000000;
-		out->f_ffree = out->f_favail = (fsfilcnt_t)inodes;
+	if (r == 0 && inodes != -1) {
+		out->f_files = inodes < 0 ? 0 : 1000000;
+		out->f_ffree = out->f_favail = inodes < 0 ? 0 : (fsfilcnt_t)inodes;
 	}
 	if (r == 0 && bytes >= 0)
 		out->f_bfree = out->f_bavail = (fsblkcnt_t)bytes / out->f_frsize;

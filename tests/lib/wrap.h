@@ -74,7 +74,7 @@ void wrap_kill(unsigned nth, bool torn);
 /* The number of calls on files since wrap_reset: wrap_kill's nth runs from 1 to this. */
 unsigned wrap_count_files(void);
 
-/* The free inodes of every file system, as seen from now on; -1: the real number. */
+/* The free inodes of every file system, as seen from now on; -1: the real number; -2: none is counted, as on btrfs. */
 void wrap_inodes(long long free);
 
 /* Sets the free bytes likewise. */

@@ -86,6 +86,19 @@ TEST(printf_appends_text_of_any_length)
 	hs_buf_free(&b);
 }
 
+/* A wide character that has no bytes, for one. */
+TEST(printf_of_what_has_no_text_fails)
+{
+	static const wchar_t none[] = { 0x7FFFFFFF, 0 };
+	struct hs_buf b = { 0 };
+
+	hs_buf_put_slice(&b, HS_SLICE("before"));
+	hs_buf_printf(&b, "%ls", none);
+	assert_false(hs_buf_ok(&b));
+	assert_int_equal(b.n, 6);
+	hs_buf_free(&b);
+}
+
 TEST(failure_sticks_until_reset)
 {
 	struct hs_buf b = { .max = 4 };

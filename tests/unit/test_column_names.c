@@ -123,4 +123,27 @@ TEST(halves_of_surrogate_pairs_go)
 	hs_buf_free(&out);
 }
 
+TEST(separators_of_verbatim_names_become_one_underscore)
+{
+	static const char *const fields[] = { "properties.a b", "properties a.b", "properties-a b", "properties_a-b",
+		                              "properties_aB" };
+
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+		hs_buf_reset(&out);
+		hs_column_names_put_snake(&out, hs_slice_str(fields[i]));
+		assert_slice_equal(hs_buf_slice(&out), HS_SLICE("properties_a_b"));
+	}
+	hs_buf_free(&out);
+}
+
+TEST(a_name_without_memory_stays_none)
+{
+	hs_buf_reset(&out);
+	hs_buf_put_slice(&out, HS_SLICE("x"));
+	out.failed = true;
+	hs_column_names_bound(&out, 0);
+	assert_false(hs_buf_ok(&out));
+	hs_buf_free(&out);
+}
+
 TESTS("column_names", NULL, NULL)

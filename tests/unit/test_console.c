@@ -127,6 +127,28 @@ TEST(without_memory_no_password_is_right_or_hashed)
 	}
 }
 
+/* The first hash for the blocks, and the last of all. */
+TEST(without_a_hash_no_password_is_right)
+{
+	static const char stored[] = "scrypt:14:8:1:30313233343536373839616263646566:" SCRYPT_HASH;
+	unsigned all;
+	bool same;
+
+	wrap_reset();
+	assert_true(hs_password_check(HS_SLICE("correct horse"), stored, &same) && !same);
+	all = wrap_count(WRAP_SHA256);
+	for (unsigned nth = 5; nth <= all; nth += all - 5) {
+		same = true;
+		wrap_fail(WRAP_SHA256, nth, 1, ENOMEM);
+		assert_false(hs_password_check(HS_SLICE("correct horse"), stored, &same));
+		wrap_reset();
+		assert_false(same);
+	}
+	same = true;
+	assert_false(hs_password_check(HS_SLICE("correct horse"), "correct horse", &same));
+	assert_false(same);
+}
+
 TEST(what_is_no_hash)
 {
 #define TAIL "30313233343536373839616263646566:" SCRYPT_HASH

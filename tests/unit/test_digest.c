@@ -2,6 +2,9 @@
 #include "base/digest.h"
 #include "base/hex.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
 
 static void expect_mac(struct hs_slice key, struct hs_slice text, const char *hex)
 {
@@ -38,6 +41,43 @@ TEST(vectors_of_the_rfc)
 TEST(an_empty_message_has_a_mac)
 {
 	expect_mac(HS_SLICE("key"), HS_SLICE(""), "f42bb0eeb018ebbd4597ae7213711ec60760843f");
+}
+
+TEST(an_empty_key_is_one)
+{
+	expect_mac(HS_SLICE_NONE, HS_SLICE(""), "fbdb1d1b18aa6c08324b7d64b71fb76370690e1d");
+}
+
+static bool make_keys(struct hs_slice text)
+{
+	struct hs_hmac *h = hs_hmac_new(text);
+	struct hs_hmac256 *h256 = h == NULL ? NULL : hs_hmac256_new(text);
+	bool made = h256 != NULL;
+
+	hs_hmac_free(h);
+	hs_hmac256_free(h256);
+	return made;
+}
+
+/* This holds for a key that is hashed first, and for one that is not. */
+TEST(a_key_is_made_wholly_or_not)
+{
+	static const enum wrap_call calls[] = { WRAP_MALLOC, WRAP_SHA1, WRAP_SHA256 };
+	char text[200];
+
+	memset(text, 'k', sizeof text);
+	for (size_t n = 20; n <= sizeof text; n += 180)
+		for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+			unsigned nth = 0;
+			bool made;
+
+			do {
+				wrap_fail(calls[i], ++nth, 1, ENOMEM);
+				made = make_keys(hs_slice(text, n));
+				wrap_reset();
+			} while (!made);
+			assert_in_range(nth, calls[i] == WRAP_MALLOC ? 3 : n > 64 ? 8 : 5, 10);
+		}
 }
 
 TEST(keys_do_not_mix)

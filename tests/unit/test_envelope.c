@@ -100,6 +100,9 @@ TEST(the_first_event_has_an_envelope_of_its_own)
 	assert_false(event.is_object);
 	hs_envelope_find(&batch, HS_SLICE("{}"));
 	assert_null(hs_envelope_first_event(&batch).p);
+	hs_envelope_find(&batch, HS_SLICE("{\"writeKey\":\"k\",\"sentAt\":12")); /* cut */
+	assert_slice_equal(batch.write_key, HS_SLICE("\"k\""));
+	assert_slice_equal(batch.sent_at, HS_SLICE("12"));
 }
 
 TEST(the_key_as_text)

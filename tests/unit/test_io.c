@@ -156,6 +156,30 @@ TEST(interrupted_calls_are_repeated)
 	close(other);
 }
 
+/* Files outside of the spool may lie on a network. */
+TEST(interrupted_calls_outside_are_repeated)
+{
+	struct hs_buf text = { 0 };
+	const char *path = spooldir_path(&temp.d, "a");
+	struct stat st;
+	int fd;
+
+	spooldir_write(&temp.d, "a", HS_SLICE("text"));
+	wrap_fail(WRAP_OPENAT, 1, 2, EINTR);
+	fd = hs_io_open_outside(path);
+	assert_true(fd >= 0);
+	close(fd);
+	wrap_fail(WRAP_OPENAT, 1, 2, EINTR);
+	fd = hs_io_open_place(path);
+	assert_true(fd >= 0);
+	close(fd);
+	wrap_fail(WRAP_OPENAT, 1, 2, EINTR);
+	assert_int_equal(hs_io_read_file(path, 100, &text, &st), 0);
+	assert_slice_equal(hs_buf_slice(&text), HS_SLICE("text"));
+	assert_true(wrap_count(WRAP_OPENAT) >= 9);
+	hs_buf_free(&text);
+}
+
 TEST(a_wait_is_over_when_there_is_something)
 {
 	int ends[2];
@@ -325,6 +349,9 @@ TEST(space_and_network)
 	wrap_inodes(5);
 	assert_int_equal(hs_io_space(temp.fd, &space), 0);
 	assert_int_equal(space.inodes, 5);
+	wrap_inodes(-2);
+	assert_int_equal(hs_io_space(temp.fd, &space), 0);
+	assert_true(space.inodes == UINT64_MAX);
 	wrap_reset();
 	assert_true(hs_io_is_network(temp.fd) >= 0);
 	assert_int_equal(hs_io_space(-1, &space), -1);
@@ -370,6 +397,18 @@ TEST(plain_files_are_told_from_others)
 		assert_int_equal(hs_io_list_kinds(temp.fd, note_kind, kinds), 0);
 		assert_string_equal(kinds, "f--f");
 	}
+}
+
+/* Its kind is then told by the call that opens it. */
+TEST(a_file_of_no_kind_that_is_gone_meanwhile_counts_as_one)
+{
+	char kinds[8] = "";
+
+	spooldir_mkdir(&temp.d, "a");
+	wrap_hide_kinds();
+	wrap_fail(WRAP_FSTATAT, 1, WRAP_FOREVER, ENOENT);
+	assert_int_equal(hs_io_list_kinds(temp.fd, note_kind, kinds), 0);
+	assert_string_equal(kinds, "f");
 }
 
 TEST(groups_are_ours_or_not)
@@ -419,6 +458,48 @@ TEST(what_cannot_be_watched_is_told)
 	close(fd);
 }
 
+/* A directory whose path is so long that that of the one above it has no room. */
+TEST(a_directory_with_the_longest_path_is_watched)
+{
+	char path[PATH_MAX] = "";
+	int fd;
+
+	while (strlen(path) + strlen(temp.d.path) + 4 <= sizeof path)
+		strcat(path, "/.");
+	strcat(path, temp.d.path);
+	assert_in_range(strlen(path), PATH_MAX - 4, PATH_MAX - 1);
+	fd = hs_io_watch(path);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static int watch_without_descriptors(void *context)
+{
+	struct rlimit limit = { (rlim_t)temp.fd, (rlim_t)temp.fd };
+
+	(void)context;
+	for (int fd = STDERR_FILENO + 1; fd < temp.fd; fd++)
+		dup2(STDERR_FILENO, fd);
+	return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? 2 : hs_io_watch("/") == -1 && errno == EMFILE ? 0 : 1;
+}
+
+TEST(a_watch_without_a_descriptor_is_told)
+{
+	assert_int_equal(child_run(watch_without_descriptors, NULL), 0);
+}
+
+TEST(the_path_of_a_file)
+{
+	char path[PATH_MAX], real[PATH_MAX];
+
+	spooldir_write(&temp.d, "a", HS_SLICE(""));
+	assert_int_equal(hs_io_real_path(spooldir_path(&temp.d, "a"), path), 0);
+	assert_int_equal(hs_io_real_path(path, real), 0);
+	assert_string_equal(real, path);
+	assert_int_equal(hs_io_real_path(spooldir_path(&temp.d, "none"), path), -1);
+	assert_int_equal(errno, ENOENT);
+}
+
 /* Returns a bit for each standard stream that is open after all of them were closed, and 8 for success. */
 static int hold_closed(void *files)
 {
@@ -440,86 +521,6 @@ TEST(standard_streams_are_all_held_or_it_fails)
 {
 	for (rlim_t files = 0; files < 4; files++)
 		assert_int_equal(child_run(hold_closed, &files), files < 3 ? (1 << files) - 1 : 15);
-}
-
-/* --- mappings ------------------------------------------------------------------------------ */
-
-enum { PAGE = 4096 };
-
-/* A mapping whose file has lost its pages. */
-static const char *lost(bool guarded)
-{
-	int fd = hs_io_make(temp.fd, "map", 0600);
-	const void *p;
-
-	assert_int_equal(hs_io_truncate(fd, PAGE), 0);
-	p = guarded ? hs_io_map_guarded(fd, PAGE) : hs_io_map_read(fd, PAGE);
-	assert_non_null(p);
-	assert_int_equal(hs_io_truncate(fd, 0), 0);
-	hs_io_close(fd);
-	return p;
-}
-
-static int read_ours(void *context)
-{
-	(void)context;
-	return *(volatile const char *)lost(false);
-}
-
-static int read_guarded(void *context)
-{
-	struct hs_io_guard guard;
-
-	(void)context;
-	if (!HS_IO_GUARDED(&guard))
-		return 7;
-	return *(volatile const char *)lost(true);
-}
-
-static int read_unguarded(void *context)
-{
-	(void)context;
-	return *(volatile const char *)lost(true);
-}
-
-static int raise_bus_error(void *context)
-{
-	(void)context;
-	lost(false);
-	raise(SIGBUS);
-	return 0;
-}
-
-static int send_bus_error(void *context)
-{
-	(void)context;
-	lost(false);
-	kill(getpid(), SIGBUS);
-	return 0;
-}
-
-/* A fault that is not ours to handle, and a signal that someone sends, end the process as they would without us. */
-TEST(a_fault_is_handled_where_it_is_ours)
-{
-	static const struct {
-		int (*run)(void *context);
-		int signal, status;
-	} cases[] = {
-		{ read_ours, 0, 0 },           { read_guarded, 0, 7 },
-		{ read_unguarded, SIGBUS, 0 }, { raise_bus_error, SIGBUS, 0 },
-		{ send_bus_error, SIGBUS, 0 },
-	};
-
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		pid_t child = child_start(cases[i].run, NULL);
-		int status;
-
-		assert_int_equal(waitpid(child, &status, 0), child);
-		assert_int_equal(WIFSIGNALED(status) ? WTERMSIG(status) : 0, cases[i].signal);
-		if (cases[i].signal == 0)
-			assert_int_equal(WEXITSTATUS(status), cases[i].status);
-		unlinkat(temp.fd, "map", 0);
-	}
 }
 
 TESTS("io", temp_dir_begin, temp_dir_end)

@@ -130,7 +130,7 @@ TEST(pieces_are_read_on)
 	hs_json_free(&j);
 }
 
-/* Reading on within an array begins with the comma or the end. */
+/* A text that is read on within an array begins with a comma, or there is no value. */
 TEST(a_text_that_does_not_go_on_as_it_should_is_refused)
 {
 	static const struct {

@@ -164,7 +164,7 @@ TEST(limits)
 	assert_int_equal(subjects.list[1]->until_ms, 5);
 }
 
-/* A user is asked for in one tenant and in all: ids that are found get the later limit, which is found in any order. */
+/* Somebody is asked for in one tenant and in all: the ids that are found get the later limit. */
 TEST(the_later_limit_counts)
 {
 	static const struct {

@@ -1,14 +1,20 @@
 /* log: one write a line, whatever is in it. */
 #include "base/buf.h"
 #include "base/log.h"
+#include "tests/lib/deny_call.h"
+#include "tests/lib/processes.h"
 #include "tests/lib/unit.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+static void *caught_context; /* for a function that speaks */
 
 /* Returns what was written to descriptor 2 meanwhile; the caller frees it. */
 static char *caught(void (*speak)(void))
@@ -123,6 +129,23 @@ TEST(levels)
 	assert_string_equal(text, "");
 	free(text);
 	hs_log_level(HS_LOG_INFO);
+}
+
+static void say_what_has_no_text(void)
+{
+	static const wchar_t none[] = { 0x7FFFFFFF, 0 };
+
+	hs_log(HS_LOG_WARN, "a%ls", none);
+}
+
+/* The level is told all the same. */
+TEST(a_line_whose_text_cannot_be_made)
+{
+	char *text = caught(say_what_has_no_text);
+
+	assert_non_null(strstr(text, "]: warn: "));
+	assert_int_equal(text[strlen(text) - 1], '\n');
+	free(text);
 }
 
 TEST(errno_stays)
@@ -240,6 +263,115 @@ TEST(the_number_dropped_is_reported_without_another_line)
 	close(saved);
 	close(ends[0]);
 	close(ends[1]);
+}
+
+/* --- what a kernel or a sandbox refuses ----------------------------------------------------- */
+
+/* Calls that fail, each with its errno; 0: no more. A line is then written or counted as dropped, and nobody waits. */
+struct denied {
+	struct {
+		long call;
+		unsigned error;
+	} of[4];
+	bool written;
+};
+
+static int speak_denied(void *context)
+{
+	const struct denied *denied = context;
+
+	for (size_t i = 0; i < 4 && denied->of[i].call != 0; i++)
+		if (!deny_call(denied->of[i].call, denied->of[i].error))
+			_exit(2);
+	hs_log(HS_LOG_WARN, "a line");
+	_exit(0); /* what a sanitizer has to say would come through the same pipe */
+}
+
+static void speak_in_child(void)
+{
+	assert_int_equal(child_run(speak_denied, caught_context), 0);
+}
+
+TEST(a_pipe_where_calls_are_refused)
+{
+	static struct denied cases[] = {
+		{ { { SYS_pwritev2, EOPNOTSUPP } }, true },
+		{ { { SYS_pwritev2, ENOSYS } }, true },
+		{ { { SYS_pwritev2, EINVAL } }, true },
+		{ { { SYS_pwritev2, EIO } }, true },
+		{ { { SYS_pwritev2, EPERM } }, true },
+		{ { { SYS_pwritev2, EAGAIN } }, false }, /* it is full */
+		{ { { SYS_pwritev2, EPIPE } }, false },  /* nobody reads it */
+		{ { { SYS_pwritev2, EOPNOTSUPP }, { SYS_openat, EACCES } }, true },
+		{ { { SYS_pwritev2, EOPNOTSUPP }, { SYS_openat, EACCES }, { SYS_pipe2, EMFILE } }, false },
+		{ { { SYS_pwritev2, EOPNOTSUPP }, { SYS_openat, EACCES }, { SYS_write, EIO } }, false },
+		{ { { SYS_pwritev2, EOPNOTSUPP }, { SYS_openat, EACCES }, { SYS_splice, EINVAL } }, false },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char *text;
+
+		caught_context = &cases[i];
+		text = caught(speak_in_child);
+		if ((strstr(text, "warn: a line\n") != NULL) != cases[i].written)
+			fail_msg("%zu: '%s'", i, text);
+		free(text);
+	}
+}
+
+/* Opens a terminal whose output is stopped until somebody reads; returns its other side. */
+static int stopped_terminal(int *terminal)
+{
+	char text[1024];
+	int other = posix_openpt(O_RDWR | O_NOCTTY);
+
+	assert_true(other >= 0 && grantpt(other) == 0 && unlockpt(other) == 0);
+	*terminal = open(ptsname(other), O_RDWR | O_NOCTTY | O_NONBLOCK);
+	assert_true(*terminal >= 0);
+	memset(text, 'x', sizeof text);
+	while (write(*terminal, text, sizeof text) > 0)
+		continue;
+	assert_int_equal(fcntl(*terminal, F_SETFL, 0), 0); /* as we get it */
+	return other;
+}
+
+TEST(a_terminal_that_is_stopped)
+{
+	struct hs_buf text = { 0 };
+	int terminal, other = stopped_terminal(&terminal), saved = dup(STDERR_FILENO);
+
+	dup2(terminal, STDERR_FILENO);
+	alarm(60);
+	hs_log(HS_LOG_WARN, "a line"); /* does not wait */
+	assert_int_equal(fcntl(other, F_SETFL, O_NONBLOCK), 0);
+	while (text.n == 0 || strstr(text.p, "dropped") == NULL) {
+		take_all(other, &text);
+		hs_log_flush();
+	}
+	alarm(0);
+	dup2(saved, STDERR_FILENO);
+	assert_null(memmem(text.p, text.n, "a line", 6));
+	hs_buf_free(&text);
+	close(saved);
+	close(terminal);
+	close(other);
+}
+
+static int speak_to_device(void *path)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
+		return 2;
+	hs_log(HS_LOG_WARN, "a line");
+	hs_log_flush();
+	return 0;
+}
+
+TEST(a_device_takes_the_line_or_not)
+{
+	assert_int_equal(child_run(speak_to_device, (char[]){ "/dev/null" }), 0);
+	assert_int_equal(child_run(speak_to_device, (char[]){ "/dev/full" }), 0);
 }
 
 TESTS("log", NULL, NULL)

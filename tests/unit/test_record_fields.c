@@ -108,6 +108,8 @@ TEST(compared_decoded)
 	assert_true(hs_record_field_is(&leaf, HS_SLICE("ab"), &scratch));
 	assert_false(hs_record_field_is(&leaf, HS_SLICE("\\u0061b"), &scratch));
 	assert_slice_equal(hs_record_field_decoded(&leaf, &scratch), HS_SLICE("ab"));
+	assert_false(hs_record_field_is_named(&leaf, HS_SLICE("name"), &(struct hs_buf){ .max = 1 })); /* no memory */
+	assert_null(hs_record_field_decoded(&leaf, &(struct hs_buf){ .max = 1 }).p);
 	assert_true(hs_record_field_next(&leaves, &leaf));
 	assert_false(hs_record_field_is(&leaf, HS_SLICE("null"), &scratch));
 	assert_true(hs_record_field_next(&leaves, &leaf));

@@ -7,6 +7,7 @@
 #include "tests/lib/wrap.h"
 #include "warehouse/rows.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 
@@ -153,8 +154,10 @@ static enum hs_result make(struct hs_slice line)
 	}
 	if (result == HS_OK)
 		result = hs_row_maker_without_event(maker, &rows);
-	if (result == HS_OK)
+	if (result == HS_OK) {
 		put_rows(&rows);
+		result = walk(line, &rows);
+	}
 	hs_row_maker_free(maker);
 	return result;
 }
@@ -239,6 +242,40 @@ TEST(a_walk_ends_where_nobody_takes_its_cells)
 	              HS_E_MEMORY);
 	assert_int_equal(most, 0);
 	hs_row_maker_free(maker);
+}
+
+/* The names of one record fill the room for all: those of the next have a place for as long as they are looked at. */
+TEST(names_beyond_all_room_without_memory)
+{
+	enum { NAMES = 1200, NAME = 3800 };
+	static const struct hs_row_options none;
+	struct hs_row_maker *maker = hs_row_maker_new(&none);
+	struct hs_buf *r = next_record();
+	struct hs_rows rows;
+
+	assert_non_null(maker);
+	hs_buf_printf(r, "{\"type\":\"page\",\"message_id\":\"m\"," TIMES);
+	for (int i = 0; i < NAMES; i++)
+		hs_buf_printf(r, ",\"properties_%0*d\":1", NAME, i);
+	hs_buf_printf(r, ",\"properties_last\":7");
+	for (int length = 4000; length < 4060; length += 20) /* needs more room than the one before */
+		hs_buf_printf(r, ",\"properties_%0*d\":1", length, 1);
+	hs_buf_putc(r, '}');
+	assert_true(hs_buf_ok(r));
+	wrap_reset();
+	assert_result(hs_row_maker_make(maker, hs_buf_slice(r), &rows), HS_OK);
+	assert_true(rows.row[0].walk.is_needed);
+	hs_row_maker_free(maker);
+	for (unsigned nth = 1, calls = wrap_count(WRAP_REALLOC); nth <= calls; nth++) {
+		enum hs_result result;
+
+		maker = hs_row_maker_new(&none);
+		wrap_fail(WRAP_REALLOC, nth, 1, ENOMEM);
+		result = hs_row_maker_make(maker, hs_buf_slice(r), &rows);
+		wrap_reset();
+		assert_true(result == HS_OK || result == HS_E_MEMORY);
+		hs_row_maker_free(maker);
+	}
 }
 
 TESTS("row_faults", NULL, tell)

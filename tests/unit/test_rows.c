@@ -271,6 +271,19 @@ TEST(without_its_table_the_properties_are_for_the_rest)
 	rows_with(&(struct hs_row_options){ 0 }, true, "tracks" TIMES EVENT " !a=1 !b=2\n");
 }
 
+TEST(a_record_without_rows_has_none_without_its_event_either)
+{
+	static const struct hs_row_options none;
+	struct hs_row_maker *maker = hs_row_maker_new(&none);
+	struct hs_rows rows;
+
+	assert_non_null(maker);
+	assert_result(hs_row_maker_make(maker, HS_SLICE("{\"type\":\"delete\",\"user_id\":\"u\"}"), &rows), HS_OK);
+	assert_result(hs_row_maker_without_event(maker, &rows), HS_OK);
+	assert_int_equal(rows.count, 0);
+	hs_row_maker_free(maker);
+}
+
 TEST(a_tenant_has_a_column_where_there_are_several)
 {
 	rows_with(&(struct hs_row_options){ .tenant = true }, false,
@@ -298,6 +311,13 @@ TEST(a_table_can_be_excluded)
 	static const char *const exclude[] = { "tracks", NULL };
 
 	rows_with(&(struct hs_row_options){ .exclude = exclude }, false, "e" TIMES EVENT " a=1 b=2\n");
+}
+
+TEST(without_its_event_too_a_table_can_be_excluded)
+{
+	static const char *const exclude[] = { "tracks", NULL };
+
+	rows_with(&(struct hs_row_options){ .exclude = exclude }, true, "");
 }
 
 TEST(include_names_the_only_tables)

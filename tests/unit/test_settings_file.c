@@ -1,10 +1,14 @@
 /* settings_file: which file is read, and which is refused. */
 #include "config/settings_file.h"
+#include "tests/lib/deny_call.h"
+#include "tests/lib/processes.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/unit.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static struct scene {
@@ -246,6 +250,30 @@ TEST(a_file_that_no_variable_names)
 	assert_int_equal(s.error.fault, HS_FAULT_ENVIRONMENT);
 	assert_null(load(NULL, (char *[]){ (char[]){ "HOOKSPOOL_CONF=" }, NULL }));
 	assert_int_equal(s.error.fault, HS_FAULT_ABSENT);
+}
+
+/* Without /proc the program does not know where it lies, and finds no settings beside it. */
+static int load_without_proc(void *context)
+{
+	struct hs_settings *settings;
+
+	(void)context;
+#ifdef SYS_readlink
+	if (!deny_call(SYS_readlink, EACCES))
+		return 2;
+#endif
+	if (!deny_call(SYS_readlinkat, EACCES))
+		return 2;
+	settings =
+	    load(NULL, (char *[]){ (char[]){ "HOOKSPOOL_SPOOL_DIR=/b" }, (char[]){ "HOOKSPOOL_AUTH=none" }, NULL });
+	return settings == NULL ? 1 : s.used[0] != '\0' ? 3 : 0;
+}
+
+TEST(a_program_that_does_not_know_where_it_lies)
+{
+	if (access("/etc/hookspool/hookspool.conf", F_OK) == 0)
+		skip();
+	assert_int_equal(child_run(load_without_proc, NULL), 0);
 }
 
 TESTS("settings_file", NULL, finish)

@@ -119,6 +119,41 @@ TEST(the_usual_form_is_read_like_any_other)
 		}
 }
 
+TEST(seconds_and_milliseconds_since_1970)
+{
+	static const struct {
+		const char *text;
+		int64_t ms; /* 0: it is none */
+	} cases[] = {
+		{ "1795428900", 1795428900000 },
+		{ "1795428900.1", 1795428900100 },
+		{ "1795428900.1239", 1795428900123 },
+		{ "1795428900123", 1795428900123 },
+		{ "1795428900.", 0 },
+		{ "1795428900x", 0 },
+		{ "1795428900.1x", 0 },
+		{ "1795428900123x", 0 },
+		{ "1795428900123.5", 0 },
+		{ "179542890", 0 },
+		{ "179542890012", 0 },
+		{ "17954289001234", 0 },
+		{ "179542890012345", 0 },
+		{ "-795428900", 0 },
+		{ "", 0 },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		int64_t ms = 0;
+		char *text = unit_exact_copy(hs_slice_str(cases[i].text));
+
+		if (hs_timestamp_parse_epoch(hs_slice(text, strlen(cases[i].text)), &ms) != (cases[i].ms != 0))
+			fail_msg("'%s'", cases[i].text);
+		if (cases[i].ms != 0)
+			assert_true(ms == cases[i].ms);
+		free(text);
+	}
+}
+
 TEST(a_duration_has_one_unit)
 {
 	static const struct {

@@ -434,4 +434,37 @@ TEST(the_rest_of_a_long_value_ends_where_nobody_takes_it)
 	hs_buf_free(&decoded);
 }
 
+static bool take_all(void *context, struct hs_slice piece)
+{
+	*(size_t *)context += piece.n;
+	return true;
+}
+
+/* It is all quotes, the last of which make a piece longer than its text. */
+TEST(the_rest_of_a_long_value_without_memory)
+{
+	struct hs_buf json = { 0 };
+	struct hs_value value;
+	unsigned nth = 0;
+	size_t taken;
+	bool done;
+
+	while (json.n < HS_PIECE_BYTES)
+		hs_buf_put_slice(&json, HS_SLICE("\\\""));
+	value = (struct hs_value){ hs_buf_slice(&json), true, true };
+	do {
+		struct hs_piece_out out = { .take = take_all, .context = &taken };
+
+		taken = 0;
+		wrap_fail(WRAP_REALLOC, ++nth, 1, ENOMEM);
+		done = hs_value_put_rest_pieces(&value, &out) && hs_buf_ok(&out.buf);
+		taken += out.buf.n;
+		wrap_reset();
+		hs_buf_free(&out.buf);
+	} while (!done);
+	assert_true(nth > 2);
+	assert_int_equal(taken, 2 * json.n + strlen("\"\\\"\\\"\""));
+	hs_buf_free(&json);
+}
+
 TESTS("value", NULL, NULL)
