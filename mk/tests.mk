@@ -59,6 +59,10 @@ $(SHIP_ENGINE_UNIT): $(call obj,$(SHIP_NATS))
 $(B)/unit/test_ship_sink: $(call obj,$(addprefix tools/ship/,sink_ship_run.c sink_ship_ask.c sink_ship_start.c walk_back.c) $(filter tools/sink/% tools/report/progress.c tools/command.c,$(SHIP_SINK)))
 $(B)/unit/test_ship_receiver $(B)/unit/test_ship_walk_back: $(B)/unit/test_ship_%: $(B)/obj/tools/ship/%.o
 $(SHIP_ENGINE_UNIT): LIBS = -lcmocka -linih -ljson-c $(SECCOMP_LIBS) -lnats $(LDLIBS_COMMON)
+$(B)/unit/test_dead_letter_source: $(call obj,tools/sink/dead_letter_source.c)
+$(B)/unit/test_handler_environment: $(call obj,tools/sink/handler_environment.c)
+$(B)/unit/test_probe_input: $(call obj,tools/probe/credentials.c tools/probe/event_input.c)
+$(B)/unit/test_stats_report: $(call obj,tools/report/metrics_report.c tools/report/room.c)
 $(B)/unit/test_subprocess: $(call obj,tools/sink/subprocess.c)
 $(B)/unit/test_keyed_scheduler $(B)/unit/test_sink_http: $(B)/unit/test_%: $(B)/obj/tools/sink/%.o
 $(B)/unit/test_command: $(call obj,tools/command.c)

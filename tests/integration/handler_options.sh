@@ -90,6 +90,29 @@ check 'it listens at a path without a folder' wait_for 10 answers "unix:$S/run/h
 server_stop
 is 'which goes with it' "$(ls "$S/run")" ''
 
+# cgi_alone [NAME=VALUE]...: what a request gets as plain CGI, with no settings but these; T/out.
+cgi_alone() {
+	(as_server_user env -u HOOKSPOOL_CONF GATEWAY_INTERFACE=CGI/1.1 REMOTE_ADDR=192.0.2.1 "$@" "$S/bin/hookspool.fcgi") \
+		>"$T/out" 2>"$T/err" </dev/null
+}
+# gets STATUS TYPE TEXT WHAT: what T/out is.
+gets() { is "$4" "$(tr -d '\r' <"$T/out" | sed -n 's/^Status: \([0-9]*\).*/\1/p; s/^Content-Type: \([^;]*\).*/\1/p' | xargs) $(grep -c "$3" "$T/out")" "$1 $2 1"; }
+yet='hookspool runs here, but does not accept events yet'
+cgi_alone REQUEST_METHOD=GET
+gets 503 text/plain "$yet" 'without settings a person is told what is missing'
+cgi_alone REQUEST_METHOD=GET PATH_INFO=/health HTTP_ACCEPT=text/html
+gets 503 text/plain "$yet" 'also at /health'
+for request in 'GET /health' 'GET /nowhere' 'POST /'; do
+	cgi_alone REQUEST_METHOD="${request% *}" PATH_INFO="${request#* }"
+	gets 503 application/json '{"message":' "$request: a program is told that it shall come again"
+done
+(as_server_user env -u HOOKSPOOL_CONF HOOKSPOOL_SPOOL_DIR="$S/spool" HOOKSPOOL_SECRET="$SECRET" "$S/bin/hookspool.fcgi" \
+	--listen "unix:$S/run/alone") </dev/null >>"$S/log/program.log" 2>&1 &
+PROGRAM_PID=$!
+check 'it serves with settings of the environment alone' wait_for 10 answers "unix:$S/run/alone"
+check 'which the log says' grep -q "settings of the environment alone, spool $S/spool" "$S/log/program.log"
+server_stop
+
 # Settings in the folder above the program's: another user could have put them into a folder like /tmp.
 mkdir "$S/hookspool"
 above=$S/hookspool/hookspool.conf

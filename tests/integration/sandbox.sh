@@ -62,6 +62,12 @@ check 'and says what it lacks' log 'start: sandbox: no Landlock (Operation not s
 confined 'sandbox = strict'
 is 'strict: it does not start' $CODE 78
 check 'strict: and says why' log 'sandbox = strict, but there is no Landlock (Operation not supported), seccomp: remedy it'
+(
+	export HOOKSPOOL_CONF=$S/hookspool.conf GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=GET PATH_INFO=/health
+	as_server_user "$S/bin/deny" landlock_restrict_self=EOPNOTSUPP "$S/bin/hookspool.fcgi"
+) </dev/null >"$T/out" 2>"$T/err"
+is 'strict: nor does plain CGI serve' "$(head -n 1 "$T/out" | tr -d '\r')" 'Status: 503 Service Unavailable'
+check 'which says why, too' grep -q 'sandbox = strict, but there is no Landlock (Operation not supported): remedy it' "$T/err"
 
 SETTINGS='sandbox = strict
 rotate_min_gap = 0'

@@ -1,11 +1,19 @@
 /* subprocess: what a handler writes to its standard output, as answers. */
 #include "base/buf.h"
+#include "base/io.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 #include "tools/sink/subprocess.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+enum { SOON_MS = 60000 };
 
 /* The handler's output is a pipe that the test writes to; there is no process. */
 static struct scene {
@@ -83,6 +91,146 @@ TEST(a_line_without_an_end_is_no_answer)
 	assert_int_equal(answers.n, 0);
 	hs_buf_free(&text);
 	hs_buf_free(&answers);
+}
+
+/* --- a process ----------------------------------------------------------------------------------- */
+
+static char *no_environment[] = { NULL };
+
+static bool has_ended(int *status)
+{
+	for (int i = 0; i < SOON_MS; i++) {
+		hs_subprocess_pump(&s.worker);
+		if (hs_subprocess_ended(&s.worker, status))
+			return true;
+		hs_io_pause(1);
+	}
+	return false;
+}
+
+static void start(const char *command, bool answers)
+{
+	close(s.worker.out);
+	signal(SIGPIPE, SIG_IGN);
+	assert_true(hs_subprocess_start(&s.worker, command, no_environment, answers));
+}
+
+TEST(a_process_reads_answers_and_ends)
+{
+	struct hs_buf noise = { 0 };
+	struct hs_slice answer;
+	int status;
+
+	start("cat; echo said >&2; exit 3", true);
+	hs_subprocess_give(&s.worker, HS_SLICE("{\"a\":1}\n"));
+	hs_subprocess_give_last(&s.worker);
+	assert_true(has_ended(&status));
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+	assert_true(hs_subprocess_answer(&s.worker, &answer));
+	assert_slice_equal(answer, HS_SLICE("{\"a\":1}"));
+	assert_false(hs_subprocess_has_said_more(&s.worker));
+	hs_subprocess_put_noise(&s.worker, &noise);
+	assert_slice_equal(hs_buf_slice(&noise), HS_SLICE("said\n"));
+	assert_int_equal(s.worker.cut, 0);
+	assert_false(hs_subprocess_ended(&s.worker, &status)); /* only once */
+	hs_buf_free(&noise);
+}
+
+/* Its exit code says what that means. */
+TEST(a_process_need_not_read_all)
+{
+	struct hs_buf line = { 0 };
+	int status;
+
+	start("exec <&-; exit 0", false);
+	for (int i = 0; i < 100000; i++)
+		hs_buf_put_slice(&line, HS_SLICE("0123456789\n"));
+	hs_subprocess_give(&s.worker, hs_buf_slice(&line));
+	hs_subprocess_give_last(&s.worker);
+	assert_true(has_ended(&status));
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	assert_int_equal(s.worker.cut, 0);
+	hs_buf_free(&line);
+}
+
+/* It would take a part of its input for all of it, and the end of its answers for another one. */
+TEST(without_memory_a_process_is_killed)
+{
+	for (int of_answers = 0; of_answers < 2; of_answers++) {
+		int status;
+
+		close(s.worker.out);
+		hs_subprocess_free(&s.worker);
+		s.worker = (struct hs_subprocess){ .in = -1, .out = -1, .err = -1 };
+		start("echo answer; cat >/dev/null; sleep 60", true);
+		wrap_fail(WRAP_REALLOC, 1, 1, ENOMEM);
+		if (!of_answers)
+			hs_subprocess_give(&s.worker, HS_SLICE("line\n"));
+		hs_subprocess_pump(&s.worker);
+		wrap_reset();
+		assert_int_equal(s.worker.cut, ENOMEM);
+		assert_true(has_ended(&status));
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	}
+}
+
+TEST(without_descriptors_nothing_is_left_open)
+{
+	int first, refused = 0, status;
+	struct rlimit was, few;
+	size_t before;
+
+	close(s.worker.out);
+	before = unit_descriptors();
+	first = dup(STDIN_FILENO);
+	close(first);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	few = was;
+	for (few.rlim_cur = (rlim_t)first;; few.rlim_cur++, refused++) {
+		bool started;
+
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+		errno = 0;
+		started = hs_subprocess_start(&s.worker, "exit 4", no_environment, true);
+		assert_true(started || errno == EMFILE);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+		if (started)
+			break;
+		assert_int_equal(unit_descriptors(), before);
+	}
+	assert_true(refused >= 6); /* three pipes */
+	assert_true(has_ended(&status));
+	assert_true(WIFEXITED(status));
+}
+
+TEST(a_process_that_runs_is_left_alone)
+{
+	pid_t pid;
+	int status;
+
+	start("read line; exit 5", false);
+	pid = s.worker.pid;
+	hs_subprocess_free(&s.worker); /* which ends its input */
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 5);
+	s.worker = (struct hs_subprocess){ .in = -1, .out = -1, .err = -1 };
+}
+
+TEST(what_to_wait_for)
+{
+	struct pollfd p[HS_SUBPROCESS_FDS];
+	int status;
+
+	hs_subprocess_poll(&s.worker, p);
+	assert_true(p[0].fd == -1 && p[1].fd == -1 && p[2].fd == -1);
+	start("cat", true);
+	hs_subprocess_poll(&s.worker, p);
+	assert_true(p[0].fd == -1 && p[1].fd == s.worker.out && p[2].fd == s.worker.err);
+	hs_subprocess_give(&s.worker, HS_SLICE("line\n"));
+	hs_subprocess_poll(&s.worker, p);
+	assert_true(p[0].fd == s.worker.in && p[0].events == POLLOUT);
+	hs_subprocess_give_last(&s.worker);
+	assert_true(has_ended(&status));
 }
 
 TESTS("subprocess", make, finish)

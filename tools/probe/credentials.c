@@ -17,22 +17,20 @@ static void wipe(char *text)
 	free(text);
 }
 
-static char *fail(const char *option, const char *what, const char *why)
+static bool fail(const char *option, const char *what, const char *why)
 {
-	fprintf(stderr, "hookspool: --%s %s: %s\n", option, what, why);
-	return NULL;
+	fprintf(stderr, "hookspool: --%s%s%s: %s\n", option, what[0] != '\0' ? " " : "", what, why);
+	return false;
 }
 
-/* Reads the first line of a file. */
-static char *read_text(const char *option, const char *path)
+/* Reads the first line of a file. NULL with errno. */
+static char *read_text(const char *path)
 {
 	struct hs_buf b = { 0 };
 	struct stat st;
 	char *text = NULL;
 
-	if (hs_io_read_file(path, TEXT_MAX, &b, &st) < 0)
-		fail(option, path, strerror(errno));
-	else if (b.n > 0)
+	if (hs_io_read_file(path, TEXT_MAX, &b, &st) == 0)
 		text = strndup(b.p, b.n);
 	hs_buf_wipe(&b);
 	if (text != NULL)
@@ -43,14 +41,19 @@ static char *read_text(const char *option, const char *path)
 /* The caller wipes and frees the result. NULL after a message. */
 static char *take(const char *option, char *argument)
 {
-	char *text = argument[0] == '@' ? read_text(option, argument + 1) : strdup(argument);
+	bool is_file = argument[0] == '@';
+	char *text = is_file ? read_text(argument + 1) : strdup(argument);
 
-	if (argument[0] != '@')
+	if (text == NULL)
+		fail(option, is_file ? argument + 1 : "", strerror(errno));
+	else if (text[0] == '\0')
+		fail(option, is_file ? argument + 1 : "", "expected a text");
+	if (!is_file)
 		memset(argument, 'x', strlen(argument));
 	if (text != NULL && text[0] != '\0')
 		return text;
 	wipe(text);
-	return fail(option, argument[0] == '@' ? argument + 1 : "", "expected a text");
+	return NULL;
 }
 
 bool hs_held_secret(struct hs_held *h, char *argument)

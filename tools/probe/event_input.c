@@ -23,7 +23,8 @@ static bool read_array(struct hs_event_input *o)
 		char *to = hs_buf_reserve(&o->text, CHUNK);
 
 		if (to == NULL)
-			return fail(o, "an array over 128 MB: write a line an event");
+			return fail(o, o->text.n + CHUNK > ARRAY_MAX ? "an array over 128 MB: write a line an event"
+			                                             : "out of memory: write a line an event");
 		got = fread(to, 1, CHUNK, o->file);
 		o->text.n += got;
 	} while (got == CHUNK);

@@ -175,39 +175,42 @@ static bool make_url(const struct hs_http *h, const char *below, char url[static
 	return n < URL_BYTES && snprintf(url, URL_BYTES, "%.*s%s", (int)n, from, below) < URL_BYTES;
 }
 
+/* The results are added up: none but CURLE_OK is 0. False: out of memory. */
 static bool set_up(struct hs_http *h, const struct hs_http_request *q, const char *url, struct curl_slist *headers,
                    struct hs_http_answer *answer)
 {
 	CURL *c = h->curl;
-	bool ok;
+	unsigned failed;
 
 	curl_easy_reset(c);
-	ok = curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->why) == CURLE_OK &&
-	     curl_easy_setopt(c, CURLOPT_URL, url) == CURLE_OK &&
-	     curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK && /* as Segment */
-	     curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers) == CURLE_OK &&
-	     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS) == CURLE_OK &&
-	     curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)q->timeout_ms) == CURLE_OK &&
-	     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
-	     curl_easy_setopt(c, CURLOPT_WRITEDATA, answer) == CURLE_OK &&
-	     curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
-	     curl_easy_setopt(c, CURLOPT_HEADERDATA, answer) == CURLE_OK;
-	if (ok && strcmp(q->method, "OPTIONS") == 0)
-		ok = curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, q->method) == CURLE_OK;
-	else if (ok && strcmp(q->method, "GET") != 0)
-		ok = curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, q->method) == CURLE_OK &&
-		     curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body.n) == CURLE_OK &&
-		     curl_easy_setopt(c, CURLOPT_POSTFIELDS, q->body.n > 0 ? q->body.p : "") == CURLE_OK;
-	if (ok && q->progress != NULL)
-		ok = curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
-		     curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK &&
-		     curl_easy_setopt(c, CURLOPT_XFERINFODATA, q) == CURLE_OK;
-	if (ok && h->target->cacert != NULL)
-		ok = curl_easy_setopt(c, CURLOPT_CAINFO, h->target->cacert) == CURLE_OK;
-	if (ok && h->target->insecure)
-		ok = curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L) == CURLE_OK &&
-		     curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L) == CURLE_OK;
-	return ok;
+	failed = curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->why);
+	failed |= curl_easy_setopt(c, CURLOPT_URL, url);
+	failed |= curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2); /* as Segment */
+	failed |= curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
+	failed |= curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+	failed |= curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)q->timeout_ms);
+	failed |= curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+	failed |= curl_easy_setopt(c, CURLOPT_WRITEDATA, answer);
+	failed |= curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+	failed |= curl_easy_setopt(c, CURLOPT_HEADERDATA, answer);
+	if (strcmp(q->method, "GET") != 0)
+		failed |= curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, q->method);
+	if (strcmp(q->method, "GET") != 0 && strcmp(q->method, "OPTIONS") != 0) {
+		failed |= curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body.n);
+		failed |= curl_easy_setopt(c, CURLOPT_POSTFIELDS, q->body.n > 0 ? q->body.p : "");
+	}
+	if (q->progress != NULL) {
+		failed |= curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+		failed |= curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
+		failed |= curl_easy_setopt(c, CURLOPT_XFERINFODATA, q);
+	}
+	if (h->target->cacert != NULL)
+		failed |= curl_easy_setopt(c, CURLOPT_CAINFO, h->target->cacert);
+	if (h->target->insecure) {
+		failed |= curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
+		failed |= curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+	return failed == 0;
 }
 
 /* --- how it went --------------------------------------------------------------- */
@@ -278,16 +281,35 @@ static char *with_scheme(const char *url, const char *scheme)
 {
 	CURLU *u = curl_url();
 	char *port = NULL, *other = NULL;
+	unsigned failed = curl_url_set(u, CURLUPART_URL, url, 0); /* also if u is NULL */
 
-	if (u != NULL && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
-	    curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-	    curl_url_set(u, CURLUPART_PORT, port, 0) == CURLUE_OK &&
-	    curl_url_set(u, CURLUPART_SCHEME, scheme, 0) == CURLUE_OK &&
-	    curl_url_get(u, CURLUPART_URL, &other, 0) != CURLUE_OK)
-		other = NULL;
+	failed |= curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
+	failed |= curl_url_set(u, CURLUPART_PORT, port, 0);
+	failed |= curl_url_set(u, CURLUPART_SCHEME, scheme, 0);
+	failed |= curl_url_get(u, CURLUPART_URL, &other, 0);
 	curl_free(port);
 	curl_url_cleanup(u);
-	return other;
+	if (failed == 0)
+		return other;
+	curl_free(other);
+	return NULL;
+}
+
+static bool set_up_probe(CURL *c, const char *url, long tls_versions, struct hs_http_answer *answer)
+{
+	unsigned failed = curl_easy_setopt(c, CURLOPT_URL, url);
+
+	failed |= curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)PROBE_MS);
+	failed |= curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+	failed |= curl_easy_setopt(c, CURLOPT_WRITEDATA, answer);
+	if (tls_versions != 0) {
+		failed |= curl_easy_setopt(c, CURLOPT_CONNECT_ONLY, 1L);
+		failed |= curl_easy_setopt(c, CURLOPT_SSLVERSION, tls_versions);
+		failed |= curl_easy_setopt(c, CURLOPT_SSL_CIPHER_LIST, "ALL:@SECLEVEL=0");
+		failed |= curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
+		failed |= curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+	return failed == 0;
 }
 
 /* True if a request to the URL gets an answer; with TLS: if a handshake succeeds, with any certificate. */
@@ -296,17 +318,8 @@ static bool try_scheme(const char *url, const char *scheme, long tls_versions, s
 	char *other = with_scheme(url, scheme);
 	CURL *c = other == NULL ? NULL : curl_easy_init();
 	long status = 0;
-	bool ok = c != NULL && curl_easy_setopt(c, CURLOPT_URL, other) == CURLE_OK &&
-	          curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)PROBE_MS) == CURLE_OK &&
-	          curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
-	          curl_easy_setopt(c, CURLOPT_WRITEDATA, answer) == CURLE_OK;
+	bool ok = c != NULL && set_up_probe(c, other, tls_versions, answer);
 
-	if (ok && tls_versions != 0)
-		ok = curl_easy_setopt(c, CURLOPT_CONNECT_ONLY, 1L) == CURLE_OK &&
-		     curl_easy_setopt(c, CURLOPT_SSLVERSION, tls_versions) == CURLE_OK &&
-		     curl_easy_setopt(c, CURLOPT_SSL_CIPHER_LIST, "ALL:@SECLEVEL=0") == CURLE_OK &&
-		     curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L) == CURLE_OK &&
-		     curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L) == CURLE_OK;
 	ok = ok && curl_easy_perform(c) == CURLE_OK;
 	if (ok)
 		curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);

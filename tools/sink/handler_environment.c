@@ -62,7 +62,11 @@ char **hs_handler_environment(struct hs_buf *text, const struct hs_item *item)
 	count = 0;
 	for (int f = 0; f < HS_HEAD_FIELDS; f++)
 		count += put_variable(text, (enum hs_head_field)f, &m.leaf[f]);
-	for (p = text->p; count > 0 && hs_buf_ok(text); count--, p += strlen(p) + 1)
+	if (!hs_buf_ok(text)) { /* a handler must not take its record for one of nobody */
+		free(list);
+		return NULL;
+	}
+	for (p = text->p; count > 0; count--, p += strlen(p) + 1)
 		list[used++] = p;
 	return list;
 }

@@ -99,29 +99,30 @@ static size_t on_header(char *p, size_t size, size_t n, void *context)
 	return hs_http_accepts_line(hs_slice(p, size * n)) ? size * n : 0; /* 0: CURLE_WRITE_ERROR */
 }
 
+/* The results are added up: none but CURLE_OK is 0. False: out of memory. */
 static bool set_up(const struct hs_http_posts *p, struct slot *slot, struct hs_slice body)
 {
 	CURL *c = slot->curl;
-	bool ok;
+	unsigned failed;
 
 	curl_easy_reset(c); /* keeps the connection */
-	ok = curl_easy_setopt(c, CURLOPT_ERRORBUFFER, slot->why) == CURLE_OK &&
-	     curl_easy_setopt(c, CURLOPT_URL, p->target->url) == CURLE_OK &&
-	     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-	     curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
-	     curl_easy_setopt(c, CURLOPT_HTTPHEADER, slot->headers) == CURLE_OK &&
-	     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-	     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS) == CURLE_OK &&
-	     curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)p->timeout_ms) == CURLE_OK &&
-	     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
-	     curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
-	     curl_easy_setopt(c, CURLOPT_POST, 1L) == CURLE_OK &&
-	     curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n) == CURLE_OK &&
-	     curl_easy_setopt(c, CURLOPT_POSTFIELDS, body.p) == CURLE_OK &&
-	     curl_easy_setopt(c, CURLOPT_PRIVATE, slot) == CURLE_OK;
-	if (ok && p->target->cacert != NULL)
-		ok = curl_easy_setopt(c, CURLOPT_CAINFO, p->target->cacert) == CURLE_OK;
-	return ok;
+	failed = curl_easy_setopt(c, CURLOPT_ERRORBUFFER, slot->why);
+	failed |= curl_easy_setopt(c, CURLOPT_URL, p->target->url);
+	failed |= curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+	failed |= curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	failed |= curl_easy_setopt(c, CURLOPT_HTTPHEADER, slot->headers);
+	failed |= curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	failed |= curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+	failed |= curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)p->timeout_ms);
+	failed |= curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+	failed |= curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+	failed |= curl_easy_setopt(c, CURLOPT_POST, 1L);
+	failed |= curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
+	failed |= curl_easy_setopt(c, CURLOPT_POSTFIELDS, body.p);
+	failed |= curl_easy_setopt(c, CURLOPT_PRIVATE, slot);
+	if (p->target->cacert != NULL)
+		failed |= curl_easy_setopt(c, CURLOPT_CAINFO, p->target->cacert);
+	return failed == 0;
 }
 
 bool hs_http_posts_start(struct hs_http_posts *p, unsigned number, struct hs_slice headers, struct hs_slice body)

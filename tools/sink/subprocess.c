@@ -260,7 +260,7 @@ void hs_subprocess_poll(const struct hs_subprocess *w, struct pollfd p[static HS
 {
 	bool writes = w->pid != 0 && w->written < w->to_write.n;
 
-	p[0] = (struct pollfd){ w->pid != 0 && writes ? w->in : -1, POLLOUT, 0 };
+	p[0] = (struct pollfd){ writes ? w->in : -1, POLLOUT, 0 };
 	p[1] = (struct pollfd){ w->pid != 0 ? w->out : -1, POLLIN, 0 };
 	p[2] = (struct pollfd){ w->pid != 0 ? w->err : -1, POLLIN, 0 };
 }
