@@ -169,6 +169,21 @@ free_MariaDB() { free_PostgreSQL; }
 keep_SQLite() { $ASK "CREATE TRIGGER keeps BEFORE DELETE ON users BEGIN SELECT RAISE(ABORT, 'not this one'); END"; }
 free_SQLite() { $ASK 'DROP TRIGGER keeps'; }
 
+### Tables that keep their history ####################################
+versioned() {
+	spool_make
+	NAME=versioned
+	take "$(track h1 u-ver Versioned '{"n":1}')"
+	loads
+	$ASK 'ALTER TABLE versioned ADD SYSTEM VERSIONING'
+	take "$(track h2 u-ver Versioned '{"n":2,"more":3}')"
+	loads
+	is "$KIND: a table with system versioning takes rows and columns" "$CODE $(ask 'SELECT n, more FROM versioned ORDER BY id')" '0 1|NULL 2|3'
+	hs erase --user u-ver
+	loads
+	is "$KIND: and a person is erased from it" "$CODE $(ask 'SELECT count(*) FROM versioned')" '0 0'
+}
+
 all() {
 	all_foreseen
 	keys "$NOCASE"
@@ -176,6 +191,7 @@ all() {
 	people "$NOCASE"
 	narrow
 	references
+	[ "$KIND" != MariaDB ] || versioned
 	[ "$KIND" != SQLite ] || values_SQLite
 }
 keys_SQLite() {
