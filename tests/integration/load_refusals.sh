@@ -188,5 +188,17 @@ wait "$LOADER"
 is 'with what to do, and it has loaded nothing of a tenant' "$? $(grep -c 'labels now, .*: go on with --tenant -' "$T/behind.err") $(all acme-1)" '78 1 0'
 load --to "sqlite:$T/w/all.db" --name all --tenant -
 is 'with --tenant - it goes on with what has none' "$CODE $(all "p-0','acme-1")" '0 1'
+printf '{"type":"track","messageId":"globex-1","userId":"u-1","event":"Order"}\n' >"$T/put.jsonl"
+hs import --again --tenant globex "$T/put.jsonl"
+of_globex() { sqlite3 "$T/w/one.db" "SELECT count(*) FROM tracks WHERE id = 'globex-1'"; }
+load --to "sqlite:$T/w/one.db" --name one --tenant acme
+refused 'under the --name one records of another tenant were loaded into these tables' 2 --to "sqlite:$T/w/./one.db" --name two --tenant globex
+refused 'under the --name one records of another tenant were loaded into these tables' 2 --to "sqlite:$T/w/one.db" --name one --tenant globex
+is 'nothing of one tenant is in the tables of another' "$(of_globex)" 0
+load --to "sqlite:$T/w/one.db" --name one --tenant acme
+is 'whose loader goes on' "$CODE" 0
+hs cursors remove one
+load --to "sqlite:$T/w/one.db" --name two --tenant globex
+is 'until that is given up' "$CODE $(of_globex)" '0 1'
 
 done_testing
