@@ -165,6 +165,24 @@ cp "$S/spool/.hookspool/cursors/load" "$T/cursor"
 hs tail --cursor load
 is 'nor does another command take that of a loader' "$CODE $OUT$(grep -c 'cursor load is that of a database of hookspool load' "$T/err") $(cmp "$T/cursor" "$S/spool/.hookspool/cursors/load" && echo same)" '2 1 same'
 
+### A spool that was put back #####################################
+hs backup "$T/w/backup"
+printf '{"type":"track","messageId":"%s","userId":"u-1","event":"Order"}\n' lost-1 >"$T/put.jsonl"
+hs import --again "$T/put.jsonl"
+load --to "sqlite:$T/w/ahead.db" --name ahead
+sed "s,^spool_dir = .*,spool_dir = $T/w/backup," "$S/hookspool.conf" >"$T/w/restored.conf"
+chmod 600 "$T/w/restored.conf"
+own "$T/w/restored.conf"
+hs adopt --config "$T/w/restored.conf"
+printf '{"type":"track","messageId":"%s","userId":"u-1","event":"Order"}\n' back-1 back-2 >"$T/put.jsonl"
+hs import --again --config "$T/w/restored.conf" "$T/put.jsonl"
+refused 'remove the row of ahead from hookspool_load' 65 --config "$T/w/restored.conf" --to "sqlite:$T/w/ahead.db" --name ahead
+ahead() { (as_server_user sqlite3 "$T/w/ahead.db" "$1") | xargs; }
+is 'nothing is loaded after a position of another time' "$(ahead "SELECT count(*) FROM tracks WHERE id LIKE 'back-%'")" 0
+ahead "DELETE FROM hookspool_load WHERE name = 'ahead'" >/dev/null
+load --config "$T/w/restored.conf" --to "sqlite:$T/w/ahead.db" --name ahead
+is 'then all comes, and nothing twice' "$CODE $(ahead "SELECT id FROM tracks WHERE id LIKE 'back-%' OR id LIKE 'lost-%' ORDER BY id")" '0 back-1 back-2 lost-1'
+
 ### Tenants ########################################################
 load_behind --to "sqlite:$T/w/all.db" --name all --every 1
 all() { sqlite3 "$T/w/all.db" "SELECT count(*) FROM tracks WHERE id IN ('$1')"; }
@@ -188,5 +206,17 @@ wait "$LOADER"
 is 'with what to do, and it has loaded nothing of a tenant' "$? $(grep -c 'labels now, .*: go on with --tenant -' "$T/behind.err") $(all acme-1)" '78 1 0'
 load --to "sqlite:$T/w/all.db" --name all --tenant -
 is 'with --tenant - it goes on with what has none' "$CODE $(all "p-0','acme-1")" '0 1'
+printf '{"type":"track","messageId":"globex-1","userId":"u-1","event":"Order"}\n' >"$T/put.jsonl"
+hs import --again --tenant globex "$T/put.jsonl"
+of_globex() { sqlite3 "$T/w/one.db" "SELECT count(*) FROM tracks WHERE id = 'globex-1'"; }
+load --to "sqlite:$T/w/one.db" --name one --tenant acme
+refused 'under the --name one records of another tenant were loaded into these tables' 2 --to "sqlite:$T/w/./one.db" --name two --tenant globex
+refused 'under the --name one records of another tenant were loaded into these tables' 2 --to "sqlite:$T/w/one.db" --name one --tenant globex
+is 'nothing of one tenant is in the tables of another' "$(of_globex)" 0
+load --to "sqlite:$T/w/one.db" --name one --tenant acme
+is 'whose loader goes on' "$CODE" 0
+hs cursors remove one
+load --to "sqlite:$T/w/one.db" --name two --tenant globex
+is 'until that is given up' "$CODE $(of_globex)" '0 1'
 
 done_testing

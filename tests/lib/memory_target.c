@@ -233,7 +233,7 @@ static void update_row(struct memory_row *row, const struct hs_target_rows *rows
 		const char *name = rows->table->column[rows->column[i]].name;
 		size_t at = 0;
 
-		if (value[i].p == NULL)
+		if (value[i].p == NULL && !rows->nulls)
 			continue;
 		while (at < row->n && strcmp(row->name[at], name) != 0)
 			at++;

@@ -126,12 +126,72 @@ narrow() {
 	rm "$S"/spool/failed*
 }
 
+### What refers to a person ############################################
+user() { # ID TIME TRAITS
+	printf '{"type":"identify","messageId":"%s","userId":"u-ref","timestamp":"%s","traits":%s}' "$@"
+}
+references() {
+	spool_make
+	NAME=references
+	take "$(user r1 2026-11-02T00:00:00Z '{"email":"a@example.com","plan":"x"}')"
+	loads
+	$ASK "CREATE TABLE notes (n INT, person $ID, FOREIGN KEY (person) REFERENCES users (id) ON DELETE CASCADE)"
+	$ASK "ALTER TABLE users ADD mine $ID DEFAULT 'none' NOT NULL"
+	$ASK "INSERT INTO notes VALUES (1, 'u-ref')"
+	$ASK "UPDATE users SET mine = 'kept'"
+	take "$(user r2 2026-11-01T00:00:00Z '{"email":"late@example.com","city":"Ulm"}')"
+	loads
+	is "$KIND: a late identify leaves what refers to its user, and a column of yours" \
+		"$CODE $(ask 'SELECT count(*) FROM notes') $(ask "SELECT email, plan, city, mine FROM users WHERE id = 'u-ref'")" \
+		'0 1 a@example.com|x|Ulm|kept'
+	$ASK "DELETE FROM identifies WHERE id = 'r1'"
+	loads --rebuild users
+	is "$KIND: what no row says any more is gone" \
+		"$CODE $(ask 'SELECT count(*) FROM notes') $(ask "SELECT email, coalesce(plan, 'null'), mine FROM users WHERE id = 'u-ref'")" \
+		'0 1 late@example.com|null|kept'
+	$ASK 'DROP TABLE notes'
+	"keep_$KIND"
+	take '{"type":"delete","messageId":"r3","userId":"u-ref"}'
+	loads
+	is "$KIND: a user who must go and may not: 77, and what mends it" \
+		"$CODE $(grep -c 'permission denied: .*; rows of users have to go: drop the constraint' "$T/load.err") $(ask "SELECT count(*) FROM users WHERE id = 'u-ref'")" '77 1 1'
+	"free_$KIND"
+	loads
+	is "$KIND: after that the user goes" "$CODE $(ask "SELECT count(*) FROM users WHERE id = 'u-ref'")" '0 0'
+}
+keep_PostgreSQL() {
+	$ASK "CREATE TABLE notes (n INT, person $ID, FOREIGN KEY (person) REFERENCES users (id))"
+	$ASK "INSERT INTO notes VALUES (1, 'u-ref')"
+}
+keep_MariaDB() { keep_PostgreSQL; }
+free_PostgreSQL() { $ASK 'DROP TABLE notes'; }
+free_MariaDB() { free_PostgreSQL; }
+keep_SQLite() { $ASK "CREATE TRIGGER keeps BEFORE DELETE ON users BEGIN SELECT RAISE(ABORT, 'not this one'); END"; }
+free_SQLite() { $ASK 'DROP TRIGGER keeps'; }
+
+### Tables that keep their history ####################################
+versioned() {
+	spool_make
+	NAME=versioned
+	take "$(track h1 u-ver Versioned '{"n":1}')"
+	loads
+	$ASK 'ALTER TABLE versioned ADD SYSTEM VERSIONING'
+	take "$(track h2 u-ver Versioned '{"n":2,"more":3}')"
+	loads
+	is "$KIND: a table with system versioning takes rows and columns" "$CODE $(ask 'SELECT n, more FROM versioned ORDER BY id')" '0 1|NULL 2|3'
+	hs erase --user u-ver
+	loads
+	is "$KIND: and a person is erased from it" "$CODE $(ask 'SELECT count(*) FROM versioned')" '0 0'
+}
+
 all() {
 	all_foreseen
 	keys "$NOCASE"
 	"keys_$KIND"
 	people "$NOCASE"
 	narrow
+	references
+	[ "$KIND" != MariaDB ] || versioned
 	[ "$KIND" != SQLite ] || values_SQLite
 }
 keys_SQLite() {

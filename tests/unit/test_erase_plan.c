@@ -192,7 +192,8 @@ static void prepare_loads(void)
 static enum hs_result run_mark(void)
 {
 	struct hs_buf before = { 0 };
-	enum hs_result result = hs_erase_requests_mark(&o.dir, "shop", HS_SLICE("here"), &before);
+	enum hs_result result =
+	    hs_erase_requests_mark(&o.dir, &(struct hs_erase_marker){ "shop", HS_SLICE("here"), NULL }, &before);
 
 	hs_buf_free(&before);
 	return result;

@@ -45,7 +45,9 @@ static void mark_at(const char *database, const char *place, const char *expecte
 {
 	struct hs_buf before = { 0 };
 
-	assert_result(hs_erase_requests_mark(&opened.dir, database, hs_slice_str(place), &before), HS_OK);
+	assert_result(hs_erase_requests_mark(&opened.dir,
+	                                     &(struct hs_erase_marker){ database, hs_slice_str(place), NULL }, &before),
+	              HS_OK);
 	assert_slice_equal(hs_buf_slice(&before), hs_slice_str(expected));
 	hs_buf_free(&before);
 }
@@ -109,6 +111,37 @@ TEST(another_database_of_the_name_is_told)
 	spooldir_write(&s.d, ".hookspool/loads/shop", HS_SLICE(""));
 	mark_at("shop", "sqlite:/b.db", "");
 	mark_at("shop", "sqlite:/b.db", "");
+}
+
+static void load_as(const char *database, const char *tenant, const char *place, const char *other)
+{
+	struct hs_erase_marker marker = { database, hs_slice_str(place), tenant };
+	struct hs_buf found = { 0 }, before = { 0 };
+
+	assert_result(hs_erase_requests_find_other(opened.dir.private_dir, &marker, &found), HS_OK);
+	assert_slice_equal(hs_buf_slice(&found), hs_slice_str(other));
+	if (found.n == 0)
+		assert_result(hs_erase_requests_mark(&opened.dir, &marker, &before), HS_OK);
+	assert_int_equal(before.n, 0);
+	hs_buf_free(&found);
+	hs_buf_free(&before);
+}
+
+TEST(another_tenant_in_the_same_place_is_found)
+{
+	put("a");
+	open_dir();
+	load_as("shop", NULL, "sqlite:/a.db", "");
+	load_as("shop", "acme", "sqlite:/a.db", ""); /* the first label */
+	load_as("shop", "acme", "sqlite:/a.db", "");
+	load_as("shop", "globex", "sqlite:/a.db", "shop");
+	load_as("crm", "globex", "sqlite:/a.db", "shop");
+	load_as("crm", "", "sqlite:/a.db", "shop");
+	load_as("crm", "acme", "sqlite:/a.db", "");
+	load_as("none", "", "sqlite:/b.db", "");
+	load_as("some", "-", "sqlite:/c.db", "");
+	load_as("more", "globex", "sqlite:/b.db", "none");
+	load_as("more", NULL, "sqlite:/b.db", ""); /* there are no labels any more */
 }
 
 /* Kills an erase ever later, until it has left its plan. */

@@ -204,7 +204,8 @@ static void prepare_mark(void)
 static enum hs_result mark(const char *database)
 {
 	struct hs_buf before = { 0 };
-	enum hs_result result = hs_erase_requests_mark(&o.dir, database, HS_SLICE("here"), &before);
+	enum hs_result result =
+	    hs_erase_requests_mark(&o.dir, &(struct hs_erase_marker){ database, HS_SLICE("here"), NULL }, &before);
 
 	hs_buf_free(&before);
 	return result;

@@ -16,11 +16,36 @@ static int result_code(const struct hs_load_requests *q, enum hs_result result)
 	return hs_command_result(q->command, ".hookspool/" HS_LOADS_FOLDER, result);
 }
 
+/* 0 if no records of another tenant are in these tables; else 2 after a message, or as result_code. */
+static int is_alone(const struct hs_load_requests *q, const struct hs_erase_marker *marker)
+{
+	struct hs_buf other = { 0 };
+	int code = result_code(q, hs_erase_requests_find_other(q->dir->private_dir, marker, &other));
+
+	if (code == 0 && other.n > 0) {
+		fprintf(
+		    stderr,
+		    "hookspool %s: under the --name %.*s records of another tenant were loaded into these tables, in "
+		    "which user u-1 of one would be that of the other: give this loader a prefix or a database of "
+		    "its own, or in PostgreSQL a schema; if the tables are this tenant's all the same, \"hookspool "
+		    "cursors remove %.*s\"\n",
+		    q->command, (int)other.n, other.p, (int)other.n, other.p);
+		code = 2;
+	}
+	hs_buf_free(&other);
+	return code;
+}
+
 int hs_load_requests_begin(struct hs_load_requests *q)
 {
+	struct hs_erase_marker marker = { q->database, hs_slice_str(q->place), q->tenant };
 	struct hs_buf before = { 0 };
-	enum hs_result result = hs_erase_requests_mark(q->dir, q->database, hs_slice_str(q->place), &before);
+	enum hs_result result;
+	int code = is_alone(q, &marker);
 
+	if (code != 0)
+		return code;
+	result = hs_erase_requests_mark(q->dir, &marker, &before);
 	if (before.n > 0)
 		fprintf(
 		    stderr,

@@ -25,7 +25,10 @@ struct hs_load_requests {
 	uint64_t unusable;   /* requests that were told of */
 };
 
-/* Makes the marker, durably: from now on each erase leaves a request. 0, or an exit code after a message. */
+/*
+ * Makes the marker, durably: from now on each erase leaves a request. 0, or an exit code after a message: 2 if another
+ * tenant's records are in the same tables.
+ */
 int hs_load_requests_begin(struct hs_load_requests *requests);
 
 /*

@@ -174,7 +174,9 @@ static enum hs_target_result read_table(struct hs_mysql *m, const char *name, st
 /* The names are kept as columns of a table: a growing list. FOREIGN is what is no table of rows. */
 static bool note_table(void *context, const struct hs_slice *value)
 {
-	return hs_target_add_column(context, value[0], is(value[1], "BASE TABLE") ? HS_COLUMN_NONE : HS_COLUMN_FOREIGN);
+	bool has_rows = is(value[1], "BASE TABLE") || is(value[1], "SYSTEM VERSIONED");
+
+	return hs_target_add_column(context, value[0], has_rows ? HS_COLUMN_NONE : HS_COLUMN_FOREIGN);
 }
 
 enum hs_target_result hs_mysql_tables(struct hs_target *t,

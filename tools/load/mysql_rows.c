@@ -260,7 +260,7 @@ static enum hs_target_result put_asked(struct hs_mysql *m, const struct hs_targe
 		result = put_new(m, rows, &asked);
 	for (size_t row = 0; row < rows->rows && overwrite && result == HS_TARGET_OK; row++)
 		if (asked.there[row])
-			result = update(m, rows, row, false);
+			result = update(m, rows, row, rows->nulls);
 	free(asked.by_id);
 	free(asked.there);
 	return result;

@@ -167,6 +167,8 @@ static const struct {
 	{ ER_DATA_TOO_LONG, HS_TARGET_ROW },
 	{ ER_INVALID_CHARACTER_STRING, HS_TARGET_ROW },
 	{ ER_NO_DEFAULT_FOR_FIELD, HS_TARGET_ROW },
+	{ ER_ROW_IS_REFERENCED, HS_TARGET_ROW },
+	{ ER_ROW_IS_REFERENCED_2, HS_TARGET_ROW },
 	{ ER_NO_REFERENCED_ROW, HS_TARGET_ROW },
 	{ ER_NO_REFERENCED_ROW_2, HS_TARGET_ROW },
 	{ 3819 /* ER_CHECK_CONSTRAINT_VIOLATED of MySQL */, HS_TARGET_ROW },
@@ -335,7 +337,8 @@ static enum hs_target_result begin_session(struct hs_mysql *m)
 	hs_buf_printf(&m->sql,
 	              "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
 	              "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', autocommit = 1, "
-	              "lock_wait_timeout = %d, innodb_lock_wait_timeout = %d, net_write_timeout = %d",
+	              "lock_wait_timeout = %d, innodb_lock_wait_timeout = %d, net_write_timeout = %d"
+	              "/*M!100304 , system_versioning_alter_history = KEEP */",
 	              TABLE_LOCK_S, ROW_LOCK_S, ANSWER_S);
 	result = hs_mysql_run(m);
 	hs_mysql_say(m, "SELECT @@max_allowed_packet, CURRENT_USER()");

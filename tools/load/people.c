@@ -1,16 +1,12 @@
 #include "tools/load/people.h"
 #include "base/array.h"
-#include "base/digest.h"
-#include "base/hex.h"
 #include "base/timestamp.h"
 #include "event/id_text.h"
 #include "event/json.h"
 #include "event/record_fields.h"
-#include "tools/load/fold_select.h"
-#include "tools/load/limits.h"
+#include "tools/load/person_row.h"
 #include "tools/load/quick_people.h"
 #include "tools/load/table_needs.h"
-#include "tools/report/terminal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +23,6 @@ static const struct kind {
 
 enum {
 	KINDS = sizeof kinds / sizeof *kinds,
-	HASHED_ID = 7 + 2 * HS_SHA256_BYTES,
 	KEPT_BYTES = 64 * 1024, /* of a buffer that a long id has made larger */
 };
 
@@ -113,13 +108,6 @@ static bool has_rows(const struct hs_batch *batch, const struct hs_catalogue_tab
 	return false;
 }
 
-/* A column of the rows that people's rows do not have. */
-static bool is_own(const char *name)
-{
-	return strcmp(name, "id") == 0 || strcmp(name, "anonymous_id") == 0 || strcmp(name, "user_id") == 0 ||
-	       strcmp(name, "group_id") == 0 || strcmp(name, "_rest") == 0;
-}
-
 static bool copy_columns(struct hs_people *p, const struct hs_catalogue_table *from, struct hs_catalogue_table *to)
 {
 	for (size_t i = 0; i < from->table.columns; i++) {
@@ -127,7 +115,7 @@ static bool copy_columns(struct hs_people *p, const struct hs_catalogue_table *f
 		ptrdiff_t at;
 		bool full;
 
-		if (is_own(column->name) || column->type == HS_COLUMN_FOREIGN)
+		if (!hs_person_row_has(column->name) || column->type == HS_COLUMN_FOREIGN)
 			continue;
 		at = hs_catalogue_column(p->catalogue, to, hs_slice_str(column->name), &full);
 		if (at < 0 && !full)
@@ -160,96 +148,21 @@ bool hs_people_prepare(struct hs_people *p, const struct hs_batch *batch)
 
 /* --- a person's row ---------------------------------------------------------------------- */
 
-/* The id of a person's row; one that is longer than an index takes is hashed, as message ids are. */
-static bool settle_id(struct hs_slice id, char hashed[static HASHED_ID], struct hs_fold_end *how)
-{
-	uint8_t sha256[HS_SHA256_BYTES];
-
-	how->id = id;
-	if (id.n <= HS_ROW_ID_MAX)
-		return true;
-	if (!hs_sha256(id, sha256))
-		return false;
-	memcpy(hashed, "sha256-", 7);
-	hs_hex_encode(sha256, HS_SHA256_BYTES, hashed + 7);
-	how->id = hs_slice(hashed, HASHED_ID);
-	how->whole = (struct hs_value){ id, true, false };
-	return true;
-}
-
-/* Folds the rows of one id. */
-static enum hs_target_result fold_person(struct hs_people *p, const struct hs_catalogue_table *from,
-                                         const struct hs_catalogue_table *to, const char *key, struct hs_slice id)
-{
-	return hs_fold_select(p->fold, p->target, from, to,
-	                      &(struct hs_target_where){ .key = key, .value = &id, .values = 1 });
-}
-
-/* Says why there is no row. */
-static enum hs_target_result refuse_long(struct hs_people *p)
-{
-	snprintf(
-	    p->target->message, sizeof p->target->message,
-	    "it would be longer than %d bytes, or its _rest longer than %d bytes or %d values, or it is made of too "
-	    "many rows of which some are long: the loader has no memory for it",
-	    HS_PERSON_MAX, HS_REST_MAX, HS_PERSON_REST_VALUES);
-	return HS_TARGET_ROW;
-}
-
-static enum hs_target_result put_person(struct hs_people *p, struct hs_fold_end *how, bool narrow)
-{
-	struct hs_target_rows row;
-
-	how->narrow = narrow;
-	if (hs_fold_end(p->fold, how, &row))
-		return p->target->ops->insert(p->target, &row);
-	return hs_fold_is_too_long(p->fold) ? refuse_long(p) : HS_TARGET_FULL;
-}
-
-/*
- * Puts the row that was folded. One that is refused is tried without its own columns, and then is left out: its
- * identifies are there.
- */
-static enum hs_target_result put_or_leave_out(struct hs_people *p, const struct kind *kind, struct hs_slice id,
-                                              struct hs_fold_end *how)
-{
-	const struct hs_catalogue_table *from = known(p, kind->from), *to = known(p, kind->to);
-	enum hs_target_result result = put_person(p, how, false);
-
-	if ((result == HS_TARGET_WIDE || result == HS_TARGET_ROW) && !hs_fold_is_too_long(p->fold)) {
-		result = fold_person(p, from, to, kind->key, id);
-		if (result == HS_TARGET_OK)
-			result = put_person(p, how, true);
-	}
-	if (result == HS_TARGET_OK)
-		hs_quick_people_note(p->quick, from, id);
-	if (result != HS_TARGET_WIDE && result != HS_TARGET_ROW)
-		return result;
-	hs_terminal_printf(stderr, "hookspool load: %s: a row was refused: %s\n", to->table.name, p->target->message);
-	return HS_TARGET_OK;
-}
-
 /* Makes the row of one id anew; removes it if no row is left to make it from. */
 static enum hs_target_result remake(struct hs_people *p, const struct kind *kind, struct hs_slice id)
 {
 	struct hs_catalogue_table *from = known(p, kind->from), *to = known(p, kind->to);
-	static const struct hs_target_limits all = { .person = false };
-	const struct hs_target_ops *ops = p->target->ops;
-	struct hs_fold_end how = { .numbers = ops->numbers, .consumes = ops->whole_texts };
-	char hashed[HASHED_ID];
+	struct hs_person_row row = {
+		.target = p->target, .fold = p->fold, .from = from, .to = to, .key = kind->key, .id = id
+	};
 	enum hs_target_result result;
-	uint64_t gone = 0;
 
 	if (from == NULL || to == NULL || !from->exists || !to->exists)
 		return HS_TARGET_OK;
 	from->used = to->used = true;
-	if (!settle_id(id, hashed, &how))
-		return HS_TARGET_FULL;
-	result = fold_person(p, from, to, kind->key, id);
-	if (result == HS_TARGET_OK)
-		result = ops->erase(p->target, &to->table, "id", how.id, &all, &gone);
-	if (result == HS_TARGET_OK && (hs_fold_rows(p->fold) > 0 || hs_fold_is_too_long(p->fold)))
-		result = put_or_leave_out(p, kind, id, &how);
+	result = hs_person_row_remake(&row);
+	if (result == HS_TARGET_OK && row.is_put)
+		hs_quick_people_note(p->quick, from, id);
 	hs_fold_again(p->fold); /* it may have a long row in memory */
 	return result;
 }
@@ -427,9 +340,9 @@ static enum hs_target_result erase_rows(struct hs_people *p, const char *key, co
 		if (hides_people(p, &t->table))
 			return HS_TARGET_DENIED;
 		if (has_column(&t->table, key))
-			result = p->target->ops->erase(p->target, &t->table, key, person->id, &limits, gone);
+			result = hs_person_row_erase(p->target, &t->table, key, person->id, &limits, gone);
 		if (result == HS_TARGET_OK && t->kind == HS_TABLE_ALIASES)
-			result = p->target->ops->erase(p->target, &t->table, "previous_id", person->id, &limits, gone);
+			result = hs_person_row_erase(p->target, &t->table, "previous_id", person->id, &limits, gone);
 	}
 	return result;
 }

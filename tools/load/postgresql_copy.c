@@ -220,6 +220,58 @@ static enum hs_target_result copy_by_stage(struct copy *c, bool update)
 	return result == HS_TARGET_OK ? hs_postgresql_run(s, "DROP TABLE " STAGE) : result;
 }
 
+/* Bytes of the values of a row, each with a NUL. */
+static size_t bytes_of(const struct hs_target_rows *row)
+{
+	size_t n = row->columns;
+
+	for (size_t i = 0; i < row->columns; i++)
+		n += row->value[i].n;
+	return n;
+}
+
+/* By one statement, in which the server reads each text as a value of its column. */
+static enum hs_target_result overwrite_one(struct copy *c)
+{
+	struct hs_postgresql *s = c->s;
+	const struct hs_target_rows *row = c->rows;
+	const char **value = calloc(row->columns, sizeof *value);
+	PGresult *answer = NULL;
+	enum hs_target_result result;
+
+	hs_buf_reset(&s->data);
+	hs_buf_reserve(&s->data, bytes_of(row)); /* at once: the texts do not move */
+	hs_postgresql_begin_sql(s, "INSERT INTO ");
+	hs_postgresql_put_table(s, row->table->name);
+	hs_postgresql_put(s, " (");
+	hs_postgresql_put_columns(s, row);
+	for (size_t i = 0; i < row->columns && value != NULL; i++) {
+		hs_buf_printf(&s->sql, i == 0 ? ") VALUES ($%zu" : ", $%zu", i + 1);
+		value[i] = row->value[i].p == NULL || !hs_buf_ok(&s->data) ? NULL : s->data.p + s->data.n;
+		hs_buf_put_slice(&s->data, row->value[i]);
+		hs_buf_putc(&s->data, '\0');
+	}
+	hs_postgresql_put(s, ") ON CONFLICT (\"id\") DO ");
+	hs_sql_put_update(&s->sql, row, "excluded", '"');
+	if (value != NULL && hs_buf_ok(&s->data) && hs_buf_ok(&s->sql)) {
+		answer = PQexecParams(s->db, hs_sql_string(&s->sql), (int)row->columns, NULL, value, NULL, NULL, 0);
+		result = hs_postgresql_result(s, answer);
+	} else {
+		result = hs_postgresql_no_memory(s);
+	}
+	PQclear(answer);
+	free((void *)value);
+	return result;
+}
+
+/* A row that is short is not worth a temporary table: that of a person whose identifies came late, say. */
+static enum hs_target_result overwrite(struct copy *c)
+{
+	bool is_short = c->rows->rows == 1 && c->rows->pieces == NULL && bytes_of(c->rows) < CHUNK;
+
+	return is_short ? overwrite_one(c) : copy_by_stage(c, true);
+}
+
 /* Inside a savepoint, so that an error leaves the transaction as it was. */
 static enum hs_target_result put_rows(struct hs_target *t, const struct hs_target_rows *rows, bool update)
 {
@@ -231,7 +283,7 @@ static enum hs_target_result put_rows(struct hs_target *t, const struct hs_targe
 	t->state[0] = '\0';
 	result = begin_rows(&c, "SAVEPOINT rows");
 	if (result == HS_TARGET_OK)
-		result = update ? copy_by_stage(&c, true) : copy_into_table(&c);
+		result = update ? overwrite(&c) : copy_into_table(&c);
 	/* 23505: an id is there; 0A000: the table has policies for its rows, which COPY does not keep */
 	if (!update && (strcmp(t->state, "23505") == 0 || strcmp(t->state, "0A000") == 0)) {
 		result = begin_rows(&c, "ROLLBACK TO rows");

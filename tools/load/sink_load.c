@@ -167,6 +167,28 @@ static bool has_cursor_of_its_own(const struct load_sink *s, const struct hs_tar
 	return false;
 }
 
+/*
+ * 0 if the spool has the position of the database; else an exit code after a message. The spool may have been restored
+ * to a time before it, and have other events since.
+ */
+static int check_fit(const struct load_sink *s, struct hs_position position)
+{
+	const struct hs_event_source *source = &hs_pump_reads(s->pump)->source;
+	enum hs_fit fit = HS_FIT;
+	enum hs_result result = hs_reader_fit(source->reader, position, &fit);
+
+	if (result != HS_OK)
+		return hs_event_source_result(source, result);
+	if (fit != HS_FIT_NOT)
+		return 0;
+	fprintf(stderr,
+	        "hookspool %s: the position in the database is not in this spool, which was restored or replaced: "
+	        "remove the row of %s from %shookspool_load; then the loader begins at the oldest event, and what "
+	        "the database has already stays as it is\n",
+	        s->options.loader.command, s->target->name, s->target->prefix);
+	return EX_DATAERR;
+}
+
 static bool is_asked_to_stop(void *context)
 {
 	struct load_sink *s = context;
@@ -200,6 +222,9 @@ static int open_sink(struct hs_sink *sink, struct hs_sink_start *start)
 		start->position = (struct hs_position){ at.number, at.offset, at.edit, at.before };
 	}
 	hs_loader_begin_at(s->loader, &at);
+	code = at.found ? check_fit(s, start->position) : 0;
+	if (code != 0)
+		return code;
 	if (!has_cursor_of_its_own(s, &at))
 		return 2;
 	if (!is_dry(s))

@@ -60,8 +60,10 @@ void hs_sql_put_update(struct hs_buf *sql, const struct hs_target_rows *rows, co
 		hs_buf_put_slice(sql, first ? HS_SLICE("") : HS_SLICE(", "));
 		first = false;
 		put_column(sql, rows->table, rows->column[i], quote);
-		hs_buf_printf(sql, " = coalesce(%s.", from);
+		hs_buf_printf(sql, rows->nulls ? " = %s." : " = coalesce(%s.", from);
 		put_column(sql, rows->table, rows->column[i], quote);
+		if (rows->nulls)
+			continue;
 		hs_buf_put_slice(sql, HS_SLICE(", "));
 		hs_sql_put_name(sql, hs_slice_str(rows->table->name), quote);
 		hs_buf_putc(sql, '.');

@@ -21,7 +21,10 @@ void hs_sql_put_text(struct hs_buf *sql, struct hs_slice text);
 /* INSERT INTO table (columns) */
 void hs_sql_put_insert(struct hs_buf *sql, const struct hs_target_rows *rows, char quote);
 
-/* UPDATE SET column = coalesce(FROM.column, table.column), for every column but id. `from`: excluded, say. */
+/*
+ * UPDATE SET column = coalesce(FROM.column, table.column), or if rows->nulls FROM.column alone, for every column but
+ * id. `from`: excluded, say.
+ */
 void hs_sql_put_update(struct hs_buf *sql, const struct hs_target_rows *rows, const char *from, char quote);
 
 /* SELECT columns FROM table; from column `lengths_from` on, unless that is 0, the bytes of texts in their place. */

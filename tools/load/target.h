@@ -73,6 +73,7 @@ struct hs_target_rows {
 	const struct hs_slice *value;
 	const struct hs_pieces
 	    *pieces; /* of the value that hs_target_is_pieces(): there is one row then; NULL: no value is */
+	bool nulls;  /* for upsert: a value that is NULL overwrites, too */
 };
 
 /* In place of the text of a value: it is so long that it is made in pieces, of `n` bytes together. */
@@ -174,7 +175,7 @@ struct hs_target_ops {
 	 * how many were not. After an error the transaction is as before the call.
 	 */
 	enum hs_target_result (*insert)(struct hs_target *t, const struct hs_target_rows *rows);
-	/* Inserts rows, or overwrites the given columns that are not NULL of the row with that id. */
+	/* Inserts rows, or overwrites the given columns that are not NULL (rows->nulls: all) of the row with that id. */
 	enum hs_target_result (*upsert)(struct hs_target *t, const struct hs_target_rows *rows);
 	/*
 	 * Calls each() with the values of these columns (as text, NULL: p == NULL) of all rows that `where` asks

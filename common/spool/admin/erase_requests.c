@@ -197,33 +197,101 @@ enum hs_result hs_erase_requests_put_late(const struct hs_spool_dir *dir, const 
 struct marking {
 	int private_dir, folder;
 	const char *database, *temporary;
-	struct hs_buf text;
+	struct hs_buf text; /* of a file */
 	enum hs_result result;
 };
 
-#define LOADED "loaded" /* and a space and the place, which a marker of an earlier build lacks */
+#define LOADED "loaded"  /* and a space and the place, which a marker of an earlier build lacks */
+#define TENANT "tenant " /* and the label, in the second line */
 
-/* Makes the marker, unless it is there and of this place. */
-static enum hs_result put_marker(struct marking *m, struct hs_slice place, struct hs_buf *before)
+/* The first line of a text, which it takes away. */
+static struct hs_slice next_line(struct hs_slice *text)
 {
-	size_t word = sizeof LOADED;
+	const char *end = text->n == 0 ? NULL : memchr(text->p, '\n', text->n);
+	size_t n = end == NULL ? text->n : (size_t)(end - text->p);
+	struct hs_slice line = hs_slice(text->p, n);
+
+	*text = end == NULL ? HS_SLICE_NONE : hs_slice(end + 1, text->n - n - 1);
+	return line;
+}
+
+/* The part of a line after the word; n == 0: it has not that word. */
+static struct hs_slice after_word(struct hs_slice line, struct hs_slice word)
+{
+	return line.n > word.n && memcmp(line.p, word.p, word.n) == 0 ? hs_slice(line.p + word.n, line.n - word.n)
+	                                                              : HS_SLICE_NONE;
+}
+
+/* The label as a marker has it. */
+static struct hs_slice label_of(const char *tenant)
+{
+	return tenant[0] == '\0' ? HS_SLICE("-") : hs_slice_str(tenant);
+}
+
+/* Makes the marker, unless it is there and tells the same. */
+static enum hs_result put_marker(struct marking *m, const struct hs_erase_marker *marker, struct hs_buf *before)
+{
 	struct hs_buf mark = { 0 };
-	struct hs_slice there;
+	struct hs_slice there, place;
 	enum hs_result r = read_text(m->folder, m->database, &m->text);
 
 	there = r == HS_OK ? hs_buf_slice(&m->text) : HS_SLICE_NONE;
-	hs_buf_printf(&mark, LOADED " %.*s\n", (int)place.n, place.p);
+	hs_buf_printf(&mark, LOADED " %.*s\n", (int)marker->place.n, marker->place.p);
+	if (marker->tenant != NULL)
+		hs_buf_printf(&mark, TENANT "%.*s\n", (int)label_of(marker->tenant).n, label_of(marker->tenant).p);
 	if (r == HS_E_MEMORY || !hs_buf_ok(&mark)) {
 		r = HS_E_MEMORY;
 	} else if (hs_slice_eq(there, hs_buf_slice(&mark))) {
 		r = HS_OK;
 	} else {
-		if (there.n > word + 1)
-			hs_buf_put(before, there.p + word, there.n - word - 1);
+		place = after_word(next_line(&there), HS_SLICE(LOADED " "));
+		if (!hs_slice_eq(place, marker->place))
+			hs_buf_put_slice(before, place);
 		r = hs_file_replace_text(m->folder, m->database, m->temporary, 0600, hs_buf_slice(&mark));
 	}
 	hs_buf_free(&mark);
 	return r;
+}
+
+/* Reads the marker of this name; one that has gone meanwhile is no other. HS_OK, HS_E_IO or HS_E_MEMORY. */
+static enum hs_result compare(int folder, const char *database, const struct hs_erase_marker *marker, bool *is_other)
+{
+	struct hs_buf text = { 0 };
+	enum hs_result r = read_text(folder, database, &text);
+	struct hs_slice there = r == HS_OK ? hs_buf_slice(&text) : HS_SLICE_NONE;
+	struct hs_slice place = after_word(next_line(&there), HS_SLICE(LOADED " "));
+	struct hs_slice tenant = after_word(next_line(&there), HS_SLICE(TENANT));
+
+	*is_other = tenant.n > 0 && hs_slice_eq(place, marker->place) && !hs_slice_eq(tenant, label_of(marker->tenant));
+	hs_buf_free(&text);
+	return r == HS_E_IO && errno == ENOENT ? HS_OK : r;
+}
+
+enum hs_result hs_erase_requests_find_other(int private_dir, const struct hs_erase_marker *marker, struct hs_buf *other)
+{
+	struct hs_erase_request *there;
+	size_t count;
+	enum hs_result r;
+	int folder;
+
+	if (marker->tenant == NULL)
+		return HS_OK;
+	r = list(private_dir, true, &there, &count);
+	if (r != HS_OK || count == 0)
+		return r;
+	folder = open_folder(private_dir);
+	r = folder < 0 ? HS_E_IO : HS_OK;
+	for (size_t i = 0; i < count && r == HS_OK && other->n == 0; i++) {
+		bool is_other;
+
+		r = compare(folder, there[i].database, marker, &is_other);
+		if (r == HS_OK && is_other)
+			hs_buf_put_slice(other, hs_slice_str(there[i].database));
+	}
+	if (folder >= 0)
+		hs_io_close(folder);
+	free(there);
+	return r == HS_OK && !hs_buf_ok(other) ? HS_E_MEMORY : r;
 }
 
 /* A plan that is damaged is left to the next erase, which says so; one that is gone was carried out. */
@@ -262,9 +330,10 @@ bool hs_erase_requests_is_marked(int private_dir, const char *database)
 	return hs_io_stat(private_dir, path, &st) == 0;
 }
 
-enum hs_result hs_erase_requests_mark(const struct hs_spool_dir *dir, const char *database, struct hs_slice place,
+enum hs_result hs_erase_requests_mark(const struct hs_spool_dir *dir, const struct hs_erase_marker *marker,
                                       struct hs_buf *before)
 {
+	const char *database = marker->database;
 	char temporary[HS_CURSOR_NAME_MAX + 2];
 	struct marking m = { .private_dir = dir->private_dir, .database = database, .temporary = temporary };
 
@@ -275,7 +344,7 @@ enum hs_result hs_erase_requests_mark(const struct hs_spool_dir *dir, const char
 	m.folder = open_folder(dir->private_dir);
 	if (m.folder < 0)
 		return HS_E_IO;
-	m.result = put_marker(&m, place, before);
+	m.result = put_marker(&m, marker, before);
 	if (m.result == HS_OK) {
 		enum hs_result r = hs_erase_plan_list(dir->private_dir, take_plan, &m);
 

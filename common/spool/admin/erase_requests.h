@@ -1,7 +1,8 @@
 /*
  * erase_requests: how an erase reaches the databases of `hookspool load`.
  *
- *	.hookspool/loads/NAME                  a database has been loaded under this name: "loaded PLACE"
+ *	.hookspool/loads/NAME                  a database has been loaded under this name: "loaded PLACE", and where
+ *	                                       there are tenants a second line, "tenant LABEL" ("-": none)
  *	.hookspool/loads/NAME@erase-ID         a request: a copy of the plan ID (erase_plan.h)
  *
  * A loader makes the marker, durably, before its first commit. An erase writes a request for each marker
@@ -34,13 +35,27 @@ struct hs_erase_request {
 
 #define HS_LOADS_FOLDER "loads"
 
+/* The contents of a marker. */
+struct hs_erase_marker {
+	const char *database;  /* its name */
+	struct hs_slice place; /* a line that tells where the database and its tables are */
+	const char *tenant;    /* whose records are loaded; "": those without one; NULL: there are no tenants */
+};
+
 /*
- * Makes the marker of a database, and requests of the plans that are there. `place` is a line that tells where the
- * database is; *before gets the one of the marker that was there, if it was of another place: no request reaches that
- * any more. The caller holds the cursor of this name. HS_OK, HS_E_SYNC, HS_E_MEMORY, or as hs_io_result.
+ * Makes the marker of a database, and requests of the plans that are there. *before gets the place of the marker that
+ * was there, if it was another one: no request reaches that any more. The caller holds the cursor of this name. HS_OK,
+ * HS_E_SYNC, HS_E_MEMORY, or as hs_io_result.
  */
-enum hs_result hs_erase_requests_mark(const struct hs_spool_dir *dir, const char *database, struct hs_slice place,
+enum hs_result hs_erase_requests_mark(const struct hs_spool_dir *dir, const struct hs_erase_marker *marker,
                                       struct hs_buf *before);
+
+/*
+ * Finds a marker of the same place and another tenant, perhaps of the same name; *other gets its name, or stays empty.
+ * HS_OK, HS_E_IO or HS_E_MEMORY.
+ */
+enum hs_result hs_erase_requests_find_other(int private_dir, const struct hs_erase_marker *marker,
+                                            struct hs_buf *other);
 
 /* True if it has one, as far as can be seen. The name is a cursor's. */
 bool hs_erase_requests_is_marked(int private_dir, const char *database);
