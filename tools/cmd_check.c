@@ -111,6 +111,8 @@ static void check_file(struct hs_findings *r, const char *path)
 
 	if (hs_io_stat_outside(path, &st) < 0)
 		hs_findings_fail(r, "permissions", "", "%s: %s", path, strerror(errno));
+	else if (!S_ISREG(st.st_mode)) /* such as /dev/null, which must stay as it is */
+		hs_findings_ok(r, "permissions", "%s is no file", path);
 	else if ((st.st_mode & S_IWGRP) != 0)
 		hs_findings_warn(r, "permissions", remedy, "a group may write to %s", path);
 	else

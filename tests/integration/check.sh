@@ -58,6 +58,9 @@ finds 'settings that everyone may write' settings FAIL 78 'everybody may write t
 chmod 660 "$S/hookspool.conf"
 look
 finds 'settings that their group may write' permissions warn 0 'a group may write to' 'chmod 640'
+(as_server_user env HOOKSPOOL_SPOOL_DIR="$S/spool" HOOKSPOOL_SECRET=x "$S/bin/hookspool" check --config /dev/null) >"$T/out" 2>&1
+CODE=$?
+finds 'settings of the environment alone: no mode of /dev/null is to be changed' permissions ok 0 '/dev/null is no file'
 settings_write 'auth = none' 'dedup_window = 0'
 look
 finds 'auth = none' access warn 0 'anybody may send'
