@@ -42,6 +42,14 @@ check 'and standard error is empty' [ ! -s "$T/err" ]
 look --json
 is '--json agrees' "$CODE $(jq -r 'map(.verdict) | unique[]' "$T/out")" '0 ok'
 
+for time in first second; do
+	chmod 644 "$SPOOL"
+	look
+	finds "a file that others may read, the $time time" modes warn 0 'events.jsonl does not follow' 'hookspool maintain'
+	is 'the remedy succeeds' "$(as_server_user "$S/bin/hookspool" maintain --config "$S/hookspool.conf" 2>&1)" ''
+	look
+	finds 'and mends it' modes ok 0 'all files follow'
+done
 settings_write 'no_such_thing = 1'
 look
 finds 'bad settings: file, line, remedy' settings FAIL 78 "$S/hookspool.conf:3: no_such_thing" \
