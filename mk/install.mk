@@ -22,9 +22,8 @@ install: all
 	$(if $(filter no,$(NATS)),,install -m 755 $(B)/hookspool-ship $(DESTDIR)$(LIBEXECDIR)/hookspool-ship)
 	ln -sf hookspool.fcgi $(DESTDIR)$(LIBEXECDIR)/hookspool.cgi
 	install -m 755 $(B)/hookspool $(DESTDIR)$(PREFIX)/bin/hookspool
-	install -m 644 $(B)/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 $(B)/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
-	install -m 644 $(B)/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	set -e; for page in $(notdir $(MAN)); do \
+	    $(PLACED) $(B)/man/$$page >$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page; done
 	install -m 644 $(B)/hookspool.conf $(DESTDIR)$(EXAMPLES)
 	install -m 644 $(B)/hookspool.bash $(DESTDIR)$(COMPLETIONS)/hookspool
 	set -e; for file in $(CONFIGURATIONS); do \
@@ -35,6 +34,7 @@ install: all
 	    $(PLACED) $(LINKED) $$page >$(DESTDIR)$(DOC)/$${page##*/}; done
 	install -m 644 $(PICTURES) $(DESTDIR)$(DOC)/images
 	install -m 755 $(HANDLERS) $(DESTDIR)$(EXAMPLES)
+	chmod 644 $(foreach page,$(notdir $(MAN)),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(page))
 	chmod 644 $(addprefix $(DESTDIR)$(DOC)/,$(notdir $(PAGES))) $(DESTDIR)$(EXAMPLES)/*/* $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(UNITS)))
 
 # Removes what `install` has installed, and its folders. Settings and spool stay. lighttpd would not start

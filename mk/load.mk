@@ -35,9 +35,10 @@ $(call obj,$(LOAD_SRC_postgresql)): MORE_CFLAGS = $(shell pkg-config --cflags li
 $(B)/obj/tools/load/target.o: MORE_CFLAGS = $(foreach database,$(LOAD),$(LOAD_DEFINE_$(database)))
 $(B)/obj/tools/load/target.o: $(B)/.load
 
-# hookspool looks for its companions beside itself, and where they are installed.
-$(B)/obj/tools/probe/companion.o: MORE_CFLAGS = -DHS_LIBEXECDIR='"$(LIBEXECDIR)"'
-$(B)/obj/tools/probe/companion.o: mk/load.mk
+# hookspool looks for its companions beside itself, and where they are installed; check --url names the handler there.
+PLACE_OBJ := $(addprefix $(B)/obj/tools/probe/,companion.o check_url.o)
+$(PLACE_OBJ): MORE_CFLAGS = -DHS_LIBEXECDIR='"$(LIBEXECDIR)"'
+$(PLACE_OBJ): mk/load.mk
 
 # Compiles the table of databases anew when LOAD has changed since the last time.
 .PHONY: look-at-load

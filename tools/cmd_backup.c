@@ -1,13 +1,17 @@
 /* hookspool backup: copies the spool; `hookspool adopt` makes the copy a spool again. */
 #include "spool/admin/backup.h"
+#include "spool/shared/spool_dir.h"
 #include "tools/command.h"
 #include "tools/report/bar_table.h"
 #include "tools/report/progress.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 static const struct hs_option backup_options[] = { HS_OPTION_CONFIG, HS_OPTIONS_END };
 
@@ -17,17 +21,45 @@ static bool go_on(void *context, uint64_t done, uint64_t all)
 	return !hs_stop_asked();
 }
 
+static int tell_place(const char *to, int error)
+{
+	char user[HS_SPOOL_DIR_USER];
+
+	hs_spool_dir_user(geteuid(), user);
+	if (error == ENOTDIR || error == ELOOP)
+		fprintf(stderr, "hookspool backup: %s: name a directory, and not a symbolic link to it\n", to);
+	else
+		fprintf(stderr,
+		        "hookspool backup: %s: %s: name another directory, or make it for the spool's owner: "
+		        "sudo install -d -m 700 -o %s %s\n",
+		        to, strerror(error), user, to);
+	return EX_CANTCREAT;
+}
+
+static int tell_failure(const char *to, const struct hs_settings *settings, enum hs_result r, bool begun)
+{
+	if (begun && r == HS_E_FULL)
+		fprintf(stderr, "hookspool backup: %s: no room: free space, inodes or quota there; then run it again\n",
+		        to);
+	else if (begun && r == HS_E_READ_ONLY)
+		fprintf(stderr,
+		        "hookspool backup: %s: read-only: remount it for writing, or name another directory; then "
+		        "run it again\n",
+		        to);
+	else if (r != HS_E_MEMORY)
+		fprintf(stderr, "hookspool backup: %s: %s; then run it again\n", settings->spool_dir,
+		        r == HS_E_SPOOL_DIR ? "see the message above" : hs_result_info(r)->remedy);
+	return hs_command_exit(r);
+}
+
 static int report(const char *to, const struct hs_settings *settings, enum hs_result r, const struct hs_backup *d)
 {
 	char bytes[HS_BAR_TABLE_BYTES];
 
-	if (r != HS_OK) {
-		if (r != HS_E_MEMORY)
-			fprintf(stderr, "hookspool backup: %s: %s; then run it again\n",
-			        r == HS_E_FULL ? to : settings->spool_dir,
-			        r == HS_E_SPOOL_DIR ? "see the message above" : hs_result_info(r)->remedy);
-		return hs_command_exit(r);
-	}
+	if (r != HS_OK)
+		return tell_failure(to, settings, r, d->begun);
+	if (d->place != 0)
+		return tell_place(to, d->place);
 	if (d->busy) {
 		fputs("hookspool backup: erase, repair, maintenance or another backup is running: wait "
 		      "for it\n",

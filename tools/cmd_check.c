@@ -8,12 +8,12 @@
 #include "config/sources.h"
 #include "spool/admin/loss.h"
 #include "spool/file/segment_list.h"
-#include "spool/shared/modes.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
 #include "tools/command.h"
 #include "tools/probe/check_consumers.h"
 #include "tools/probe/check_loads.h"
+#include "tools/probe/check_modes.h"
 #include "tools/probe/check_program.h"
 #include "tools/probe/check_rules.h"
 #include "tools/probe/check_sandbox.h"
@@ -111,6 +111,8 @@ static void check_file(struct hs_findings *r, const char *path)
 
 	if (hs_io_stat_outside(path, &st) < 0)
 		hs_findings_fail(r, "permissions", "", "%s: %s", path, strerror(errno));
+	else if (!S_ISREG(st.st_mode)) /* such as /dev/null, which must stay as it is */
+		hs_findings_ok(r, "permissions", "%s is no file", path);
 	else if ((st.st_mode & S_IWGRP) != 0)
 		hs_findings_warn(r, "permissions", remedy, "a group may write to %s", path);
 	else
@@ -402,29 +404,6 @@ static void check_index(struct checked *c, struct hs_spool *spool)
 		hs_findings_ok(&c->report, "index", "knows %" PRIu64 " events", known.ids);
 }
 
-/* Reports files that do not have spool_mode: from an earlier setting, or put there by hand. */
-static void check_modes(struct checked *c, const struct hs_spool_dir *dir)
-{
-	unsigned mode = (unsigned)c->settings->spool_mode;
-	struct hs_modes left;
-	char remedy[2 * PATH_MAX + 128] = "hookspool maintain";
-	enum hs_result r = hs_modes_look(dir, &left);
-	struct stat st;
-
-	if (left.group && hs_io_fstat(dir->fd, &st) == 0)
-		snprintf(remedy, sizeof remedy, "sudo chgrp -R %lu %s && sudo find %s -type d -exec chmod 2750 {} +",
-		         (unsigned long)st.st_gid, c->settings->spool_dir, c->settings->spool_dir);
-	if (r != HS_OK)
-		hs_findings_warn(&c->report, "modes", hs_result_info(r)->remedy, "cannot be determined");
-	else if (left.count == 0)
-		hs_findings_ok(&c->report, "modes", "all files follow spool_mode = %04o", mode);
-	else if (left.count == 1)
-		hs_findings_warn(&c->report, "modes", remedy, "%s does not follow spool_mode = %04o", left.first, mode);
-	else
-		hs_findings_warn(&c->report, "modes", remedy, "%s and %" PRIu64 " more do not follow spool_mode = %04o",
-		                 left.first, left.count - 1, mode);
-}
-
 /* Reports private files that are lost and cannot be rebuilt. */
 static void check_losses(struct checked *c)
 {
@@ -436,12 +415,16 @@ static void check_losses(struct checked *c)
 		"rebuilt; cursors, imports and whatever else was in .hookspool may be lost, too",
 	};
 	struct hs_opened_spool o;
+	char remedy[HS_CHECK_GIVE_BACK];
 	unsigned lost = 0;
 
 	if (hs_spool_dir_open(&o, c->settings, false) != HS_OK)
 		return;
 	if (hs_loss_find(&o.dir, &lost) != HS_OK)
-		hs_findings_fail(&c->report, "losses", "", "cannot be determined: %s", strerror(errno));
+		hs_findings_fail(&c->report, "losses",
+		                 errno == EACCES ? hs_check_give_back(c->settings, remedy)
+		                                 : hs_result_info(HS_E_IO)->remedy,
+		                 "cannot be determined: %s", strerror(errno));
 	for (unsigned i = 0; i < HS_LOSSES; i++)
 		if ((lost & 1U << i) != 0 && 1U << i == HS_LOSS_SUPPRESSED)
 			hs_findings_fail(&c->report, "lost", give_up, "%s: %s", hs_loss_name(1U << i), without[i]);
@@ -449,7 +432,7 @@ static void check_losses(struct checked *c)
 			hs_findings_warn(&c->report, "lost",
 			                 1U << i == HS_LOSS_HISTORY ? "run hookspool adopt" : give_up, "%s: %s",
 			                 hs_loss_name(1U << i), without[i]);
-	check_modes(c, &o.dir);
+	hs_check_modes(&c->report, c->settings, &o.dir);
 	hs_spool_dir_close(&o);
 }
 

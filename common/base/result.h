@@ -199,7 +199,8 @@ enum hs_class {
 	  "writable") \
 	X(HS_E_CLOCK, MACHINE, 503, ERROR, "the clock is wrong, try again", \
 	  "this machine's clock is years off: set it (timedatectl set-ntp true), or tell its host") \
-	X(HS_E_IO, STORAGE, 503, ERROR, "storage failed, try again", "see the system log for disk errors") \
+	X(HS_E_IO, STORAGE, 503, ERROR, "storage failed, try again", \
+	  "hookspool check names files of another user; otherwise see the system log for disk errors") \
 	X(HS_E_SYNC, STORAGE, 503, ERROR, "storage did not confirm, try again", \
 	  "a sync failed: see the system log for disk errors") \
 	X(HS_E_SPOOL_DIR, SPOOL, 503, ERROR, "spool unavailable, try again", \

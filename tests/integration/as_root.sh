@@ -29,6 +29,25 @@ done
 chown "$SERVER_USER" "$S/hookspool.conf"
 is "its owner goes on with it" "$(hs cat | wc -l) $(hs tail --cursor c | wc -l) $(hs verify >/dev/null && echo sound)" "17 1 sound"
 
+# Files that root put into the spool as its own: the messages lead to check, and its remedy helps.
+hs rotate
+segment=$(find "$S/spool" -name 'events-*' | head -n 1)
+for file in "$segment" "$S/spool/.hookspool/salt"; do
+	chown root:root "$file"
+	chmod 600 "$file"
+	command=cat
+	[ "$file" = "$segment" ] || command=verify
+	hs $command >"$T/out" 2>"$T/err"
+	is "${file##*/}: $command says where to look" "$? $(grep -c 'hookspool check names files of another user' "$T/err")" '74 1'
+	hs check >"$T/out" 2>"$T/err"
+	is 'check names it' "$? $(grep -c "^FAIL modes  *${file#"$S/spool/"}: another user's" "$T/out")" '1 1'
+	remedy=$(grep -A 1 '^FAIL modes' "$T/out" | sed -n 's/^ *-> //p')
+	is 'and what root has to do' "$remedy" "sudo chown -R $SERVER_USER $S/spool && sudo chmod -R u+rwX $S/spool"
+	sh -c "${remedy//sudo /}"
+	hs check >"$T/out" 2>"$T/err"
+	is 'after which nothing is wrong' "$? $(hs cat | wc -l) $(strangers)" '0 17 '
+done
+
 # No spool yet: it will be that of the owner of the folder above.
 mkdir "$S/home"
 own "$S/home"

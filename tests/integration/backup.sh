@@ -85,8 +85,26 @@ back_up "$OUT/full" >/dev/null 2>"$T/said"
 is "not into a folder with other files" "$? $(grep -c 'name a new directory' "$T/said")" "73 1"
 back_up "$S/spool/b" >/dev/null 2>&1
 is "nor into the spool" $? 73
+back_up "$S/spool/.hookspool/run/b" >/dev/null 2>&1
+is "at any depth" $? 73
 back_up "$OUT/other" >/dev/null 2>&1
 is "nor into a backup that was adopted" $? 73
+# cannot NAME DIRECTORY TEXT: 73, and nothing is said of the spool.
+cannot() {
+	back_up "$2" >"$T/out" 2>"$T/said"
+	is "$1" "$? $(wc -l <"$T/said") $(grep -cF -- "hookspool backup: $2: $3" "$T/said")" "73 1 1"
+}
+cannot "below a folder that is not there" "$OUT/none/b" \
+	"No such file or directory: name another directory, or make it for the spool's owner: sudo install -d -m 700 -o $SERVER_USER $OUT/none/b"
+ln -s "$OUT/backup" "$OUT/link"
+cannot "through a symbolic link" "$OUT/link" 'name a directory, and not a symbolic link to it'
+cannot "on a file" "$OUT/full/precious" 'name a directory'
+if [ "$(id -u)" -eq 0 ]; then
+	mkdir -m 700 "$T/root"
+	HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" backup "$T/root/b" >"$T/out" 2>"$T/said"
+	is "by root, where the owner of the spool may not" "$? $(grep -c "^hookspool backup: $T/root/b: Permission denied: name another" "$T/said")" \
+		"73 1"
+fi
 hs backup >/dev/null 2>&1
 is "usage" $? 2
 if [ "$(stat -f -c %i /dev/shm 2>/dev/null)" != "$(stat -f -c %i "$OUT")" ] && [ -w /dev/shm ]; then

@@ -42,6 +42,14 @@ check 'and standard error is empty' [ ! -s "$T/err" ]
 look --json
 is '--json agrees' "$CODE $(jq -r 'map(.verdict) | unique[]' "$T/out")" '0 ok'
 
+for time in first second; do
+	chmod 644 "$SPOOL"
+	look
+	finds "a file that others may read, the $time time" modes warn 0 'events.jsonl does not follow' 'hookspool maintain'
+	is 'the remedy succeeds' "$(as_server_user "$S/bin/hookspool" maintain --config "$S/hookspool.conf" 2>&1)" ''
+	look
+	finds 'and mends it' modes ok 0 'all files follow'
+done
 settings_write 'no_such_thing = 1'
 look
 finds 'bad settings: file, line, remedy' settings FAIL 78 "$S/hookspool.conf:3: no_such_thing" \
@@ -58,6 +66,9 @@ finds 'settings that everyone may write' settings FAIL 78 'everybody may write t
 chmod 660 "$S/hookspool.conf"
 look
 finds 'settings that their group may write' permissions warn 0 'a group may write to' 'chmod 640'
+(as_server_user env HOOKSPOOL_SPOOL_DIR="$S/spool" HOOKSPOOL_SECRET=x "$S/bin/hookspool" check --config /dev/null) >"$T/out" 2>&1
+CODE=$?
+finds 'settings of the environment alone: no mode of /dev/null is to be changed' permissions ok 0 '/dev/null is no file'
 settings_write 'auth = none' 'dedup_window = 0'
 look
 finds 'auth = none' access warn 0 'anybody may send'

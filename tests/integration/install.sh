@@ -40,7 +40,11 @@ check 'installed elsewhere, every path is that of the place' eval '
 	make -s -C "$ROOT" install B="$HS_BUILD" DESTDIR="$T/else" PREFIX=/opt/hs >"$T/install.log" 2>&1 &&
 	grep -q "^ExecStart=/opt/hs/lib/hookspool/hookspool.fcgi$" \
 		"$T/else/opt/hs/lib/systemd/system/hookspool.service" &&
-	! grep -rI /usr/local "$T/else/opt/hs/lib/systemd" "$T/else/opt/hs/share/doc"'
+	! grep -rI /usr/local "$T/else/opt/hs/lib/systemd" "$T/else/opt/hs/share"'
+is 'in the cron lines of the manual pages, too' \
+	"$(grep -ho 'www-data .*/hookspool [a-z]*' "$T"/else/opt/hs/share/man/man1/* | sort | xargs)" \
+	'www-data /opt/hs/bin/hookspool erase www-data /opt/hs/bin/hookspool maintain'
+is 'every page can be read by everybody' "$(find "$T/else/opt/hs/share/man" -type f ! -perm 644)" ''
 check "bash's completion" bash -n "$P/share/bash-completion/completions/hookspool"
 check 'the sample settings are read, once a secret is set' eval \
 	'sed "s/^;secret = .*/secret = x/" "$P/share/doc/hookspool/examples/hookspool.conf" >"$T/sample.conf" &&

@@ -44,12 +44,27 @@ as_shown() {
 	wait_for 10 healthy || not_ok "$1 starts" "$(cat "$S/log/start.log")"
 }
 
+# rotated FILE: by copytruncate, and lighttpd is told, as Debian's logrotate does it.
+rotated() {
+	cp "$1" "$1.1"
+	: >"$1"
+	kill -HUP "$SERVER_PID"
+}
+
 for MOUNT in lighttpd-fcgi lighttpd-cgi; do
 	as_shown "$MOUNT"
 	refused_in "$S/log/hookspool.log"
 	with_time "$S/log/hookspool.log"
+	rotated "$S/log/hookspool.log"
+	refused_in "$S/log/hookspool.log"
 	server_stop
 done
+# The command of the page makes that of Debian's file, once.
+printf '/var/log/lighttpd/*.log {\n        weekly\n        rotate 12\n        compress\n\tdelaycompress\n}\n' >"$T/lighttpd"
+command=$(blocks docs/mounts.md sh | sed -n 's|/etc/logrotate.d/lighttpd$|"$T/lighttpd"|p')
+eval "$command" && eval "$command"
+is 'logrotate copies and empties the log' "$(tr -s '\t\n' '  ' <"$T/lighttpd")" \
+	'/var/log/lighttpd/*.log { weekly rotate 12 compress copytruncate delaycompress } '
 for MOUNT in $MOUNTS; do
 	server_start "$MOUNT"
 	case $MOUNT in

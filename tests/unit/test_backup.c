@@ -329,8 +329,12 @@ TEST(a_backup_needs_its_own_folder)
 	how.to = s.d.path;
 	assert_int_equal(hs_backup(s.d.settings, &how, &done), HS_OK);
 	assert_true(done.inside);
+	how.to = spooldir_path(&s.d, ".hookspool/run/b");
+	assert_int_equal(hs_backup(s.d.settings, &how, &done), HS_OK);
+	assert_true(done.inside);
 	how.to = "/dev/null/x";
-	assert_int_equal(hs_backup(s.d.settings, &how, &done), HS_E_SPOOL_DIR);
+	assert_int_equal(hs_backup(s.d.settings, &how, &done), HS_OK);
+	assert_int_equal(done.place, ENOTDIR);
 	spooldir_unlink(&copy, "precious");
 	assert_int_equal(back_up(&done), HS_OK);
 	assert_false(done.refused);

@@ -17,6 +17,7 @@ static void look(uint64_t count, const char *first)
 	assert_int_equal(left.count, count);
 	assert_string_equal(left.first, first);
 	assert_false(left.group);
+	assert_false(left.owner);
 }
 
 static void set(const char *name, mode_t mode)
@@ -51,19 +52,25 @@ TEST(what_others_may_read_is_found_and_mended)
 	assert_int_equal(left.count, sizeof names / sizeof *names);
 	assert_result(hs_modes_follow(&s.view.dir, true), HS_OK);
 	look(0, "");
+	set("events.jsonl", 0644); /* since then, by hand */
+	assert_result(hs_modes_follow(&s.view.dir, false), HS_OK);
+	look(1, "events.jsonl");
+	assert_result(hs_modes_follow(&s.view.dir, true), HS_OK);
+	look(0, "");
 	set(".hookspool/run/state", 0640);
 	spooldir_write(&s.d, "notes.txt", HS_SLICE("")); /* not ours */
 	set("notes.txt", 0666);
 	look(1, ".hookspool/run/state");
 }
 
-/* A file that cannot be opened cannot be right; nobody knows. */
+/* A file that cannot be opened cannot be right; nobody knows. Its owner cannot mend that. */
 TEST(a_file_without_access)
 {
-	unsigned noted = 0;
+	unsigned noted = 0, private = 0;
 	bool ended = false;
 
 	assert_result(put(&s.view, "a"), HS_OK);
+	spooldir_write(&s.d, ".hookspool/salt", HS_SLICE(""));
 	for (unsigned nth = 1; !ended; nth++) {
 		enum hs_result result;
 
@@ -71,9 +78,14 @@ TEST(a_file_without_access)
 		wrap_fail(WRAP_OPENAT, nth, 1, EACCES);
 		result = hs_modes_look(&s.view.dir, &left);
 		ended = wrap_count(WRAP_OPENAT) < nth;
-		noted += result == HS_OK && left.count == 1 && strcmp(left.first, "events.jsonl") == 0;
+		if (result != HS_OK || left.count != 1)
+			continue;
+		assert_true(left.owner);
+		noted += strcmp(left.first, "events.jsonl") == 0;
+		private += strcmp(left.first, ".hookspool/salt") == 0;
 	}
 	assert_int_equal(noted, 1);
+	assert_int_equal(private, 1);
 	wrap_reset();
 	look(0, "");
 }

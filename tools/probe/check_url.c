@@ -155,7 +155,7 @@ static void explain_health(struct hs_probe *p)
 	else if (p->told.json)
 		hs_probe_fail(p, "health", p->told.remedy, p->told.remedy, text);
 	else if (status == 404)
-		hs_probe_fail(p, "health", "Apache: ScriptAlias @ /usr/local/lib/hookspool/hookspool.cgi",
+		hs_probe_fail(p, "health", "Apache: ScriptAlias @ " HS_LIBEXECDIR "/hookspool.cgi",
 		              "lighttpd: fastcgi.server += ( \"@\" => … ), as in hookspool-fastcgi.conf",
 		              "nothing is mounted at this URL: 404");
 	else if (status == 403)

@@ -381,10 +381,18 @@ static enum hs_result take_beside(struct backup *b)
 
 /* --- where it goes ----------------------------------------------------------------- */
 
-static enum hs_result place_failed(const struct backup *b, const char *why)
+/* The directory is not one to write to; otherwise the disk failed. */
+static enum hs_result place_failed(struct backup *b)
 {
-	hs_log_result(HS_E_SPOOL_DIR, "%s: %s", b->how->to, why);
-	return HS_E_SPOOL_DIR;
+	switch (errno) {
+	case EACCES:
+	case EPERM:
+	case ENOENT:
+	case ENOTDIR:
+	case ELOOP:
+	case ENAMETOOLONG: b->done->place = errno; return HS_OK;
+	default: return hs_io_result(errno);
+	}
 }
 
 static bool any_other_name(void *context, const char *name)
@@ -400,14 +408,23 @@ static bool any_private_name(void *context, const char *name)
 	return true;
 }
 
+/* Looks at the directory and at all above it, up to the root, which is above itself. */
 static enum hs_result is_inside(const struct backup *b, bool *inside)
 {
-	struct stat spool, here, above;
+	char path[PATH_MAX] = ".";
+	struct stat spool, here, below = { 0 };
 
-	if (hs_io_fstat(b->spool_dir->fd, &spool) < 0 || hs_io_fstat(b->dir, &here) < 0 ||
-	    hs_io_stat(b->dir, "..", &above) < 0)
+	if (hs_io_fstat(b->spool_dir->fd, &spool) < 0 || hs_io_fstat(b->dir, &here) < 0)
 		return HS_E_IO;
-	*inside = spool.st_dev == here.st_dev && (spool.st_ino == here.st_ino || spool.st_ino == above.st_ino);
+	for (size_t n = 1; !*inside && (here.st_ino != below.st_ino || here.st_dev != below.st_dev); n += 3) {
+		*inside = here.st_ino == spool.st_ino && here.st_dev == spool.st_dev;
+		below = here;
+		if (n + 4 > sizeof path)
+			return HS_E_IO;
+		memcpy(path + n, "/..", 4);
+		if (hs_io_stat(b->dir, path, &here) < 0)
+			return errno == EACCES ? HS_OK : HS_E_IO; /* this user can search the spool, and all below it */
+	}
 	return HS_OK;
 }
 
@@ -440,9 +457,9 @@ static enum hs_result open_folder(struct backup *b)
 	b->done->refused = errno == ENOTDIR || errno == ELOOP || (used && (errno == ENOENT || errno == EACCES));
 	if (b->done->refused)
 		return HS_OK;
-	if (errno != ENOENT)
-		return hs_io_result(errno);
-	if (hs_io_make_dir(b->dir, ".hookspool", 0700) < 0 || hs_io_sync_dir(b->dir) < 0)
+	if (errno != ENOENT || hs_io_make_dir(b->dir, ".hookspool", 0700) < 0)
+		return place_failed(b);
+	if (hs_io_sync_dir(b->dir) < 0)
 		return hs_io_result(errno);
 	b->private_dir = hs_io_open_dir(b->dir, ".hookspool");
 	return b->private_dir < 0 ? HS_E_IO : HS_OK;
@@ -454,10 +471,10 @@ static enum hs_result open_target(struct backup *b)
 	int fd;
 
 	if (hs_io_make_dir(AT_FDCWD, b->how->to, 0700) < 0 && errno != EEXIST)
-		return place_failed(b, strerror(errno));
+		return place_failed(b);
 	b->dir = hs_io_open_dir(AT_FDCWD, b->how->to);
 	if (b->dir < 0)
-		return place_failed(b, strerror(errno));
+		return place_failed(b);
 	snprintf(above, sizeof above, "%s/..", b->how->to);
 	fd = hs_io_open_dir(AT_FDCWD, above);
 	if (fd >= 0) {
@@ -517,9 +534,10 @@ static enum hs_result work(struct backup *b)
 {
 	enum hs_result r = lock_others_out(b);
 
-	if (r == HS_OK && !b->done->busy)
+	b->done->begun = r == HS_OK && !b->done->busy;
+	if (b->done->begun)
 		r = open_target(b);
-	if (r != HS_OK || b->done->busy || b->done->refused || b->done->inside)
+	if (r != HS_OK || b->done->busy || b->done->refused || b->done->inside || b->done->place != 0)
 		return r;
 	for (int i = 0; i < HS_STREAMS; i++)
 		hs_segment_init(&b->segment[i], b->spool_dir, i);

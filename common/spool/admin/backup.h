@@ -26,7 +26,9 @@ struct hs_backup {
 	uint64_t bytes;                         /* of the open segments */
 	bool busy;    /* erase, repair, adopt, maintenance or a backup is at work: nothing was done */
 	bool refused; /* the directory is neither empty nor a backup of this spool: nothing was done */
-	bool inside;  /* the directory is the spool, or in it: nothing was done */
+	bool inside;  /* the directory is the spool, or below it: nothing was done */
+	int place;    /* errno: the directory cannot be made, opened or written to: nothing was done; or 0 */
+	bool begun;   /* the spool is open: HS_E_FULL and HS_E_READ_ONLY are of the directory */
 	bool stopped; /* go_on returned false: run it again */
 };
 
@@ -39,8 +41,8 @@ struct hs_backup_how {
 
 /*
  * Backs up the spool of the settings. HS_OK, also if `done` says that it was not done; HS_E_SPOOL_DIR:
- * the directory cannot be made or opened (logged), or there is no spool; HS_E_FULL, HS_E_READ_ONLY,
- * HS_E_SYNC, HS_E_IO, HS_E_CLOCK, HS_E_MEMORY, one of class busy or of HS_E_SPOOL_.
+ * there is no spool (logged); HS_E_FULL, HS_E_READ_ONLY, HS_E_SYNC, HS_E_IO, HS_E_CLOCK, HS_E_MEMORY, one
+ * of class busy or of HS_E_SPOOL_.
  */
 enum hs_result hs_backup(const struct hs_settings *settings, const struct hs_backup_how *how, struct hs_backup *done);
 

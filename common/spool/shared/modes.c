@@ -24,11 +24,13 @@ static bool is_for_group(const struct walk *w)
 	return w->spool_dir->settings->spool_mode == 0640;
 }
 
-static void note(struct walk *w, const char *name, bool group)
+/* Files that no command of the owner's can read come first. */
+static void note(struct walk *w, const char *name, bool group, bool owner)
 {
-	if (w->left->count++ == 0)
+	if (w->left->count++ == 0 || (owner && !w->left->owner))
 		snprintf(w->left->first, sizeof w->left->first, "%s%s", w->path, name);
 	w->left->group |= group;
+	w->left->owner |= owner;
 }
 
 /* --- one of them ------------------------------------------------------------- */
@@ -54,7 +56,7 @@ static void give(struct walk *w, int fd, const char *name, mode_t bits, mode_t m
 	struct stat st;
 
 	if (hs_io_fstat(fd, &st) < 0) { /* its other bits, which must stay, are not known */
-		note(w, name, false);
+		note(w, name, false, false);
 		return;
 	}
 	right = (st.st_mode & bits) == (mode & bits);
@@ -64,7 +66,7 @@ static void give(struct walk *w, int fd, const char *name, mode_t bits, mode_t m
 	    hs_io_set_mode(fd, (mode & bits) | (st.st_mode & (07777 & ~bits))) == 0)
 		right = is_right(fd, bits, mode, &st);
 	if (!right || (group && st.st_gid != w->group))
-		note(w, name, group && (st.st_gid != w->group || (mode & S_ISGID) != 0));
+		note(w, name, group && (st.st_gid != w->group || (mode & S_ISGID) != 0), st.st_uid != geteuid());
 }
 
 static void give_file(struct walk *w, const char *name, mode_t mode)
@@ -73,11 +75,22 @@ static void give_file(struct walk *w, const char *name, mode_t mode)
 
 	if (fd < 0) { /* gone meanwhile, or not a plain file, which is reported elsewhere */
 		if (errno != ENOENT && errno != HS_IO_NOT_PLAIN)
-			note(w, name, false);
+			note(w, name, false, errno == EACCES);
 		return;
 	}
 	give(w, fd, name, FILE_BITS, mode);
 	hs_io_close(fd);
+}
+
+/* A file that only its owner needs, and that is made with its mode. */
+static void look_at_private(struct walk *w, const char *name)
+{
+	int fd = hs_io_open_plain(w->dir, name);
+
+	if (fd >= 0)
+		hs_io_close(fd);
+	else if (errno == EACCES)
+		note(w, name, false, true);
 }
 
 /* A file gets its maker's group, or that of its directory if this has the set-group-id bit. */
@@ -129,6 +142,8 @@ static bool walk_name(void *context, const char *name, bool plain)
 		give_file(w, name, (mode_t)w->spool_dir->settings->spool_mode);
 	else if (plain && is_receipts(w, name))
 		give_file(w, name, 0600);
+	else if (plain && w->dir == w->spool_dir->private_dir)
+		look_at_private(w, name);
 	return true;
 }
 
@@ -204,7 +219,7 @@ enum hs_result hs_modes_follow(const struct hs_spool_dir *spool_dir, bool anew)
 		return HS_E_IO;
 	wanted = (uint64_t)st.st_gid << 16 | (uint64_t)spool_dir->settings->spool_mode;
 	was = atomic_load(done);
-	if (was == wanted || (!anew && was != 0 && was >> 16 == wanted >> 16))
+	if (!anew && was != 0 && was >> 16 == wanted >> 16)
 		return HS_OK;
 	result = walk_all(spool_dir, true, &left);
 	if (result != HS_OK)
@@ -212,7 +227,7 @@ enum hs_result hs_modes_follow(const struct hs_spool_dir *spool_dir, bool anew)
 	atomic_store(done, wanted);
 	if (left.count > 0)
 		hs_log(HS_LOG_WARN,
-		       "spool_mode = %04o: %s and %llu more have another mode or group: hookspool check "
+		       "spool_mode = %04o: %s and %llu more have another mode, group or owner: hookspool check "
 		       "says what to do",
 		       (unsigned)spool_dir->settings->spool_mode, left.first, (unsigned long long)left.count - 1);
 	return HS_OK;

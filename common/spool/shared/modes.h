@@ -18,7 +18,7 @@
  * Files are made with their mode. When spool_mode or the group of spool_dir changes, existing files
  * follow within two seconds of a FastCGI handler's start or reload, in a thread of its own, or with
  * `hookspool maintain`: never during a request, and so under plain CGI only with that command. The
- * shared state remembers the last mode and group, so that a spool is walked through once.
+ * shared state remembers the last mode and group, so that a process walks through a spool once.
  */
 #ifndef HS_MODES_H
 #define HS_MODES_H
@@ -26,11 +26,12 @@
 #include "spool/file/segment_list.h"
 #include "spool/shared/spool_dir.h"
 
-/* The files and directories whose mode or group is not as it should be. */
+/* The files and directories whose mode, group or owner is not as it should be. */
 struct hs_modes {
 	uint64_t count;
 	bool group; /* only root, or a member of the group, can mend some of them: the group or its bit is wrong */
-	char first[HS_SEALED_NAME + 32]; /* one of them, below spool_dir */
+	bool owner; /* only root can mend some of them: they are another user's, or their mode keeps their owner out */
+	char first[HS_SEALED_NAME + 32]; /* one of them, below spool_dir; if `owner`, one of those */
 };
 
 /* Walks through the spool and finds them, changing nothing. HS_OK or HS_E_IO. */
@@ -38,8 +39,9 @@ enum hs_result hs_modes_look(const struct hs_spool_dir *dir, struct hs_modes *le
 
 /*
  * Mends them, and logs what cannot be mended. Costs one fstat(2) if it was done before for this group.
- * `anew`: does it again if it was done for another spool_mode. Each process asks for that only once, so
- * that two with different settings do not undo each other's work for ever. HS_OK, or as hs_io_result.
+ * `anew`: does it again, for another spool_mode, and for files that were put there since. Each process asks for
+ * that only once, so that two with different settings do not undo each other's work for ever. HS_OK, or as
+ * hs_io_result.
  */
 enum hs_result hs_modes_follow(const struct hs_spool_dir *dir, bool anew);
 
