@@ -234,6 +234,14 @@ bool hs_erase_may_name(struct erase *x, const struct hs_subjects *people)
 	return !open_summary(x) || hs_summary_may_name(&x->current.summary, people);
 }
 
+bool hs_erase_may_be_later(struct erase *x, const struct hs_subjects *people, int64_t than_ms)
+{
+	const struct hs_summary_reader *summary = &x->current.summary;
+
+	return !open_summary(x) ||
+	       (summary->head.last_spooled > than_ms && hs_summary_may_name(&x->current.summary, people));
+}
+
 bool hs_erase_may_delete(struct erase *x)
 {
 	return !open_summary(x) || hs_summary_may_have(&x->current.summary, HS_SUMMARY_TYPES, HS_SLICE("delete"));
