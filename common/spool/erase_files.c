@@ -1,6 +1,7 @@
 /* Lists and reads the files that an erase goes through. */
 #include "spool/erase.h"
 #include "spool/erase_private.h"
+#include "spool/shared/modes.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -182,7 +183,7 @@ enum hs_result hs_erase_open_file(struct erase *x, struct file *f)
 		return HS_OK;
 	}
 	if (x->current.fd < 0)
-		return errno == ENOENT ? HS_OK : HS_E_IO;
+		return errno == ENOENT ? HS_OK : hs_modes_result(f->name, errno);
 	if (hs_io_fstat(x->current.fd, &x->current.st) < 0)
 		return HS_E_IO;
 	return hs_line_reader_start_file(&x->current.lines, x->current.fd, f->sealed.gzip, 0, UINT64_MAX);

@@ -117,7 +117,7 @@ enum hs_result hs_erase_list_letters(struct erase *x);
 
 /*
  * Makes f the current file and opens it; current.fd is -1 if it is gone or is no plain file. HS_OK,
- * HS_E_IO or HS_E_MEMORY.
+ * HS_E_MEMORY, or as hs_modes_result.
  */
 enum hs_result hs_erase_open_file(struct erase *x, struct file *f);
 
