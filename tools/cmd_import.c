@@ -133,6 +133,7 @@ static void add_up(struct import *c, const struct hs_imported *done)
 	c->sum.accepted += done->accepted;
 	c->sum.duplicate += done->duplicate;
 	c->sum.rejected += done->rejected;
+	c->sum.deletes += done->deletes;
 	c->sum.left_out += done->left_out;
 	if (c->sum.undated == 0)
 		c->sum.undated_line = done->undated_line;
@@ -206,6 +207,7 @@ static void print_json(const struct import *c)
 		{ "accepted", s->accepted },
 		{ "duplicate", s->duplicate },
 		{ "rejected", s->rejected },
+		{ "deletes", s->deletes },
 		{ "left_out", s->left_out },
 		{ "undated", s->undated },
 		{ "suppressed", s->suppressed },
@@ -237,6 +239,12 @@ static void print_sum(const struct import *c)
 	printf("%" PRIu64 " lines: %" PRIu64 " accepted, %" PRIu64 " duplicate, %" PRIu64 " rejected, %" PRIu64
 	       " left out\n",
 	       s->lines, s->accepted, s->duplicate, s->rejected, s->left_out);
+	if (s->deletes > 0)
+		printf(
+		    "%" PRIu64
+		    " are delete events, and count as newer than all that the spool had: erase --from-deletes, "
+		    "and load, remove all events of their users; to leave them out, import the other types by --type\n",
+		    s->deletes);
 	if (s->undated > 0)
 		printf("%" PRIu64 " of those left out have a timestamp that cannot be read, such as line %" PRIu64
 		       ": without --since and --until they are imported\n",

@@ -281,7 +281,9 @@ int hs_command_tenant(const struct hs_settings *settings, const char *command, c
 		    "or --tenant - for none\n",
 		    command);
 	else
-		fprintf(stderr, "hookspool %s: --tenant %s: neither [keys] nor [secrets] has such a label\n", command,
-		        given);
+		fprintf(stderr,
+		        "hookspool %s: --tenant %s: neither [keys] nor [secrets] has such a label, and no line of "
+		        "[sources] such a tenant; if its line was removed, put it back, with revoked: before the key\n",
+		        command, given);
 	return 2;
 }

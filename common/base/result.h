@@ -207,8 +207,8 @@ enum hs_class {
 	  "spool_dir must be a directory, not a symlink, that only this user may write; if another has taken its " \
 	  "place, restart the handler: its sandbox is for the old one") \
 	X(HS_E_SPOOL_OWNER, SPOOL, 503, ERROR, "spool unavailable, try again", \
-	  "spool_dir belongs to another user: run commands as that user (sudo -u USER hookspool ...); the " \
-	  "handler's user must own it: chown it") \
+	  "spool_dir or a file in it belongs to another user: run commands as the owner of spool_dir (sudo -u USER " \
+	  "hookspool ...); the handler's user must own all of it: chown it") \
 	X(HS_E_SPOOL_ASLEEP, SPOOL, 503, WARN, "spool unavailable, try again", \
 	  "the spool has not been opened since the machine was started: the next event opens it, or a command of " \
 	  "its owner's (sudo -u USER hookspool stats)") \

@@ -433,14 +433,27 @@ static enum hs_result finish_plans(struct erase *x, bool *any_left)
 	return r == HS_OK ? u.result : r;
 }
 
+/*
+ * Those who are given by name are suppressed before the seal: what comes after it is not erased, and may be a long time
+ * before the plan is there.
+ */
+static enum hs_result suppress_named(const struct erase *x)
+{
+	bool any = x->how->suppress && !x->how->look_only && x->people.subjects->count > 0;
+
+	return any ? hs_suppression_list_add(x->dir, x->people.subjects) : HS_OK;
+}
+
 static enum hs_result work(struct erase *x)
 {
 	struct hs_erase_plan plan = { .from_deletes = x->how->from_deletes,
 		                      .suppress = x->how->suppress,
 		                      .people = x->people.subjects };
 	bool any_left = false;
-	enum hs_result r = x->how->look_only ? HS_OK : seal(x);
+	enum hs_result r = suppress_named(x);
 
+	if (r == HS_OK && !x->how->look_only)
+		r = seal(x);
 	plan.sealed_ms = hs_io_now();
 	if (r == HS_OK)
 		r = hs_erase_list_files(x);

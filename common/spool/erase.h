@@ -6,11 +6,12 @@
  * A kill, a power cut or a full disk at any step leaves each line whole, in place or gone, and a
  * plan from which the next erase finishes. The steps:
  *
- *	1. Seal the open segment; what comes later is new data. Finish the plans of interrupted runs
+ *	1. Suppress those who are given by name, if asked for (suppression_list.h), so that nothing of theirs comes
+ *	   from here on. Seal the open segment; what comes later is new data. Finish the plans of interrupted runs
  *	   (erase_plan.h): steps 3 to 5.
- *	2. Find the people of this run (with `aliases`: by the rules of links.h), and write them down
- *	   as a plan, synced.
- *	3. Suppress them if asked for (suppression_list.h), log that the erasure has begun
+ *	2. Find the people of this run (with `aliases`: by the rules of links.h), and up to when lines of theirs
+ *	   that are no events go, and write them down as a plan, synced.
+ *	3. Suppress the others, too, whom delete events name, if asked for, log that the erasure has begun
  *	   (erasure_log.h), and leave a request for each database of `hookspool load` (erase_requests.h).
  *	4. Replace each file that has lines about them by a clean copy (rewrite_log.h, so that cursors
  *	   stay valid): the events in their order, and after them the dead letters, since one may be written

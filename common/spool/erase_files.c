@@ -1,6 +1,7 @@
 /* Lists and reads the files that an erase goes through. */
 #include "spool/erase.h"
 #include "spool/erase_private.h"
+#include "spool/shared/modes.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -182,7 +183,7 @@ enum hs_result hs_erase_open_file(struct erase *x, struct file *f)
 		return HS_OK;
 	}
 	if (x->current.fd < 0)
-		return errno == ENOENT ? HS_OK : HS_E_IO;
+		return errno == ENOENT ? HS_OK : hs_modes_result(f->name, errno);
 	if (hs_io_fstat(x->current.fd, &x->current.st) < 0)
 		return HS_E_IO;
 	return hs_line_reader_start_file(&x->current.lines, x->current.fd, f->sealed.gzip, 0, UINT64_MAX);
@@ -232,6 +233,14 @@ static bool open_summary(struct erase *x)
 bool hs_erase_may_name(struct erase *x, const struct hs_subjects *people)
 {
 	return !open_summary(x) || hs_summary_may_name(&x->current.summary, people);
+}
+
+bool hs_erase_may_be_later(struct erase *x, const struct hs_subjects *people, int64_t than_ms)
+{
+	const struct hs_summary_reader *summary = &x->current.summary;
+
+	return !open_summary(x) ||
+	       (summary->head.last_spooled > than_ms && hs_summary_may_name(&x->current.summary, people));
 }
 
 bool hs_erase_may_delete(struct erase *x)

@@ -138,6 +138,55 @@ static enum hs_result follow_links(struct erase *x)
 	return HS_OK;
 }
 
+/* --- events that are later than a delete which comes after them ------------------------------ */
+
+/* The least of the limits that delete events set; INT64_MAX: there is none. */
+static int64_t least_limit(const struct hs_subjects *people)
+{
+	int64_t least_ms = INT64_MAX;
+
+	for (size_t i = 0; i < people->count; i++)
+		if (people->list[i]->until_ms < least_ms)
+			least_ms = people->list[i]->until_ms;
+	return least_ms;
+}
+
+static bool may_be_late(struct erase *x)
+{
+	return hs_erase_may_be_later(x, x->people.subjects, least_limit(x->people.subjects));
+}
+
+/* Notes the time of an event that goes. */
+static enum hs_result note_time(struct erase *x, struct hs_slice line, struct hs_mark at, bool whole)
+{
+	(void)whole;
+	return hs_subject_match_event(&x->people.matcher, line, &at) < 0 ? HS_E_MEMORY : HS_OK;
+}
+
+/*
+ * Dead letters and rejected lines have no place among the events, so they go by the delete's time. An event before it
+ * may have a later time, since the clock was set back or the event came while the delete waited to be written: its dead
+ * letters must go, too, and with the delete nothing would be left that says so.
+ */
+static enum hs_result widen_limits(struct erase *x)
+{
+	const struct hs_subjects *people = x->people.subjects;
+	enum hs_result r;
+
+	if (least_limit(people) == INT64_MAX)
+		return HS_OK;
+	r = hs_erase_each_event(x, may_be_late, note_time);
+	for (size_t i = 0; i < people->count; i++) {
+		struct hs_subject *who = people->list[i];
+
+		if (who->newest_ms > who->until_ms)
+			who->until_ms = who->newest_ms;
+		who->pending = 0;
+		who->newest_ms = 0;
+	}
+	return r;
+}
+
 enum hs_result hs_erase_find_subjects(struct erase *x)
 {
 	enum hs_result r = HS_OK;
@@ -149,5 +198,7 @@ enum hs_result hs_erase_find_subjects(struct erase *x)
 	if (r == HS_OK && x->how->aliases && x->people.subjects->count <= HS_ERASE_SUBJECTS_MAX)
 		r = follow_links(x);
 	x->done->too_many |= x->people.subjects->count > HS_ERASE_SUBJECTS_MAX;
+	if (r == HS_OK && !x->done->too_many && !x->done->stopped)
+		r = widen_limits(x);
 	return r;
 }

@@ -117,7 +117,7 @@ enum hs_result hs_erase_list_letters(struct erase *x);
 
 /*
  * Makes f the current file and opens it; current.fd is -1 if it is gone or is no plain file. HS_OK,
- * HS_E_IO or HS_E_MEMORY.
+ * HS_E_MEMORY, or as hs_modes_result.
  */
 enum hs_result hs_erase_open_file(struct erase *x, struct file *f);
 
@@ -137,6 +137,8 @@ enum hs_result hs_erase_each_line(struct erase *x, visit_line *visit, bool *dama
  * whose summary says so.
  */
 bool hs_erase_may_name(struct erase *x, const struct hs_subjects *people);
+/* True if a line of the current segment may be about one of the people, and spooled after this time. */
+bool hs_erase_may_be_later(struct erase *x, const struct hs_subjects *people, int64_t than_ms);
 /* True if the current segment may have delete events. */
 bool hs_erase_may_delete(struct erase *x);
 

@@ -190,6 +190,16 @@ enum hs_result hs_import_append(struct run *x, struct commit *c)
 	return r;
 }
 
+static uint64_t deletes_in(const struct commit *c)
+{
+	const struct hs_record_batch *batch = &c->maker.batch;
+	uint64_t deletes = 0;
+
+	for (size_t i = 0; i < batch->count && c->duplicate + c->suppressed < batch->count; i++)
+		deletes += batch->record[i].type == HS_EVENT_TYPE_DELETE;
+	return deletes;
+}
+
 void hs_import_count(struct run *x, const struct commit *c)
 {
 	x->done->lines += c->to.line - c->first_line;
@@ -197,6 +207,7 @@ void hs_import_count(struct run *x, const struct commit *c)
 	x->done->accepted += c->maker.batch.count - c->duplicate - c->suppressed;
 	x->done->suppressed += c->suppressed + c->kept_out;
 	x->done->dropped += c->dropped;
+	x->done->deletes += deletes_in(c);
 	x->done->duplicate += c->duplicate + c->already;
 	x->done->rejected += c->rejections;
 	x->done->left_out += c->left_out;

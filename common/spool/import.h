@@ -28,6 +28,7 @@ struct hs_imported {
 	uint64_t accepted, duplicate, rejected;
 	uint64_t suppressed;      /* of suppressed people, see suppression_list.h */
 	uint64_t dropped;         /* by the rules of the settings */
+	uint64_t deletes;         /* delete events of commits in which not all were duplicates */
 	uint64_t left_out;        /* not asked for, by type or time */
 	uint64_t undated;         /* of left_out: their time cannot be read … */
 	uint64_t undated_line;    /* … the first in this line, from 1 */

@@ -39,5 +39,18 @@ check "a cursor of an earlier build is another file" [ "$(cmp "$T/cursor" "$T/ol
 cat "$T/old" >"$CURSOR"
 is "a cursor of an earlier build: nothing is lost, what came after its position is handled again" "$(run)" "0 m1 m2 m3 m4"
 is "… once" "$(run)" "0 "
+
+# A handler that had records of several people may have written about any of them.
+letters() { # how many there are, and whom they tell of who is another person
+	jq -r '.record.message_id as $own | .stderr | scan("m[1-4]") | select(. != $own)' "$S/spool/failed.jsonl" >"$T/others"
+	echo "$(wc -l <"$S/spool/failed.jsonl") $(sort -u "$T/others" | xargs)"
+}
+hs each --cursor batch --once --batch 9 --retry-for 0s --on '*=cat >&2; exit 75' 2>"$T/said"
+is "a dead letter has nothing of what was written about other records of a batch" "$(letters)" "4 "
+rm "$S/spool/failed.jsonl"
+three='read -r a && read -r b && read -r c; echo "$a $b $c" >&2; echo 65 no; echo 65 no; echo 65 no; while read -r d; do echo 0; done'
+hs each --cursor stream --once --stream --on "*=$three" 2>"$T/said"
+is "… nor of what was written while a stream had several" "$(letters)" "3 "
+check "… which is shown all the same" grep -q '"m1".*"m2".*"m3"' "$T/said"
 server_stop
 done_testing

@@ -208,6 +208,44 @@ hs erase --user undefined
 is 'by name it is' "$(messages | grep -o 'w-.*')" 'w-2 w-4'
 server_stop
 
+# The clock was ahead when events came, and was set back before their user was deleted.
+SETTINGS='auth = none
+compress = none'
+spool_start
+take "$(page ahead-1 gina)" >/dev/null
+take "$(page ahead-2 hugo)" >/dev/null
+sealed >/dev/null
+sed -i 's/"spooled_at":"20../"spooled_at":"2098/' "$S"/spool/events-*.jsonl
+spooled | sed 's/.*/{"failed_at":"x","record":&}/' >"$S/spool/failed.jsonl"
+sed -n '/gina/s/2098/2099/p' "$S/spool/failed.jsonl" >"$T/later"
+cat "$T/later" >>"$S/spool/failed.jsonl"
+own "$S/spool/failed.jsonl"
+take '{"type":"delete","messageId":"ahead-3","userId":"gina"}' >/dev/null
+hs erase --from-deletes --dry-run --json
+is 'a dry run counts the dead letter of an event before a delete' "$(sum '[.events, .others]')" '[2,1]'
+hs erase --from-deletes
+is 'which goes with it, whatever its time, and a later one stays' \
+	"$(jq -r '.record | .message_id + .spooled_at[:4]' "$S/spool/failed.jsonl" | xargs) $(messages)" \
+	'ahead-22098 ahead-12099 ahead-2'
+
+# What belongs to root, say, is no error of the disk.
+named() { echo "$CODE $(grep -c "${1##*/}: this user may not open it: chown" "$T/err") $(grep -c 'disk errors' "$T/err")"; }
+: >"$S/spool/failed-old.jsonl"
+own "$S/spool/failed-old.jsonl"
+for file in "$S"/spool/failed-old.jsonl "$S"/spool/failed.jsonl "$S"/spool/events-*-000001.jsonl; do
+	chmod 0 "$file"
+	hs erase --user hugo
+	is "erase names ${file##*/}, which it may not open" "$(named "$file")" '74 1 0'
+	[ "$file" = "$S/spool/failed-old.jsonl" ] || { # it is for erase alone
+		hs cat $([ "$file" = "$S/spool/failed.jsonl" ] && echo --failed)
+		is 'so does cat' "$(named "$file")" '74 1 0'
+	}
+	chmod 600 "$file"
+done
+hs erase --user hugo
+is 'then it goes on' "$CODE $(grep -c hugo "$S"/spool/*.jsonl | grep -cv ':0')" '0 0'
+server_stop
+
 # All that was sealed is gone by retention, and a cursor is at the beginning of the open segment.
 SETTINGS='auth = none
 rotate_min_gap = 0

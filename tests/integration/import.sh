@@ -42,11 +42,13 @@ gzip -c "$T/a.jsonl" >"$T/renamed"
 chmod 644 "$T/a.jsonl" "$T/renamed"
 
 hs import --dry-run --json "$T/a.jsonl"
-is 'a dry run counts' "$(sum '[.accepted, .duplicate, .rejected]')" '[3,1,2]'
+is 'a dry run counts' "$(sum '[.accepted, .duplicate, .rejected, .deletes]')" '[3,1,2,1]'
 is 'and writes nothing' "$(spooled | wc -l)$(spooled rejected | wc -l)" 00
 
 hs import "$T/a.jsonl"
 is 'the summary' "$OUT" "7 lines: 3 accepted, 1 duplicate, 2 rejected, 0 left out
+1 are delete events, and count as newer than all that the spool had: erase --from-deletes, and load, remove all events of \
+their users; to leave them out, import the other types by --type
 what was rejected, and why, is in rejected.jsonl"
 is 'rejected lines are a problem found' $CODE 1
 is 'the events are in the spool' "$(spooled | ids_of | sort | xargs)" 'a-1 a-2 a-3'
@@ -56,7 +58,7 @@ is 'the rejected file says where and why' "$(spooled rejected | jq -r .message |
 import T/a.jsonl, line 6: not JSON'
 
 hs import --json "$T/a.jsonl"
-is 'an archive is done once' "$(sum '[.lines, .done_before]')$CODE" '[0,1]1'
+is 'an archive is done once' "$(sum '[.lines, .done_before, .deletes]')$CODE" '[0,1,0]1'
 hs import --json "$T/renamed"
 is 'gzip is known by its first bytes; every event is there already' "$(sum '[.accepted, .duplicate, .rejected]')" '[0,4,2]'
 hs import --json --again "$T/a.jsonl"

@@ -265,7 +265,7 @@ done <<END
 --events $T/empty --tenant -|66|hookspool: $T/empty: is empty: expected JSON lines or an array
 --events /etc --tenant -|66|hookspool: /etc: Is a directory
 --events $T/events|2|say whose events these are with --tenant LABEL
---events $T/events --tenant nobody|2|--tenant nobody: neither [keys] nor [secrets] has such a label
+--events $T/events --tenant nobody|2|--tenant nobody: neither [keys] nor [secrets] has such a label, and no line of [sources] such a tenant; if its line was removed, put it back, with revoked: before the key
 --tenant acme|2|usage: hookspool rules
 --events $T/events --dry-run 2|2|usage: hookspool rules
 --dry-run 0|2|--dry-run 0: expected a number from 1

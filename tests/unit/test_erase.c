@@ -510,6 +510,27 @@ TEST(events_of_suppressed_people_are_dropped)
 	assert_all("c/9");
 }
 
+static void event_comes(void *context, const struct hs_link *link)
+{
+	(void)context;
+	(void)link;
+	put_users("a/8 b/9");
+}
+
+/* After the open segment was sealed, which may be long before the first line goes. */
+TEST(an_event_that_comes_while_people_are_looked_for_is_not_kept)
+{
+	struct hs_erasure done;
+
+	make("rotate_min_gap = 0\n");
+	put_users("a@dev/1 b/2");
+	assert_int_equal(
+	    erase_by("a", &(struct hs_eraser){ .suppress = true, .aliases = true, .tell_link = event_comes }, &done),
+	    HS_OK);
+	assert_int_equal(done.events, 1);
+	assert_all("b/2 b/9");
+}
+
 /* --- positions ------------------------------------------------------------------------- */
 
 /* A thread that asks whether a person is suppressed. */

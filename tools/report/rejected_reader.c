@@ -3,6 +3,7 @@
 #include "base/timestamp.h"
 #include "spool/file/line_reader.h"
 #include "spool/file/segment_list.h"
+#include "spool/shared/modes.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,14 +19,14 @@ struct walk {
 };
 
 /* A missing file was deleted by retention after the listing. */
-static enum hs_result walk_lines(struct walk *w, struct hs_line_reader *lines, int fd)
+static enum hs_result walk_lines(struct walk *w, struct hs_line_reader *lines, int fd, const char *name)
 {
 	struct hs_slice line;
 	enum hs_result r;
 	int more = 0;
 
 	if (fd < 0)
-		return errno == ENOENT ? HS_OK : hs_io_result(errno);
+		return errno == ENOENT ? HS_OK : hs_modes_result(name, errno);
 	while (!w->stopped && (more = hs_line_reader_next(lines, &line)) == 1)
 		w->stopped = !w->take(w->context, line);
 	r = more < 0 ? hs_io_result(errno) : HS_OK;
@@ -37,14 +38,18 @@ static enum hs_result walk_lines(struct walk *w, struct hs_line_reader *lines, i
 static enum hs_result walk_sealed(struct walk *w)
 {
 	struct hs_line_reader lines = { 0 };
+	char name[HS_SEALED_NAME];
 	struct hs_sealed *list;
 	size_t count;
+	int fd;
 	enum hs_result r = hs_sealed_list(w->dir->fd, w->stream, &list, &count);
 
 	for (size_t i = 0; i < count && r == HS_OK; i++)
 		if (list[i].number >= w->next) { /* not the .gz beside a plain one */
 			w->next = list[i].number + 1;
-			r = walk_lines(w, &lines, hs_sealed_lines(&lines, w->dir->fd, w->stream, &list[i]));
+			fd = hs_sealed_lines(&lines, w->dir->fd, w->stream, &list[i]);
+			hs_sealed_print(w->stream, &list[i], name);
+			r = walk_lines(w, &lines, fd, name);
 		}
 	free(list);
 	hs_line_reader_free(&lines);
@@ -70,7 +75,7 @@ static enum hs_result walk_files(struct walk *w, bool *sealed)
 	*sealed = w->next != next;
 	errno = error;
 	if (r == HS_OK && !*sealed)
-		r = walk_lines(w, &lines, fd);
+		r = walk_lines(w, &lines, fd, name);
 	else if (fd >= 0)
 		hs_io_close(fd);
 	hs_line_reader_free(&lines);

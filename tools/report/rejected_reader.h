@@ -16,7 +16,7 @@ enum hs_result hs_rejected_reader_walk_stream(const struct hs_spool_dir *dir, co
 
 /*
  * Calls take(context, line) for each whole line, without its '\n', until it returns false.
- * HS_OK, also if there are none; HS_E_IO (a damaged .gz, too) or HS_E_MEMORY.
+ * HS_OK, also if there are none; HS_E_IO (a damaged .gz, too), HS_E_MEMORY, or as hs_modes_result.
  */
 enum hs_result hs_rejected_reader_walk(const struct hs_spool_dir *dir,
                                        bool (*take)(void *context, struct hs_slice line), void *context);

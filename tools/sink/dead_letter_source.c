@@ -2,6 +2,7 @@
 #include "base/array.h"
 #include "base/io.h"
 #include "event/record_fields.h"
+#include "spool/shared/modes.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@ enum hs_result hs_dead_letter_source_open(struct hs_dead_letter_source *l, const
 	l->now = l->fd;
 	l->at_end = l->fd < 0;
 	if (l->fd < 0)
-		return errno == ENOENT ? HS_OK : hs_io_result(errno);
+		return errno == ENOENT ? HS_OK : hs_modes_result("failed.jsonl", errno);
 	if (hs_io_fstat(l->fd, &st) < 0)
 		return HS_E_IO;
 	hs_line_reader_start(&l->lines, l->fd, 0, (uint64_t)st.st_size);
@@ -137,7 +138,7 @@ static enum hs_result look(struct hs_dead_letter_source *l)
 	enum hs_result result;
 
 	if (fd < 0 && errno != ENOENT)
-		return hs_io_result(errno);
+		return hs_modes_result("failed.jsonl", errno);
 	if (fd < 0) {
 		l->there_count = 0;
 		keep(l, -1);

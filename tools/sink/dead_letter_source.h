@@ -33,7 +33,7 @@ struct hs_dead_letter_source {
 
 /*
  * HS_OK, also if there is no failed.jsonl; HS_E_LOCKED: another process retries dead letters;
- * HS_E_IO, HS_E_FULL. Call hs_dead_letter_source_close in every case.
+ * HS_E_IO, HS_E_FULL, HS_E_SPOOL_OWNER. Call hs_dead_letter_source_close in every case.
  */
 enum hs_result hs_dead_letter_source_open(struct hs_dead_letter_source *l, const struct hs_spool_dir *dir,
                                           const char *cursor, uint64_t seed);

@@ -29,6 +29,7 @@ struct slot {
 	struct hs_item_queue given;
 	unsigned count, rule;
 	int64_t since_ms; /* when it was given its first record, or last answered */
+	bool shared;      /* it was given a record while it had another */
 	bool gathering;   /* its batch can take more */
 	bool broken;      /* it refused to work: its other answers do not count */
 };
@@ -194,8 +195,11 @@ static bool offer(struct hs_sink *sink, const struct hs_offered *record)
 
 	if (!can_take(s, slot) || (slot->worker.pid == 0 && !start(s, slot, item)))
 		return false;
-	if (slot->count++ == 0)
+	slot->shared = slot->count > 0;
+	if (slot->count++ == 0) {
 		slot->since_ms = hs_io_now_monotonic();
+		hs_subprocess_forget_noise(&slot->worker);
+	}
 	hs_item_queue_push(&slot->given, item);
 	hs_subprocess_give(&slot->worker, hs_slice(item->line, item->n));
 	slot->gathering = !s->options.stream && !item->alone && slot->count < s->options.batch;
@@ -218,7 +222,10 @@ static void flush(struct hs_sink *sink, unsigned partition)
 
 /* --- answers and ends ----------------------------------------------------------- */
 
-/* Reports what the handler answered about a record, or about a batch of this many. */
+/*
+ * Reports what the handler answered about a record, or about a batch of this many. What it wrote to standard error may
+ * be about any record that it had, so only the dead letter of a record that it had alone gets it.
+ */
 static void report(struct process_sink *s, struct hs_pump *pump, const struct slot *slot, struct hs_item *item,
                    int code, struct hs_slice message, unsigned batch)
 {
@@ -230,7 +237,7 @@ static void report(struct process_sink *s, struct hs_pump *pump, const struct sl
 	              : code != EX_DATAERR ? HS_OUTCOME_RETRY
 	              : batch > 1          ? HS_OUTCOME_ALONE
 	                                   : HS_OUTCOME_REFUSED;
-	if (ack.outcome == HS_OUTCOME_RETRY || ack.outcome == HS_OUTCOME_REFUSED) {
+	if (!slot->shared && (ack.outcome == HS_OUTCOME_RETRY || ack.outcome == HS_OUTCOME_REFUSED)) {
 		hs_buf_reset(&s->noise);
 		hs_subprocess_put_noise(&slot->worker, &s->noise);
 		ack.noise = hs_buf_slice(&s->noise);

@@ -187,6 +187,11 @@ void hs_subprocess_put_noise(const struct hs_subprocess *w, struct hs_buf *out)
 		hs_buf_putc(out, w->noise[i % HS_SUBPROCESS_NOISE]);
 }
 
+void hs_subprocess_forget_noise(struct hs_subprocess *w)
+{
+	w->noise_n = 0;
+}
+
 /* Reads no more than a chunk ahead; all: the process has ended, read what the pipe still holds. */
 static void read_answers(struct hs_subprocess *w, bool all)
 {

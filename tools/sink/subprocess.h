@@ -64,8 +64,9 @@ bool hs_subprocess_ended(struct hs_subprocess *w, int *status);
 /* Fills in what to poll for. */
 void hs_subprocess_poll(const struct hs_subprocess *w, struct pollfd p[static HS_SUBPROCESS_FDS]);
 
-/* Appends the last bytes that it wrote to standard error. */
+/* Appends the last bytes that it wrote to standard error, since it began or they were last forgotten. */
 void hs_subprocess_put_noise(const struct hs_subprocess *w, struct hs_buf *out);
+void hs_subprocess_forget_noise(struct hs_subprocess *w);
 
 /* Signals its process group, if there is one. */
 void hs_subprocess_kill(const struct hs_subprocess *w, int signal);

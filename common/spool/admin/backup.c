@@ -8,6 +8,7 @@
 #include "spool/position/cursor.h"
 #include "spool/position/rewrite_log.h"
 #include "spool/shared/history.h"
+#include "spool/shared/modes.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/write/segment.h"
 
@@ -133,7 +134,7 @@ static enum hs_result copy_named(struct backup *b, int from_dir, int to_dir, con
 	enum hs_result r = HS_OK;
 
 	if (from < 0)
-		return errno == ENOENT ? HS_OK : HS_E_IO;
+		return errno == ENOENT ? HS_OK : hs_modes_result(name, errno);
 	if (hs_io_fstat(from, &st) < 0)
 		r = HS_E_IO;
 	else if (S_ISREG(st.st_mode))

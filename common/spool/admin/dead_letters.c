@@ -5,6 +5,7 @@
 #include "event/record_fields.h"
 #include "spool/file/line_reader.h"
 #include "spool/shared/clock.h"
+#include "spool/shared/modes.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -68,7 +69,7 @@ static enum hs_result append_locked(const struct hs_spool_dir *dir, struct hs_sl
 	uint64_t size;
 
 	if (fd < 0)
-		return hs_io_result(errno);
+		return hs_modes_result(NAME, errno);
 	r = end_fragment(fd, &size);
 	if (r == HS_OK && size > 0 && (size > most || line.n > most - size))
 		r = HS_E_FAILED_MAX;
@@ -227,7 +228,7 @@ static enum hs_result drop_locked(const struct hs_spool_dir *dir, struct droppin
 	if (from < 0 && errno == ENOENT) /* no dead letters */
 		return drop_unfinished(dir->fd);
 	if (from < 0)
-		return hs_io_result(errno);
+		return hs_modes_result(NAME, errno);
 	r = hs_file_replace_begin(&f);
 	if (r == HS_OK)
 		r = copy_kept(d, from, f.fd);
@@ -267,7 +268,7 @@ static enum hs_result find_oldest(int dir, int64_t now_ms, int64_t *ms, uint64_t
 	*ms = 0;
 	*bytes = 0;
 	if (fd < 0)
-		return errno == ENOENT ? HS_OK : hs_io_result(errno);
+		return errno == ENOENT ? HS_OK : hs_modes_result(NAME, errno);
 	hs_line_reader_start(&lines, fd, 0, UINT64_MAX);
 	while ((*ms == 0 || lines.at < LOOK_BYTES) && (more = hs_line_reader_next(&lines, &line)) == 1) {
 		int64_t one = time_of(line);

@@ -36,7 +36,7 @@ struct hs_dead_letters_origin {
 /*
  * Appends a whole line with its '\n', durably, if the file has at most `most` bytes afterwards; a
  * first line always fits. `from` NULL: no erase can have reached the record. HS_OK (see from->gone),
- * HS_E_FAILED_MAX, HS_E_LOCKED, HS_E_SYNC, a result of from->look, or as hs_io_result: then the
+ * HS_E_FAILED_MAX, HS_E_LOCKED, HS_E_SYNC, a result of from->look, or as hs_modes_result: then the
  * line is not there, unless only the directory could not be synced.
  */
 enum hs_result hs_dead_letters_append(const struct hs_spool_dir *dir, struct hs_slice line, uint64_t most,
@@ -54,7 +54,7 @@ uint64_t hs_dead_letters_hash(struct hs_slice line, uint64_t seed); /* of a line
  * Removes these lines, durably, wherever they are by now, one line for each entry. Sorts `lines`, and
  * sets `gone`. Replaces the whole file under its lock, with what was appended or erased meanwhile;
  * removes it if no line is left. The copy has a name that erase knows. HS_OK, HS_E_LOCKED, HS_E_SYNC,
- * or as hs_io_result: then the lines may still be there.
+ * or as hs_modes_result: then the lines may still be there.
  */
 enum hs_result hs_dead_letters_drop(const struct hs_spool_dir *dir, struct hs_dead_letters_line *lines, size_t count,
                                     uint64_t seed);
@@ -78,7 +78,7 @@ struct hs_dead_letters_size {
 	int64_t oldest_ms; /* since 1970; 0: unknown */
 };
 
-/* Zeroes *size if there is no file. HS_OK, HS_E_IO or HS_E_MEMORY. */
+/* Zeroes *size if there is no file. HS_OK, HS_E_MEMORY, or as hs_modes_result. */
 enum hs_result hs_dead_letters_look(int dir, int64_t now_ms, struct hs_dead_letters_size *size);
 
 /* The record in a line, part of the line; n == 0: the line is damaged. */

@@ -2,6 +2,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "spool/read/reader_private.h"
+#include "spool/shared/modes.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -207,7 +208,7 @@ enum hs_result hs_reader_open_sealed(struct hs_reader *reader, const struct hs_s
 	hs_sealed_print("events", sealed, name);
 	reader->fd = hs_io_open_plain(reader->opened.dir.fd, name);
 	if (reader->fd < 0) /* the next list does not have it */
-		result = errno == ENOENT || errno == HS_IO_NOT_PLAIN ? HS_OK : hs_io_result(errno);
+		result = errno == ENOENT || errno == HS_IO_NOT_PLAIN ? HS_OK : hs_modes_result(name, errno);
 	else
 		result = hs_rewrite_log_translate(reader->rewrites, &reader->at);
 	if (reader->fd >= 0)

@@ -89,7 +89,7 @@ const struct hs_sealed *hs_reader_find(const struct hs_reader *reader, uint64_t 
 const struct hs_sealed *hs_reader_find_before(const struct hs_reader *reader, uint64_t before);
 /*
  * Makes a sealed segment the current one, at the position, which it translates. *there is false if
- * the file is gone. HS_OK, HS_E_IO, HS_E_MEMORY or as hs_rewrite_log_share.
+ * the file is gone. HS_OK, HS_E_MEMORY, or as hs_modes_result or hs_rewrite_log_share.
  */
 enum hs_result hs_reader_open_sealed(struct hs_reader *reader, const struct hs_sealed *sealed, bool *there);
 

@@ -232,3 +232,12 @@ enum hs_result hs_modes_follow(const struct hs_spool_dir *spool_dir, bool anew)
 		       (unsigned)spool_dir->settings->spool_mode, left.first, (unsigned long long)left.count - 1);
 	return HS_OK;
 }
+
+enum hs_result hs_modes_result(const char *name, int error)
+{
+	if (error != EACCES && error != EPERM)
+		return hs_io_result(error);
+	hs_log(HS_LOG_ERROR,
+	       "%s: this user may not open it: chown it to the owner of the spool, and chmod it to spool_mode", name);
+	return HS_E_SPOOL_OWNER;
+}

@@ -45,4 +45,10 @@ enum hs_result hs_modes_look(const struct hs_spool_dir *dir, struct hs_modes *le
  */
 enum hs_result hs_modes_follow(const struct hs_spool_dir *dir, bool anew);
 
+/*
+ * The result of a file of the spool that could not be opened. If that is for want of rights the disk is well:
+ * HS_E_SPOOL_OWNER, after a line in the log with the name and the remedy. Else as hs_io_result.
+ */
+enum hs_result hs_modes_result(const char *name, int error);
+
 #endif
