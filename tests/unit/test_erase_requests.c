@@ -491,6 +491,7 @@ TEST(an_erase_that_ends_meanwhile)
 /* A marker that cannot be read for want of memory is not written anew: its place would be forgotten. */
 TEST(without_memory_a_marker_stays)
 {
+	const struct hs_erase_marker marker = { "shop", HS_SLICE("sqlite:/a.db"), NULL };
 	struct hs_buf before = { 0 };
 
 	put("a");
@@ -499,7 +500,7 @@ TEST(without_memory_a_marker_stays)
 	for (unsigned nth = 1; nth < 4; nth++) {
 		wrap_reset();
 		wrap_fail(WRAP_REALLOC, nth, 1, ENOMEM);
-		if (hs_erase_requests_mark(&opened.dir, "shop", HS_SLICE("sqlite:/a.db"), &before) != HS_OK)
+		if (hs_erase_requests_mark(&opened.dir, &marker, &before) != HS_OK)
 			assert_true(wrap_count(WRAP_REALLOC) >= nth);
 		wrap_reset();
 		hs_buf_free(&before);

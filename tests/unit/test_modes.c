@@ -118,7 +118,7 @@ static void mend_without(enum wrap_call call, mode_t wanted)
 		result = hs_modes_follow(&s.view.dir, true);
 		ended = wrap_count(call) < nth;
 		wrap_reset();
-		told = strstr(said_end(), "have another mode or group") != NULL;
+		told = strstr(said_end(), "have another mode, group or owner") != NULL;
 		assert_true(result == HS_E_IO || (result == HS_OK && (told || mode_of("events.jsonl") == wanted)));
 		forget();
 		assert_result(hs_modes_follow(&s.view.dir, true), HS_OK);

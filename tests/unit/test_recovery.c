@@ -313,6 +313,22 @@ TEST(the_original_goes_last)
 	}
 }
 
+/* "aside-events-2" is as long as "aside-rejected": what follows it is no number of the other stream. */
+TEST(a_file_that_the_other_stream_set_aside_is_not_taken)
+{
+	struct hs_spool_dir dir = s.dir;
+	struct hs_found found;
+
+	spooldir_mkdir(&s.d, "alone"); /* the last name of the folder decided */
+	spooldir_write(&s.d, "alone/aside-events-2-10-1764000000000", HS_SLICE("x"));
+	dir.private_dir = hs_io_open_dir(s.dir.fd, "alone");
+	assert_result(hs_recovery_look(&dir, "rejected", &found), HS_OK);
+	assert_int_equal(found.aside.number, 0);
+	assert_result(hs_recovery_look(&dir, "events", &found), HS_OK);
+	assert_int_equal(found.aside.number, 2);
+	close(dir.private_dir);
+}
+
 static int copy_and_die(void *context)
 {
 	struct hs_found found;

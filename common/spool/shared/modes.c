@@ -69,13 +69,19 @@ static void give(struct walk *w, int fd, const char *name, mode_t bits, mode_t m
 		note(w, name, group && (st.st_gid != w->group || (mode & S_ISGID) != 0), st.st_uid != geteuid());
 }
 
+/* By errno. A file that is gone, or not a plain file, is no fault here: the latter is reported elsewhere. */
+static void note_unopened(struct walk *w, const char *name)
+{
+	if (errno != ENOENT && errno != HS_IO_NOT_PLAIN)
+		note(w, name, false, errno == EACCES);
+}
+
 static void give_file(struct walk *w, const char *name, mode_t mode)
 {
 	int fd = hs_io_open_plain(w->dir, name);
 
-	if (fd < 0) { /* gone meanwhile, or not a plain file, which is reported elsewhere */
-		if (errno != ENOENT && errno != HS_IO_NOT_PLAIN)
-			note(w, name, false, errno == EACCES);
+	if (fd < 0) {
+		note_unopened(w, name);
 		return;
 	}
 	give(w, fd, name, FILE_BITS, mode);
@@ -87,10 +93,10 @@ static void look_at_private(struct walk *w, const char *name)
 {
 	int fd = hs_io_open_plain(w->dir, name);
 
-	if (fd >= 0)
+	if (fd < 0)
+		note_unopened(w, name);
+	else
 		hs_io_close(fd);
-	else if (errno == EACCES)
-		note(w, name, false, true);
 }
 
 /* A file gets its maker's group, or that of its directory if this has the set-group-id bit. */

@@ -19,17 +19,21 @@ void hs_recovery_name(const char *stream, const struct hs_aside *aside, char out
 	         aside->sealed_ms);
 }
 
+/* False leaves *aside as it is: the name may be that of the other stream. */
 static bool parse_aside(const char *stream, const char *name, struct hs_aside *aside)
 {
 	char again[HS_SEALED_NAME];
 	const char *p = name + strlen("aside-") + strlen(stream);
+	struct hs_aside read = { 0 };
 
-	memset(aside, 0, sizeof *aside);
 	if (strlen(name) >= HS_SEALED_NAME || strlen(name) <= (size_t)(p - name) ||
-	    sscanf(p, "-%" SCNu64 "-%" SCNu64 "-%" SCNd64, &aside->number, &aside->keep, &aside->sealed_ms) != 3)
+	    sscanf(p, "-%" SCNu64 "-%" SCNu64 "-%" SCNd64, &read.number, &read.keep, &read.sealed_ms) != 3)
 		return false;
-	hs_recovery_name(stream, aside, again); /* spelled otherwise it is not ours */
-	return strcmp(name, again) == 0 && aside->number > 0;
+	hs_recovery_name(stream, &read, again); /* spelled otherwise it is not ours */
+	if (strcmp(name, again) != 0 || read.number == 0)
+		return false;
+	*aside = read;
+	return true;
 }
 
 static void copy_name(const char *stream, char out[static HS_SEALED_NAME])
