@@ -29,16 +29,16 @@ done
 chown "$SERVER_USER" "$S/hookspool.conf"
 is "its owner goes on with it" "$(hs cat | wc -l) $(hs tail --cursor c | wc -l) $(hs verify >/dev/null && echo sound)" "17 1 sound"
 
-# Files that root put into the spool as its own: the messages lead to check, and its remedy helps.
+# Files that root put into the spool as its own: the messages say so, and the remedy of check helps.
 hs rotate
 segment=$(find "$S/spool" -name 'events-*' | head -n 1)
 for file in "$segment" "$S/spool/.hookspool/salt"; do
 	chown root:root "$file"
 	chmod 600 "$file"
-	command=cat
-	[ "$file" = "$segment" ] || command=verify
+	command=verify says='hookspool check names files of another user'
+	[ "$file" != "$segment" ] || command=cat says='a file in it belongs to another user'
 	hs $command >"$T/out" 2>"$T/err"
-	is "${file##*/}: $command says where to look" "$? $(grep -c 'hookspool check names files of another user' "$T/err")" '74 1'
+	is "${file##*/}: $command says where to look" "$? $(grep -c "$says" "$T/err")" '74 1'
 	hs check >"$T/out" 2>"$T/err"
 	is 'check names it' "$? $(grep -c "^FAIL modes  *${file#"$S/spool/"}: another user's" "$T/out")" '1 1'
 	remedy=$(grep -A 1 '^FAIL modes' "$T/out" | sed -n 's/^ *-> //p')
