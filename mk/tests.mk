@@ -60,6 +60,7 @@ $(SHIP_ENGINE_UNIT): LIBS = -lcmocka -linih -ljson-c $(SECCOMP_LIBS) -lnats $(LD
 $(B)/unit/test_dead_letter_source: $(call obj,tools/sink/dead_letter_source.c)
 $(B)/unit/test_handler_environment: $(call obj,tools/sink/handler_environment.c)
 $(B)/unit/test_probe_input: $(call obj,tools/probe/credentials.c tools/probe/event_input.c)
+$(B)/unit/test_rules_trial: $(call obj,tools/report/rules_trial.c)
 $(B)/unit/test_stats_report: $(call obj,tools/report/metrics_report.c tools/report/room.c)
 $(B)/unit/test_subprocess: $(call obj,tools/sink/subprocess.c)
 $(B)/unit/test_keyed_scheduler $(B)/unit/test_sink_http: $(B)/unit/test_%: $(B)/obj/tools/sink/%.o
