@@ -69,7 +69,7 @@ $(B)/unit/test_subprocess: $(call obj,tools/sink/subprocess.c)
 $(B)/unit/test_keyed_scheduler $(B)/unit/test_sink_http: $(B)/unit/test_%: $(B)/obj/tools/sink/%.o
 $(B)/unit/test_command: $(call obj,tools/command.c)
 $(B)/unit/test_retry_policy: $(call obj,$(addprefix tools/sink/,retry_policy.c pump_input.c event_source.c dead_letter_source.c) tools/report/progress.c tools/command.c)
-$(B)/unit/test_progress: $(call obj,tools/report/output.c tools/report/progress.c)
+$(B)/unit/test_output $(B)/unit/test_progress: $(call obj,tools/report/output.c tools/report/progress.c)
 $(TEST_BIN): $(B)/%: $(B)/obj/tests/lib/%.o
 
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
