@@ -7,7 +7,8 @@ TOOLS_PURE := $(addprefix tools/sink/,ack_tracker.c routing_rules.c segment_shap
     $(wildcard tools/schema/*.c) $(addprefix tools/report/,bar_table.c filter.c ship_report.c findings.c projection.c record_head.c terminal.c)
 TEST_PROGRAMS := fcgi_raw supervise deny
 TESTLIB := $(filter-out $(patsubst %,tests/lib/%.c,$(TEST_PROGRAMS)),$(sort $(wildcard tests/lib/*.c)))
-UNIT := $(filter-out $(if $(filter no,$(NATS)),tests/unit/test_ship_engine%),$(sort $(wildcard tests/unit/test_*.c)))
+UNIT := $(filter-out $(if $(filter no,$(NATS)),tests/unit/test_ship_engine%) $(if $(filter no,$(CURL)),tests/unit/test_http.c), \
+    $(sort $(wildcard tests/unit/test_*.c)))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT))
 TEST_BIN := $(addprefix $(B)/,$(TEST_PROGRAMS))
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(filter-out $(if $(filter no,$(NATS)),%/fuzz_ship.c) $(if $(filter no,$(CURL)),%/fuzz_http.c), \
@@ -62,12 +63,15 @@ $(SHIP_ENGINE_UNIT): LIBS = -lcmocka -linih -ljson-c $(SECCOMP_LIBS) -lnats $(LD
 $(B)/unit/test_dead_letter_source: $(call obj,tools/sink/dead_letter_source.c)
 $(B)/unit/test_handler_environment: $(call obj,tools/sink/handler_environment.c)
 $(B)/unit/test_probe_input: $(call obj,tools/probe/credentials.c tools/probe/event_input.c)
+$(B)/unit/test_http: $(call obj,tools/probe/http.c)
+$(B)/unit/test_http: LIBS = -lcmocka -linih -ljson-c -lcurl $(SECCOMP_LIBS) $(LDLIBS_COMMON)
+$(B)/unit/test_rules_trial: $(call obj,tools/report/rules_trial.c)
 $(B)/unit/test_stats_report: $(call obj,tools/report/metrics_report.c tools/report/room.c)
 $(B)/unit/test_subprocess: $(call obj,tools/sink/subprocess.c)
 $(B)/unit/test_keyed_scheduler $(B)/unit/test_sink_http: $(B)/unit/test_%: $(B)/obj/tools/sink/%.o
 $(B)/unit/test_command: $(call obj,tools/command.c)
 $(B)/unit/test_retry_policy: $(call obj,$(addprefix tools/sink/,retry_policy.c pump_input.c event_source.c dead_letter_source.c) tools/report/progress.c tools/command.c)
-$(B)/unit/test_progress: $(call obj,tools/report/output.c tools/report/progress.c)
+$(B)/unit/test_output $(B)/unit/test_progress: $(call obj,tools/report/output.c tools/report/progress.c)
 $(TEST_BIN): $(B)/%: $(B)/obj/tests/lib/%.o
 
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

@@ -1,7 +1,9 @@
 /* auth: tests/cases/auth.txt, with MACs from OpenSSL, and secrets that must be wiped. */
 #include "cgi/http/auth/auth.h"
 #include "tests/lib/cases.h"
+#include "tests/lib/wrap.h"
 
+#include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <stdio.h>
@@ -102,6 +104,34 @@ static void run_auth_case(struct test_case *c)
 	hs_buf_free(&key);
 	hs_buf_free(&text);
 	free((char *)conf.p);
+}
+
+/* Two texts of a wrapped batch are tried. A failure is no wrong signature, which would be final. */
+TEST(without_memory_no_signature_is_wrong)
+{
+	struct hs_settings *s = settings_of(HS_SLICE("spool_dir = /nowhere\nsecret = s3cret\n"));
+	struct hs_slice body = HS_SLICE("[{\"json\":{\"a\":1}},{\"json\":{\"b\":2}}]"), tenant;
+	struct hs_buf key = { 0 };
+	struct hs_json json = { 0 };
+	struct hs_credentials credentials;
+	enum hs_result result = HS_E_MEMORY;
+	unsigned failed = 0;
+	char mac[41];
+
+	sign(HS_SLICE("s3cret"), body, mac);
+	credentials = (struct hs_credentials){ .signature = hs_slice(mac, 40) };
+	while (result == HS_E_MEMORY) {
+		wrap_reset();
+		wrap_fail(WRAP_SHA1, ++failed, 1, ENOMEM);
+		result = hs_auth_check(s, &credentials, body, &json, &key, &tenant);
+		assert_true(failed < 50);
+	}
+	assert_result(result, HS_OK);
+	assert_true(failed > 3); /* each text that was tried */
+	wrap_reset();
+	hs_settings_free(s);
+	hs_json_free(&json);
+	hs_buf_free(&key);
 }
 
 /* A batch as large as Segment sends, signed over its first element. */

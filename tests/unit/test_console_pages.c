@@ -79,6 +79,20 @@ TEST(forms_that_browsers_do_not_send_are_refused)
 	assert_true(contains(&stage->head, "Set-Cookie: hookspool_console="));
 }
 
+TEST(half_a_form_is_no_wrong_password)
+{
+	next_request(stage, HS_SLICE("password=open+sesame"));
+	stage->body.n -= 3;
+	stage->then = PEER_GONE;
+	param(stage, "CONTENT_TYPE", "application/x-www-form-urlencoded");
+	param(stage, "PATH_INFO", "/console/login");
+	param(stage, "HTTP_SEC_FETCH_SITE", "same-origin");
+	assert_int_equal(status_of(), 400);
+	stage->then = AT_THE_END;
+	for (int i = 0; i < HS_SESSION_TRIES; i++) /* nor is it a try */
+		assert_int_equal(log_in("password=%20", "192.0.2.1"), 401);
+}
+
 /* A server on a socket in the file system, or an odd one: all such senders have their tries together. */
 TEST(without_an_address_tries_are_counted_too)
 {

@@ -2,8 +2,10 @@
 #include "base/gunzip.h"
 #include "event/envelope.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 #include "tools/probe/direct_cases.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 static struct hs_direct_sender sender = {
@@ -204,6 +206,38 @@ TEST(answers_are_judged)
 		hs_buf_free(&answer.body);
 	}
 	hs_direct_request_free(&request);
+}
+
+static void is_same(const char *name, const struct hs_buf *got, const struct hs_buf *expected)
+{
+	if (!hs_slice_eq(hs_buf_slice(got), hs_buf_slice(expected)))
+		fail_msg("%s: %.*s", name, (int)got->n, got->p);
+}
+
+/* A server that got half of one, or one without its key, would be blamed for its answer. */
+TEST(without_memory_no_request_is_made)
+{
+	for (size_t i = 0; i < hs_direct_cases_count(); i++) {
+		struct hs_direct_request whole = { 0 }, request = { 0 };
+		unsigned failed = 0;
+
+		assert_true(hs_direct_case_make(i, &sender, &whole));
+		do {
+			hs_direct_request_free(&request);
+			request = (struct hs_direct_request){ 0 };
+			wrap_reset();
+			wrap_fail(WRAP_REALLOC, ++failed, 1, ENOMEM);
+			if (!hs_direct_case_make(i, &sender, &request))
+				continue;
+			is_same(whole.name, &request.below, &whole.below);
+			is_same(whole.name, &request.headers, &whole.headers);
+			is_same(whole.name, &request.body, &whole.body);
+		} while (wrap_count(WRAP_REALLOC) >= failed);
+		wrap_reset();
+		assert_true(failed > 2);
+		hs_direct_request_free(&request);
+		hs_direct_request_free(&whole);
+	}
 }
 
 TESTS("direct_cases", set_up, tear_down)

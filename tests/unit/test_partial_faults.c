@@ -166,6 +166,12 @@ TEST(what_cannot_be_polled_is_ended)
 	a->transport.finish(&a->transport);
 	assert_true(heard_bytes(fd) > LARGE);
 	wrap_reset();
+	fd = connected(&a, "33000000", NULL); /* without a fault */
+	assert_non_null(a);
+	assert_true(a->transport.write(&a->transport, HS_SLICE("head"), hs_slice(large, LARGE)));
+	a->transport.finish(&a->transport);
+	say_body(fd, "x");
+	assert_true(heard_bytes(fd) > LARGE);
 	answer(whole(&fd));
 	check_answer(fd);
 	while (unit_descriptors() != before) /* the poller closes its ends by and by */

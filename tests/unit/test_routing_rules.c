@@ -154,4 +154,20 @@ TEST(a_user_of_another_tenant_is_another_user)
 	assert_true(user("{\"user_id\":\"7\",\"tenant\":\"\"}") == user("{\"user_id\":\"7\"}"));
 }
 
+TEST(what_is_no_rule)
+{
+	static const char *const wrong[] = { "track", "=cat", "track=", "tracks=cat", "track:a\\", "track:a\\=cat" };
+
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		if (hs_routing_rules_add(&rules, "each", wrong[i]))
+			fail_msg("%s is a rule", wrong[i]);
+	wrap_fail(WRAP_MALLOC, 1, 1, ENOMEM);
+	assert_false(hs_routing_rules_add(&rules, "each", "track:a=cat"));
+	wrap_reset();
+	assert_int_equal(rules.count, 0);
+	assert_true(hs_routing_rules_add(&rules, "each", "track:a\\=\\b\\\\=cat"));
+	assert_slice_equal(rules.rule[0].name, HS_SLICE("a=b\\"));
+	assert_string_equal(rules.rule[0].command, "cat");
+}
+
 TESTS("routing_rules", NULL, finish)

@@ -2,9 +2,11 @@
 #include "base/base64.h"
 #include "cgi/http/auth/auth.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 #include "tools/probe/sample_events.h"
 #include "tools/probe/sender.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 static char *const no_variables[] = { NULL };
@@ -163,6 +165,33 @@ TEST(each_run_has_its_own_ids)
 	assert_non_null(strstr(a.p, "peter@example.com"));
 	hs_buf_free(&a);
 	hs_buf_free(&b);
+}
+
+/* A request without its credentials would be refused, and the receiver blamed. */
+TEST(without_memory_no_headers_are_made)
+{
+	static const enum wrap_call calls[] = { WRAP_REALLOC, WRAP_SHA1 };
+	struct hs_hmac *secret = hs_hmac_new(HS_SLICE("s3cret"));
+
+	assert_non_null(secret);
+	for (int sender = 0; sender < HS_SENDERS; sender++)
+		for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+			struct hs_buf whole = { 0 }, headers = { 0 };
+			unsigned nth = 0;
+
+			assert_true(hs_sender_headers((enum hs_sender)sender, secret, "k3y", HS_SLICE("{}"), &whole));
+			do {
+				hs_buf_free(&headers);
+				wrap_reset();
+				wrap_fail(calls[i], ++nth, 1, ENOMEM);
+				if (hs_sender_headers((enum hs_sender)sender, secret, "k3y", HS_SLICE("{}"), &headers))
+					assert_slice_equal(hs_buf_slice(&headers), hs_buf_slice(&whole));
+			} while (wrap_count(calls[i]) >= nth);
+			wrap_reset();
+			hs_buf_free(&headers);
+			hs_buf_free(&whole);
+		}
+	hs_hmac_free(secret);
 }
 
 TESTS("sender", NULL, NULL)

@@ -244,6 +244,7 @@ static void put_body(const struct request_case *c, const struct hs_direct_sender
 	hs_buf_putc(&head, '\0');
 	if (hs_buf_ok(&head))
 		put_text(c, sender, head.p, &request->plain);
+	request->plain.failed |= head.failed;
 	hs_buf_free(&head);
 	for (size_t i = 0; i < BATCH_TYPES; i++) {
 		if (i > 0)
@@ -298,6 +299,7 @@ static void put_basic(struct hs_buf *out, const char *key)
 	if (hs_buf_ok(&plain))
 		hs_base64_encode(hs_buf_slice(&plain), out);
 	hs_buf_putc(out, '\0');
+	out->failed |= plain.failed;
 	hs_buf_wipe(&plain);
 }
 

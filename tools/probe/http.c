@@ -462,6 +462,8 @@ enum hs_http_result hs_http_send(struct hs_http *h, const struct hs_http_request
 	if (set_up(h, request, url, headers, answer))
 		code = curl_easy_perform(h->curl);
 	curl_slist_free_all(headers);
+	if (code == CURLE_OK && !hs_buf_ok(&answer->body)) /* what is left of it would be judged as the answer */
+		code = CURLE_OUT_OF_MEMORY;
 	if (code != CURLE_OK)
 		return explain(h, url, code);
 	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);

@@ -15,13 +15,16 @@ void hs_rules_trial_free(struct hs_rules_trial *t)
 
 /* --- names -------------------------------------------------------------------------- */
 
-static struct hs_slice name_of(struct hs_rules_trial *t, const struct hs_record_field *field)
+/* False: out of memory. */
+static bool name_of(struct hs_rules_trial *t, const struct hs_record_field *field, struct hs_slice *name)
 {
+	*name = field->name;
 	if (!field->name_escaped)
-		return field->name;
+		return true;
 	hs_buf_reset(&t->name);
 	hs_json_unescape(field->name, &t->name);
-	return hs_buf_slice(&t->name);
+	*name = hs_buf_slice(&t->name);
+	return hs_buf_ok(&t->name);
 }
 
 /* The value of a field that hookspool writes itself, or checks; n == 0: it is absent. */
@@ -108,6 +111,8 @@ static enum hs_result try_mask(struct hs_rules_trial *t, unsigned line, struct h
 	trial->values++;
 	if (!is_changed(t, field, &rule->mask))
 		return HS_OK;
+	if (!hs_buf_ok(&t->text))
+		return HS_E_MEMORY;
 	if (trial->changed++ == 0) {
 		hs_buf_put_slice(&trial->name, name);
 		put_value(field, &trial->before);
@@ -137,8 +142,11 @@ static enum hs_result tell(struct hs_rules_trial *t, struct hs_slice line, struc
 
 	while (r == HS_OK && hs_record_field_next(&walk, &field)) {
 		struct hs_rules_about about;
+		struct hs_slice name;
 
-		hs_rules_about(t->rules, facts->tenant, name_of(t, &field), &about);
+		if (!name_of(t, &field, &name))
+			return HS_E_MEMORY;
+		hs_rules_about(t->rules, facts->tenant, name, &about);
 		r = hs_rules_tell(t->rules, &about, &field, &t->text, facts);
 	}
 	return r;
@@ -151,9 +159,11 @@ static enum hs_result mask(struct hs_rules_trial *t, struct hs_slice line, struc
 	enum hs_result r = HS_OK;
 
 	while (r == HS_OK && hs_record_field_next(&walk, &field)) {
-		struct hs_slice name = name_of(t, &field);
 		struct hs_rules_about about;
+		struct hs_slice name;
 
+		if (!name_of(t, &field, &name))
+			return HS_E_MEMORY;
 		look_up(t, line, tenant, name, &about);
 		if (about.mask > 0)
 			r = try_mask(t, about.mask - 1u, name, &field);
