@@ -404,6 +404,27 @@ static void check_index(struct checked *c, struct hs_spool *spool)
 		hs_findings_ok(&c->report, "index", "knows %" PRIu64 " events", known.ids);
 }
 
+/* Reports a restored backup that is not a spool yet. */
+static void check_backup(struct checked *c, const struct hs_spool_dir *dir)
+{
+	const char *path = c->settings->spool_dir;
+	enum hs_loss_backup backup;
+	enum hs_result r = hs_loss_backup(dir, &backup);
+
+	if (r != HS_OK)
+		hs_findings_fail(&c->report, "backup", hs_result_info(r)->remedy, "cannot be determined: %s",
+		                 strerror(errno));
+	else if (backup == HS_LOSS_WHOLE_BACKUP)
+		hs_findings_warn(&c->report, "backup", "run hookspool adopt before anything serves it",
+		                 "%s is a backup that was not adopted", path);
+	else if (backup == HS_LOSS_PART_OF_BACKUP)
+		hs_findings_fail(
+		    &c->report, "backup",
+		    "run hookspool backup again where it came from; or take what there is: hookspool adopt "
+		    "--accept-loss",
+		    "%s is a backup that was interrupted: it may lack events", path);
+}
+
 /* Reports private files that are lost and cannot be rebuilt. */
 static void check_losses(struct checked *c)
 {
@@ -432,6 +453,7 @@ static void check_losses(struct checked *c)
 			hs_findings_warn(&c->report, "lost",
 			                 1U << i == HS_LOSS_HISTORY ? "run hookspool adopt" : give_up, "%s: %s",
 			                 hs_loss_name(1U << i), without[i]);
+	check_backup(c, &o.dir);
 	hs_check_modes(&c->report, c->settings, &o.dir);
 	hs_spool_dir_close(&o);
 }
