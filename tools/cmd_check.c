@@ -458,14 +458,26 @@ static void check_losses(struct checked *c)
 	hs_spool_dir_close(&o);
 }
 
+static void check_inside(struct checked *c, struct hs_spool *spool)
+{
+	check_losses(c);
+	check_clock(c, spool);
+	hs_check_cursors(&c->report, c->settings, c->dir);
+	hs_check_failed(&c->report, c->settings, c->dir);
+	hs_check_quiet(&c->report, c->settings, c->quiet_for);
+}
+
 static void check_spool(struct checked *c, struct hs_spool *spool)
 {
 	const char *path = c->settings->spool_dir;
 	enum hs_result r = hs_spool_health(spool, NULL);
-	const char *remedy = r == HS_E_SPOOL_OWNER
-	                         ? "run this as the user who runs the handler, or chown it to that user"
-	                         : hs_result_info(r)->remedy;
+	char reach[HS_CHECK_GIVE_BACK];
+	const char *remedy = r == HS_E_SPOOL_DIR ? hs_check_unreached(c->settings, reach) : NULL;
 
+	if (r == HS_E_SPOOL_OWNER)
+		remedy = "run this as the user who runs the handler, or chown it to that user";
+	else if (remedy == NULL)
+		remedy = hs_result_info(r)->remedy;
 	if (r == HS_OK)
 		hs_findings_ok(&c->report, "spool", "%s can be read and written", path);
 	else
@@ -473,14 +485,11 @@ static void check_spool(struct checked *c, struct hs_spool *spool)
 	c->dir = hs_io_open_dir(AT_FDCWD, path);
 	if (c->dir < 0)
 		return;
-	check_losses(c);
 	check_place(c);
 	check_file_system(c);
 	check_space(c);
-	check_clock(c, spool);
-	hs_check_cursors(&c->report, c->settings, c->dir);
-	hs_check_failed(&c->report, c->settings, c->dir);
-	hs_check_quiet(&c->report, c->settings, c->quiet_for);
+	if (r != HS_E_SPOOL_DIR && r != HS_E_SPOOL_OWNER && r != HS_E_READ_ONLY) /* it can be opened */
+		check_inside(c, spool);
 	if (r == HS_OK) {
 		check_reserve(c);
 		check_index(c, spool);
