@@ -404,6 +404,27 @@ static void check_index(struct checked *c, struct hs_spool *spool)
 		hs_findings_ok(&c->report, "index", "knows %" PRIu64 " events", known.ids);
 }
 
+/* Reports a restored backup that is not a spool yet. */
+static void check_backup(struct checked *c, const struct hs_spool_dir *dir)
+{
+	const char *path = c->settings->spool_dir;
+	enum hs_loss_backup backup;
+	enum hs_result r = hs_loss_backup(dir, &backup);
+
+	if (r != HS_OK)
+		hs_findings_fail(&c->report, "backup", hs_result_info(r)->remedy, "cannot be determined: %s",
+		                 strerror(errno));
+	else if (backup == HS_LOSS_WHOLE_BACKUP)
+		hs_findings_warn(&c->report, "backup", "run hookspool adopt before anything serves it",
+		                 "%s is a backup that was not adopted", path);
+	else if (backup == HS_LOSS_PART_OF_BACKUP)
+		hs_findings_fail(
+		    &c->report, "backup",
+		    "run hookspool backup again where it came from; or take what there is: hookspool adopt "
+		    "--accept-loss",
+		    "%s is a backup that was interrupted: it may lack events", path);
+}
+
 /* Reports private files that are lost and cannot be rebuilt. */
 static void check_losses(struct checked *c)
 {
@@ -432,18 +453,31 @@ static void check_losses(struct checked *c)
 			hs_findings_warn(&c->report, "lost",
 			                 1U << i == HS_LOSS_HISTORY ? "run hookspool adopt" : give_up, "%s: %s",
 			                 hs_loss_name(1U << i), without[i]);
+	check_backup(c, &o.dir);
 	hs_check_modes(&c->report, c->settings, &o.dir);
 	hs_spool_dir_close(&o);
+}
+
+static void check_inside(struct checked *c, struct hs_spool *spool)
+{
+	check_losses(c);
+	check_clock(c, spool);
+	hs_check_cursors(&c->report, c->settings, c->dir);
+	hs_check_failed(&c->report, c->settings, c->dir);
+	hs_check_quiet(&c->report, c->settings, c->quiet_for);
 }
 
 static void check_spool(struct checked *c, struct hs_spool *spool)
 {
 	const char *path = c->settings->spool_dir;
 	enum hs_result r = hs_spool_health(spool, NULL);
-	const char *remedy = r == HS_E_SPOOL_OWNER
-	                         ? "run this as the user who runs the handler, or chown it to that user"
-	                         : hs_result_info(r)->remedy;
+	char reach[HS_CHECK_GIVE_BACK];
+	const char *remedy = r == HS_E_SPOOL_DIR ? hs_check_unreached(c->settings, reach) : NULL;
 
+	if (r == HS_E_SPOOL_OWNER)
+		remedy = "run this as the user who runs the handler, or chown it to that user";
+	else if (remedy == NULL)
+		remedy = hs_result_info(r)->remedy;
 	if (r == HS_OK)
 		hs_findings_ok(&c->report, "spool", "%s can be read and written", path);
 	else
@@ -451,14 +485,11 @@ static void check_spool(struct checked *c, struct hs_spool *spool)
 	c->dir = hs_io_open_dir(AT_FDCWD, path);
 	if (c->dir < 0)
 		return;
-	check_losses(c);
 	check_place(c);
 	check_file_system(c);
 	check_space(c);
-	check_clock(c, spool);
-	hs_check_cursors(&c->report, c->settings, c->dir);
-	hs_check_failed(&c->report, c->settings, c->dir);
-	hs_check_quiet(&c->report, c->settings, c->quiet_for);
+	if (r != HS_E_SPOOL_DIR && r != HS_E_SPOOL_OWNER && r != HS_E_READ_ONLY) /* it can be opened */
+		check_inside(c, spool);
 	if (r == HS_OK) {
 		check_reserve(c);
 		check_index(c, spool);

@@ -179,9 +179,16 @@ static bool import_from(struct import *c, int fd)
 static bool import_file(struct import *c, const char *path)
 {
 	bool is_stdin = strcmp(path, "-") == 0, more;
-	int fd = is_stdin ? STDIN_FILENO : hs_io_open_outside(path);
+	int fd;
 
+	do
+		fd = is_stdin ? STDIN_FILENO : hs_io_open_outside(path);
+	while (fd < 0 && errno == EINTR && !hs_stop_asked());
 	c->name = is_stdin ? "standard input" : path;
+	if (fd < 0 && errno == EINTR) {
+		c->sum.stopped = true;
+		return false;
+	}
 	if (fd < 0) {
 		note_failure(c, EX_NOINPUT, strerror(errno), "");
 		return !hs_stop_asked();

@@ -114,10 +114,7 @@ int hs_io_open_plain(int at, const char *name)
 
 int hs_io_open_outside(const char *path)
 {
-	int fd;
-
-	RETRY(fd, openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC));
-	return fd;
+	return openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 }
 
 int hs_io_open_place(const char *path)

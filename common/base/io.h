@@ -42,7 +42,10 @@ int hs_io_open_read(int at, const char *name);
 /* hs_io_open_read, but HS_IO_NOT_PLAIN if a directory, link, FIFO or device has that name. */
 #define HS_IO_NOT_PLAIN EMEDIUMTYPE
 int hs_io_open_plain(int at, const char *name);
-/* Opens another program's file to read: follows symbolic links; it may be a pipe. */
+/*
+ * Opens another program's file to read: follows symbolic links; it may be a pipe. EINTR: a signal was caught, as while
+ * a FIFO had no writer yet.
+ */
 int hs_io_open_outside(const char *path);
 /* Names a place, without a right to read it (O_PATH): follows symbolic links. */
 int hs_io_open_place(const char *path);

@@ -125,11 +125,22 @@ put_one '{"type":"page","userId":"u","messageId":"late"}'
 sed -i 's/"settled":true/"settled":false/' "$OUT/backup/.hookspool/backup"
 rm -rf "$OUT/other"
 restore "$OUT/backup" "$OUT/other"
+elsewhere "$OUT/other" verify >"$T/out" 2>&1
+is "an incomplete backup is not sound" "$? $(grep -c '^.hookspool/backup: the backup is not whole: run hookspool backup again' "$T/out")" "1 1"
+elsewhere "$OUT/other" check >"$T/out" 2>&1
+is "nor all right" "$? $(grep -c '^FAIL backup .* was interrupted' "$T/out")" "1 1"
 elsewhere "$OUT/other" adopt >/dev/null 2>"$T/said"
 is "an incomplete backup is not adopted by mistake" "$? $(grep -c 'not whole' "$T/said")" "65 1"
 elsewhere "$OUT/other" adopt --accept-loss >/dev/null
 is "… but with --accept-loss" $? 0
+elsewhere "$OUT/other" verify >/dev/null 2>&1
+is "after which it is a spool" "$? $(elsewhere "$OUT/other" check | grep -c ' backup ')" "0 0"
 back_up "$OUT/backup" >/dev/null
-is "the next backup makes it whole" "$? $(jq .settled "$OUT/backup/.hookspool/backup")" "0 true"
+code=$?
+elsewhere "$OUT/backup" check >"$T/out"
+is "a whole one says what it needs" "$? $(grep -A 1 '^warn backup' "$T/out" | grep -c 'run hookspool adopt')" "0 1"
+elsewhere "$OUT/backup" verify >/dev/null
+is "and is sound" $? 0
+is "the next backup makes it whole" "$code $(jq .settled "$OUT/backup/.hookspool/backup")" "0 true"
 server_stop
 done_testing

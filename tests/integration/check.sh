@@ -122,6 +122,7 @@ if [ "$(id -u)" -eq 0 ]; then
 	chmod 755 "$S/spool"
 	look
 	finds "a spool of another user" spool FAIL 1 'run this as the user who runs the handler'
+	is 'and no other check repeats it' "$(wc -l <"$T/err")" 2
 fi
 # The handler as INSTALL.txt places it: in the folder of the web pages, beside the command's own.
 program_with() { # MODE OF-ITS-FOLDER
@@ -190,6 +191,13 @@ finds 'or in another' place warn 0
 mkdir "$S/site" && touch "$S/site/.htaccess" && own "$S/site"
 HOOKSPOOL_SPOOL_DIR=$S/site/spool look
 finds 'or beside a .htaccess' place warn 0
+HOOKSPOOL_SPOOL_DIR=$S/none/spool look
+finds 'a spool below a folder that is not there' spool FAIL 1 "sudo install -d -m 700 -o $SERVER_USER $S/none/spool"
+mkdir -p "$S/closed"
+own "$S/closed"
+chmod 600 "$S/closed"
+HOOKSPOOL_SPOOL_DIR=$S/closed/spool look
+finds 'a spool in a folder that its user may not pass' spool FAIL 1 "let $SERVER_USER pass the folders above it"
 HOOKSPOOL_SPOOL_DIR=/proc/none look
 finds 'a spool that cannot be made' spool FAIL 1 '->'
 look more

@@ -417,6 +417,19 @@ hs verify
 is 'the spool is in order' "$CODE" 0
 ### Events that came before dedup_window ######################
 spool_start
+# A FIFO to which nobody writes yet.
+mkfifo -m 644 "$T/unwritten"
+for signal in INT TERM; do
+	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" import "$T/unwritten") >"$T/out" 2>&1 &
+	pid=$!
+	wait_for 10 settled "$pid"
+	kill -s $signal "$pid"
+	check "SIG$signal ends an import that waits for a FIFO" wait_for 10 gone "$pid"
+	kill -9 "$pid" 2>/dev/null
+	wait "$pid"
+	is '… as a shell expects' $? $((128 + $(kill -l $signal)))
+done
+
 event old-1 >"$T/old.jsonl"
 chmod 644 "$T/old.jsonl"
 hs import "$T/old.jsonl"

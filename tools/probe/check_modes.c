@@ -3,6 +3,7 @@
 #include "spool/shared/modes.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,25 @@ const char *hs_check_give_back(const struct hs_settings *settings, char out[stat
 	hs_spool_dir_user(geteuid(), user);
 	snprintf(out, HS_CHECK_GIVE_BACK, "sudo chown -R %s %s && sudo chmod -R u+rwX %s", user, settings->spool_dir,
 	         settings->spool_dir);
+	return out;
+}
+
+const char *hs_check_unreached(const struct hs_settings *settings, char out[static HS_CHECK_GIVE_BACK])
+{
+	char user[HS_SPOOL_DIR_USER];
+	struct stat st;
+	int error = hs_io_stat(AT_FDCWD, settings->spool_dir, &st) == 0 ? 0 : errno;
+
+	hs_spool_dir_user(geteuid(), user);
+	if (error != ENOENT && error != EACCES)
+		return NULL;
+	if (error == EACCES)
+		snprintf(out, HS_CHECK_GIVE_BACK,
+		         "let %s pass the folders above it (chmod o+x), or set spool_dir elsewhere", user);
+	else
+		snprintf(out, HS_CHECK_GIVE_BACK,
+		         "%s cannot make it, as where the folder above is missing: sudo install -d -m 700 -o %s %s",
+		         user, user, settings->spool_dir);
 	return out;
 }
 

@@ -30,6 +30,14 @@ enum hs_result hs_loss_find(const struct hs_spool_dir *dir, unsigned *lost);
  */
 enum hs_result hs_loss_suppressed(const struct hs_spool_dir *dir, bool *lost);
 
+enum hs_loss_backup { HS_LOSS_NO_BACKUP, HS_LOSS_WHOLE_BACKUP, HS_LOSS_PART_OF_BACKUP };
+
+/*
+ * Says whether this is a backup that nobody has adopted; one that was interrupted, or whose mark is damaged, is a
+ * part of one, and may lack events. HS_OK or HS_E_IO.
+ */
+enum hs_result hs_loss_backup(const struct hs_spool_dir *dir, enum hs_loss_backup *backup);
+
 /* Says whether there are receipts or suppressed people, which need the salt. HS_OK or HS_E_IO. */
 enum hs_result hs_loss_needs_salt(const struct hs_spool_dir *dir, bool *needed);
 

@@ -491,20 +491,20 @@ static enum hs_result check_stream(struct verify *x)
 	return r;
 }
 
+static void report_of(struct verify *x, enum hs_problem p, const char *folder, const char *name, uint64_t line)
+{
+	snprintf(x->current.name, sizeof x->current.name, "%s%s", folder, name);
+	report(x, p, line);
+}
+
 static void report_unfinished(void *context, uint64_t line)
 {
-	struct verify *x = context;
-
-	snprintf(x->current.name, sizeof x->current.name, "erased.jsonl");
-	report(x, HS_PROBLEM_BEGUN, line);
+	report_of(context, HS_PROBLEM_BEGUN, "", "erased.jsonl", line);
 }
 
 static void report_plan(void *context, const char *name)
 {
-	struct verify *x = context;
-
-	snprintf(x->current.name, sizeof x->current.name, ".hookspool/%s", name);
-	report(x, HS_PROBLEM_BEGUN, 0);
+	report_of(context, HS_PROBLEM_BEGUN, ".hookspool/", name, 0);
 }
 
 /* Reports unfinished erases, unless one is at work now. `locked`: this process holds their lock. */
@@ -526,14 +526,16 @@ static enum hs_result check_erasures(struct verify *x, bool locked)
 
 static enum hs_result check_losses(struct verify *x)
 {
+	enum hs_loss_backup backup = HS_LOSS_NO_BACKUP;
 	unsigned lost;
 	enum hs_result r = hs_loss_find(x->dir, &lost);
 
+	r = r == HS_OK ? hs_loss_backup(x->dir, &backup) : r;
 	for (unsigned i = 0; i < HS_LOSSES && r == HS_OK; i++)
-		if ((lost & 1U << i) != 0) {
-			snprintf(x->current.name, sizeof x->current.name, "%s", hs_loss_name(1U << i));
-			report(x, HS_PROBLEM_LOST, 0);
-		}
+		if ((lost & 1U << i) != 0)
+			report_of(x, HS_PROBLEM_LOST, "", hs_loss_name(1U << i), 0);
+	if (backup == HS_LOSS_PART_OF_BACKUP)
+		report_of(x, HS_PROBLEM_PART, ".hookspool/", HS_HISTORY_BACKUP, 0);
 	return r;
 }
 
@@ -585,10 +587,8 @@ enum hs_result hs_verify(struct hs_segment *segments, struct hs_index *index, co
 		x->index = i == HS_EVENTS ? index : NULL;
 		r = check_with_index(x);
 	}
-	if (r == HS_OK)
-		r = check_erasures(x, verifier->mend);
-	if (r == HS_OK)
-		r = check_losses(x);
+	r = r == HS_OK ? check_erasures(x, verifier->mend) : r;
+	r = r == HS_OK ? check_losses(x) : r;
 	if (lock >= 0)
 		hs_io_close(lock);
 	hs_seen_ids_close(&x->seen);

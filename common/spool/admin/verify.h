@@ -26,6 +26,7 @@ enum hs_problem {
 	HS_PROBLEM_GAP,        /* a number is missing */
 	HS_PROBLEM_INDEX,      /* the index does not know an event */
 	HS_PROBLEM_LOST,       /* a file that cannot be rebuilt is lost */
+	HS_PROBLEM_PART,       /* this is a backup that was interrupted: it may lack events */
 	HS_PROBLEM_STRANGE,    /* a directory, symbolic link, FIFO … has a segment's name */
 	HS_PROBLEM_UNREADABLE, /* this user may not read a segment */
 	HS_PROBLEM_SUMMARY,    /* a summary that says something else than its segment */

@@ -16,6 +16,9 @@ const char *hs_problem_text(enum hs_problem p)
 		[HS_PROBLEM_GAP] = "segment before this one is missing",
 		[HS_PROBLEM_INDEX] = "event unknown to the index",
 		[HS_PROBLEM_LOST] = "lost: restore .hookspool from a backup, or run hookspool adopt",
+		[HS_PROBLEM_PART] =
+		    ("the backup is not whole: run hookspool backup again where it came from, or take what "
+		     "there is with hookspool adopt --accept-loss"),
 		[HS_PROBLEM_STRANGE] = "no plain file, passed over: move it out of the spool",
 		[HS_PROBLEM_UNREADABLE] = "cannot be read: chown it to the user who runs the handler, mode 0600",
 		[HS_PROBLEM_SUMMARY] = "its summary says something else: run hookspool repair, then hookspool maintain",
