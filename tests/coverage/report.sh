@@ -86,7 +86,8 @@ BEGIN {
 !wanted { next }
 /^DA:/ {
 	split(substr($0, 4), part, ",")
-	if (is_excluded(part[1]))
+	# llvm-cov gives some lines the count of the assertion above them that fails
+	if (is_excluded(part[1]) || (part[2] == 0 && index(text[part[1] - 1], "assert(") == 1))
 		next
 	lines[top]++; file_lines[file]++
 	if (part[2] > 0) {
