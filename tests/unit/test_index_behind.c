@@ -7,6 +7,7 @@
 #include "spool/dedup/index.h"
 #include "spool/dedup/sealed_ids.h"
 #include "spool/dedup/tombstones.h"
+#include "spool/file/gzip.h"
 #include "spool/shared/shared_state.h"
 #include "spool/summary/summary.h"
 #include "tests/lib/every_fault.h"
@@ -455,6 +456,39 @@ TEST(summaries_of_small_segments)
 	}
 	hs_sealed_ids_close(&ids);
 	hs_spool_dir_close(&o);
+}
+
+/* Its ids could not be checked, so its segment counts as one without a summary. */
+TEST(a_summary_with_too_few_check_sums)
+{
+	static const char path[] = ".hookspool/run/summary/events-1";
+	struct hs_sealed_ids ids = { 0 };
+	struct hs_opened_spool o;
+	struct hs_summary head = { 0 };
+	struct hs_buf text;
+
+	write_segment(1, 2000, true);
+	maintain();
+	text = spooldir_read(&s.d, path);
+	assert_true(hs_summary_decode(hs_buf_slice(&text), text.n, &head));
+	for (size_t i = 0; i < head.parts; i++)
+		if (head.part[i].kind == HS_SUMMARY_SUMS) {
+			head.part[i].bytes -= sizeof(uint32_t);
+			head.part[i].crc =
+			    hs_crc32(0, hs_slice(text.p + head.part[i].offset, (size_t)head.part[i].bytes));
+		}
+	hs_summary_seal(&head);
+	memcpy(text.p, &head, hs_summary_head_bytes(head.parts));
+	spooldir_write(&s.d, path, hs_buf_slice(&text));
+	hs_buf_free(&text);
+	assert_result(hs_spool_dir_open(&o, s.d.settings, false), HS_OK);
+	assert_result(hs_sealed_ids_open(&ids, &o.dir, 1, 2, 0), HS_OK);
+	assert_true(hs_sealed_ids_has(&ids, 1));
+	assert_null(hs_sealed_ids_of(&ids, 1));
+	hs_sealed_ids_close(&ids);
+	hs_spool_dir_close(&o);
+	lose_index();
+	put_known("s1-0 s1-1999 x", 2);
 }
 
 TEST(ids_whose_time_nobody_knows)
