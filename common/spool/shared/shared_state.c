@@ -69,9 +69,10 @@ struct boot {
 static enum hs_result make_mutex(pthread_mutex_t *mutex)
 {
 	pthread_mutexattr_t attr;
-	int error = pthread_mutexattr_init(&attr) | pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED) |
-	            pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST); /* in Linux's C libraries always 0 */
+	int error = pthread_mutexattr_init(&attr); /* in Linux's C libraries these three never fail */
 
+	error |= pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	error |= pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
 	memset(mutex, 0, sizeof *mutex); /* not in use: this process is alone */
 	error |= pthread_mutex_init(mutex, &attr);
 	pthread_mutexattr_destroy(&attr);
