@@ -164,6 +164,15 @@ TEST(a_mark_that_is_ahead)
 		assert_int_equal(hs_index_mark_is_ahead(&cases[i].mark, 5), cases[i].ahead);
 }
 
+/* A window that is longer than the time since 1970 has no beginning. */
+TEST(the_beginning_of_a_window)
+{
+	const struct hs_index_store store = { .window_end_s = 1000 };
+
+	assert_int_equal(hs_index_store_oldest(&store, 400), 600);
+	assert_int_equal(hs_index_store_oldest(&store, 2000), 0);
+}
+
 /* --- errors -------------------------------------------------------------------------------------- */
 
 /* Only those that tell of damage make the index be made anew. */
