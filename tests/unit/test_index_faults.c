@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <lmdb.h>
 
-enum { EACH = 40 };
+enum { EACH = 40, EVERY = 1000 };
 
 /* A disk fails; the file is damaged, and made anew at once; the map is too small, or another process has grown it. */
 static const int errors[] = { EIO, MDB_CORRUPTED, MDB_MAP_FULL, MDB_MAP_RESIZED };
@@ -30,41 +30,62 @@ FIXTURE(tell_and_finish)
 /* --- an index that is made ----------------------------------------------------------------- */
 
 static uint64_t known;
+static struct events *words; /* all of them are there */
 
-/* Two segments with summaries, one without, and the open one; somebody was erased; the index is lost. */
 static void lose_index(void)
 {
-	if (s.spool == NULL) {
-		make("rotate_min_gap = 0\ncompress = none\n");
-		put("anna@a bert@b");
-		seal(many("m", 0, 300));
-		seal(many("n", 0, 40));
-		maintain();
-		assert_int_equal(events_erase(s.spool, &s.d, "anna"), 1);
-		maintain();
-		seal("late");
-		put(many("o", 0, 100));
-	}
 	stop();
 	spooldir_unlink(&s.d, ".hookspool/run/index");
 }
 
 static enum hs_result run_known(void)
 {
+	struct hs_append batch = events_batch(words, &known);
+
 	stop();
 	s.spool = hs_spool_new(s.d.settings);
-	return events_append(s.spool, "bert@b m0 m299 n7 late o0 o99", &known);
+	return s.spool == NULL ? HS_E_MEMORY : hs_spool_append(s.spool, &batch);
 }
 
 static void are_known(void)
 {
-	assert_int_equal(known, 7);
-	assert_int_equal(spooldir_lines(&s.d), 442);
+	assert_int_equal(known, words->count);
 }
 
+static void lose_in_turn(size_t lines)
+{
+	const struct job job = { lose_index, run_known, are_known, EVERY };
+
+	fail_with_each_error(&job);
+	fail_each_of(~FAIL_CALL(WRAP_LMDB), &job);
+	assert_int_equal(spooldir_lines(&s.d), lines);
+	events_free(words);
+}
+
+/* Two segments with summaries, one without, and the open one; somebody was erased. */
 TEST_WITH(an_index_that_is_made_anew, NULL, tell_and_finish)
 {
-	fail_with_each_error(&(struct job){ lose_index, run_known, are_known, EACH });
+	make("rotate_min_gap = 0\ncompress = none\n");
+	put("anna@a bert@b");
+	seal(many("m", 0, 300));
+	seal(many("n", 0, 40));
+	maintain();
+	assert_int_equal(events_erase(s.spool, &s.d, "anna"), 1);
+	maintain();
+	seal("late");
+	put(many("o", 0, 100));
+	words = events_new("bert@b m0 m299 n7 late o0 o99");
+	lose_in_turn(442);
+}
+
+TEST_WITH(an_index_that_is_made_without_summaries, NULL, tell_and_finish)
+{
+	make("rotate_min_gap = 0\ncompress = none\n");
+	seal("a b");
+	seal("c");
+	put("d");
+	words = events_new("a b c d");
+	lose_in_turn(4);
 }
 
 /* --- an index in use ------------------------------------------------------------------------ */

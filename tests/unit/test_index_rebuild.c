@@ -79,7 +79,7 @@ static void damage_header(off_t word, uint64_t value)
 	close(fd);
 }
 
-enum { PAGE_SIZE_WORD = 5, KIND_WORD = 11, ROOT_WORD = 16 }; /* where size_t has 64 bits */
+enum { VERSION_WORD = 2, PAGE_SIZE_WORD = 5, KIND_WORD = 11, ROOT_WORD = 16 }; /* where size_t has 64 bits */
 
 static void lose_page_size(void)
 {
@@ -94,6 +94,27 @@ static void put_odd_page_size(void)
 static void put_another_kind(void)
 {
 	damage_header(KIND_WORD, INT64_MAX);
+}
+
+static void put_large_page_size(void)
+{
+	damage_header(PAGE_SIZE_WORD, 1 << 20);
+}
+
+/* A version of LMDB's format that does not exist. */
+static void put_another_version(void)
+{
+	damage_header(VERSION_WORD, UINT64_C(7) << 32 | 0xBEEFC0DE);
+}
+
+/* A killed writer was noted, so the size is not compared; the second page of the header is not whole. */
+static void cut_in_the_header(void)
+{
+	struct hs_shared_state *shared = spooldir_state(&s.d);
+
+	shared->index.writing = 1;
+	spooldir_state_done(shared);
+	spooldir_cut(&s.d, ".hookspool/run/index", sysconf(_SC_PAGESIZE) + 20);
 }
 
 static void lose_root(void)
@@ -164,9 +185,9 @@ static void advance_mark(void)
 /* A disk changes what is read next, so the header is damaged only while no process has mapped it. */
 enum { HARMS_IN_USE = 8 };
 static void (*const harms[])(void) = {
-	lose_index,       cut_index,    empty_index,    put_noise,         put_noise_after_the_head, put_another,
-	lose_state,       boot,         lose_page_size, put_odd_page_size, put_another_kind,         lose_root,
-	put_another_root, advance_mark,
+	lose_index,       cut_index,    empty_index,         put_noise,           put_noise_after_the_head, put_another,
+	lose_state,       boot,         lose_page_size,      put_odd_page_size,   put_another_kind,         lose_root,
+	put_another_root, advance_mark, put_large_page_size, put_another_version, cut_in_the_header,
 };
 
 static void fill_three_segments(void)

@@ -420,4 +420,20 @@ TEST(a_name_with_the_hash_0_has_an_entry)
 	hs_rates_close(rates);
 }
 
+/* --- the salt, which is beside it --------------------------------------------------------------- */
+
+TEST(a_salt_is_hex_digits)
+{
+	static const char good[] = "0123456789abcdef0123456789abcdef", odd[] = { '/', ':', '`', 'g' };
+	char salt[sizeof good];
+
+	assert_false(hs_salt_is_damaged(good, HS_SALT));
+	assert_true(hs_salt_is_damaged(good, HS_SALT - 1));
+	for (size_t i = 0; i < sizeof odd; i++) {
+		memcpy(salt, good, sizeof good);
+		salt[7] = odd[i];
+		assert_true(hs_salt_is_damaged(salt, HS_SALT));
+	}
+}
+
 TESTS("rates", temp_dir_begin, temp_dir_end)

@@ -24,6 +24,14 @@ static void tear(void *unused)
 	atomic_store(&stream()->last, 0);
 }
 
+/* A state that was cut reads as zeros. */
+static void cut(void *unused)
+{
+	tear(unused);
+	atomic_store(&stream()->synced, 0);
+	atomic_store(&stream()->written, 0);
+}
+
 static void mend(void)
 {
 	atomic_store(&stream()->last, HS_INTACT);
@@ -120,7 +128,7 @@ static void tear_before(enum wrap_call call, enum hs_result (*step)(void))
 		again("rotate_min_gap = 0\n");
 		assert_result(put(&s.view, "a"), HS_OK);
 		wrap_reset();
-		wrap_before(call, nth, tear, NULL);
+		wrap_before(call, nth, cut, NULL);
 		result = step();
 		if (result == HS_OK && !hs_stream_is_intact(stream())) /* found by the write that follows */
 			result = HS_E_SPOOL_STATE;

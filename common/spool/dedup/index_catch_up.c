@@ -27,7 +27,8 @@ static enum hs_result identify(struct hs_index_catch_up *c, struct hs_slice line
 
 	if (r == HS_E_MEMORY)
 		return r;
-	*known = *known && r == HS_OK;
+	if (r != HS_OK)
+		*known = false;
 	*spooled_s = ms > 0 ? (uint32_t)(ms / 1000) : c->store->wall_s;
 	return HS_OK;
 }
@@ -235,18 +236,24 @@ static void end_at(struct hs_index_catch_up *c, uint64_t open_number)
 	hs_index_mark_turn(&c->store->mark, open_number);
 }
 
+static int store_end_once(struct hs_index_catch_up *c, uint64_t open_number)
+{
+	struct hs_index_write w;
+	int code = hs_index_write_begin(c->store, &w);
+
+	if (code != 0)
+		return code;
+	hs_index_mark_turn(&w.mark, open_number);
+	return hs_index_write_end(c->store, &w, 0);
+}
+
 /* Ends there, too, and stores the mark, which may be before segments that were read out of turn. */
 static enum hs_result store_end(struct hs_index_catch_up *c, uint64_t open_number)
 {
-	struct hs_index_write w;
 	int code;
 
 	do {
-		code = hs_index_write_begin(c->store, &w);
-		if (code != 0)
-			break;
-		hs_index_mark_turn(&w.mark, open_number);
-		code = hs_index_write_end(c->store, &w, 0);
+		code = store_end_once(c, open_number);
 	} while (code == MDB_MAP_FULL);
 	return hs_index_store_result(c->store, code, "write");
 }
@@ -256,11 +263,8 @@ enum hs_result hs_index_catch_up(struct hs_index_catch_up *c, uint64_t open_numb
 	struct hs_sealed *list = NULL;
 	size_t count = 0;
 	bool stepped = false;
-	enum hs_result r = HS_OK;
+	enum hs_result r = hs_sealed_list(c->store->dir->fd, "events", &list, &count);
 
-	if (c->store->mark.number >= open_number)
-		return HS_OK;
-	r = hs_sealed_list(c->store->dir->fd, "events", &list, &count);
 	for (size_t i = 0; i < count && r == HS_OK && list[i].number < open_number; i++)
 		if (is_wanted(c, list, i))
 			r = hs_io_now_monotonic() < c->stop_ms || !stepped ? index_segment(c, &list[i], &stepped)

@@ -371,6 +371,7 @@ int hs_index_write_end(struct hs_index_store *s, struct hs_index_write *w, int c
 {
 	MDB_val key = key_of_mark(), value = { sizeof w->mark, &w->mark };
 	MDB_envinfo info;
+	int grown;
 
 	if (code == 0 && w->n > 0)
 		code = put_batch(w);
@@ -385,12 +386,12 @@ int hs_index_write_end(struct hs_index_store *s, struct hs_index_write *w, int c
 		mdb_txn_abort(w->txn);
 	if (code == 0)
 		s->mark = w->mark;
-	if (code == MDB_MAP_FULL && mdb_env_info(s->env, &info) == 0) {
-		int grown = mdb_env_set_mapsize(s->env, info.me_mapsize * 4);
-
-		return grown == 0 ? MDB_MAP_FULL : grown;
-	}
-	return code;
+	if (code != MDB_MAP_FULL)
+		return code;
+	grown = mdb_env_info(s->env, &info);
+	if (grown == 0)
+		grown = mdb_env_set_mapsize(s->env, info.me_mapsize * 4);
+	return grown == 0 ? MDB_MAP_FULL : grown;
 }
 
 /* --- opening ----------------------------------------------------------------- */

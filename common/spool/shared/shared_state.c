@@ -69,7 +69,7 @@ struct boot {
 static enum hs_result make_mutex(pthread_mutex_t *mutex)
 {
 	pthread_mutexattr_t attr;
-	int error = pthread_mutexattr_init(&attr); /* always 0 in Linux's C libraries, as the next two */
+	int error = pthread_mutexattr_init(&attr); /* in Linux's C libraries these three never fail */
 
 	error |= pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
 	error |= pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
