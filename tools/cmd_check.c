@@ -407,13 +407,16 @@ static void check_modes(struct checked *c, const struct hs_spool_dir *dir)
 {
 	unsigned mode = (unsigned)c->settings->spool_mode;
 	struct hs_modes left;
-	char remedy[2 * PATH_MAX + 128] = "hookspool maintain";
+	char remedy[3 * PATH_MAX + 128] = "hookspool maintain";
 	enum hs_result r = hs_modes_look(dir, &left);
 	struct stat st;
 
 	if (left.group && hs_io_fstat(dir->fd, &st) == 0)
 		snprintf(remedy, sizeof remedy, "sudo chgrp -R %lu %s && sudo find %s -type d -exec chmod 2750 {} +",
 		         (unsigned long)st.st_gid, c->settings->spool_dir, c->settings->spool_dir);
+	if (left.closed)
+		snprintf(remedy, sizeof remedy, "sudo chown -R --reference=%s %s && sudo chmod -R u+rwX %s",
+		         c->settings->spool_dir, c->settings->spool_dir, c->settings->spool_dir);
 	if (r != HS_OK)
 		hs_findings_warn(&c->report, "modes", hs_result_info(r)->remedy, "cannot be determined");
 	else if (left.count == 0)

@@ -72,8 +72,10 @@ static void give_file(struct walk *w, const char *name, mode_t mode)
 	int fd = hs_io_open_plain(w->dir, name);
 
 	if (fd < 0) { /* gone meanwhile, or not a plain file, which is reported elsewhere */
-		if (errno == EACCES)
+		if (errno == EACCES) {
 			note(w, name, false);
+			w->left->closed = true;
+		}
 		return;
 	}
 	give(w, fd, name, FILE_BITS, mode);

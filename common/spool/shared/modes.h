@@ -29,7 +29,8 @@
 /* The files and directories whose mode or group is not as it should be. */
 struct hs_modes {
 	uint64_t count;
-	bool group; /* only root, or a member of the group, can mend some of them: the group or its bit is wrong */
+	bool group;  /* only root, or a member of the group, can mend some of them: the group or its bit is wrong */
+	bool closed; /* some may not be opened by this user: only root can mend these, if they are another user's */
 	char first[HS_SEALED_NAME + 32]; /* one of them, below spool_dir */
 };
 
