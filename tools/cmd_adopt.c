@@ -77,6 +77,8 @@ static void show(const struct hs_adoption *d)
 	       bytes);
 	if (d->repeated > 0)
 		printf("  %" PRIu64 " lines of older copies of segments: removed\n", d->repeated);
+	if (d->letters > 0)
+		printf("  %" PRIu64 " dead letters of people who were erased or are suppressed: removed\n", d->letters);
 	if (d->imports > 0)
 		printf("%" PRIu64 " imports start from the beginning if they are run again\n", d->imports);
 	if (d->fit + d->left + d->set == 0)

@@ -161,10 +161,28 @@ static struct hs_sink *new_sink(const struct options *o, const char *command)
 	return sink;
 }
 
+/* The cursor would pass by every record for a label that is misspelled. 0 or an exit code. */
+static int check_tenants(const struct options *o, const char *command)
+{
+	const struct hs_filter *f = &o->filter;
+	struct hs_settings *settings = hs_command_settings(o->consumer.config);
+	const char *tenant;
+	int code = settings == NULL ? EX_CONFIG : 0;
+
+	for (unsigned i = 0; code == 0 && i < f->by[HS_BY_TENANT].count; i++)
+		if (!hs_slice_eq(f->by[HS_BY_TENANT].value[i], HS_SLICE("*")))
+			code = hs_command_tenant(settings, command, f->by[HS_BY_TENANT].value[i].p, &tenant);
+	hs_settings_free(settings);
+	return code;
+}
+
 static int run(struct options *o, const char *command)
 {
 	struct hs_pump_options options = hs_consumer_pump(&o->consumer, command);
+	int code = check_tenants(o, command);
 
+	if (code != 0)
+		return code;
 	options.choose = choose;
 	options.may_match = may_match;
 	options.context = o;

@@ -34,7 +34,7 @@ bool hs_settings_is_label(const char *s)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
-	return s[0] != '\0' && strlen(s) <= HS_TENANT_MAX && strspn(s, allowed) == strlen(s);
+	return s[0] != '\0' && strlen(s) <= HS_TENANT_MAX && strspn(s, allowed) == strlen(s) && strcmp(s, "-") != 0;
 }
 
 /* Text that is no label is not in the message: the key may stand there by mistake. */
@@ -42,8 +42,8 @@ bool hs_settings_check_label(struct hs_settings_reading *reading, const char *se
 {
 	if (!hs_settings_is_label(label))
 		return hs_settings_fail(reading,
-		                        "[%s]: a label has 1 to %d letters, digits, dots, _ or -, and stands before "
-		                        "the =",
+		                        "[%s]: a label has 1 to %d letters, digits, dots, _ or -, is not - alone, "
+		                        "and stands before the =",
 		                        section, HS_TENANT_MAX);
 	if (hs_setting_find(label) != NULL)
 		return hs_settings_fail(reading, "[%s] %s: this is a setting: move it above [%s]", section, label,

@@ -112,6 +112,26 @@ is 'an event that may have been erased: nothing is done' "$CODE$OUT $(said | gre
 hs adopt --accept-loss
 is '… but on request it is kept' "$CODE $(messages)" '0 e1 e2 e4 e3'
 
+# The dead letters come from an earlier time than the rest.
+fresh
+take e1 e2 e3 >/dev/null
+hs each --cursor crm --once --on '*=exit 65'
+letters=$S/spool/failed.jsonl
+cp -a "$letters" "$T/letters"
+hs erase --user u-e1
+hs erase --user u-e2 --suppress
+cp -a "$T/letters" "$letters"
+{
+	sed -n 's/"message_id":"e2"/"message_id":"e9"/p' "$T/letters" # nothing but its user tells of this one
+	sed -n '/"e1"/s/"spooled_at":"20../"spooled_at":"2099/p' "$T/letters" # the id came again, after dedup_window
+	echo '{"failed_at":"'
+} >>"$letters"
+hs adopt
+is 'dead letters of erased events and suppressed people go, others stay' \
+	"$CODE $(grep -c '^  3 dead letters of people' <<<"$OUT") $(ids_of <"$letters" | xargs) $(wc -l <"$letters")" '0 1 e3 e1 3'
+hs adopt
+is '… once' "$CODE $(grep -c 'dead letters of people' <<<"$OUT") $(wc -l <"$letters")" '0 0 3'
+
 ### A new cursor ########################################################
 hs tail --cursor new
 is 'a new cursor reports where it begins' "$CODE $(said)" \

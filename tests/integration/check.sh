@@ -106,6 +106,12 @@ finds 'the index knows the events' index ok 0 'knows 1 events'
 rm "$S/spool/.hookspool/run/index"
 look
 finds 'and again after its loss' index ok 0 'knows 1 events; it was rebuilt'
+touch "$S/spool/failed.jsonl"
+own "$S/spool/failed.jsonl"
+chmod 0 "$S/spool/failed.jsonl" # or it is root's
+look
+finds 'a file that may not be opened' modes FAIL 1 "failed.jsonl: another user's" 'sudo chown -R'
+rm "$S/spool/failed.jsonl"
 touch -d '1 hour' "$SPOOL"
 look
 finds 'a clock set back' clock warn 0 'from the future' 'set-ntp'

@@ -223,6 +223,12 @@ usage_error --to ftp://a/
 usage_error --to http://user:password@host/
 is "… and how to write an @ that is none of a password" "$(grep -c 'an @ after the host is written %40$' "$T/said")" 1
 usage_error --to http://a/ --as xml
+forward misspelled --tenant nobody
+is "a tenant that the settings do not know: nothing is passed by" \
+	"$STATUS $(grep -c 'has such a label' "$T/said") $(ls "$S/spool/.hookspool/cursors" | grep -c misspelled)" '2 1 0'
+forward anybody --tenant - --tenant '*'
+is "those of none and of any are known" "$STATUS $(summary | sed 's/[1-9][0-9]* done/N done/;s/ without.*//')" \
+	"0 N done, 0 set aside, 0 tried again, 0 not asked for"
 usage_error --to http://a/ --batch 0
 usage_error --to http://a/ --failed --from now
 done_testing

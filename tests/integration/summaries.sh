@@ -142,6 +142,8 @@ done <<'END'
 --tenant acme
 --tenant acme --tenant nobody
 --tenant nobody
+--tenant -
+--tenant '*' --type page
 --since 2026-11-22
 --until 2026-11-21
 --since 2026-11-21 --until 2026-11-22

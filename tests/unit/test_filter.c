@@ -59,6 +59,24 @@ TEST(by_fields)
 	assert_false(passes(HS_SLICE("{\"type\":null}"), TYPE, "null", 0));
 }
 
+TEST(by_tenant)
+{
+	struct hs_slice none =
+	    HS_SLICE("{\"type\":\"page\",\"spooled_at\":\"2026-11-24T00:00:00.000Z\",\"tenant_2\":\"x\"}");
+
+	assert_true(passes(none, TENANT, "-", 0));
+	assert_true(passes(none, TENANT, "acme", TENANT, "-", 0));
+	assert_true(passes(none, TENANT, "*", TYPE, "page", 0));
+	assert_false(passes(none, TENANT, "-", TYPE, "track", 0));
+	assert_false(passes(none, TENANT, "acme", 0));
+	assert_false(passes(record, TENANT, "-", 0));
+	assert_true(passes(record, TENANT, "-", TENANT, "acme", 0));
+	assert_true(passes(record, TENANT, "*", 0));
+	assert_false(passes(record, TENANT, "*", USER, "u-9", 0));
+	assert_false(
+	    passes(HS_SLICE("{\"type\":\"page\",\"user_id\":\"a"), TENANT, "-", 0)); /* its tenant may be missing */
+}
+
 TEST(by_time)
 {
 	struct hs_slice odd = HS_SLICE("{\"type\":\"page\",\"timestamp\":\"soon\","

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TIME = 1 << HS_BYS /* a bit of hs_filter.asked */ };
+enum { TIME = 1 << HS_BYS, TENANT = 1 << HS_BY_TENANT /* bits of hs_filter.asked */ };
+static const char ANY[] = "*"; /* no label has it */
 
 bool hs_filter_when(const char *text, int64_t now_ms, int64_t *ms)
 {
@@ -49,6 +50,7 @@ bool hs_filter_option(struct hs_filter *f, const char *command, int option, cons
 		        HS_FILTER_VALUES_MAX);
 		return false;
 	}
+	f->without_tenant |= by == HS_BY_TENANT && (strcmp(argument, "-") == 0 || strcmp(argument, ANY) == 0);
 	f->by[by].value[f->by[by].count++] = hs_slice_str(argument);
 	f->asked |= 1u << by;
 	return true;
@@ -63,6 +65,7 @@ void hs_filter_clear(struct hs_filter *f, enum hs_filter_by by)
 {
 	f->by[by].count = 0;
 	f->asked &= ~(1u << by);
+	f->without_tenant = f->without_tenant && by != HS_BY_TENANT;
 }
 
 void hs_filter_free(struct hs_filter *f)
@@ -78,6 +81,18 @@ static bool is_one_of(struct hs_filter *f, enum hs_filter_by by, const struct hs
 		                     : hs_record_field_is(field, f->by[by].value[i], &f->scratch))
 			return true;
 	return false;
+}
+
+bool hs_filter_takes_tenant(struct hs_filter *f, const struct hs_record_field *tenant)
+{
+	if (f->by[HS_BY_TENANT].count == 0)
+		return true;
+	if (tenant->name.p == NULL)
+		return f->without_tenant;
+	for (unsigned i = 0; i < f->by[HS_BY_TENANT].count; i++)
+		if (hs_slice_eq(f->by[HS_BY_TENANT].value[i], hs_slice_str(ANY)))
+			return true;
+	return is_one_of(f, HS_BY_TENANT, tenant);
 }
 
 static bool is_in_time(const struct hs_filter *f, int64_t ms)
@@ -108,7 +123,7 @@ static unsigned look_at(struct hs_filter *f, const struct hs_record_field *field
 	int64_t ms;
 
 	if (by < HS_BYS && (missing & bit) != 0) {
-		if (is_one_of(f, by, field))
+		if (by == HS_BY_TENANT ? hs_filter_takes_tenant(f, field) : is_one_of(f, by, field))
 			return missing & ~bit;
 		*fails = by != HS_BY_USER; /* a record has two fields of users */
 	} else if (by == HS_BYS && (missing & TIME) != 0 && (NAMED(field, "timestamp") || NAMED(field, "spooled_at")) &&
@@ -132,16 +147,19 @@ int hs_filter_passes(struct hs_filter *f, struct hs_slice line)
 	struct hs_record_fields walk = hs_record_fields_of(line);
 	unsigned missing = f->asked;
 	struct hs_record_field field;
-	bool fails = false;
+	bool fails = false, whole = false;
 
 	hs_buf_reset(&f->scratch);
 	if (f->no_test && is_test(f, line))
 		return 0;
 	while (missing != 0 && !fails && hs_buf_ok(&f->scratch) && hs_record_field_next(&walk, &field)) {
 		missing = look_at(f, &field, missing, &fails);
-		if (NAMED(&field, "spooled_at")) /* the last of the fixed names */
+		whole = NAMED(&field, "spooled_at"); /* the last of the fixed names */
+		if (whole)
 			break;
 	}
+	if (f->without_tenant && whole && !fails) /* there is none, for one that is not asked for fails */
+		missing &= ~(unsigned)TENANT;
 	return !hs_buf_ok(&f->scratch) ? -1 : missing == 0 && !fails;
 }
 
@@ -194,7 +212,7 @@ bool hs_filter_may_pass(const struct hs_filter *f, struct hs_summary_reader *sum
 	if ((f->asked & TIME) != 0 && !may_be_in_time(f, &summary->head))
 		return false;
 	for (enum hs_filter_by by = 0; by < HS_BYS; by++)
-		if ((f->asked & 1u << by) != 0 &&
+		if ((f->asked & 1u << by) != 0 && !(by == HS_BY_TENANT && f->without_tenant) &&
 		    !(by == HS_BY_USER ? may_have_user(f, summary) : may_have_name(f, by, summary, kinds[by])))
 			return false;
 	return true;

@@ -23,6 +23,7 @@ struct hs_filter {
 	} by[HS_BYS];
 	unsigned asked; /* bits of enum hs_filter_by that have values, and one for the time */
 	bool since_given, until_given;
+	bool without_tenant;        /* records of no tenant pass, too: - or * is among the values */
 	bool no_test;               /* not the events that hookspool send makes up (record_head.h) */
 	int64_t since_ms, until_ms; /* since_ms <= time < until_ms */
 	struct hs_buf scratch;
@@ -34,7 +35,7 @@ enum { HS_FILTER_OPTION = 0x200, HS_FILTER_SINCE = HS_FILTER_OPTION + HS_BYS, HS
 	{ "type", "TYPE", HS_FILTER_OPTION + HS_BY_TYPE, "records of this type; each filter may be repeated" }, \
 	    { "event", "NAME", HS_FILTER_OPTION + HS_BY_EVENT, "of this event" }, \
 	    { "user", "ID", HS_FILTER_OPTION + HS_BY_USER, "of this user_id or anonymous_id" }, \
-	    { "tenant", "LABEL", HS_FILTER_OPTION + HS_BY_TENANT, "that came with this key" }, \
+	    { "tenant", "LABEL", HS_FILTER_OPTION + HS_BY_TENANT, "of this tenant; - for none, '*' for any" }, \
 	    { "since", "WHEN", HS_FILTER_SINCE, "not before this: 2026-11-23, 2026-11-23T10:15:00Z, 2h, 7d (ago)" }, \
 	    { "until", "WHEN", HS_FILTER_UNTIL, "before this" }, \
 	{ \
@@ -49,6 +50,8 @@ bool hs_filter_option(struct hs_filter *f, const char *command, int option, cons
 
 /* 1: it passes; 0: it does not; -1: out of memory, so that nobody knows: the record must not be passed by. */
 int hs_filter_passes(struct hs_filter *f, struct hs_slice line);
+/* Whether the tenant of a record or of a rejected line is asked for; name.p NULL: it has none. False: or no memory. */
+bool hs_filter_takes_tenant(struct hs_filter *f, const struct hs_record_field *tenant);
 /* False only if no line of the summary's segment passes; the summary is of the events, and `odd` is 0. */
 bool hs_filter_may_pass(const struct hs_filter *f, struct hs_summary_reader *summary);
 bool hs_filter_is_empty(const struct hs_filter *f); /* true: everything passes */

@@ -117,12 +117,13 @@ void hs_rejected_line_read(struct hs_rejected_line *r, struct hs_slice line)
 
 int hs_rejected_line_passes(const struct hs_rejected_line *r, struct hs_filter *f)
 {
-	bool ours = f->by[HS_BY_TENANT].count == 0;
+	bool ours;
 	int64_t ms;
 
 	hs_buf_reset(&f->scratch);
-	for (unsigned i = 0; i < f->by[HS_BY_TENANT].count && r->tenant.name.p != NULL && hs_buf_ok(&f->scratch); i++)
-		ours |= hs_record_field_is(&r->tenant, f->by[HS_BY_TENANT].value[i], &f->scratch);
+	ours = hs_filter_takes_tenant(f, &r->tenant);
+	if (f->without_tenant && r->spooled_at.name.p == NULL) /* a fragment may be anybody's */
+		ours = false;
 	if (!hs_buf_ok(&f->scratch))
 		return -1;
 	if (!ours || (!f->since_given && !f->until_given))

@@ -18,8 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALONE_TRIES = 50, ALONE_MS = 100, COPIES = 2 };
-static const char *const STREAM[COPIES] = { "events", "rejected" };
+enum { ALONE_TRIES = 50, ALONE_MS = 100 };
+enum { EVENTS, REJECTED, LETTERS, COPIES };
+static const char *const STREAM[COPIES] = { "events", "rejected", "failed" };
 
 struct adopt {
 	const struct hs_settings *settings;
@@ -105,7 +106,7 @@ static enum hs_result look_at_segments(struct adopt *a)
 	}
 	if (r == HS_OK)
 		r = hs_loss_find(a->dir, &a->done->lost);
-	a->done->stale = (a->done->lost & HS_LOSS_ERASED) != 0 && a->copy[0].gone < a->copy[0].lines;
+	a->done->stale = (a->done->lost & HS_LOSS_ERASED) != 0 && a->copy[EVENTS].gone < a->copy[EVENTS].lines;
 	return r;
 }
 
@@ -115,7 +116,9 @@ static enum hs_result clean_copies(struct adopt *a)
 
 	for (size_t i = 0; i < COPIES && r == HS_OK; i++) {
 		r = hs_open_copy_clean(a->dir, &a->copy[i]);
-		if (r == HS_OK) {
+		if (r == HS_OK && i == LETTERS) {
+			a->done->letters = a->copy[i].gone;
+		} else if (r == HS_OK) {
 			a->done->dropped += a->copy[i].gone > 0 && a->copy[i].gone == a->copy[i].lines;
 			a->done->repeated += a->copy[i].gone;
 		}

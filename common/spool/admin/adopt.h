@@ -41,6 +41,7 @@ struct hs_adoption {
 	struct hs_position end;        /* of the events */
 	uint64_t repeated;             /* lines of open segments that were taken out (open_copy.h) … */
 	uint64_t dropped;              /* … and open segments of which no line remained */
+	uint64_t letters;              /* dead letters of erased or suppressed people that were taken out */
 	uint64_t doubtful;             /* lines of which this is unknown: nothing was done, unless accept_loss is set */
 	bool stale;                    /* erased ids are lost, so lines of the open segment may be of them: likewise */
 	uint64_t fit, left, set;       /* cursors */

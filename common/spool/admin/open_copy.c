@@ -3,12 +3,14 @@
 #include "base/digest.h"
 #include "base/io.h"
 #include "event/dedup_key.h"
+#include "spool/admin/dead_letters.h"
 #include "spool/admin/suppression_list.h"
 #include "spool/admin/verify.h"
 #include "spool/dedup/tombstones.h"
 #include "spool/file/line_reader.h"
 #include "spool/position/rewrite_copy.h"
 #include "spool/shared/clock.h"
+#include "spool/shared/modes.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -33,7 +35,8 @@ struct entry {
 struct look {
 	const struct hs_spool_dir *dir;
 	struct hs_open_copy *copy;
-	bool events;
+	bool events;               /* the lines are events, or … */
+	bool letters;              /* … have one as their record */
 	char name[HS_SEALED_NAME]; /* of the open segment */
 	int64_t window_ms;
 	struct entry *list; /* lines of the open copy, by key */
@@ -69,7 +72,7 @@ static enum hs_result identify(struct look *l, struct hs_slice line, struct line
 
 	*known = false;
 	id->ms = 0;
-	if (l->events) {
+	if (l->events || l->letters) {
 		r = hs_dedup_key_of_line(&l->key_maker, &l->json, line, known, &id->key, &id->ms);
 		return r == HS_E_MEMORY ? r : HS_OK;
 	}
@@ -128,15 +131,17 @@ static enum hs_result add_line(struct look *l, struct hs_slice line)
 {
 	struct hs_open_copy *c = l->copy;
 	struct entry e = { .line = c->lines };
-	bool known;
-	enum hs_result r;
+	bool known = false;
+	enum hs_result r = HS_OK;
 
+	line = l->letters ? hs_dead_letters_record(line) : line;
 	if (!HS_ARRAY_ROOM(&c->bit, (size_t)(c->lines / 8), &l->bit_cap) || !HS_ARRAY_ROOM(&l->list, l->count, &l->cap))
 		return HS_E_MEMORY;
 	if (c->lines % 8 == 0)
 		c->bit[c->lines / 8] = 0;
-	r = identify(l, line, &e.id, &known);
-	if (r == HS_OK)
+	if (line.n > 0)
+		r = identify(l, line, &e.id, &known);
+	if (r == HS_OK && line.n > 0)
 		r = look_at_person(l, line, c->lines);
 	if (known && e.id.ms < l->first_ms)
 		l->first_ms = e.id.ms;
@@ -230,22 +235,27 @@ static enum hs_result compare_segments(struct look *l)
 	return r;
 }
 
+/* A dead letter is of the very event that was erased, or of a later one with its id. */
 static bool compare_erased(void *context, const struct hs_tombstone *erased)
 {
 	struct look *l = context;
+	int64_t erased_ms = (int64_t)erased->spooled_s * 1000;
 
-	for (const struct entry *e = find(l, &erased->id); e != NULL; e = next(l, e))
-		if ((int64_t)erased->spooled_s * 1000 >= e->id.ms - e->id.ms % 1000 - l->window_ms)
+	for (const struct entry *e = find(l, &erased->id); e != NULL; e = next(l, e)) {
+		int64_t ms = e->id.ms - e->id.ms % 1000;
+
+		if (l->letters ? erased_ms == ms : erased_ms >= ms - l->window_ms)
 			mark(l->copy, e->line);
+	}
 	return true;
 }
 
 static enum hs_result compare(struct look *l)
 {
 	uint64_t known = 0;
-	enum hs_result r = compare_segments(l);
+	enum hs_result r = l->letters ? HS_OK : compare_segments(l);
 
-	if (r == HS_OK && l->events)
+	if (r == HS_OK && (l->events || l->letters))
 		r = hs_tombstones_each(l->dir->private_dir, &known, compare_erased, l);
 	return r;
 }
@@ -281,7 +291,7 @@ static enum hs_result look(struct look *l)
 	enum hs_result r = HS_OK;
 
 	if (fd < 0) /* others report what is no plain file */
-		return errno == ENOENT || errno == HS_IO_NOT_PLAIN ? HS_OK : hs_io_result(errno);
+		return errno == ENOENT || errno == HS_IO_NOT_PLAIN ? HS_OK : hs_modes_result(l->name, errno);
 	do {
 		r = read_some(l);
 		if (r == HS_OK && l->count > 0)
@@ -299,7 +309,7 @@ static enum hs_result begin_people(struct look *l, struct hs_suppression_list *l
 	bool active = false;
 	enum hs_result r = list == NULL ? HS_E_MEMORY : HS_OK;
 
-	if (r == HS_OK && l->events)
+	if (r == HS_OK && (l->events || l->letters))
 		r = hs_suppression_list_follow(list, &active);
 	if (r == HS_E_SUPPRESSED || r == HS_E_SALT || r == HS_E_SPOOL_VERSION)
 		r = HS_OK;
@@ -320,6 +330,7 @@ enum hs_result hs_open_copy_look(const struct hs_spool_dir *dir, const char *str
 
 	*c = (struct hs_open_copy){ .stream = stream };
 	l.events = strcmp(stream, "events") == 0;
+	l.letters = strcmp(stream, "failed") == 0;
 	print_name(stream, l.name);
 	r = begin_people(&l, list);
 	if (r == HS_OK && !hs_dedup_key_maker_init(&l.key_maker))

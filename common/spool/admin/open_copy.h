@@ -14,7 +14,8 @@
  * A line that comes after all of those, but was spooled no later than the last line of such a sealed segment, is
  * doubtful: it was erased there, or it was spooled here.
  *
- * Lines of the rejected are compared by their texts; lines of events without an id, which only other programs write,
+ * Dead letters, which no segment has, go if their event was erased or is about a suppressed person. Lines of the
+ * rejected are compared by their texts; lines of events without an id, which only other programs write,
  * are not compared. Segments that were sealed more than a day before the open copy's first line are not read. Memory
  * does not grow with the files, but for one bit a line of the open copy: of a very long one, a part at a time is
  * compared with the sealed segments.
@@ -25,7 +26,7 @@
 #include "spool/shared/spool_dir.h"
 
 struct hs_open_copy {
-	const char *stream; /* "events", "rejected" */
+	const char *stream; /* "events", "rejected"; "failed": the dead letters */
 	uint64_t lines;     /* that end with a newline */
 	uint64_t gone;      /* that must go */
 	uint64_t doubtful;  /* of the others */
@@ -33,10 +34,10 @@ struct hs_open_copy {
 };
 
 /*
- * Looks at the open segment of a stream, and changes nothing. The caller holds the lock of hs_rewriter_lock, and no
- * other process uses the spool. hs_open_copy_free must follow in any case. HS_OK, also if there is no open segment;
- * HS_E_MEMORY, or as hs_io_result. The rest of a damaged segment counts as not there, and so does a lost list of
- * suppressed people.
+ * Looks at the open segment of a stream, or at failed.jsonl, and changes nothing. The caller holds the lock of
+ * hs_rewriter_lock, and no other process uses the spool. hs_open_copy_free must follow in any case. HS_OK, also if
+ * there is no such file; HS_E_MEMORY, or as hs_modes_result. The rest of a damaged segment counts as not there, and so
+ * does a lost list of suppressed people.
  */
 enum hs_result hs_open_copy_look(const struct hs_spool_dir *dir, const char *stream, struct hs_open_copy *c);
 void hs_open_copy_free(struct hs_open_copy *c);

@@ -219,7 +219,7 @@ static const struct hs_own *only_unread(const struct hs_index *ix, const struct 
 	const struct hs_own *own = &f->own[mark->number % HS_OWN];
 	bool followed = mark->offset > 0 || (ix->generation != 0 && !ix->behind); /* the mark moves late */
 
-	return followed && own->number == mark->number && own->number + 1 == f->number ? own : NULL;
+	return followed && mark->after == 0 && own->number == mark->number && own->number + 1 == f->number ? own : NULL;
 }
 
 /*
@@ -349,7 +349,8 @@ static enum hs_result settle(struct hs_index *ix, struct hs_segment *events, uin
 	}
 	if (synced > ix->seen) /* not all of the segment has been read yet */
 		synced = ix->seen;
-	if (r == HS_OK && synced > hs_index_mark_read(&ix->store.mark, f->number))
+	if (r == HS_OK && ((!ix->behind && ix->store.mark.number != f->number) ||
+	                   synced > hs_index_mark_read(&ix->store.mark, f->number)))
 		r = flush(ix, f->number, synced);
 	return r;
 }
@@ -448,19 +449,21 @@ static int look_at_few(struct hs_index *ix, const struct hs_dedup_key *const *id
 {
 	struct hs_id_block_entry want[LOOK_IDS];
 	bool found[LOOK_IDS];
+	size_t known = 0;
 	int code;
 
 	memset(kept, false, n * sizeof *kept);
-	for (size_t i = 0; i < n; i++) {
-		hs_memtable_prefetch(&ix->pending, id[i]);
-		want[i] = hs_id_block_entry(id[i], (uint32_t)i);
-	}
-	hs_id_block_sort(want, n);
-	code = hs_id_lsm_find(ix->store.find, want, n, hs_index_store_since(&ix->store), found);
+	for (size_t i = 0; i < n; i++)
+		if (id[i] != NULL) {
+			hs_memtable_prefetch(&ix->pending, id[i]);
+			want[known++] = hs_id_block_entry(id[i], (uint32_t)i);
+		}
+	hs_id_block_sort(want, known);
+	code = hs_id_lsm_find(ix->store.find, want, known, hs_index_store_since(&ix->store), found);
 	if (ix->behind && code == 0 &&
-	    !hs_sealed_ids_find(&ix->catch_up.sealed, want, n, hs_index_store_since(&ix->store), found))
+	    !hs_sealed_ids_find(&ix->catch_up.sealed, want, known, hs_index_store_since(&ix->store), found))
 		return HS_SEALED_DAMAGED;
-	for (size_t i = 0; i < n && code == 0; i++)
+	for (size_t i = 0; i < known && code == 0; i++)
 		kept[want[i].spooled_s] = found[i];
 	return code;
 }
