@@ -29,6 +29,7 @@ static const struct way {
 	      "[fields]\n"
 	      "context_ip = last 3\n"
 	      "properties_email = hash\n"
+	      "properties_a_longer_name_* = hash\n"
 	      "properties_tags = cut 5\n"
 	      "properties_url = no query\n",
 	      HS_NAMES_WAREHOUSE, true },
