@@ -3,7 +3,8 @@
  * store it in files that may move to another machine.
  *
  * Multiplies and folds 128 bits for each eight bytes (the construction of wyhash). The seed
- * is part of every step, so that a sender cannot choose keys that collide.
+ * is part of every step, so that a sender cannot choose keys that collide: the last eight bytes that
+ * make the last product 0 are not UTF-8, which every text of a sender is.
  */
 #ifndef HS_HASH_H
 #define HS_HASH_H

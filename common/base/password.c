@@ -98,9 +98,9 @@ static bool stretch(const struct hs_hmac256 *key, struct hs_slice salt, uint8_t 
 
 	hs_buf_put_slice(&text, salt);
 	hs_buf_put(&text, "\0\0\0", 4);
-	for (size_t i = 0; i < n / HASH && done && hs_buf_ok(&text); i++) {
+	for (size_t i = 0; i < n / HASH && hs_buf_ok(&text); i++) {
 		text.p[text.n - 1] = (char)(i + 1); /* at most 128 */
-		done = hs_hmac256(key, hs_buf_slice(&text), out + i * HASH);
+		done &= hs_hmac256(key, hs_buf_slice(&text), out + i * HASH);
 	}
 	done = done && hs_buf_ok(&text);
 	hs_buf_wipe(&text);

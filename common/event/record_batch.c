@@ -99,14 +99,13 @@ static uint32_t fingerprint_of(struct hs_dedup_key_maker *i, const struct hs_eve
 	return (uint32_t)hash | 1;
 }
 
-/* The limit of the lines, the next one included, with what the events share. */
+/* The limit of lines that are beyond maker->most, the next one included, with what the events share. */
 static uint64_t most_with_shared(const struct hs_record_maker *maker, const struct hs_stamp *stamp)
 {
 	uint64_t shared = (uint64_t)hs_stamp_shared(stamp) * (maker->batch.count + 1);
 	uint64_t most = maker->most + HS_RECORD_BATCH_FACTOR * shared;
-	uint64_t ceiling = maker->most > HS_RECORD_BATCH_SHARED ? maker->most : HS_RECORD_BATCH_SHARED;
 
-	return most < ceiling ? most : ceiling;
+	return most < HS_RECORD_BATCH_SHARED ? most : HS_RECORD_BATCH_SHARED;
 }
 
 enum hs_result hs_record_maker_put(struct hs_record_maker *maker, const struct hs_event *e,

@@ -7,6 +7,7 @@
 #include "event/snake.h"
 #include "warehouse/field_places.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -510,10 +511,9 @@ enum hs_result hs_row_maker_without_event(struct hs_row_maker *m, struct hs_rows
 		m->cell[i].rest = true;
 	if (!add_row(m, rows, HS_TABLE_TRACKS, m->all))
 		return HS_E_MEMORY;
-	if (rows->count > 0) {
-		rows->row[0].cell = m->cell + rows->row[0].from;
-		rows->row[0].walk.has_own = rows->row[0].walk.own_is_rest = true;
-	}
+	assert(rows->count == 1); /* it was there before, so it is wanted */
+	rows->row[0].cell = m->cell + rows->row[0].from;
+	rows->row[0].walk.has_own = rows->row[0].walk.own_is_rest = true;
 	return HS_OK;
 }
 

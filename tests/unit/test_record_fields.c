@@ -99,7 +99,7 @@ TEST(compared_decoded)
 {
 	struct hs_slice line = HS_SLICE("{\"na\\u006de\":\"\\u0061b\",\"n\":null,\"s\":\"null\",\"i\":12}");
 	struct hs_record_fields leaves = hs_record_fields_of(line);
-	struct hs_buf scratch = { 0 };
+	struct hs_buf scratch = { 0 }, small = { .max = 1 };
 	struct hs_record_field leaf;
 
 	assert_true(hs_record_field_next(&leaves, &leaf));
@@ -108,8 +108,8 @@ TEST(compared_decoded)
 	assert_true(hs_record_field_is(&leaf, HS_SLICE("ab"), &scratch));
 	assert_false(hs_record_field_is(&leaf, HS_SLICE("\\u0061b"), &scratch));
 	assert_slice_equal(hs_record_field_decoded(&leaf, &scratch), HS_SLICE("ab"));
-	assert_false(hs_record_field_is_named(&leaf, HS_SLICE("name"), &(struct hs_buf){ .max = 1 })); /* no memory */
-	assert_null(hs_record_field_decoded(&leaf, &(struct hs_buf){ .max = 1 }).p);
+	assert_false(hs_record_field_is_named(&leaf, HS_SLICE("name"), &small)); /* no memory */
+	assert_null(hs_record_field_decoded(&leaf, &small).p);
 	assert_true(hs_record_field_next(&leaves, &leaf));
 	assert_false(hs_record_field_is(&leaf, HS_SLICE("null"), &scratch));
 	assert_true(hs_record_field_next(&leaves, &leaf));
@@ -118,6 +118,7 @@ TEST(compared_decoded)
 	assert_true(hs_record_field_is(&leaf, HS_SLICE("12"), &scratch));
 	assert_slice_equal(hs_record_field_decoded(&leaf, &scratch), HS_SLICE("12"));
 	assert_false(hs_record_field_next(&leaves, &leaf));
+	hs_buf_free(&small);
 	hs_buf_free(&scratch);
 }
 

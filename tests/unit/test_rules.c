@@ -443,6 +443,7 @@ TEST(which_lines_drop_requests_to_delete)
 		{ "keep = type:track\ndrop = type:delete\n", true },
 		{ "keep = type:delete user_id:a\ndrop = type:delete\n", true },
 		{ "drop = event:E\ndrop = type:delete\n", true },
+		{ "keep = event:delete\ndrop = type:delete\n", true },
 		{ "acme: keep = type:delete\ndrop = type:delete\n", true },
 		{ "acme: keep = type:delete\nother: drop = type:delete\n", true },
 		{ "acme: keep = type:delete\nacme: drop = type:* user_id:a\n", false },
