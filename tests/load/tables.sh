@@ -169,6 +169,25 @@ free_MariaDB() { free_PostgreSQL; }
 keep_SQLite() { $ASK "CREATE TRIGGER keeps BEFORE DELETE ON users BEGIN SELECT RAISE(ABORT, 'not this one'); END"; }
 free_SQLite() { $ASK 'DROP TRIGGER keeps'; }
 
+### Tables of extensions #############################################
+extended() {
+	spool_make
+	NAME=extended
+	take "$(track x1 u Extended)"
+	loads
+	python3 - "$T/w/w.db" <<-'END'
+		import sqlite3, sys
+		db = sqlite3.connect(sys.argv[1])
+		db.execute("PRAGMA writable_schema = ON")
+		db.execute("INSERT INTO sqlite_master VALUES ('table', 'items', 'items', 0, 'CREATE VIRTUAL TABLE items USING nobody(x)')")
+		db.commit()
+	END
+	take "$(track x2 u Extended)" "$(track x3 u Items '{"n":1}')"
+	loads
+	is "$KIND: a virtual table whose extension is not here is left alone" \
+		"$CODE $(ask "SELECT id FROM extended ORDER BY id") $(ask "SELECT _rest FROM tracks WHERE id = 'x3'")" '0 x1 x2 {n:1}'
+}
+
 ### Tables that keep their history ####################################
 versioned() {
 	spool_make
@@ -193,6 +212,7 @@ all() {
 	references
 	[ "$KIND" != MariaDB ] || versioned
 	[ "$KIND" != SQLite ] || values_SQLite
+	[ "$KIND" != SQLite ] || extended # the last one: no other program opens the file any more
 }
 keys_SQLite() {
 	is 'SQLite: after its statement, what the key refuses is a dead letter' \
