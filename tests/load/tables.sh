@@ -169,6 +169,42 @@ free_MariaDB() { free_PostgreSQL; }
 keep_SQLite() { $ASK "CREATE TRIGGER keeps BEFORE DELETE ON users BEGIN SELECT RAISE(ABORT, 'not this one'); END"; }
 free_SQLite() { $ASK 'DROP TRIGGER keeps'; }
 
+### A server that is careful for people ##############################
+careful() {
+	spool_make
+	NAME=careful
+	take "$(track c1 u-care Careful)" "$(track c2 u-care Careful)" \
+		'{"type":"identify","messageId":"c3","userId":"u-care","timestamp":"2026-11-02T00:00:00Z","traits":{"email":"a@example.com"}}'
+	loads
+	mariadb_client -e 'SET GLOBAL sql_safe_updates = 1, GLOBAL sql_select_limit = 1'
+	take '{"type":"identify","messageId":"c4","userId":"u-care","timestamp":"2026-11-01T00:00:00Z","traits":{"email":"b@example.com","city":"Ulm"}}'
+	loads
+	is "$KIND: a limit of the server for SELECT leaves out no row" "$CODE $(ask "SELECT email, city FROM users WHERE id = 'u-care'")" '0 a@example.com|Ulm'
+	take '{"type":"delete","messageId":"c5","userId":"u-care"}'
+	loads
+	is "$KIND: nor do its safe updates keep one" "$CODE $(ask 'SELECT count(*) FROM careful')" '0 0'
+	mariadb_client -e 'SET GLOBAL sql_safe_updates = DEFAULT, GLOBAL sql_select_limit = DEFAULT'
+}
+
+### Tables of extensions #############################################
+extended() {
+	spool_make
+	NAME=extended
+	take "$(track x1 u Extended)"
+	loads
+	python3 - "$T/w/w.db" <<-'END'
+		import sqlite3, sys
+		db = sqlite3.connect(sys.argv[1])
+		db.execute("PRAGMA writable_schema = ON")
+		db.execute("INSERT INTO sqlite_master VALUES ('table', 'items', 'items', 0, 'CREATE VIRTUAL TABLE items USING nobody(x)')")
+		db.commit()
+	END
+	take "$(track x2 u Extended)" "$(track x3 u Items '{"n":1}')"
+	loads
+	is "$KIND: a virtual table whose extension is not here is left alone" \
+		"$CODE $(ask "SELECT id FROM extended ORDER BY id") $(ask "SELECT _rest FROM tracks WHERE id = 'x3'")" '0 x1 x2 {n:1}'
+}
+
 ### Tables that keep their history ####################################
 versioned() {
 	spool_make
@@ -192,7 +228,9 @@ all() {
 	narrow
 	references
 	[ "$KIND" != MariaDB ] || versioned
+	[ "$KIND" != MariaDB ] || careful
 	[ "$KIND" != SQLite ] || values_SQLite
+	[ "$KIND" != SQLite ] || extended # the last one: no other program opens the file any more
 }
 keys_SQLite() {
 	is 'SQLite: after its statement, what the key refuses is a dead letter' \

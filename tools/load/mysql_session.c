@@ -337,7 +337,8 @@ static enum hs_target_result begin_session(struct hs_mysql *m)
 	hs_buf_printf(&m->sql,
 	              "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
 	              "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', autocommit = 1, "
-	              "lock_wait_timeout = %d, innodb_lock_wait_timeout = %d, net_write_timeout = %d"
+	              "lock_wait_timeout = %d, innodb_lock_wait_timeout = %d, net_write_timeout = %d, "
+	              "sql_safe_updates = 0, sql_select_limit = 18446744073709551615"
 	              "/*M!100304 , system_versioning_alter_history = KEEP */",
 	              TABLE_LOCK_S, ROW_LOCK_S, ANSWER_S);
 	result = hs_mysql_run(m);

@@ -157,12 +157,18 @@ static enum hs_target_result pass_on(struct hs_sqlite *s, sqlite3_stmt *statemen
 {
 	char *name = name_of(hs_sqlite_text(statement, 0), s->target.prefix);
 	enum hs_target_result result = HS_TARGET_OK;
+	bool is_table = sqlite3_column_int(statement, 1) == 1, is_virtual = sqlite3_column_int(statement, 2) == 1;
 
 	if (name == NULL)
 		return hs_sqlite_out_of_memory(s);
-	if (sqlite3_column_int(statement, 1) == 1)
+	if (is_table)
 		result = read_table(s, name, each, context);
-	else if (!each(context, &(struct hs_target_table){ .name = name, .taken = true }))
+	/* a virtual table of an extension that is not here cannot be looked at, and holds no rows of ours */
+	if (is_virtual && result == HS_TARGET_BROKEN) {
+		is_table = false;
+		result = HS_TARGET_OK;
+	}
+	if (!is_table && !each(context, &(struct hs_target_table){ .name = name, .taken = true }))
 		result = hs_sqlite_out_of_memory(s);
 	free(name);
 	return result;
@@ -178,8 +184,8 @@ enum hs_target_result hs_sqlite_tables(struct hs_target *t,
 
 	hs_buf_reset(&s->sql);
 	hs_buf_put_slice(
-	    &s->sql, HS_SLICE("SELECT name, type = 'table' FROM sqlite_schema WHERE type IN ('table', 'view', 'index') "
-	                      "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"));
+	    &s->sql, HS_SLICE("SELECT name, type = 'table', type = 'table' AND rootpage = 0 FROM sqlite_schema "
+	                      "WHERE type IN ('table', 'view', 'index') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"));
 	result = hs_sqlite_prepare(s, &statement);
 	while (result == HS_TARGET_OK && sqlite3_step(statement) == SQLITE_ROW)
 		if (strncasecmp(hs_sqlite_text(statement, 0), t->prefix, prefix) == 0)
