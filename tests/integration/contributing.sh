@@ -42,15 +42,13 @@ is 'and none touches more than three sources' "$(awk '/^### / { title = $0 } /^`
 # reuse_objects: objects of this build, of sources that include nothing of what was touched. Not of a build
 # that is instrumented, which cannot be linked with plain objects.
 reuse_objects() {
-	local object
+	mkdir -p "$C/build/obj"
 	! nm "$HS_BUILD/hookspool.fcgi" | grep -qE '__(asan|tsan|ubsan|gcov|llvm_profile)_' || return 0
-	(cd "$HS_BUILD/obj" && find cgi common tools -name '*.d' -exec grep -LwFf "$T/touched" {} +) |
-		while read -r object; do
-			object=obj/${object%.d}.o
-			mkdir -p "$C/build/${object%/*}" && cp "$HS_BUILD/$object" "$C/build/$object"
-		done
+	cd "$HS_BUILD/obj" || return
+	find cgi common tools -name '*.d' -exec grep -LwFf "$T/touched" {} + |
+		sed 's/d$/o/' | xargs cp --parents -t "$C/build/obj"
 }
-reuse_objects
+(reuse_objects)
 check 'it builds without a warning' make -s -C "$C" -j2 B="$C/build" WERROR=1 CFLAGS=-O0 CPPFLAGS= LDFLAGS= \
 	"$C/build/hookspool.fcgi" "$C/build/hookspool"
 check 'the rooms are in order' sh "$C/tests/lib/layers.sh"

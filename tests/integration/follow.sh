@@ -149,11 +149,14 @@ replaced() { # NAME COMMAND...
 		'is no longer the folder that is read here: start anew'
 	: >"$T/said"
 }
-# As rm -r does on a busy machine, which takes its time after the first file.
+# remove_slowly FILE: as rm -r does on a busy machine, which takes its time after this file.
 remove_slowly() {
-	rm "$S/spool/.hookspool/run/state"
-	sleep 0.5
-	check "removed slowly: its follower makes nothing in the way" [ ! -e "$S/spool/.hookspool/run/state" ]
+	rm "$S/spool/$1"
+	for _ in {1..10}; do # a change of the folder wakes the follower
+		touch "$S/spool/other" && rm "$S/spool/other"
+		pause 0.05
+	done
+	check "removed slowly from $1 on: its follower makes nothing in the way" [ ! -e "$S/spool/$1" ]
 	rm -r "$S/spool"
 }
 server_stop
@@ -161,6 +164,8 @@ cp -a "$S/spool" "$S/copy"
 replaced 'moved away' mv "$S/spool" "$S/moved"
 cp -a "$S/copy" "$S/spool"
 replaced 'removed' rm -r "$S/spool"
+cp -a "$S/copy" "$S/spool"
+replaced 'removed slowly' remove_slowly .hookspool/run/state
 mv "$S/copy" "$S/spool"
-replaced 'removed slowly' remove_slowly
+replaced 'its events first' remove_slowly events.jsonl
 done_testing

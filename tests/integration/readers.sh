@@ -68,6 +68,10 @@ check 'check reports files with other modes' grep -q 'modes.*not follow spool_mo
 maintain
 is '0640: all files follow' "$(left 640)" ''
 sleep 2.5
+if [ -n "$(left 640)" ]; then # on a busy machine its pass for the SIGHUP may have come only now: it is the last one
+	maintain
+	sleep 2.5
+fi
 is 'a server that has not read the settings again does not undo it' "$(left 640)" ''
 kill -HUP $(workers)
 chgrp "$GROUP" "$S/spool" # and no more: its owner is not in that group

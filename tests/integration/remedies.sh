@@ -43,7 +43,12 @@ is 'names its process' "$(jq '[.[] | select(.name == "mine") | .process] == ['"$
 hs adopt --from 2h
 told 'adopt leaves it alone' 75
 end_process "$FOLLOWER"
-(cd "$S/spool/.hookspool/cursors" && for n in {1..1001}; do cp -p mine "many-$n"; done)
+cd "$S/spool/.hookspool/cursors" || exit
+mine=$(<mine)
+for n in {1..1001}; do echo "$mine" >"many-$n"; done
+chmod 600 many-*
+own many-*
+cd - >/dev/null || exit
 hs cursors
 told 'more cursors than are listed' 0 'and more than 1000 other cursors'
 hs stats

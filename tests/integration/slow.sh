@@ -33,7 +33,7 @@ drip() {
 	n=$(((size + 3) / 4))
 	for piece in 0 1 2 3; do
 		tail -c +$((piece * n + 1)) "$1" | head -c $n
-		sleep 0.1
+		pause 0.1
 	done
 }
 

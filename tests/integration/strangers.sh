@@ -79,7 +79,7 @@ slow_http() {
 	for ((i = 0; i < 60; i++)); do
 		printf '%1500s' x >&3 || break
 		kill -0 $! 2>/dev/null || break
-		sleep 0.5
+		pause 0.5
 	done 2>/dev/null
 	wait
 }
@@ -116,7 +116,7 @@ peak_kb() {
 	while [ -e "$T/look" ]; do
 		now=$(own_kb)
 		[ "${now:-0}" -le "$peak" ] || peak=$now
-		sleep 0.02
+		pause 0.02
 	done
 	echo "$peak" >"$T/peak"
 }

@@ -416,7 +416,7 @@ ln -s /dev/null "$S/spool/.hookspool/run/summary"
 same 'no folder at all: the answers' "$T/some"
 rm "$S/spool/.hookspool/run/summary"
 hs maintain
-same 'and again with summaries' "$T/all"
+same 'and again with summaries' "$T/some"
 
 ### Lines of others ####################################################
 # Not as hookspool writes them: no summary can speak for them, so they are always read.

@@ -28,7 +28,7 @@ CONF_EDIT= HTACCESS_EDIT= # one more sed script for the shipped files
 URL= HTTP= HTTPS= S= SPOOL= SERVER_PID= PROGRAM_PID= STATUS=
 server_count=0 test_count=0 failures=0
 
-if [ "$(id -u)" -eq 0 ]; then
+if [ "$EUID" -eq 0 ]; then
 	SERVER_USER=www-data SERVER_GROUP=www-data
 else
 	SERVER_USER=$(id -un) SERVER_GROUP=$(id -gn)
@@ -36,6 +36,7 @@ fi
 
 T=$(mktemp -d "${TMPDIR:-/tmp}/hookspool.XXXXXX") || exit 2
 chmod 711 "$T"
+mkfifo "$T/pause" || exit 2
 trap 'clean_up' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
@@ -108,15 +109,25 @@ in_time() { [ "$1" -lt "$2" ] || [ "$1" -lt $(($2 * $(slowness))) ]; }
 # since START: milliseconds since that value of EPOCHREALTIME.
 since() { echo $(((${EPOCHREALTIME/./} - ${1/./}) / 1000)); }
 
+# pause SECONDS: sleep(1) without another process: nobody writes to this pipe.
+pause() {
+	local _
+	read -rt "$1" _ <>"$T/pause"
+	:
+}
+
 # wait_for SECONDS COMMAND...: until the command succeeds; tries less and less often, for a command can
 # cost more than what it waits for. Fails after these seconds, which are longer on a busy machine.
 wait_for() {
-	local start=${EPOCHREALTIME/./} seconds=$1 pause=20
+	local start=${EPOCHREALTIME/./} seconds=$1 pause=20 limit=$(($1 * 1000)) ms
 	shift
 	until "$@" >/dev/null 2>&1; do
-		[ $((${EPOCHREALTIME/./} - start)) -lt $((seconds * 1000000)) ] ||
-			in_time "$(since "$start")" $((seconds * 1000)) || return 1
-		sleep "0.0$pause"
+		ms=$(((${EPOCHREALTIME/./} - start) / 1000))
+		if [ $ms -ge $limit ]; then
+			in_time $ms $((seconds * 1000)) || return 1
+			limit=$((ms + 1000)) # to ask costs forty processes
+		fi
+		pause "0.0$pause"
 		pause=$((pause < 80 ? pause + 10 : 90))
 	done
 }
@@ -126,7 +137,7 @@ settled() {
 	local before
 	grep -q '^State:.S' "/proc/$1/status" || return 1
 	before=$(grep ctxt "/proc/$1/status") || return 1
-	sleep 0.1
+	pause 0.1
 	[ "$before" = "$(grep ctxt "/proc/$1/status")" ]
 }
 
@@ -152,7 +163,7 @@ end_process() {
 # that the kills come anywhere in a run, on a fast machine and on a slow one.
 KILL_WITHIN=100 KILLED=0
 kill_midway() {
-	sleep "$(printf '0.%03d' $((RANDOM % (KILL_WITHIN + 1))))"
+	pause "$(printf '0.%03d' $((RANDOM % (KILL_WITHIN + 1))))"
 	if kill -9 "$1" 2>/dev/null; then
 		KILLED=$((KILLED + 1)) KILL_WITHIN=$((KILL_WITHIN * 5 / 4 + 1))
 		[ "$KILL_WITHIN" -lt 999 ] || KILL_WITHIN=999
@@ -209,7 +220,7 @@ settings_write() {
 	mv "$S/hookspool.conf.new" "$S/hookspool.conf"
 }
 
-own() { [ "$(id -u)" -ne 0 ] || chown "$SERVER_USER:$SERVER_GROUP" "$@"; }
+own() { [ "$EUID" -ne 0 ] || chown "$SERVER_USER:$SERVER_GROUP" "$@"; }
 
 # directory_make: S, with a copy of the program, which www-data can reach.
 directory_make() {
@@ -228,35 +239,39 @@ directory_make() {
 # variables_set FILE NAME=VALUE...: sets the variables at the top of a shipped
 # configuration ("var.x = …" of lighttpd, "Define X …" of Apache).
 variables_set() {
-	local file=$1 pair name value
+	local file=$1 text pair name value script=
 	shift
+	text=$'\n'$(<"$file")
 	for pair; do
 		name=${pair%%=*} value=${pair#*=}
-		grep -qE "^(var\.$name +=|Define $name )" "$file" || {
+		[[ $text =~ $'\n'(var\.$name' '+=|Define' '$name' ') ]] || {
 			echo "$file has no variable $name" >&2
 			exit 2
 		}
-		case $value in *[!0-9]*) ;; *) sed -i -E "s|^(var\.$name +=).*|\1 $value|" "$file" ;; esac
-		sed -i -E -e "s|^(var\.$name +=) \".*|\1 \"$value\"|" \
-			-e "s|^(Define $name ).*|\1$value|" "$file"
+		case $value in *[!0-9]*) ;; *) script+="s|^(var\.$name +=).*|\1 $value|"$'\n' ;; esac
+		script+="s|^(var\.$name +=) \".*|\1 \"$value\"|"$'\n'
+		script+="s|^(Define $name ).*|\1$value|"$'\n'
 	done
+	sed -i -E "$script" "$file"
 }
 
 # nginx_conf_make: nginx has no variables for these, so the words themselves are replaced. A missing
 # word is an error.
 nginx_conf_make() {
-	local pair
+	local pair text script=
+	text=$(<"$S/server.conf")
 	for pair in "www-data www-data;=$SERVER_USER $SERVER_GROUP;" 0.0.0.0:80="127.0.0.1:$http_port" \
 		0.0.0.0:443="127.0.0.1:$https_port" /etc/hookspool/certificate.pem="$T/tls/cert.pem" \
 		/etc/hookspool/private-key.pem="$T/tls/key.pem" /var/log/nginx="$S/log" \
 		/run/hookspool-nginx.pid="$S/run/nginx.pid" /var/lib/nginx="$S/uploads" \
 		'auto;=2;' /var/empty="$S/www" "unix:/run/hookspool/=unix:$S/run/"; do
-		grep -qF " ${pair%%=*}" "$S/server.conf" || {
+		[[ $text = *" ${pair%%=*}"* ]] || {
 			echo "$S/server.conf has no ${pair%%=*}" >&2
 			exit 2
 		}
-		sed -i "s| ${pair%%=*}| ${pair#*=}|" "$S/server.conf"
+		script+="s| ${pair%%=*}| ${pair#*=}|"$'\n'
 	done
+	sed -i "$script" "$S/server.conf"
 }
 
 # conf_make SOURCE: S/server.conf from a shipped configuration and the ports.
@@ -326,7 +341,7 @@ listens() {
 	inode=$(awk -v a="$(printf '0100007F:%04X' "$2")" \
 		'$2 == a && $4 == "0A" { print $10 }' /proc/net/tcp)
 	[ -n "$inode" ] && { [ ! -r "/proc/$1/fd" ] || # only root may look into the program
-		find "/proc/$1/fd" -lname "socket:\[$inode\]" 2>/dev/null | grep -q .; }
+		[ -n "$(find "/proc/$1/fd" -lname "socket:\[$inode\]" 2>/dev/null)" ]; }
 }
 
 # listens_at PATH: a Unix socket of that name listens: bind(2) makes the file, listen(2) sets the flag.
@@ -349,9 +364,16 @@ raw_health() {
 	"$RAW" "$1" begin param=REQUEST_METHOD=GET param=PATH_INFO=/health params-end stdin-end read 2>&1 | tr -d '\r'
 }
 
-# as_server_user COMMAND...: runs as the web servers' user. Replaces the shell.
+# as_server_user [env NAME=VALUE...] COMMAND...: runs as the web servers' user. Replaces the shell.
 as_server_user() {
-	if [ "$(id -u)" -eq 0 ]; then
+	if [ "$1" = env ] && [[ ${2-} =~ ^[A-Za-z_]+= ]]; then # without another program
+		shift
+		while [[ $1 =~ ^[A-Za-z_]+= ]]; do
+			export "${1?}"
+			shift
+		done
+	fi
+	if [ "$EUID" -eq 0 ]; then
 		exec setpriv --reuid="$SERVER_USER" --regid="$SERVER_GROUP" --clear-groups "$@"
 	else
 		exec "$@"

@@ -154,25 +154,27 @@ static enum hs_result glance_to_read(struct hs_reader *reader, struct hs_glance 
 	return result;
 }
 
-enum hs_result hs_reader_glance(struct hs_reader *reader, struct hs_glance *glance)
+/*
+ * A glance under the lock; makes the file if it is not there. *gone: not if it was there before, which is for a
+ * caller that set it to true: then there is no glance yet.
+ */
+static enum hs_result glance_to_write(struct hs_reader *reader, struct hs_glance *glance, bool *gone)
 {
 	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
-	enum hs_result result;
+	enum hs_result result = hs_reader_is_lost(reader) ? open_state_again(reader) : HS_OK;
 	bool news = false;
 
-	glance->fd = -1;
-	if (reader->opened.dir.read_only)
-		return glance_to_read(reader, glance);
-	result = hs_reader_is_lost(reader) ? open_state_again(reader) : HS_OK;
 	if (result == HS_OK)
 		result = hs_segment_lock(&reader->events, deadline);
 	if (result != HS_OK)
 		return result;
 	if (is_known(reader->events.stream))
 		result = hs_segment_has_news(&reader->events, &news);
+	*gone = *gone && result == HS_OK && !news && is_known(reader->events.stream);
 	if (result == HS_OK && !news && is_known(reader->events.stream))
 		result = glance_locked(reader, glance);
-	if (result == HS_OK && glance->fd < 0) {
+	*gone = *gone && glance->fd < 0;
+	if (result == HS_OK && glance->fd < 0 && !*gone) {
 		result = hs_segment_prepare(&reader->events, 0, deadline);
 		if (result == HS_OK)
 			result = glance_locked(reader, glance);
@@ -181,6 +183,34 @@ enum hs_result hs_reader_glance(struct hs_reader *reader, struct hs_glance *glan
 		hs_segment_close(&reader->events); /* a reader never writes */
 	}
 	hs_segment_unlock(&reader->events);
+	return result;
+}
+
+/* The open segment's file has gone. If that is "rm -r", the state goes next; if not, a writer may begin a new one. */
+static void await_file(const struct hs_reader *reader)
+{
+	struct stat st;
+
+	for (int waited = 0; waited < SETTLE_MOST_MS && !hs_reader_is_lost(reader) &&
+	                     hs_io_stat(reader->opened.dir.fd, "events.jsonl", &st) < 0 && errno == ENOENT;
+	     waited += SETTLE_MS)
+		hs_io_pause(SETTLE_MS);
+}
+
+enum hs_result hs_reader_glance(struct hs_reader *reader, struct hs_glance *glance)
+{
+	bool gone = reader->watched; /* a follower can wait, and must not be in the way of a removal */
+	enum hs_result result;
+
+	glance->fd = -1;
+	if (reader->opened.dir.read_only)
+		return glance_to_read(reader, glance);
+	result = glance_to_write(reader, glance, &gone);
+	if (result == HS_OK && gone) {
+		await_file(reader);
+		gone = false;
+		result = glance_to_write(reader, glance, &gone);
+	}
 	if (result == HS_OK)
 		reader->below = glance->number;
 	return result;
