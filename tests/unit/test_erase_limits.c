@@ -308,7 +308,7 @@ static void prepare_look(void)
 	name_person("anna");
 }
 
-/* Of the person that was named, without any memory of the test's own. */
+/* Erases the person that was named, without any memory of the test's own. */
 static enum hs_result erase_named(const struct hs_eraser *how)
 {
 	struct hs_eraser eraser = *how;

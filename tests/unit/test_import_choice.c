@@ -139,12 +139,12 @@ TEST(duplicates_of_a_dry_run)
 	make("");
 	assert_result(import(&how, twice), HS_OK);
 	assert_true(done.accepted == 1 && done.duplicate == 1);
-	for (unsigned nth = 1, all = 1; nth <= all; nth++) {
+	for (unsigned nth = 1, calls = 1; nth <= calls; nth++) {
 		wrap_reset();
 		wrap_fail(WRAP_MALLOC, nth, 1, ENOMEM);
 		if (import(&how, twice) == HS_OK)
 			assert_true(done.accepted == 1 && done.duplicate == 1);
-		all = wrap_count(WRAP_MALLOC);
+		calls = wrap_count(WRAP_MALLOC);
 	}
 	make("dedup_window = 0\n");
 	assert_result(import(&how, twice), HS_OK);
@@ -344,7 +344,7 @@ TEST(refused_events_are_kept_once_whatever_fails)
 	fail_each(&(struct job){ prepare_refused, run_refused, are_refused, 40 });
 }
 
-/* Of a suppressed person nothing is kept; if the list of them is lost nothing at all is imported. */
+/* Nothing is kept of a suppressed person; if the list of them is lost nothing at all is imported. */
 TEST(refused_events_of_suppressed_people)
 {
 	static const char archive[] =
