@@ -348,7 +348,7 @@ TEST(a_spool_of_another_user)
 	             &(struct job){ others_segments, run_read, is_read, 16 });
 }
 
-/* What belongs to another user may not be readable, or go meanwhile. */
+/* Files of another user may not be readable, or go meanwhile. */
 TEST(files_of_another_user)
 {
 	static const int errors[] = { EACCES, ENOENT };

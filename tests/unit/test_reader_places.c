@@ -265,7 +265,7 @@ static void cut_open(void *context)
 		spooldir_cut(&s.d, "events.jsonl", spooldir_size(&s.d, "events.jsonl") - 5);
 }
 
-/* What is no file is passed over; of an open segment that somebody has cut the whole lines come. */
+/* A folder is passed over; the whole lines of an open segment that somebody has cut come. */
 TEST(files_that_others_change)
 {
 	for (int i = 0; i < 2; i++)
