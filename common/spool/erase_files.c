@@ -118,7 +118,7 @@ static bool add_named(void *context, const char *name)
 	if (!ours)
 		return true;
 	snprintf(f.name, sizeof f.name, "%s", name);
-	f.sealed.gzip = n > 3 && strcmp(name + n - 3, ".gz") == 0;
+	f.sealed.gzip = strcmp(name + n - 3, ".gz") == 0; /* each has four bytes or more */
 	l->result = add_file(l->x, &f);
 	return l->result == HS_OK;
 }

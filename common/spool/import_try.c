@@ -119,6 +119,8 @@ enum hs_result hs_import_finish_try(struct run *x, struct commit *c, bool *more)
 	struct hs_slice stamp = hs_slice_str(try.spooled_at);
 	enum hs_result r = fill_again(x, c, more);
 
+	if (r == HS_OK && x->done->error != 0)
+		return HS_OK; /* not all of the commit could be read: it stays unfinished, for a later run */
 	/* recovers and seals the open segment: all lines are in sealed segments then */
 	if (r == HS_OK)
 		r = hs_spool_rotate(x->spool, hs_io_now_monotonic() + COMMIT_MS);

@@ -613,6 +613,154 @@ TEST(rejected_events_do_not_come_in_again)
 	assert_all("a");
 }
 
+/* --- a copy of the open segment, looked at alone ----------------------------------------------------- */
+
+/* The open copy is of these lines, and the sealed segment, if there is one, of those. */
+static void make_copy(const char *stream, const char *open, const char *sealed)
+{
+	char name[64];
+
+	make("rotate_min_gap = 0\ndedup_window = 1h\n");
+	put("a");
+	rotate();
+	stop();
+	snprintf(name, sizeof name, "%s.jsonl", stream);
+	spooldir_write(&s.d, name, hs_slice_str(open));
+	snprintf(name, sizeof name, "%s-20261123T101500.123Z-000007.jsonl", stream);
+	if (sealed != NULL)
+		spooldir_write(&s.d, name, hs_slice_str(sealed));
+}
+
+static struct hs_open_copy looked;
+
+/* Looks while the nth call, and the one after it, fails. */
+static enum hs_result look_while(const char *stream, enum wrap_call call, unsigned nth, int error)
+{
+	struct hs_opened_spool o;
+	enum hs_result result;
+
+	assert_result(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
+	wrap_reset();
+	wrap_fail(call, nth, 2, error);
+	result = hs_open_copy_look(&o.dir, stream, &looked);
+	wrap_reset();
+	hs_open_copy_free(&looked);
+	hs_spool_dir_close(&o);
+	return result;
+}
+
+static uint64_t gone_of(const char *stream)
+{
+	struct hs_opened_spool o;
+	uint64_t gone;
+
+	assert_result(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
+	assert_result(hs_open_copy_look(&o.dir, stream, &looked), HS_OK);
+	gone = looked.gone;
+	hs_open_copy_free(&looked);
+	hs_spool_dir_close(&o);
+	return gone;
+}
+
+#define LINE(id, time) "{\"type\":\"page\",\"message_id\":\"" id "\",\"spooled_at\":\"2026-11-" time "\"}\n"
+
+/* An id may come again after the window: that line is another event. */
+TEST(an_id_that_came_again_later)
+{
+	make_copy("events", LINE("x", "23T10:00:00.000Z") LINE("y", "23T10:00:00.000Z"),
+	          LINE("y", "23T10:00:00.000Z") LINE("x", "23T08:00:00.000Z"));
+	assert_int_equal(gone_of("events"), 2); /* y is in both, so that all before it was there, too */
+	make_copy("events", LINE("x", "23T10:00:00.000Z"), LINE("x", "23T08:00:00.000Z"));
+	assert_int_equal(gone_of("events"), 0);
+	make_copy("events", LINE("x", "23T10:00:00.000Z"), LINE("x", "23T09:30:00.000Z"));
+	assert_int_equal(gone_of("events"), 1);
+}
+
+/* Segments that were sealed long before, and ids that were erased long before, are of other events. */
+TEST(what_was_long_before)
+{
+	struct hs_tombstone erased = { .spooled_s = 1000 };
+	struct events *e = events_new("x");
+	struct hs_opened_spool o;
+
+	make("dedup_window = 1h\n");
+	spooldir_mkdir(&s.d, "");
+	spooldir_write(
+	    &s.d, "events-20200101T000000.000Z-000001.jsonl",
+	    HS_SLICE("{\"type\":\"page\",\"message_id\":\"x\",\"spooled_at\":\"2019-12-31T00:00:00.000Z\"}\n"));
+	spooldir_write(&s.d, "events.jsonl", HS_SLICE(LINE("x", "23T10:00:00.000Z")));
+	erased.id = e->record[0].id;
+	events_free(e);
+	assert_result(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
+	assert_result(hs_tombstones_put(o.dir.private_dir, &erased, 1), HS_OK);
+	hs_spool_dir_close(&o);
+	assert_int_equal(gone_of("events"), 0);
+}
+
+/* A line that comes after the look stays. */
+TEST(a_copy_that_grows)
+{
+	struct hs_opened_spool o;
+
+	make_copy("events", LINE("x", "23T10:00:00.000Z") LINE("y", "23T11:30:00.000Z"), LINE("x", "23T10:00:00.000Z"));
+	assert_result(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
+	assert_result(hs_open_copy_look(&o.dir, "events", &looked), HS_OK);
+	assert_int_equal(looked.gone, 1);
+	spooldir_add(&s.d, "events.jsonl", HS_SLICE(LINE("late", "23T11:31:00.000Z")));
+	assert_result(hs_open_copy_clean(&o.dir, &looked), HS_OK);
+	hs_open_copy_free(&looked);
+	hs_spool_dir_close(&o);
+	assert_once(&s.d, "x y late");
+}
+
+/* In another order: each is found. */
+TEST(lines_in_another_order)
+{
+	make_copy("events", LINE("x", "23T10:00:00.000Z") LINE("y", "23T10:00:01.000Z") LINE("z", "23T10:00:02.000Z"),
+	          LINE("z", "23T10:00:02.000Z") LINE("x", "23T10:00:00.000Z"));
+	assert_int_equal(gone_of("events"), 3);
+}
+
+/* Without memory for a hash nothing is said of a refused line. */
+TEST(a_hash_without_memory)
+{
+	make_copy("rejected", "{\"a\":1}\n{\"b\":2}\n", "{\"b\":2}\n");
+	assert_result(look_while("rejected", WRAP_SHA256, 1, ENOMEM), HS_E_MEMORY);
+	assert_int_equal(gone_of("rejected"), 2);
+}
+
+/* A directory has its name: others report that. */
+TEST(a_copy_that_is_no_file)
+{
+	make_copy("events", "", NULL);
+	spooldir_unlink(&s.d, "events.jsonl");
+	spooldir_mkdir(&s.d, "events.jsonl");
+	assert_int_equal(gone_of("events"), 0);
+}
+
+/* Segments that are gone or damaged have nothing to compare with, as far as they cannot be read. */
+TEST(a_copy_beside_a_damaged_segment)
+{
+	static const char file[] = "events-20261123T101500.123Z-000007.jsonl";
+	unsigned passed = 0;
+
+	make_copy("events", LINE("x", "23T10:00:00.000Z"), LINE("x", "23T10:00:00.000Z"));
+	spooldir_rename(&s.d, file, "aside");
+	spooldir_write(&s.d, "events-20261123T101500.123Z-000007.jsonl.gz",
+	               HS_SLICE("\x1f\x8b\x08 no gzip file, indeed"));
+	assert_int_equal(gone_of("events"), 0);
+	spooldir_unlink(&s.d, "events-20261123T101500.123Z-000007.jsonl.gz");
+	spooldir_rename(&s.d, "aside", file);
+	for (unsigned nth = 1; nth < 12; nth++) { /* in both forms */
+		enum hs_result result = look_while("events", WRAP_OPENAT, nth, ENOENT);
+
+		assert_true(result == HS_OK || result == HS_E_IO);
+		passed += result == HS_OK;
+	}
+	assert_true(passed > 1);
+	assert_int_equal(gone_of("events"), 1);
+}
+
 /* --- killed ------------------------------------------------------------------------ */
 
 static int run_adopt(void *context)

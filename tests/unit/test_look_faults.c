@@ -127,6 +127,25 @@ TEST(the_last_lines_of_what_was_compressed_elsewhere)
 	             &(struct job){ compressed_elsewhere, run_last, is_last, 12 });
 }
 
+static enum hs_result walk_back(struct hs_reader *reader)
+{
+	struct hs_position stop, start;
+	enum hs_result result = hs_reader_end(reader, &stop);
+	struct hs_slice line;
+
+	s.got[0] = '\0';
+	while (result == HS_OK) {
+		result = hs_reader_back(reader, &stop, 1, &start); /* a window of a line */
+		if (result != HS_OK || (start.number == stop.number && start.offset == stop.offset))
+			break;
+		if (hs_reader_next(reader, &line) != HS_READ_LINE)
+			return hs_reader_result(reader);
+		add_word(line);
+		stop = start;
+	}
+	return result;
+}
+
 static void compress_now(void *context)
 {
 	(void)context;
@@ -137,8 +156,8 @@ static void compress_now(void *context)
 /* Between any two files that a reader opens, or reads: it finds each line once. */
 TEST(segments_that_are_compressed_meanwhile)
 {
-	for (int i = 0; i < 3; i++) {
-		bool ended = false, last = i > 0;
+	for (int i = 0; i < 4; i++) {
+		bool ended = false, last = i == 1 || i == 2;
 
 		for (unsigned nth = 1; !ended; nth++) {
 			make("rotate_min_gap = 0\ncompress = none\n");
@@ -148,10 +167,10 @@ TEST(segments_that_are_compressed_meanwhile)
 			wrap_reset();
 			wrap_before(i == 2 ? WRAP_PREAD : WRAP_OPENAT, nth, compress_now, NULL);
 			s.maintained.compressed = 0;
-			assert_result(last ? run_last() : with_reader(read_on), HS_OK);
+			assert_result(last ? run_last() : with_reader(i == 0 ? read_on : walk_back), HS_OK);
 			ended = s.maintained.compressed == 0;
 			wrap_reset();
-			assert_string_equal(s.got, last ? "b c d e " : "a b c d e ");
+			assert_string_equal(s.got, last ? "b c d e " : i == 0 ? "a b c d e " : "e d c b a ");
 		}
 	}
 }
@@ -239,25 +258,6 @@ TEST(waiting_has_an_end)
 
 /* --- windows, backwards -------------------------------------------------------- */
 
-static enum hs_result walk_back(struct hs_reader *reader)
-{
-	struct hs_position stop, start;
-	enum hs_result result = hs_reader_end(reader, &stop);
-	struct hs_slice line;
-
-	s.got[0] = '\0';
-	while (result == HS_OK) {
-		result = hs_reader_back(reader, &stop, 1, &start); /* a window of a line */
-		if (result != HS_OK || (start.number == stop.number && start.offset == stop.offset))
-			break;
-		if (hs_reader_next(reader, &line) != HS_READ_LINE)
-			return hs_reader_result(reader);
-		add_word(line);
-		stop = start;
-	}
-	return result;
-}
-
 static enum hs_result run_back(void)
 {
 	return with_reader(walk_back);
@@ -275,14 +275,15 @@ TEST(backwards)
 
 /* --- a position that was saved --------------------------------------------------- */
 
-static enum hs_fit fits, differs;
-static struct hs_position second, other;
+static enum hs_fit fits, differs, begins;
+static struct hs_position second, other, start;
 
 static void prepare_fit(void)
 {
 	three_segments();
 	second = other = position_after(2);
 	other.before++;
+	start = (struct hs_position){ .number = 2, .before = second.before }; /* the same place, in the next segment */
 }
 
 static enum hs_result fit_both(struct hs_reader *reader)
@@ -291,6 +292,8 @@ static enum hs_result fit_both(struct hs_reader *reader)
 
 	if (result == HS_OK)
 		result = hs_reader_fit(reader, other, &differs);
+	if (result == HS_OK)
+		result = hs_reader_fit(reader, start, &begins);
 	if (result != HS_OK)
 		return result;
 	hs_reader_start(reader, second);
@@ -306,6 +309,7 @@ static void is_fit(void)
 {
 	assert_int_equal(fits, HS_FIT);
 	assert_int_equal(differs, HS_FIT_NOT);
+	assert_int_equal(begins, HS_FIT);
 	assert_string_equal(s.got, "c d e ");
 }
 
@@ -342,6 +346,26 @@ TEST(a_spool_of_another_user)
 		skip(); /* only root can give files away */
 	fail_each_of(FAIL_CALL(WRAP_OPENAT) | FAIL_CALL(WRAP_FSTAT) | FAIL_CALL(WRAP_PREAD) | FAIL_CALL(WRAP_MMAP),
 	             &(struct job){ others_segments, run_read, is_read, 16 });
+}
+
+/* Files of another user may not be readable, or go meanwhile. */
+TEST(files_of_another_user)
+{
+	static const int errors[] = { EACCES, ENOENT };
+
+	if (geteuid() != 0)
+		skip(); /* only root can give files away */
+	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+		for (unsigned nth = 1; nth < 16; nth++) {
+			others_segments();
+			wrap_reset();
+			wrap_fail(WRAP_OPENAT, nth, 1, errors[i]);
+			if (run_read() == HS_OK)
+				assert_true(strlen(s.got) >= strlen("d e "));
+			wrap_reset();
+			assert_result(run_read(), HS_OK);
+			is_read();
+		}
 }
 
 static void rotate_now(void *done)

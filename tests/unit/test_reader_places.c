@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* --- a time ----------------------------------------------------------------------------------- */
@@ -138,7 +139,7 @@ TEST(the_line_before_a_segment_is_remembered)
 /* Whatever fails first: the folder that is read is no longer the spool. */
 TEST(a_spool_that_is_moved_while_it_is_followed)
 {
-	for (int fails = 0; fails < 2; fails++) {
+	for (int fails = 0; fails < 3; fails++) {
 		char away[PATH_MAX + 8];
 		struct hs_slice line;
 
@@ -150,11 +151,15 @@ TEST(a_spool_that_is_moved_while_it_is_followed)
 			assert_read("a b");
 		snprintf(away, sizeof away, "%s.away", s.d.path);
 		assert_int_equal(rename(s.d.path, away), 0);
-		if (fails == 1)
+		if (fails > 0)
 			wrap_fail(WRAP_PREAD, 1, 1, EIO);
+		if (fails == 2) /* another one is there */
+			assert_int_equal(mkdir(s.d.path, 0700), 0);
 		assert_int_equal(hs_reader_next(s.reader, &line), HS_READ_FAILED);
 		wrap_reset();
 		assert_result(hs_reader_result(s.reader), HS_E_SPOOL_DIR);
+		if (fails == 2)
+			assert_int_equal(rmdir(s.d.path), 0);
 		assert_int_equal(rename(away, s.d.path), 0);
 	}
 }
@@ -246,11 +251,100 @@ TEST(a_segment_that_goes_while_it_is_opened)
 	assert_true(gaps > 0 && failures > 0);
 }
 
+static void replace_by_folder(void *context)
+{
+	remove_segment(context);
+	if (removed)
+		spooldir_mkdir(&s.d, segment);
+}
+
+static void cut_open(void *context)
+{
+	(void)context;
+	if (spooldir_exists(&s.d, "events.jsonl") && spooldir_size(&s.d, "events.jsonl") > 5)
+		spooldir_cut(&s.d, "events.jsonl", spooldir_size(&s.d, "events.jsonl") - 5);
+}
+
+/* A folder is passed over; the whole lines of an open segment that somebody has cut come. */
+TEST(files_that_others_change)
+{
+	for (int i = 0; i < 2; i++)
+		for (unsigned nth = 1; nth < 16; nth++) {
+			struct hs_slice line;
+			enum hs_read what;
+			unsigned lines = 0, gaps = 0;
+
+			make("rotate_min_gap = 0\ncompress = none\n");
+			seal("a");
+			seal("b");
+			put("c");
+			snprintf(segment, sizeof segment, "%s", spooldir_name(&s.d, "events-", 1));
+			open_reader();
+			wrap_reset();
+			wrap_before(i == 0 ? WRAP_OPENAT : WRAP_PREAD, nth, i == 0 ? replace_by_folder : cut_open,
+			            NULL);
+			for (int n = 0; n < 20; n++) {
+				what = hs_reader_next(s.reader, &line);
+				lines += what == HS_READ_LINE;
+				gaps += what == HS_READ_GAP;
+				if (what == HS_READ_LINE)
+					assert_true(line.n > 0 && line.p[line.n - 1] == '}');
+			}
+			wrap_reset();
+			assert_in_range(lines, 2, 3);
+			assert_in_range(gaps, 0, 1);
+		}
+}
+
+/* Without a look at the file it waits as long as for one that is as it was. */
+TEST(waiting_without_a_look)
+{
+	make("");
+	put("a");
+	open_reader();
+	assert_true(hs_reader_watch(s.reader) >= 0);
+	assert_in_range(hs_reader_patience(s.reader), 1, 10000); /* nothing is open */
+	assert_read("a");
+	wrap_fail(WRAP_FSTAT, 1, 1, EIO);
+	hs_reader_patience(s.reader);
+	wrap_reset();
+	put("b");
+	hs_reader_wait(s.reader, -1); /* it has come already: there is a notice */
+	assert_read("b");
+}
+
 static bool none(void *context, struct hs_summary_reader *summary)
 {
 	(void)context;
 	(void)summary;
 	return false;
+}
+
+/* A segment that is passed over is before the time, too. */
+TEST(a_time_after_what_is_passed_over)
+{
+	make("rotate_min_gap = 0\n");
+	seal("a b");
+	maintain();
+	put("c");
+	open_reader();
+	hs_reader_choose(s.reader, none, NULL);
+	assert_result(hs_reader_since(s.reader, 1), HS_OK);
+	assert_read("c");
+}
+
+/* Nothing is before the start of a spool, and no more lines than there are come last. */
+TEST(before_the_first_line)
+{
+	struct hs_position stop = { 0 }, start = { 9, 9, 9, 9 };
+
+	make("");
+	put("a b");
+	open_reader();
+	assert_result(hs_reader_back(s.reader, &stop, 10, &start), HS_OK);
+	assert_true(start.number == stop.number && start.offset == stop.offset);
+	assert_result(hs_reader_last(s.reader, 5, NULL, NULL), HS_OK);
+	assert_read("a b");
 }
 
 /* A segment is passed over by its summary; if that cannot be looked at it is read. */

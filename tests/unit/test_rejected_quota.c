@@ -7,6 +7,8 @@
 #include "spool/file/file_writer.h"
 #include "spool/file/segment_list.h"
 #include "spool/write/rejected.h"
+#include "tests/lib/every_fault.h"
+#include "tests/lib/passing.h"
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
@@ -261,6 +263,123 @@ TEST(a_copy_that_was_left_is_removed_under_the_lock)
 	hs_spool_dir_close(&opened);
 }
 
+/* --- limits that are reached -------------------------------------------------------------------- */
+
+static struct hs_opened_spool opened;
+
+/* Three sealed segments, of which the first two are compressed; nobody else has the spool open. */
+static void three_segments(void)
+{
+	hs_spool_dir_close(&opened);
+	make("durability = none\nrejected_max = 1G\nrotate_min_gap = 0\n");
+	reject("acme", "a", 500);
+	for (int i = 1; i <= 3; i++) {
+		char name[64];
+		struct hs_buf text = { 0 };
+
+		for (int n = 0; n < 20; n++)
+			hs_buf_printf(&text,
+			              "{\"spooled_at\":\"t\",\"status\":400,\"tenant\":\"t%d\",\"body\":\"%0*d\"}\n",
+			              n % 7, 500 + n * i, n);
+		snprintf(name, sizeof name, "rejected-2026010%dT000000.000Z-00000%d.jsonl", i, i);
+		spooldir_write(&s.d, name, hs_buf_slice(&text));
+		hs_buf_free(&text);
+		if (i < 3)
+			compress_by_hand(name);
+	}
+	assert_result(hs_spool_dir_open(&opened, s.d.settings, false), HS_OK);
+}
+
+static uint64_t sealed_sum(void)
+{
+	return sum() - (uint64_t)spooldir_size(&s.d, "rejected.jsonl");
+}
+
+/* The open segment takes all of it, or nearly all: then nothing, or little, is left for the sealed ones. */
+TEST(an_open_segment_that_takes_all)
+{
+	static const uint64_t open_bytes[] = { 5000, 4999, 4800, 100 };
+	uint64_t deleted = 0;
+
+	for (size_t i = 0; i < sizeof open_bytes / sizeof *open_bytes; i++) {
+		three_segments();
+		assert_result(hs_rejected_quota_cap(&opened.dir, open_bytes[i], 5000, &deleted), HS_OK);
+		assert_in_range(sealed_sum(), 0, 5000 - open_bytes[i]);
+	}
+	hs_spool_dir_close(&opened);
+}
+
+/* No more of the compressed ones goes than has to. */
+TEST(one_of_two_compressed_segments_goes)
+{
+	uint64_t deleted = 0, before;
+
+	three_segments();
+	before = sealed_sum();
+	assert_result(hs_rejected_quota_cap(&opened.dir, 0, before - 10, &deleted), HS_OK);
+	assert_in_range(sealed_sum(), 1, before - 10);
+	assert_true(spooldir_names(&s.d, "", "rejected-") >= 2);
+	hs_spool_dir_close(&opened);
+}
+
+static enum hs_result run_cap(void)
+{
+	uint64_t deleted = 0;
+
+	return hs_rejected_quota_cap(&opened.dir, 0, 8000, &deleted);
+}
+
+static void is_capped(void)
+{
+	assert_in_range(sealed_sum(), 0, 8000);
+}
+
+/* The limit holds, whoever's lines have to go. */
+TEST(a_limit_whatever_fails)
+{
+	fail_each_of(FAIL_CALL(WRAP_REALLOC) | FAIL_CALL(WRAP_PREAD) | FAIL_CALL(WRAP_OPENAT) | FAIL_CALL(WRAP_FSTAT),
+	             &(struct job){ three_segments, run_cap, is_capped, 24 });
+	hs_spool_dir_close(&opened);
+}
+
+static void touch(void *context)
+{
+	(void)context;
+	if (spooldir_exists(&s.d, "rejected-20260103T000000.000Z-000003.jsonl"))
+		spooldir_add(&s.d, "rejected-20260103T000000.000Z-000003.jsonl", HS_SLICE("{}\n"));
+}
+
+/* Erase, say, has replaced it: it is left for the next time, unless the limit needs all of it. */
+TEST(a_segment_that_changes_meanwhile)
+{
+	for (unsigned nth = 1; nth < 12; nth++) {
+		uint64_t deleted = 0;
+
+		three_segments();
+		wrap_before(nth % 2 == 0 ? WRAP_FDATASYNC : WRAP_FLOCK, (nth + 1) / 2, touch, NULL);
+		assert_result(hs_rejected_quota_cap(&opened.dir, 0, 9000, &deleted), HS_OK);
+		wrap_reset();
+		assert_in_range(sealed_sum(), 0, 9000);
+	}
+	hs_spool_dir_close(&opened);
+}
+
+TEST(a_copy_that_a_writer_is_making)
+{
+	pthread_mutex_t *lock;
+
+	three_segments();
+	spooldir_write(&s.d, ".hookspool/run/share-copy", HS_SLICE("x"));
+	lock = &opened.state.state->stream[HS_REJECTED].append;
+	assert_int_equal(pthread_mutex_trylock(lock), 0);
+	passing_begin();
+	assert_result(hs_rejected_quota_drop_copy(&opened.dir), HS_E_TIMEOUT);
+	passing_end();
+	assert_int_equal(pthread_mutex_unlock(lock), 0);
+	assert_true(spooldir_exists(&s.d, ".hookspool/run/share-copy"));
+	hs_spool_dir_close(&opened);
+}
+
 static void expect_tenant(const char *line, const char *tenant)
 {
 	if (!hs_slice_eq(hs_rejected_quota_tenant(hs_slice_str(line)), hs_slice_str(tenant)))
@@ -291,4 +410,10 @@ TEST_WITH(the_tenant_of_a_line, NULL, NULL)
 	expect_tenant("", "");
 }
 
-TESTS("rejected_quota", NULL, finish)
+FIXTURE(tell_and_finish)
+{
+	fail_each_tell();
+	return finish(state);
+}
+
+TESTS("rejected_quota", NULL, tell_and_finish)
