@@ -156,8 +156,8 @@ TEST(interrupted_calls_are_repeated)
 	close(other);
 }
 
-/* Files outside of the spool may lie on a network. */
-TEST(interrupted_calls_outside_are_repeated)
+/* Files outside of the spool may lie on a network. One that is opened to be read may be a FIFO without a writer. */
+TEST(interrupted_calls_outside_are_repeated_unless_they_may_wait_for_ever)
 {
 	struct hs_buf text = { 0 };
 	const char *path = spooldir_path(&temp.d, "a");
@@ -165,7 +165,9 @@ TEST(interrupted_calls_outside_are_repeated)
 	int fd;
 
 	spooldir_write(&temp.d, "a", HS_SLICE("text"));
-	wrap_fail(WRAP_OPENAT, 1, 2, EINTR);
+	wrap_fail(WRAP_OPENAT, 1, 1, EINTR);
+	assert_int_equal(hs_io_open_outside(path), -1);
+	assert_int_equal(errno, EINTR);
 	fd = hs_io_open_outside(path);
 	assert_true(fd >= 0);
 	close(fd);
@@ -176,7 +178,7 @@ TEST(interrupted_calls_outside_are_repeated)
 	wrap_fail(WRAP_OPENAT, 1, 2, EINTR);
 	assert_int_equal(hs_io_read_file(path, 100, &text, &st), 0);
 	assert_slice_equal(hs_buf_slice(&text), HS_SLICE("text"));
-	assert_true(wrap_count(WRAP_OPENAT) >= 9);
+	assert_true(wrap_count(WRAP_OPENAT) >= 8);
 	hs_buf_free(&text);
 }
 
