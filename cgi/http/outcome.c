@@ -1,11 +1,12 @@
 #include "cgi/http/outcome.h"
 #include "base/json_writer.h"
+#include "cgi/http/auth/auth.h"
 
 #include <assert.h>
 
 static bool is_kept(const struct hs_outcome *o)
 {
-	return o->accepted > 0 || o->duplicate > 0 || o->dropped > 0 || o->rejected == 0;
+	return o->has_counts && (o->accepted > 0 || o->duplicate > 0 || o->dropped > 0 || o->rejected == 0);
 }
 
 int hs_outcome_status(const struct hs_outcome *o)
@@ -68,7 +69,7 @@ static void put_body(const struct hs_outcome *o, struct hs_buf *body)
 	hs_json_writer_object(&w, NULL);
 	if (o->is_healthy && o->result == HS_OK)
 		put_health(o, &w);
-	else if (o->result != HS_OK || (!o->in_batch && o->rejected > 0))
+	else if (o->result != HS_OK || (o->has_counts && !o->in_batch && o->rejected > 0))
 		put_message(o, &w);
 	else
 		put_counts(o, &w);
@@ -76,11 +77,10 @@ static void put_body(const struct hs_outcome *o, struct hs_buf *body)
 	hs_buf_putc(body, '\n');
 }
 
-/* Each 401 must have one (RFC 9110, 15.5.2). Monitors show a token; senders a key, as the user name of Basic. */
+/* Monitors show a token; senders a key, as the user name of Basic. */
 static struct hs_slice challenge(enum hs_result result)
 {
-	return result == HS_E_METRICS_TOKEN ? HS_SLICE("Bearer realm=\"hookspool\"")
-	                                    : HS_SLICE("Basic realm=\"hookspool\"");
+	return result == HS_E_METRICS_TOKEN ? HS_SLICE("Bearer realm=\"hookspool\"") : hs_auth_challenge();
 }
 
 void hs_outcome_respond(const struct hs_outcome *o, struct hs_response *response)

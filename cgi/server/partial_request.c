@@ -2,7 +2,6 @@
 #include "base/log.h"
 #include "cgi/http/router.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -355,8 +354,8 @@ enum hs_partial_request_state hs_partial_request_end(struct hs_partial_request *
 {
 	if (partial->params == NULL)
 		return HS_PARTIAL_REQUEST_GONE;
-	assert(partial->transport.verdict == HS_OK); /* else it was ready */
-	partial->transport.verdict = verdict;
+	if (partial->transport.verdict == HS_OK)
+		partial->transport.verdict = verdict;
 	drop_body(partial);
 	count(partial);
 	return HS_PARTIAL_REQUEST_READY;

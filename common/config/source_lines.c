@@ -82,7 +82,7 @@ static struct hs_slice without_default_port(struct hs_slice s, size_t scheme)
 	bool is_web = hs_slice_eq_nocase(hs_slice(s.p, scheme), HS_SLICE("https")) ||
 	              hs_slice_eq_nocase(hs_slice(s.p, scheme), HS_SLICE("http"));
 
-	if (is_web && memcmp(s.p + s.n - port.n, port.p, port.n) == 0)
+	if (is_web && s.n > port.n && memcmp(s.p + s.n - port.n, port.p, port.n) == 0)
 		s.n -= port.n;
 	return s;
 }
@@ -150,7 +150,7 @@ static bool read_tenant(struct source_line *l, struct hs_slice value)
 	if (value.n <= HS_TENANT_MAX)
 		memcpy(l->source->tenant, value.p, value.n);
 	return hs_settings_is_label(l->source->tenant) ||
-	       refuse(l, "tenant=", value, "a tenant has 1 to 64 letters, digits, dots, _ or -, and is not - alone");
+	       refuse(l, "tenant=", value, "a tenant has 1 to 64 letters, digits, dots, _ or -");
 }
 
 static bool read_kind(struct source_line *l, struct hs_slice word)

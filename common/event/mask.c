@@ -113,10 +113,11 @@ static void put_last(uint32_t shown, struct hs_buf *text, struct hs_buf *out)
 	for (size_t i = 0; i < text->n; i++)
 		characters += !is_continuation(text->p[i]);
 	hidden = characters > shown ? characters - shown : characters;
-	for (size_t left = characters - hidden; left > 0; left--) /* a hidden one is before them */
-		do
+	for (size_t left = characters - hidden; left > 0; left--) {
+		at--;
+		while (at > 0 && is_continuation(text->p[at]))
 			at--;
-		while (is_continuation(text->p[at]));
+	}
 	stars = hidden < HS_MASK_STARS ? hidden : HS_MASK_STARS;
 	at -= stars; /* a hidden character has at least a byte */
 	if (stars > 0)

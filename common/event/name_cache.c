@@ -4,6 +4,7 @@
 #include "event/json.h"
 #include "event/snake.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum {

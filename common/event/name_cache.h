@@ -19,8 +19,6 @@
 #include "base/buf.h"
 #include "base/result.h"
 
-#include <assert.h>
-
 enum hs_names { HS_NAMES_WAREHOUSE, HS_NAMES_VERBATIM };
 
 enum {
@@ -97,8 +95,8 @@ static inline enum hs_result hs_name_cache_claim(struct hs_name_cache *cache, ui
 /* The rules of this record say nothing about a name: lets it be claimed quickly from now on. */
 static inline void hs_name_cache_pass(struct hs_name_cache *cache, uint32_t name)
 {
-	assert(cache->name[name].passed_by != HS_NAME_RESERVED); /* no step has such a name without a number */
-	cache->name[name].passed_by = cache->rules;
+	if (cache->name[name].passed_by != HS_NAME_RESERVED)
+		cache->name[name].passed_by = cache->rules;
 }
 
 /* True if the record has the name of a step already. HS_OK, HS_E_RECORD_LARGE or HS_E_MEMORY. */

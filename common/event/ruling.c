@@ -68,33 +68,35 @@ static bool make_room(struct hs_ruling *r, const struct hs_name_cache *names)
 
 /* --- a record --------------------------------------------------------------------------- */
 
-/* A value that hookspool adds itself: conditions alone. Needs no memory, since it has no escapes and is no id. */
-static void tell_added(struct hs_ruling *r, struct hs_slice name, struct hs_slice value)
+/* A value that hookspool adds itself: conditions alone. */
+static enum hs_result tell_added(struct hs_ruling *r, struct hs_slice name, struct hs_slice value)
 {
 	struct hs_record_field field = { .value = value, .is_string = true };
 	struct hs_rules_about about;
 
 	if (value.n == 0)
-		return;
+		return HS_OK;
 	hs_rules_about(r->rules, r->facts.tenant, name, &about);
-	(void)hs_rules_tell(r->rules, &about, &field, &r->text, &r->facts);
+	return hs_rules_tell(r->rules, &about, &field, &r->text, &r->facts);
 }
 
 enum hs_result hs_ruling_begin(struct hs_ruling *r, struct hs_name_cache *names, enum hs_event_type type,
                                struct hs_slice tenant, struct hs_slice source)
 {
 	const struct hs_rules *rules = r->rules;
+	enum hs_result result;
 
 	if (is_other_era(r, names, tenant))
 		begin_era(r, names, tenant);
 	r->fields = r->known;
 	names->rules = r->era;
 	hs_rules_begin(rules, tenant, type, &r->facts);
-	if (rules->conditions > 0) {
-		tell_added(r, HS_SLICE("tenant"), tenant);
-		tell_added(r, HS_SLICE("source"), source);
-	}
-	return hs_buf_ok(&r->tenant) ? HS_OK : HS_E_MEMORY;
+	if (rules->conditions == 0)
+		return hs_buf_ok(&r->tenant) ? HS_OK : HS_E_MEMORY;
+	result = tell_added(r, HS_SLICE("tenant"), tenant);
+	if (result == HS_OK)
+		result = tell_added(r, HS_SLICE("source"), source);
+	return hs_buf_ok(&r->tenant) ? result : HS_E_MEMORY;
 }
 
 /* --- a name ------------------------------------------------------------------------------ */

@@ -9,8 +9,6 @@
 #include "event/name_cache.h"
 #include "event/rules.h"
 
-#include <assert.h>
-
 /* Working memory of one flattener. Zeroed: no rules, and its name cache must be empty, too. */
 struct hs_ruling {
 	const struct hs_rules *rules; /* of this record; NULL: none */
@@ -78,8 +76,7 @@ static inline enum hs_ruling_sight hs_ruling_glance(const struct hs_ruling *ruli
 {
 	const struct hs_mask *mask;
 
-	assert(about->id == 0); /* no name of a leaf is that of an id */
-	if (about->conditions > 0)
+	if (about->conditions > 0 || about->id > 0)
 		return HS_RULING_MUST_SEE;
 	mask = &ruling->rules->field[about->mask - 1].mask;
 	if (mask->kind == HS_MASK_DROP)

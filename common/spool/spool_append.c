@@ -227,16 +227,13 @@ static enum hs_result write_events(struct spool_view *v, const struct hs_append 
 	return r;
 }
 
-/* The text ends with a newline, or is empty. */
 static uint64_t count_lines(struct hs_slice text)
 {
-	const char *end = text.p + text.n;
 	uint64_t n = 0;
 
-	for (const char *p = text.p; p < end; p++, n++) {
-		p = memchr(p, '\n', (size_t)(end - p));
-		assert(p != NULL);
-	}
+	for (const char *p = text.p, *end = p + text.n; p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL;
+	     p++)
+		n++;
 	return n;
 }
 

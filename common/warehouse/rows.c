@@ -250,8 +250,7 @@ static bool add_commons(struct hs_row_maker *m, struct hs_value sent_id, bool ha
 	for (int i = 0; i < HS_COMMONS; i++)
 		if (!add_common(m, i))
 			return false;
-	return hashed ? add_cell(m, (struct hs_cell){ .column = HS_SLICE("id"), .value = sent_id, .rest = true })
-	              : true;
+	return !hashed || add_cell(m, (struct hs_cell){ .column = HS_SLICE("id"), .value = sent_id, .rest = true });
 }
 
 /* Cells of what goes to every row of the record, or of what goes to its own table. */

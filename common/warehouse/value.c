@@ -443,7 +443,7 @@ static size_t escape_bytes(const char *p, size_t n)
 {
 	bool is_high = n >= 8 && p[1] == 'u' && (p[2] | 0x20) == 'd' && strchr("89abAB", p[3]) != NULL;
 
-	if (p[1] != 'u')
+	if (n < 2 || p[1] != 'u')
 		return 2;
 	return is_high && n >= 12 && p[6] == '\\' && p[7] == 'u' ? 12 : 6;
 }

@@ -8,6 +8,14 @@ static const struct hs_authenticator *const forms[] = {
 
 enum { FORMS = sizeof forms / sizeof *forms };
 
+struct hs_slice hs_auth_challenge(void)
+{
+	for (unsigned i = 0; i < FORMS; i++)
+		if (forms[i]->challenge != NULL)
+			return hs_slice_str(forms[i]->challenge);
+	return HS_SLICE_NONE;
+}
+
 /* Every configured form must let the sender in. */
 static enum hs_result check_all(struct hs_auth_exchange *x, bool *needs_body)
 {
@@ -19,7 +27,7 @@ static enum hs_result check_all(struct hs_auth_exchange *x, bool *needs_body)
 		result = forms[i]->check_head(x);
 		if (result != HS_OK)
 			return result;
-		*needs_body |= forms[i]->check_body != NULL;
+		*needs_body = *needs_body || forms[i]->check_body != NULL;
 	}
 	return HS_OK;
 }

@@ -34,4 +34,7 @@ enum hs_result hs_auth_body(const struct hs_settings *s, const struct hs_credent
 enum hs_result hs_auth_check(const struct hs_settings *s, const struct hs_credentials *c, struct hs_slice body,
                              struct hs_json *json, struct hs_buf *key, struct hs_slice *tenant);
 
+/* For WWW-Authenticate, which each 401 must carry (RFC 9110, 15.5.2). */
+struct hs_slice hs_auth_challenge(void);
+
 #endif

@@ -55,6 +55,7 @@ struct hs_auth_exchange {
 
 struct hs_authenticator {
 	const char *name;
+	const char *challenge; /* for WWW-Authenticate (RFC 9110, 11.6.1); NULL: none */
 	bool (*configured)(const struct hs_settings *settings);
 	/* Whether the sender uses this form, rightly or not. */
 	bool (*shown)(const struct hs_credentials *credentials);

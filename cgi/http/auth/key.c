@@ -72,6 +72,7 @@ static enum hs_result check_head(struct hs_auth_exchange *x)
 
 const struct hs_authenticator hs_authenticator_key = {
 	.name = "key",
+	.challenge = "Basic realm=\"hookspool\"",
 	.configured = is_configured,
 	.shown = is_shown,
 	.check_head = check_head,

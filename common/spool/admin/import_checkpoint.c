@@ -3,7 +3,6 @@
 #include "base/io.h"
 #include "spool/file/line_reader.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -39,7 +38,6 @@ static bool read_try(const char *text, struct hs_try *t)
 {
 	char again[LINE_MAX_BYTES], name[NAME_DIGITS + 1] = "";
 	unsigned array;
-	bool is_hex;
 
 	*t = (struct hs_try){ .open = true };
 	if (sscanf(text,
@@ -50,9 +48,8 @@ static bool read_try(const char *text, struct hs_try *t)
 		return false;
 	t->to.array = array == 1;
 	t->name_n = strlen(name) / 2;
-	is_hex = hs_hex_decode(hs_slice(name, 2 * t->name_n), (uint8_t *)t->name, t->name_n);
-	assert(is_hex);
-	(void)is_hex;
+	if (!hs_hex_decode(hs_slice(name, 2 * t->name_n), (uint8_t *)t->name, t->name_n))
+		return false;
 	print_try(t, again);
 	return strcmp(text, again) == 0;
 }

@@ -200,7 +200,7 @@ static enum hs_result compare_segment(struct look *l, struct hs_sealed *sealed)
 	enum hs_result r = HS_OK;
 
 	if (fd < 0)
-		return errno == ENOENT ? HS_OK : hs_io_result(errno);
+		return errno == ENOENT || errno == EILSEQ ? HS_OK : hs_io_result(errno);
 	l->same = false;
 	while (r == HS_OK && (more = hs_line_reader_next(&l->sealed_lines, &line)) > 0) {
 		r = compare_line(l, line, &ms);

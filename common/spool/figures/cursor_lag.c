@@ -143,7 +143,7 @@ static int64_t spooled_at(struct walk *w, struct part *part, uint64_t offset)
 /* Between the first and the last time of the segment, by the offset. */
 static int64_t interpolate(const struct part *part, uint64_t offset)
 {
-	double share = (double)offset / (double)part->bytes; /* the offset is below it */
+	double share = part->bytes > 0 ? (double)offset / (double)part->bytes : 0;
 
 	if (part->has_summary)
 		return part->first_ms + (int64_t)(share * (double)(part->last_ms - part->first_ms));

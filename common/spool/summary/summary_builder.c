@@ -466,7 +466,7 @@ static void put_ids(struct hs_summary_builder *b)
 	sums = begin_sums(b, n * ID_BYTES);
 	start = b->parts.n;
 	to = hs_buf_reserve(&b->parts, n * ID_BYTES);
-	if (to == NULL || b->failed)
+	if (to == NULL || b->failed || !hs_buf_ok(&b->parts))
 		return;
 	for (size_t i = 0; i < n; i++) {
 		memcpy(to + 8 * i, &id[i].first, 8);

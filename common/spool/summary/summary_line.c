@@ -164,7 +164,7 @@ static bool is_rest(struct hs_slice text)
 		{ ",\"context_", 10 }, { ",\"properties_", 13 }, { ",\"traits_", 9 }, { ",\"integrations_", 15 }
 	};
 
-	if (text.p[text.n - 1] != '}')
+	if (text.n == 0 || text.p[text.n - 1] != '}')
 		return false;
 	for (size_t i = 0; i < sizeof objects / sizeof objects[0]; i++)
 		if (text.n > objects[i].n && hs_bytes_eq(text.p, objects[i].p, objects[i].n))
@@ -261,7 +261,7 @@ static bool read_usual(struct hs_summary_line *line, struct hs_summary_layout *l
 	int place = -1;
 
 	clear(line);
-	if (*p != '{') /* the line has at least HS_SCAN64 bytes */
+	if (p == end || *p != '{')
 		return false;
 	while (place != SPOOLED) {
 		const char *after = take_expected(line, layout, p + 1, end, &place);

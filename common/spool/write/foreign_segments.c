@@ -344,7 +344,7 @@ bool hs_foreign_segments_list(struct hs_segment *s, struct hs_unlocked_look *loo
 	struct listing l = { .s = s };
 
 	*look = (struct hs_unlocked_look){ 0 };
-	if (!atomic_exchange(&s->look_due, false))
+	if (!atomic_load(&s->look_due) || !atomic_exchange(&s->look_due, false))
 		return false;
 	hs_io_pause(SETTLED_MS);
 	look->ns = changed_ns(s);
