@@ -364,15 +364,8 @@ raw_health() {
 	"$RAW" "$1" begin param=REQUEST_METHOD=GET param=PATH_INFO=/health params-end stdin-end read 2>&1 | tr -d '\r'
 }
 
-# as_server_user [env NAME=VALUE...] COMMAND...: runs as the web servers' user. Replaces the shell.
+# as_server_user COMMAND...: runs as the web servers' user. Replaces the shell.
 as_server_user() {
-	if [ "$1" = env ] && [[ ${2-} =~ ^[A-Za-z_]+= ]]; then # without another program
-		shift
-		while [[ $1 =~ ^[A-Za-z_]+= ]]; do
-			export "${1?}"
-			shift
-		done
-	fi
 	if [ "$EUID" -eq 0 ]; then
 		exec setpriv --reuid="$SERVER_USER" --regid="$SERVER_GROUP" --clear-groups "$@"
 	else
