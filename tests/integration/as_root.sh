@@ -31,7 +31,7 @@ is "its owner goes on with it" "$(hs cat | wc -l) $(hs tail --cursor c | wc -l) 
 
 # Files that root put into the spool as its own: the messages say so, and the remedy of check helps.
 hs rotate
-segment=$(find "$S/spool" -name 'events-*' | head -n 1)
+segment=$(find "$S/spool" -maxdepth 1 -name 'events-*' | head -n 1)
 for file in "$segment" "$S/spool/.hookspool/salt"; do
 	chown root:root "$file"
 	chmod 600 "$file"
