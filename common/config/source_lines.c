@@ -150,7 +150,7 @@ static bool read_tenant(struct source_line *l, struct hs_slice value)
 	if (value.n <= HS_TENANT_MAX)
 		memcpy(l->source->tenant, value.p, value.n);
 	return hs_settings_is_label(l->source->tenant) ||
-	       refuse(l, "tenant=", value, "a tenant has 1 to 64 letters, digits, dots, _ or -");
+	       refuse(l, "tenant=", value, "a tenant has 1 to 64 letters, digits, dots, _ or -, and is not - alone");
 }
 
 static bool read_kind(struct source_line *l, struct hs_slice word)
