@@ -622,7 +622,7 @@ TEST(one_that_grows_during_a_rotation)
 	assert_no_problems();
 }
 
-/* Nobody knows the number of the open segment, which is empty: it comes after the one that grows. */
+/* The open segment is empty, and its number is not known: it comes after the one that grows. */
 TEST(one_that_grows_when_the_state_is_lost)
 {
 	char name[HS_SEALED_NAME];

@@ -585,7 +585,7 @@ TEST_WITH(an_index_that_is_ahead, begin_plain, tell_and_finish)
 
 /* --- durability = none -------------------------------------------------------------------------------- */
 
-/* Nobody syncs, so lines are synced now and then to be moved to the index; a sync that fails is told. */
+/* Without a writer that waits, the index syncs lines itself before it takes them; a sync that fails is told. */
 TEST(very_many_lines_without_durability)
 {
 	enum { APPENDS = 17, EACH = 4000 };

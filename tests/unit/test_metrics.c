@@ -529,7 +529,7 @@ static void move_device(void *unused)
 	wrap_device(1);
 }
 
-/* Nobody would find the figures of a file that has lost its name. */
+/* No process could find the figures in a file that has lost its name. */
 TEST(a_file_that_loses_its_name_is_not_used)
 {
 	static const struct {

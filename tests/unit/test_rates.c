@@ -350,7 +350,7 @@ static void replace_number(int64_t old, int64_t new)
 	hs_io_close(fd);
 }
 
-/* Nobody is locked out by a number that cannot be true. */
+/* A number that cannot be true locks no sender out. */
 TEST(a_damaged_debt_is_none)
 {
 	static const int64_t numbers[] = { INT64_MIN, INT64_MAX, 0 };

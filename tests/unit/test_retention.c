@@ -462,17 +462,22 @@ TEST(old_dead_letters_go)
 	assert_int_equal(spooldir_size(&s.d, "failed.jsonl"), (sizeof letter - 1) / 2);
 }
 
-/* A consumer writes them just now: they go the next time. */
-TEST(dead_letters_that_are_being_written_stay)
+static void make_with_old_letter(void)
 {
-	int fd;
-
 	make("retain_days = 30\nrotate_min_gap = 0\n");
 	maintain();
 	seal("a");
 	spooldir_write(&s.d, "failed.jsonl",
 	               HS_SLICE("{\"failed_at\":\"2020-01-01T00:00:00.000Z\",\"record\":{\"spooled_at\":"
 	                        "\"2020-01-01T00:00:00.000Z\"}}\n"));
+}
+
+/* A consumer writes them just now: they go the next time. */
+TEST(dead_letters_that_are_being_written_stay)
+{
+	int fd;
+
+	make_with_old_letter();
 	fd = open(spooldir_path(&s.d, ".hookspool/run/failed.lock"), O_RDWR | O_CREAT, 0600);
 	assert_int_equal(flock(fd, LOCK_EX), 0);
 	passing_begin();
@@ -509,12 +514,7 @@ TEST(a_dead_letter_stays_as_long_as_any_record_of_its_age)
 /* The open segment is empty, and has no oldest event. */
 TEST(old_dead_letters_go_after_a_rotation)
 {
-	make("retain_days = 30\nrotate_min_gap = 0\n");
-	maintain();
-	seal("a");
-	spooldir_write(&s.d, "failed.jsonl",
-	               HS_SLICE("{\"failed_at\":\"2020-01-01T00:00:00.000Z\",\"record\":{\"spooled_at\":"
-	                        "\"2020-01-01T00:00:00.000Z\"}}\n"));
+	make_with_old_letter();
 	assert_int_equal(spooldir_size(&s.d, "events.jsonl"), 0);
 	maintain();
 	assert_int_equal(s.maintained.letters, 1);
