@@ -53,7 +53,7 @@ LOAD_SERVERS := $(addprefix tests/load/,postgresql.sh mariadb.sh servers.sh cras
 .PHONY: test-load
 test-load:
 	$(Q)$(DEPS) --missing build test load >/dev/null || $(DEPS) build test load
-	$(Q)$(MAKE) $(PARALLEL) tests-built
+	$(Q)$(MAKE) $(PARALLEL) tests-built $(B)/failmalloc.so
 	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(LOAD_TESTS)
 
 PROGRAMS += $(B)/hookspool-load

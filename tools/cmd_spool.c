@@ -273,13 +273,17 @@ static enum hs_result read_waiting(const struct hs_settings *settings, struct hs
 	return r;
 }
 
-static void print_waiting(const struct hs_erase_waiting *waiting)
+static enum hs_result print_waiting(const struct hs_erase_waiting *waiting)
 {
 	struct hs_buf text = { 0 };
+	bool ok;
 
 	hs_erase_waiting_put(waiting, &text);
-	hs_terminal_printf(stdout, "%.*s", (int)text.n, text.p != NULL ? text.p : "");
+	ok = hs_buf_ok(&text);
+	if (ok)
+		hs_terminal_write(stdout, hs_buf_slice(&text));
 	hs_buf_free(&text);
+	return ok ? HS_OK : HS_E_MEMORY;
 }
 
 static int examine(int argc, char **argv, bool mend)
@@ -305,7 +309,7 @@ static int examine(int argc, char **argv, bool mend)
 	if (r == HS_OK && show.json) {
 		r = print_json(&show, &found, problems, mend);
 	} else if (r == HS_OK) {
-		print_waiting(&show.waiting);
+		r = print_waiting(&show.waiting);
 		print_sum(&found, problems, mend);
 	}
 	hs_erase_waiting_free(&show.waiting);

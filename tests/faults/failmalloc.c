@@ -7,12 +7,14 @@
  * --wrap=malloc and so on it does the same to a program under the address sanitizer.
  *
  *	FAIL_IN=NAME      counts only what the program itself allocates, and libraries whose file's name begins so
+ *	FAIL_PATHS=1      counts only the first of those that have the same path of calls: a loop makes no more of them
  *	FAIL_EACH=FOLDER  without FAIL_AT: before each of these allocations forks a child in which it fails, and one
  *	                  in which all from it on fail; waits for them, and goes on. FOLDER/status gets a line
  *	                  "N ON STATUS" for each, FOLDER/N.ON.out and .err what it wrote. For programs
  *	                  with one thread, which only read: they start once, however many allocations there are.
  */
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <link.h>
 #include <stdatomic.h>
@@ -84,6 +86,32 @@ static bool is_chosen(const void *caller)
 	return ranges < 0;
 }
 
+/* --- paths of calls ------------------------------------------------------------- */
+
+enum { CALLS = 12, OWN_CALLS = 3, PATHS = 1 << 16 };
+
+static _Atomic uint64_t path_hash[PATHS];
+static bool by_path;
+
+static bool is_new_path(void)
+{
+	void *frame[CALLS];
+	int calls = backtrace(frame, CALLS);
+	uint64_t hash = 14695981039346656037u;
+
+	for (int i = OWN_CALLS; i < calls; i++)
+		hash = (hash ^ (uintptr_t)frame[i]) * 1099511628211u;
+	for (size_t at = hash % PATHS, tried = 0; tried < PATHS; at = (at + 1) % PATHS, tried++) {
+		uint64_t old = 0;
+
+		if (atomic_compare_exchange_strong(&path_hash[at], &old, hash))
+			return true;
+		if (old == hash)
+			return false;
+	}
+	return false;
+}
+
 /* --- a child for each --------------------------------------------------------- */
 
 static const char *folder; /* FAIL_EACH, unless this is a child */
@@ -149,7 +177,7 @@ static bool fails(const void *caller)
 {
 	long n, at = child_at, on = child_on;
 
-	if (!is_chosen(caller))
+	if (!is_chosen(caller) || (by_path && !is_new_path()))
 		return false;
 	n = atomic_fetch_add(&count, 1) + 1;
 	if (folder != NULL) {
@@ -214,12 +242,14 @@ __attribute__((constructor)) static void begin(void)
 {
 	const char *path = getenv("FAIL_COUNT");
 	char *in = getenv("FAIL_IN"), status[4096];
+	void *frame[1];
 
 	count_fd = path == NULL ? -1 : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (in != NULL) {
 		ranges = 0;
 		dl_iterate_phdr(note_code, in);
 	}
+	by_path = getenv("FAIL_PATHS") != NULL && backtrace(frame, 1) > 0; /* the first call allocates */
 	begun = true;
 	folder = getenv("FAIL_EACH");
 	if (folder != NULL) {

@@ -3,6 +3,7 @@
 #include "tools/report/terminal.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 enum {
@@ -21,11 +22,19 @@ static bool is_asked_to_stop(const struct hs_patience *p)
 
 static void complain(const struct hs_patience *p, const struct hs_target *target, enum hs_target_result result)
 {
-	/* what the database has not told is a want of memory here */
-	hs_terminal_printf(stderr, "hookspool %s: %s: %s%s\n", p->command, hs_target_meaning(result),
-	                   result == HS_TARGET_FULL && target->message[0] == '\0' ? "out of memory" : target->message,
-	                   result == HS_TARGET_FULL ? "; make room, or raise its limit: the records wait in the spool"
-	                                            : "");
+	bool full = result == HS_TARGET_FULL;
+
+	/* what the database has not told is a want of memory here; its libraries say these words for it */
+	if (full && (target->message[0] == '\0' || strcmp(target->message, "out of memory") == 0))
+		hs_terminal_printf(
+		    stderr,
+		    "hookspool %s: out of memory; raise the limit of this program, or of the database: the "
+		    "records wait in the spool\n",
+		    p->command);
+	else
+		hs_terminal_printf(stderr, "hookspool %s: %s: %s%s\n", p->command, hs_target_meaning(result),
+		                   target->message,
+		                   full ? "; make room, or raise its limit: the records wait in the spool" : "");
 }
 
 static int code_of(enum hs_target_result result)

@@ -95,8 +95,7 @@ static void print_json(const struct status *s, const char *name)
 	hs_json_writer_uint(&w, "bytes", s->bytes);
 	hs_json_writer_text_or_null(&w, "oldest", s->oldest[0] != '\0' ? hs_slice_str(s->oldest) : HS_SLICE_NONE);
 	hs_json_writer_end(&w, '}');
-	printf("%.*s\n", (int)out.n, out.p != NULL ? out.p : "");
-	hs_buf_free(&out);
+	hs_terminal_print_json(&out);
 }
 
 static void print(const struct status *s, const char *name)
