@@ -23,7 +23,7 @@ endif
 SHIP_TESTS := $(filter-out $(addprefix %/,lib.sh demo.sh balancer.sh),$(sort $(wildcard tests/ship/*.sh)))
 .PHONY: test-ship test-ship-built demo-cluster
 ifneq ($(NATS),no)
-test-ship-built: $(B)/hookspool.fcgi $(B)/hookspool $(B)/hookspool-ship $(B)/ship_defects
+test-ship-built: $(B)/hookspool.fcgi $(B)/hookspool $(B)/hookspool-ship $(B)/ship_defects $(B)/failmalloc.so
 PROGRAMS += $(B)/ship_defects
 $(B)/ship_defects: $(call obj,tests/ship/defects.c $(SHIP_CORE) $(SHIP_NATS) $(SHIP_SINK)) $(B)/libhookspool.a
 $(B)/ship_defects: LIBS = -lnats $(LDLIBS_COMMON)

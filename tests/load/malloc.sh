@@ -1,20 +1,15 @@
 #!/bin/bash
-# hookspool load without memory: each allocation that it makes, or the library of the database makes, fails, once or from then on
-# for good. It does not crash or hang; it says so and ends with an error, or does all the same; and after the next run every
-# row is there once. ALLOCATIONS: so many of each command; only the first of each path of calls counts.
+# hookspool load without memory, its own or that of the database's library: after the next run every row is there once.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/databases.sh"
+. "$(dirname "$0")/../lib/allocations.sh"
 
-ALLOCATIONS=${ALLOCATIONS:-12}
 SETTINGS='auth = none'
 TURN=0
 directory_make
 settings_write "$SETTINGS" 'min_free = 0' 'rotate_min_gap = 0' 'compress = none'
-cp "$HS_BUILD/hookspool" "$HS_BUILD/hookspool-load" "$HS_BUILD/failmalloc.so" "$S/bin/"
-chmod 755 "$S/bin/failmalloc.so"
+cp "$HS_BUILD/hookspool" "$HS_BUILD/hookspool-load" "$S/bin/"
 W=$S/run
-touch "$W/count"
-chmod 666 "$W/count"
 
 imports() { # FILE
 	chmod 644 "$1"
@@ -41,64 +36,6 @@ dump_postgresql() { postgresql_dump; }
 dump_mariadb() { mariadb_dump; }
 rows() { "dump_$KIND" | grep -v "$(printf '\tuuid_ts\t')"; } # which the next run has at another time
 
-# runs [VARIABLE=VALUE]... -- [OPTION]...: the loader. Without memory for good it waits: it is asked to stop then.
-PATIENCE_S=60
-runs() {
-	local environment=()
-	while [ "$1" != -- ]; do environment+=("$1"); shift; done
-	shift
-	( # two shells: the death of the inner one goes to the log
-		(as_server_user timeout --preserve-status -k 5 "$PATIENCE_S" env HOOKSPOOL_CONF="$S/hookspool.conf" "${environment[@]}" \
-			"$S/bin/hookspool-load" --to "$TO" --type parcel.weight=number "$@")
-		exit $?
-	) >"$T/load.out" 2>"$T/load.err"
-	CODE=$?
-}
-complain() { printf '# %s, allocation %s of %s: %s: %s\n' "$COMMAND" "$1" "$WHOSE" "$2" "$(tail -n 1 "$T/load.err")"; bad=$((bad + 1)); }
-
-# point N ON [OPTION]...: BEFORE makes what it finds; EXPECTED is what there is in the end, after an AFTER.
-point() {
-	local n=$1 on=$2 place="$1 (for good: $2)"
-	shift 2
-	"$BEFORE"
-	[ "$on" = 0 ] || PATIENCE_S=2
-	runs FAIL_IN="$WHOSE" FAIL_PATHS=1 FAIL_AT="$n" FAIL_ON="$on" LD_PRELOAD="$S/bin/failmalloc.so" -- "$@"
-	PATIENCE_S=60
-	case $CODE in
-	0) ;;
-	12[4-9] | 1[3-9]? | 2??) complain "$place" "exit $CODE: a crash, or it hangs" ;;
-	*)
-		failed=$((failed + 1))
-		[ -s "$T/load.err" ] || [ -s "$T/load.out" ] || complain "$place" 'an error without a word'
-		;;
-	esac
-	runs -- "$@"
-	[ "$CODE" = 0 ] || complain "$place" "the next run: exit $CODE"
-	"$AFTER" | cmp -s - "$T/expected" || complain "$place" "$("$AFTER" | diff "$T/expected" - | grep '^[<>]' | head -n 2 | cut -c 1-200 | xargs -0)"
-}
-
-# sweep WHOSE COMMAND [OPTION]...
-sweep() {
-	local count n on points=0 bad=0 failed=0
-	WHOSE=$1 COMMAND="$KIND: $2"
-	shift 2
-	"$BEFORE"
-	runs FAIL_IN="$WHOSE" FAIL_PATHS=1 FAIL_COUNT="$W/count" LD_PRELOAD="$S/bin/failmalloc.so" -- "$@"
-	count=$(<"$W/count")
-	[ "$CODE" = 0 ] || complain 0 "exit $CODE with enough memory"
-	"$AFTER" >"$T/expected"
-	for ((n = 1 + (count > ALLOCATIONS ? RANDOM % (count / ALLOCATIONS) : 0); n <= count; n += count / ALLOCATIONS + 1)); do
-		for on in 0 1; do
-			# both are tried where all are
-			[ "$count" -le "$ALLOCATIONS" ] || [ $((n % 2)) = "$on" ] || continue
-			points=$((points + 1))
-			point "$n" "$on" "$@"
-		done
-	done
-	is "$COMMAND: $points of $count allocations of $WHOSE fail: it says so, and after the next run every row is there once" \
-		"$bad $((points > 0))" '0 1'
-	printf '# %s: %s failures were felt\n' "$COMMAND" "$failed"
-}
 fresh() { "fresh_$KIND"; }
 as_before() { :; }
 as_text() { runs -- --retype parcel.weight=text; }
@@ -118,27 +55,29 @@ erased() {
 	runs -- --once
 	hs erase --user gone
 }
-report() { grep -v 's behind' "$T/load.out"; }
+report() { grep -v 's behind' "$T/run.out"; }
 
-# of_kind [LIBRARY]: whose allocations fail, too
+# of_kind KIND URL [LIBRARY]: whose allocations fail, too
 of_kind() {
 	local whose
+	KIND=$1
+	allocations_of hookspool-load --to "$2" --type parcel.weight=number
 	spool whole
-	for whose in program ${1-}; do
+	for whose in program ${3-}; do
 		# without memory for the answer to COPY libpq waits for ever
 		BEFORE=fresh AFTER=rows
-		[ "$whose" = libpq ] || sweep "$whose" 'a new database' --once
+		[ "$whose" = libpq ] || sweep "$whose" "$KIND: a new database" --once
 		BEFORE=begun
-		[ "$whose" = libpq ] || sweep "$whose" 'tables that grow' --once
+		[ "$whose" = libpq ] || sweep "$whose" "$KIND: tables that grow" --once
 		BEFORE=as_before
-		sweep "$whose" '--rebuild' --rebuild users
+		sweep "$whose" "$KIND: --rebuild" --rebuild users
 		BEFORE=as_text
-		sweep "$whose" '--retype' --retype parcel.weight=number
+		sweep "$whose" "$KIND: --retype" --retype parcel.weight=number
 		BEFORE=as_before AFTER=report
-		sweep "$whose" '--dry-run' --dry-run
-		sweep "$whose" '--status' --status --json
+		sweep "$whose" "$KIND: --dry-run" --dry-run
+		sweep "$whose" "$KIND: --status" --status --json
 		BEFORE=erased AFTER=rows
-		[ "$whose" = libpq ] || sweep "$whose" 'an erasure' --once
+		[ "$whose" = libpq ] || sweep "$whose" "$KIND: an erasure" --once
 	done
 }
 
@@ -147,16 +86,13 @@ hs rotate
 cp -a "$S/spool" "$T/first.spool"
 imports "$T/second"
 cp -a "$S/spool" "$T/whole.spool"
-KIND=sqlite TO=sqlite:$W/w.db
-of_kind libsqlite3
+of_kind sqlite "sqlite:$W/w.db" libsqlite3
 if postgresql_start; then
-	KIND=postgresql TO="$PG?host=$PGHOST&user=$PGUSER"
-	of_kind libpq
+	of_kind postgresql "$PG?host=$PGHOST&user=$PGUSER" libpq
 	postgresql_stop
 fi
 if mariadb_start; then # whose library crashes without memory
-	KIND=mariadb TO=$MARIADB
-	of_kind
+	of_kind mariadb "$MARIADB"
 	mariadb_stop
 fi
 done_testing

@@ -241,12 +241,15 @@ static int work(const struct hs_ship_run *run, const struct hs_receiver *receive
 	if (code != 0)
 		return code;
 	code = judge(run, &stream);
-	if (run->dry_run)
-		code = hs_ship_dry_run(run, receiver->name, engine, &stream) || code != 0 ? EX_CONFIG : 0;
-	else if (code == 0 && run->verify)
+	if (run->dry_run) {
+		int shown = hs_ship_dry_run(run, receiver->name, engine, &stream);
+
+		code = shown != 0 ? shown : code;
+	} else if (code == 0 && run->verify) {
 		code = hs_ship_verify(run, receiver->name, engine);
-	else if (code == 0)
+	} else if (code == 0) {
 		code = send_all(run, receiver, engine);
+	}
 	hs_engine_close(engine);
 	return code;
 }
