@@ -28,7 +28,7 @@ COVERAGE_TESTS = $(foreach suite,$(COVERAGE_SUITES),$(COVERAGE_OF_$(suite)))
 
 .PHONY: coverage coverage-built coverage-report
 coverage: coverage-built
-	-$(Q)HS_BUILD=$(COVERAGE) ALLOCATIONS=150 bash tests/lib/run-tests.sh $(COVERAGE_TESTS)
+	-$(Q)HS_BUILD=$(COVERAGE) ALLOCATIONS=100 bash tests/lib/run-tests.sh $(COVERAGE_TESTS)
 	$(Q)$(MAKE) --no-print-directory coverage-report
 
 coverage-built:

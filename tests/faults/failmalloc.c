@@ -1,5 +1,5 @@
 /*
- * failmalloc: makes the n-th allocation fail, or all from the n-th on.
+ * failmalloc: makes the n-th allocation fail, or all from the n-th on; or the n-th call that writes or speaks to a peer.
  *
  *	FAIL_AT=N [FAIL_ON=1] FAIL_COUNT=FILE LD_PRELOAD=failmalloc.so program…
  *
@@ -8,11 +8,13 @@
  *
  *	FAIL_IN=NAME      counts only what the program itself allocates, and libraries whose file's name begins so
  *	FAIL_PATHS=1      counts only the first of those that have the same path of calls: a loop makes no more of them
+ *	FAIL_IO=1         not allocations, but send, recv, pwrite, fsync and fdatasync: a peer has gone, or the disk is bad
  *	FAIL_EACH=FOLDER  without FAIL_AT: before each of these allocations forks a child in which it fails, and one
  *	                  in which all from it on fail; waits for them, and goes on. FOLDER/status gets a line
  *	                  "N ON STATUS" for each, FOLDER/N.ON.out and .err what it wrote. For programs
  *	                  with one thread, which only read: they start once, however many allocations there are.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
@@ -23,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -173,6 +176,8 @@ static bool fork_for(long n)
 
 /* --- the calls ---------------------------------------------------------------- */
 
+static bool is_io; /* FAIL_IO */
+
 static bool fails(const void *caller)
 {
 	long n, at = child_at, on = child_on;
@@ -195,25 +200,30 @@ static bool fails(const void *caller)
 	return true;
 }
 
+static bool lacks_memory(const void *caller)
+{
+	return !is_io && fails(caller);
+}
+
 void *NAME(malloc)(size_t n)
 {
-	return fails(__builtin_return_address(0)) ? NULL : REAL(malloc)(n);
+	return lacks_memory(__builtin_return_address(0)) ? NULL : REAL(malloc)(n);
 }
 
 void *NAME(calloc)(size_t n, size_t size)
 {
-	return fails(__builtin_return_address(0)) ? NULL : REAL(calloc)(n, size);
+	return lacks_memory(__builtin_return_address(0)) ? NULL : REAL(calloc)(n, size);
 }
 
 void *NAME(realloc)(void *p, size_t n)
 {
-	return fails(__builtin_return_address(0)) ? NULL : REAL(realloc)(p, n);
+	return lacks_memory(__builtin_return_address(0)) ? NULL : REAL(realloc)(p, n);
 }
 
 /* The C library's own would be its allocations, not the caller's. */
 static char *copy_of(const char *text, size_t n, const void *caller)
 {
-	char *copy = fails(caller) ? NULL : REAL(malloc)(n + 1);
+	char *copy = lacks_memory(caller) ? NULL : REAL(malloc)(n + 1);
 
 	if (copy == NULL)
 		return NULL;
@@ -235,6 +245,27 @@ char *strndup(const char *text, size_t n)
 }
 #endif
 
+#ifndef FAIL_WRAP
+#define CALL(type, name, arguments, given, fault) \
+	type name arguments; \
+	type name arguments \
+	{ \
+		type(*real) arguments; \
+\
+		*(void **)&real = dlsym(RTLD_NEXT, #name); \
+		if (is_io && fails(__builtin_return_address(0))) \
+			fault; \
+		return real given; \
+	}
+#define GONE shutdown(fd, SHUT_RDWR)
+#define BAD return errno = EIO, -1
+CALL(ssize_t, send, (int fd, const void *p, size_t n, int flags), (fd, p, n, flags), GONE)
+CALL(ssize_t, recv, (int fd, void *p, size_t n, int flags), (fd, p, n, flags), GONE)
+CALL(ssize_t, pwrite, (int fd, const void *p, size_t n, off_t at), (fd, p, n, at), BAD)
+CALL(int, fsync, (int fd), (fd), BAD)
+CALL(int, fdatasync, (int fd), (fd), BAD)
+#endif
+
 /* Opened at the start, because the program's sandbox forbids it later. */
 static int count_fd = -1;
 
@@ -250,6 +281,7 @@ __attribute__((constructor)) static void begin(void)
 		dl_iterate_phdr(note_code, in);
 	}
 	by_path = getenv("FAIL_PATHS") != NULL && backtrace(frame, 1) > 0; /* the first call allocates */
+	is_io = getenv("FAIL_IO") != NULL;
 	begun = true;
 	folder = getenv("FAIL_EACH");
 	if (folder != NULL) {
