@@ -1,5 +1,5 @@
 /*
- * failmalloc: makes the n-th allocation fail, or all from the n-th on; or the n-th call that writes or speaks to a peer.
+ * failmalloc: makes the n-th allocation fail, or all from the n-th on (or the n-th write, or talk to a peer).
  *
  *	FAIL_AT=N [FAIL_ON=1] FAIL_COUNT=FILE LD_PRELOAD=failmalloc.so program…
  *

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# allocations.sh: each allocation of a command fails once, and a quarter of the program's own from then on for good. It does not crash or hang; it says so and
-# ends with an error, or does all the same; and after the next run all is as it should be. Source it after server.sh.
+# allocations.sh: each allocation of a command fails once, and a quarter of the program's own from then on for good. It
+# does not crash or hang; it says so and ends with an error, or does all the same; and after the next run all is as it
+# should be. Source it after server.sh.
 #
 #	allocations_of PROGRAM [OPTION]...    # the program, a copy in S/bin, and options that every run gets
 #	BEFORE=… AFTER=…                      # commands: what makes what a run finds, and what prints what there is in the end
