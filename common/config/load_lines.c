@@ -29,7 +29,9 @@ static bool set(struct hs_settings_reading *reading, const struct hs_load *load,
 	if (value.n == 0)
 		return refuse(reading, load, "a word has no value");
 	*text = strndup(value.p, value.n);
-	return *text != NULL || hs_settings_fail(reading, "out of memory");
+	if (*text == NULL)
+		return hs_settings_fail(reading, "out of memory");
+	return true;
 }
 
 static bool read_url(struct hs_settings_reading *reading, struct hs_load *load, struct hs_slice url)
@@ -54,8 +56,9 @@ static bool set_on_delete(struct hs_settings_reading *reading, struct hs_load *l
 		return refuse(reading, load, "a word is given twice: remove one");
 	load->has_on_delete = true;
 	load->ignore_deletes = hs_slice_eq(value, HS_SLICE("ignore"));
-	return load->ignore_deletes || hs_slice_eq(value, HS_SLICE("follow")) ||
-	       refuse(reading, load, "on_delete=: expected follow or ignore");
+	if (!load->ignore_deletes && !hs_slice_eq(value, HS_SLICE("follow")))
+		return refuse(reading, load, "on_delete=: expected follow or ignore");
+	return true;
 }
 
 /* A word is not in the message: it may be a part of a password with a blank. */

@@ -108,7 +108,9 @@ bool hs_rule_lines_add_field(struct hs_settings_reading *reading, const char *na
 	fault = fault_of_field(rules, rule);
 	if (fault == NULL && !(rule->is_prefix && n == 1))
 		fault = fault_of_empty(rule->name);
-	return fault == NULL || refuse(reading, "fields", name, value, fault);
+	if (fault != NULL)
+		return refuse(reading, "fields", name, value, fault);
+	return true;
 }
 
 /* --- a condition --------------------------------------------------------------------------- */
@@ -296,7 +298,9 @@ bool hs_rule_lines_add_event(struct hs_settings_reading *reading, const char *na
 	if (rules->event == NULL)
 		return no_memory(reading);
 	fault = read_event_line(reading, name, value);
-	return fault == NULL || refuse(reading, "events", name, value, fault);
+	if (fault != NULL)
+		return refuse(reading, "events", name, value, fault);
+	return true;
 }
 
 /* --- all lines together ----------------------------------------------------------------------- */
@@ -424,8 +428,9 @@ static bool check_order(struct hs_settings_reading *reading, const struct hs_rul
 
 static bool check_label(struct hs_settings_reading *reading, const char *tenant, int line)
 {
-	return tenant == NULL || hs_settings_tenant(reading->settings, tenant) != NULL ||
-	       refuse_line(reading, line, tenant, "no key, secret or source has that label as its tenant");
+	if (tenant != NULL && hs_settings_tenant(reading->settings, tenant) == NULL)
+		return refuse_line(reading, line, tenant, "no key, secret or source has that label as its tenant");
+	return true;
 }
 
 static bool check_events(struct hs_settings_reading *reading, const struct hs_rules *r)

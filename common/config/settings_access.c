@@ -92,7 +92,9 @@ static bool check_no_source(struct hs_settings_reading *reading, const char *wha
 {
 	const struct hs_source *source = hs_source_with(reading->settings, sha256);
 
-	return source == NULL || refuse_source_key(reading, source->label, what);
+	if (source != NULL)
+		return refuse_source_key(reading, source->label, what);
+	return true;
 }
 
 bool hs_settings_check_key_elsewhere(struct hs_settings_reading *reading, const char *label,
@@ -153,8 +155,9 @@ bool hs_settings_set_key(struct hs_settings_reading *reading, const char *name, 
 	*key = hs_hmac256_new(hs_slice_str(value));
 	reading->hash_key.given = true;
 	reading->hash_key.line = reading->line;
-	return (*key != NULL && hs_sha256(hs_slice_str(value), reading->hash_key.sha256)) ||
-	       hs_settings_fail(reading, "out of memory");
+	if (*key == NULL || !hs_sha256(hs_slice_str(value), reading->hash_key.sha256))
+		return hs_settings_fail(reading, "out of memory");
+	return true;
 }
 
 /* --- [keys] ----------------------------------------------------------------- */
@@ -194,17 +197,21 @@ bool hs_settings_read_key(struct hs_settings_reading *reading, const char *secti
                           struct hs_slice value, uint8_t sha256[static HS_SHA256_BYTES], bool *revoked)
 {
 	*revoked = skip_prefix(&value, HS_SLICE("revoked:"));
-	if (skip_prefix(&value, HS_SLICE("sha256:")))
-		return hs_hex_decode(value, sha256, HS_SHA256_BYTES) ||
-		       hs_settings_fail(reading,
-		                        "[%s] %s: sha256: must be followed by 64 hex digits "
-		                        "(printf %%s KEY | sha256sum)",
-		                        section, label);
+	if (skip_prefix(&value, HS_SLICE("sha256:"))) {
+		if (!hs_hex_decode(value, sha256, HS_SHA256_BYTES))
+			return hs_settings_fail(reading,
+			                        "[%s] %s: sha256: must be followed by 64 hex digits "
+			                        "(printf %%s KEY | sha256sum)",
+			                        section, label);
+		return true;
+	}
 	if (hs_slice_eq(value, HS_SLICE(HS_SETTINGS_SAMPLE_KEY)))
 		return hs_settings_fail(reading, "[%s] %s: this is the sample's text: enter the key", section, label);
 	if (value.n == 0)
 		return hs_settings_fail(reading, "[%s] %s has no value", section, label);
-	return hs_sha256(value, sha256) || hs_settings_fail(reading, "out of memory");
+	if (!hs_sha256(value, sha256))
+		return hs_settings_fail(reading, "out of memory");
+	return true;
 }
 
 bool hs_settings_add_key(struct hs_settings_reading *reading, const char *label, const char *value)

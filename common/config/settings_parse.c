@@ -21,7 +21,9 @@ static bool set_text(struct hs_settings_reading *reading, const struct hs_settin
 
 	free(*text);
 	*text = strdup(value);
-	return *text != NULL || hs_settings_fail(reading, "out of memory");
+	if (*text == NULL)
+		return hs_settings_fail(reading, "out of memory");
+	return true;
 }
 
 static bool set_path(struct hs_settings_reading *reading, const struct hs_setting *s, const char *value)
@@ -92,11 +94,12 @@ static bool set_token(struct hs_settings_reading *reading, const struct hs_setti
 		return hs_settings_fail(reading, "out of memory");
 	reading->metrics_token = (struct hs_private_text){ .given = token->is_set, .line = reading->line };
 	memcpy(reading->metrics_token.sha256, token->sha256, HS_SHA256_BYTES);
-	return token->is_set ||
-	       hs_settings_fail(reading,
-	                        "%s: expected a text of at least %d bytes without blanks, or sha256: and "
-	                        "64 hex digits: head -c 24 /dev/urandom | base64 makes one",
-	                        s->name, HS_TOKEN_LEAST);
+	if (!token->is_set)
+		return hs_settings_fail(reading,
+		                        "%s: expected a text of at least %d bytes without blanks, or sha256: and "
+		                        "64 hex digits: head -c 24 /dev/urandom | base64 makes one",
+		                        s->name, HS_TOKEN_LEAST);
+	return true;
 }
 
 static bool set_value(struct hs_settings_reading *reading, const struct hs_setting *s, const char *value)
@@ -141,7 +144,9 @@ static bool set_ship(struct hs_settings_reading *reading, const char *name, cons
 	if (s->ship == NULL)
 		s->ship = calloc(1, sizeof *s->ship);
 	expected = s->ship == NULL ? "memory" : hs_ship_set(s->ship, name, value);
-	return expected == NULL || hs_settings_fail(reading, "[ship] %s: expected %s", name, expected);
+	if (expected != NULL)
+		return hs_settings_fail(reading, "[ship] %s: expected %s", name, expected);
+	return true;
 }
 
 static bool set_pair(struct hs_settings_reading *reading, struct hs_slice section, const char *name, const char *value)

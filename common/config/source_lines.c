@@ -82,7 +82,7 @@ static struct hs_slice without_default_port(struct hs_slice s, size_t scheme)
 	bool is_web = hs_slice_eq_nocase(hs_slice(s.p, scheme), HS_SLICE("https")) ||
 	              hs_slice_eq_nocase(hs_slice(s.p, scheme), HS_SLICE("http"));
 
-	if (is_web && s.n > port.n && memcmp(s.p + s.n - port.n, port.p, port.n) == 0)
+	if (is_web && memcmp(s.p + s.n - port.n, port.p, port.n) == 0) /* its scheme alone is as long as a port */
 		s.n -= port.n;
 	return s;
 }
@@ -121,7 +121,9 @@ static bool read_origin(struct source_line *l, struct hs_slice value)
 	if (source->origin == NULL)
 		return hs_settings_fail(l->reading, "out of memory");
 	source->origin[source->origins] = lower_copy(without_default_port(origin, scheme));
-	return source->origin[source->origins++] != NULL || hs_settings_fail(l->reading, "out of memory");
+	if (source->origin[source->origins++] == NULL)
+		return hs_settings_fail(l->reading, "out of memory");
+	return true;
 }
 
 /* --- other words ----------------------------------------------------------------- */
@@ -149,8 +151,10 @@ static bool read_tenant(struct source_line *l, struct hs_slice value)
 		return refuse(l, "tenant=", value, "is given twice: remove one");
 	if (value.n <= HS_TENANT_MAX)
 		memcpy(l->source->tenant, value.p, value.n);
-	return hs_settings_is_label(l->source->tenant) ||
-	       refuse(l, "tenant=", value, "a tenant has 1 to 64 letters, digits, dots, _ or -, and is not - alone");
+	if (!hs_settings_is_label(l->source->tenant))
+		return refuse(l, "tenant=", value,
+		              "a tenant has 1 to 64 letters, digits, dots, _ or -, and is not - alone");
+	return true;
 }
 
 static bool read_kind(struct source_line *l, struct hs_slice word)

@@ -1,5 +1,6 @@
 #include "event/rules.h"
 #include "event/event.h"
+#include "event/id_text.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -194,11 +195,21 @@ void hs_rules_begin(const struct hs_rules *r, struct hs_slice tenant, enum hs_ev
 		memset(facts->id, 0, sizeof facts->id);
 }
 
-/* A cryptographic hash, because the same user must be in the sample on every machine. */
-static enum hs_result note_id(struct hs_slice id, uint64_t *hash)
+/*
+ * A cryptographic hash, because the same user must be in the sample on every machine; of the number's text, because
+ * 7, 7.0 and "7" are one user.
+ */
+static enum hs_result note_id(struct hs_slice id, bool is_string, struct hs_buf *text, uint64_t *hash)
 {
 	uint8_t digest[HS_SHA256_BYTES];
 
+	if (!is_string && !hs_id_is_plain(id)) {
+		hs_buf_reset(text);
+		hs_id_put_number(text, id);
+		if (!hs_buf_ok(text))
+			return HS_E_MEMORY;
+		id = hs_buf_slice(text);
+	}
 	if (!hs_sha256(id, digest))
 		return HS_E_MEMORY;
 	*hash = 0;
@@ -231,7 +242,8 @@ enum hs_result hs_rules_tell(const struct hs_rules *r, const struct hs_rules_abo
 	for (unsigned i = about->condition; i < about->condition + about->conditions; i++)
 		if (hs_pattern_matches(&r->condition[i].pattern, decoded))
 			facts->matched[i / 64] |= UINT64_C(1) << i % 64;
-	return about->id > 0 && is_id(value) ? note_id(decoded, &facts->id[about->id - 1]) : HS_OK;
+	return about->id > 0 && is_id(value) ? note_id(decoded, value->is_string, text, &facts->id[about->id - 1])
+	                                     : HS_OK;
 }
 
 /* A user is in or out with all events, on every host alike; an event of nobody by its id. */

@@ -69,7 +69,7 @@ static enum hs_result find_landed(const struct run *x, struct traces *t, struct 
 		qsort(t->trace, t->count, sizeof *t->trace, by_hash);
 	for (size_t i = 0; i < count && r == HS_OK; i++)
 		if (list[i].number > after &&
-		    !(i > 0 && list[i].number == list[i - 1].number)) /* plain and .gz: once */
+		    !(i > 0 && hs_sealed_same(&list[i], &list[i - 1]))) /* plain and .gz: once */
 			r = look_into(x, t, stamp, stream, &list[i]);
 	free(list);
 	return r;

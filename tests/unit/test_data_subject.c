@@ -159,9 +159,9 @@ TEST(limits)
 	hs_subjects_free(&s);
 }
 
-static void add_derived(struct hs_subjects *s, const char *id)
+static void add_derived(struct hs_subjects *s, enum hs_subject_kind kind, const char *id)
 {
-	struct hs_subject who = { .kind = HS_SUBJECT_ANONYMOUS,
+	struct hs_subject who = { .kind = kind,
 		                  .derived = true,
 		                  .id = (char *)(uintptr_t)id,
 		                  .n = strlen(id),
@@ -280,7 +280,7 @@ TEST(on_a_derived_device)
 
 	hs_subjects_init(&s, 7);
 	add(&s, HS_SUBJECT_USER, "u1", NULL);
-	add_derived(&s, "dev");
+	add_derived(&s, HS_SUBJECT_ANONYMOUS, "dev");
 	assert_int_equal(match(&s, "{\"anonymous_id\":\"dev\"," STAMP), 1);
 	assert_int_equal(match(&s, "{\"user_id\":\"\",\"anonymous_id\":\"dev\"," STAMP), 1);
 	assert_int_equal(match(&s, "{\"user_id\":null,\"anonymous_id\":\"dev\"," STAMP), 1);
@@ -293,6 +293,8 @@ TEST(on_a_derived_device)
 	assert_int_equal(match(&s, "{\"user_id\":\"u3\",\"tenant\":\"acme\",\"anonymous_id\":\"dev\"," STAMP), 2);
 	assert_int_equal(match(&s, "{\"user_id\":\"u3\",\"tenant\":\"globex\",\"anonymous_id\":\"dev\"," STAMP), 0);
 	assert_int_equal(match(&s, "{\"user_id\":\"u4\",\"anonymous_id\":\"dev\"," STAMP), 0);
+	add_derived(&s, HS_SUBJECT_USER, "u5"); /* no device: whose id an alias replaces is that user */
+	assert_int_equal(match(&s, "{\"type\":\"alias\",\"user_id\":\"u2\",\"previous_id\":\"u5\"," STAMP), 1);
 	hs_subjects_free(&s);
 }
 
@@ -315,7 +317,7 @@ TEST(texts)
 	assert_int_equal(in_text(&s, "u-12, xu-1, _u-1, u-1-a, u-1\xC3\xA4, Zu-1, u-1A, u-1z"), 0);
 	assert_int_equal(in_text(&s, "[u-1]"), 1);
 	assert_int_equal(in_text(&s, "{u-1}"), 1);
-	add_derived(&s, "track");
+	add_derived(&s, HS_SUBJECT_ANONYMOUS, "track");
 	assert_int_equal(in_text(&s, "{\"type\":\"track\",\"userId\":\"somebody"), 0);
 	add(&s, HS_SUBJECT_USER, "", NULL); /* an empty id would stand in every text */
 	assert_int_equal(in_text(&s, "nobody"), 0);

@@ -1,6 +1,7 @@
 /* figures: sizes and times of what is there, also when the open segment or the counts are lost. */
 #include "base/io.h"
 #include "spool/figures/figures.h"
+#include "tests/lib/every_fault.h"
 #include "tests/lib/temp_spool.h"
 
 #include <stdio.h>
@@ -19,6 +20,7 @@ static void collect(void)
 
 FIXTURE(end)
 {
+	fail_each_tell();
 	hs_figures_free(&figures);
 	figures = (struct hs_figures){ 0 };
 	return finish(state);
@@ -206,6 +208,22 @@ TEST(a_lag_within_a_segment)
 	}
 }
 
+/* A plain segment with a summary, of which more is left than is read: the rest is estimated. */
+TEST(a_lag_within_a_large_segment)
+{
+	make("rotate_min_gap = 0\ncompress = none\n");
+	spooldir_mkdir(&s.d, "");
+	add_lines("events-20261123T101500.123Z-000001.jsonl", 9000, 1000, AT);
+	spooldir_age(&s.d, "events-20261123T101500.123Z-000001.jsonl");
+	put("a");
+	maintain();
+	save_cursor("mine", position_after(10));
+	wrap_reset();
+	collect();
+	assert_in_range(figures.cursor[0].records, 8980, 9000);
+	assert_in_range(wrap_bytes_read(), 1, 1 << 20);
+}
+
 /* Lines that do not tell when they were spooled: the segment does, if it is sealed. */
 TEST(the_age_of_lines_without_a_time)
 {
@@ -301,6 +319,32 @@ TEST(edits_that_cannot_be_followed)
 	hs_figures_free(&figures);
 	hs_figures_collect(s.d.settings, &figures);
 	assert_result(figures.result, HS_E_IO);
+}
+
+static enum hs_result run_collect(void)
+{
+	hs_figures_free(&figures);
+	hs_figures_collect(s.d.settings, &figures);
+	return figures.result;
+}
+
+static void prepare_cursor(void)
+{
+	make("rotate_min_gap = 0\ncompress = none\n");
+	seal("a b");
+	save_cursor("mine", position_after(1));
+}
+
+static void is_behind(void)
+{
+	assert_int_equal(figures.cursors, 1);
+	assert_int_equal(figures.cursor[0].records, 1);
+}
+
+/* Without the lock of the edits, whose lines a position may be among, there is no lag, rather than a wrong one. */
+TEST(edits_that_cannot_be_locked)
+{
+	fail_each_of(FAIL_CALL(WRAP_FLOCK), &(struct job){ prepare_cursor, run_collect, is_behind, 40 });
 }
 
 TEST(more_cursors_than_are_shown)

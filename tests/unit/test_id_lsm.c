@@ -9,7 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BATCH = 4096 };
+enum {
+	BATCH = 4096,
+	LEVEL = 1 << 13, /* ids that the first level has at most */
+};
 
 static struct scene {
 	struct spooldir d;
@@ -344,6 +347,27 @@ TEST(ids_with_one_first_half)
 	assert_in_range(found(same, N, 0), N / 4, N);
 }
 
+/* Ids go in turns from the first to the last: those of the last block, and then there is none for the highest ids. */
+TEST(a_level_whose_last_block_has_been_moved)
+{
+	uint64_t numbers = 0;
+	struct hs_id_block_entry low[4 * LEVEL];
+
+	for (uint64_t before = 0; s.levels.hand[0] >= before; numbers += 64) {
+		before = s.levels.hand[0];
+		put_numbers(numbers, numbers + 64, 1, 0);
+	}
+	assert_int_equal(s.levels.hand[0], 0);
+	for (uint64_t i = 0; i < 4 * LEVEL; i++)
+		low[i] = (struct hs_id_block_entry){ mix(i) >> 2, i, 1 };
+	for (uint64_t i = 0; i < 4 * LEVEL; i += 64)
+		put(low + i, 64, 0);
+	assert_int_equal(found(low, 4 * LEVEL, 0), 4 * LEVEL);
+	assert_int_equal(found_numbers(0, numbers, 0), numbers);
+	assert_int_equal(count(), numbers + 4 * LEVEL);
+	assert_true(s.levels.count[0] <= LEVEL);
+}
+
 /* --- errors ------------------------------------------------------------------------------------- */
 
 /* Puts a few ids one by one and many at once, which moves others on; looks for some. */
@@ -355,7 +379,7 @@ static int work(MDB_cursor *c)
 	int code;
 
 	for (uint64_t i = 0; i < 64; i++)
-		e[i] = numbered(10000 + i, 1);
+		e[i] = numbered(100000 + i, 1);
 	hs_id_block_sort(e, 64);
 	code = hs_id_lsm_put(c, &levels, 0, e, 8);
 	if (code == 0)
@@ -373,6 +397,7 @@ TEST(every_error_of_lmdb_is_returned)
 	unsigned nth;
 
 	put_numbers(0, 9000, 1, 0);
+	put_numbers(9000, 9000 + LEVEL - 4 - s.levels.count[0], 1, 0); /* four more, and it moves some on */
 	for (nth = 1; code == EIO; nth++) {
 		MDB_txn *txn;
 		MDB_cursor *c;

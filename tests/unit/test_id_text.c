@@ -78,6 +78,10 @@ TEST(a_text_that_is_a_number_in_another_spelling)
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		assert_false(hs_id_is_spelled(hs_slice_str(others[i]), &out));
 	hs_buf_free(&out);
+	out.max = 1; /* as without memory */
+	assert_false(hs_id_is_spelled(HS_SLICE("1E2"), &out));
+	assert_false(hs_buf_ok(&out));
+	hs_buf_free(&out);
 }
 
 TESTS("id_text", NULL, NULL)

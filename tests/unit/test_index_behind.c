@@ -151,8 +151,8 @@ static void damage_summary(unsigned number)
 	hs_buf_free(&text);
 }
 
-/* Only the look-up meets the damage: the segment's lines are read, and its ids are found all the same. */
-TEST(damage_that_a_look_up_finds)
+/* The index is behind, with a damaged summary of the second segment. */
+static void be_behind_with_damage(void)
 {
 	write_segment(1, IDS, true);
 	write_segment(2, IDS, true);
@@ -161,9 +161,33 @@ TEST(damage_that_a_look_up_finds)
 	put_hurriedly("x", 0);
 	assert_true(is_behind());
 	damage_summary(2);
+}
+
+/* Only the look-up meets the damage: the segment's lines are read, and its ids are found all the same. */
+TEST(damage_that_a_look_up_finds)
+{
+	be_behind_with_damage();
 	put_hurriedly(late_id(2), 1);
 	put_known("x s1-0 s2-0 y", 3);
 	assert_false(spooldir_exists(&s.d, ".hookspool/run/summary/events-2"));
+}
+
+static void lose_database(void *context)
+{
+	(void)context;
+	wrap_fail(WRAP_LMDB, 1, WRAP_FOREVER, EIO);
+}
+
+/* The summary has been removed, and the database fails before the lines are read instead, which is told. */
+TEST(damage_that_a_look_up_finds_without_the_database)
+{
+	uint64_t duplicate;
+
+	be_behind_with_damage();
+	wrap_before(WRAP_UNLINKAT, 1, lose_database, NULL);
+	assert_result(hurry(late_id(2), &duplicate), HS_E_IO);
+	wrap_reset();
+	put_hurriedly(late_id(2), 1);
 }
 
 /* New ids of the same append are noted already: its sender comes again. */
@@ -544,12 +568,19 @@ static void set_numbers_back(void)
  */
 static struct hs_buf old_index, old_state;
 
-static void save_files(void)
+/* `in_group`: the segment that is not in the older copy was being taken in, too. */
+static void save_files(bool in_group)
 {
-	write_segment(1, 9000, true);
-	write_segment(2, 10, true);
+	write_segment(1, IDS, true);
+	if (in_group)
+		write_segment(2, 10, true);
 	maintain();
 	lose_index();
+	if (!in_group) {
+		put_hurriedly("x", 0);
+		rotate();
+		maintain_without_index();
+	}
 	put_hurriedly(many("m", 0, 100), 0);
 	restart();
 	put_hurriedly("m0", 1); /* a process that begins moves them to the index */
@@ -571,16 +602,19 @@ static void put_older_files(void)
 	restart();
 }
 
-TEST_WITH(an_index_that_is_ahead, begin_plain, tell_and_finish)
+TEST_WITH(an_index_that_is_ahead, NULL, tell_and_finish)
 {
 	const struct job job = { put_older_files, run_step, are_known, 40 };
 
-	save_files();
-	words = events_new("s1-0 s1-1");
-	fail_each_of(FAIL_CALL(WRAP_LMDB) | FAIL_CALL(WRAP_UNLINKAT), &job);
-	events_free(words);
-	hs_buf_free(&old_index);
-	hs_buf_free(&old_state);
+	for (int in_group = 0; in_group < 2; in_group++) {
+		begin_plain(NULL);
+		save_files(in_group);
+		words = events_new("s1-0 s1-1");
+		fail_each_of(FAIL_CALL(WRAP_LMDB) | FAIL_CALL(WRAP_UNLINKAT), &job);
+		events_free(words);
+		hs_buf_free(&old_index);
+		hs_buf_free(&old_state);
+	}
 }
 
 /* --- durability = none -------------------------------------------------------------------------------- */

@@ -403,6 +403,35 @@ TEST(sample_passes_over_what_is_no_id)
 	hs_settings_free(s);
 }
 
+/* 7, 7.0 and "7" are one user, as for erase and for load. */
+TEST(sample_knows_a_number_by_its_text)
+{
+	static const char *const spelled[][2] = { { "\"%\"", "%" }, { "\"%\"", "%.0" }, { "\"-%\"", "-%" } };
+	struct hs_settings *s = settings_with("[events]\nsample = 50% event:*\n");
+	struct hs_flattener f;
+	struct hs_buf out = { 0 };
+
+	hs_flattener_init(&f, HS_NAMES_WAREHOUSE);
+	for (int i = 0; i < 150; i++) {
+		enum hs_result result[2];
+
+		for (int k = 0; k < 2; k++) {
+			const char *id = spelled[i % 3][k];
+			int before = (int)strcspn(id, "%");
+			char event[160];
+
+			snprintf(event, sizeof event,
+			         "{\"type\":\"track\",\"event\":\"e\",\"userId\":%.*s%d%s,\"messageId\":\"%d\"}",
+			         before, id, i, id + before + 1, k);
+			result[k] = flatten(&f, s->rules, "", event, &out);
+		}
+		assert_int_equal(result[0], result[1]);
+	}
+	hs_flattener_free(&f);
+	hs_buf_free(&out);
+	hs_settings_free(s);
+}
+
 /* An event of nobody, which validation may let pass, goes by its own id. */
 TEST(sample_goes_by_the_event_if_it_is_nobodys)
 {

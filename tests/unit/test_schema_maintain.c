@@ -156,6 +156,27 @@ TEST(values_are_gathered_in_parts)
 	assert_int_equal(counted(), 300);
 }
 
+/* As after a repair that has given segments other numbers. */
+TEST(values_that_are_to_be_gathered_after_the_end_are_counted_anew)
+{
+	struct hs_schema schema = { 0 };
+
+	put("a b");
+	count_for(0);
+	open_reader();
+	assert_result(hs_schema_load(&schema, hs_reader_dir(s.reader)), HS_OK);
+	schema.gathering = true;
+	schema.gather = (struct hs_position){ .number = 50 };
+	schema.gather_end = (struct hs_position){ .number = 51 };
+	assert_result(hs_schema_save(&schema, hs_reader_dir(s.reader)), HS_OK);
+	assert_result(hs_schema_advance(s.reader, &(struct hs_schema_work){ 0 }, &schema), HS_OK);
+	assert_int_equal(schema.table.records, 2);
+	assert_false(schema.gathering);
+	hs_schema_free(&schema);
+	close_reader();
+	assert_int_equal(counted(), 2);
+}
+
 /* Another process is first each time, and leaves one that is not counted. */
 static bool count_another(void *looks)
 {

@@ -310,6 +310,7 @@ TEST(lines_that_give_no_other_number)
 		"\n{\"file\":\"events-20261123T101500.123Z-000003.jsonl\",\"number\":7",
 		"\n{\"file\":\"events-20261123T101500.123Z-000003.jsonl\",\"number\":7]\n",
 		"\n{\"file\":\"events-20261123T101500.123Z-000003.jsonl\",\"number\":3}\n",
+		"\n{\"check\":\"0123abcd\"\n",
 	};
 
 	spooldir_mkdir(&temp.d, ".hookspool");

@@ -121,9 +121,13 @@ TEST(the_fault_without_a_name)
 
 TEST(a_file_that_is_missing)
 {
+	char below[sizeof s.path + 16];
+
 	set("", 0644);
 	expect_refusal(load("/nowhere/x.conf", NULL), "/nowhere/x.conf: No such file");
 	expect_refusal(load("/nowhere/x.conf", NULL), "hookspool docs sample");
+	snprintf(below, sizeof below, "%s/x.conf", s.path); /* a file where a folder should be */
+	expect_refusal(load(below, NULL), "hookspool docs sample");
 }
 
 /* Permissions would mend none of these. */

@@ -159,6 +159,7 @@ TEST(columns_of_a_terminal)
 	expect_columns("\u1112\u1161\u11AB", 2); /* a syllable of Hangul in its parts */
 	expect_columns("\U0001F468\u200D\U0001F469\uFE0F", 4);
 	expect_columns("Привет", 6);
+	expect_columns("\U0010FFFD", 1); /* behind all ranges */
 }
 
 TEST(text_that_harms_a_terminal_is_unprintable)

@@ -449,21 +449,18 @@ static int look_at_few(struct hs_index *ix, const struct hs_dedup_key *const *id
 {
 	struct hs_id_block_entry want[LOOK_IDS];
 	bool found[LOOK_IDS];
-	size_t known = 0;
 	int code;
 
-	memset(kept, false, n * sizeof *kept);
-	for (size_t i = 0; i < n; i++)
-		if (id[i] != NULL) {
-			hs_memtable_prefetch(&ix->pending, id[i]);
-			want[known++] = hs_id_block_entry(id[i], (uint32_t)i);
-		}
-	hs_id_block_sort(want, known);
-	code = hs_id_lsm_find(ix->store.find, want, known, hs_index_store_since(&ix->store), found);
+	for (size_t i = 0; i < n; i++) {
+		hs_memtable_prefetch(&ix->pending, id[i]);
+		want[i] = hs_id_block_entry(id[i], (uint32_t)i);
+	}
+	hs_id_block_sort(want, n);
+	code = hs_id_lsm_find(ix->store.find, want, n, hs_index_store_since(&ix->store), found);
 	if (ix->behind && code == 0 &&
-	    !hs_sealed_ids_find(&ix->catch_up.sealed, want, known, hs_index_store_since(&ix->store), found))
+	    !hs_sealed_ids_find(&ix->catch_up.sealed, want, n, hs_index_store_since(&ix->store), found))
 		return HS_SEALED_DAMAGED;
-	for (size_t i = 0; i < known && code == 0; i++)
+	for (size_t i = 0; i < n && code == 0; i++)
 		kept[want[i].spooled_s] = found[i];
 	return code;
 }

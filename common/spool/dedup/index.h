@@ -158,7 +158,7 @@ enum hs_seen {
 };
 
 /*
- * Sets kept[i] if id[i] is in the file and within the window; false for NULL. Ids that are pending
+ * Sets kept[i] if id[i] is in the file and within the window. Ids that are pending
  * are found by hs_index_seen. HS_OK, HS_E_IO or HS_E_MEMORY.
  */
 enum hs_result hs_index_look(struct hs_index *ix, const struct hs_dedup_key *const *id, size_t n, bool *kept);

@@ -263,11 +263,8 @@ enum hs_result hs_index_catch_up(struct hs_index_catch_up *c, uint64_t open_numb
 	struct hs_sealed *list = NULL;
 	size_t count = 0;
 	bool stepped = false;
-	enum hs_result r = HS_OK;
+	enum hs_result r = hs_sealed_list(c->store->dir->fd, "events", &list, &count);
 
-	if (c->store->mark.number >= open_number)
-		return HS_OK;
-	r = hs_sealed_list(c->store->dir->fd, "events", &list, &count);
 	for (size_t i = 0; i < count && r == HS_OK && list[i].number < open_number; i++)
 		if (is_wanted(c, list, i))
 			r = hs_io_now_monotonic() < c->stop_ms || !stepped ? index_segment(c, &list[i], &stepped)

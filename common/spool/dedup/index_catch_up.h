@@ -19,8 +19,9 @@ struct hs_index_catch_up {
 };
 
 /*
- * After hs_sealed_ids_open: reads each segment that `sealed` has; then the mark is at the start of the open segment.
- * HS_OK, HS_E_INDEXING (the time is up; the next call goes on), HS_E_MEMORY, or as hs_io_result.
+ * After hs_sealed_ids_open, with the mark before the open segment: reads each segment that `sealed` has; then the mark
+ * is at the start of the open one. HS_OK, HS_E_INDEXING (the time is up; the next call goes on), HS_E_MEMORY, or as
+ * hs_io_result.
  */
 enum hs_result hs_index_catch_up(struct hs_index_catch_up *c, uint64_t open_number);
 
