@@ -322,13 +322,18 @@ TEST(a_saved_position)
 /* --- as another user ---------------------------------------------------------------- */
 
 /* The spool belongs to somebody else, whose process has it open: it may be read, and nothing is written. */
-static void others_segments(void)
+static void give_away(uid_t user)
 {
 	static const char *const folders[] = { "", ".hookspool", ".hookspool/run" };
 
-	three_segments();
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
-		assert_int_equal(chown(spooldir_path(&s.d, folders[i]), 12345, (gid_t)-1), 0);
+		assert_int_equal(chown(spooldir_path(&s.d, folders[i]), user, (gid_t)-1), 0);
+}
+
+static void others_segments(void)
+{
+	three_segments();
+	give_away(12345);
 }
 
 static enum hs_result run_read(void)
@@ -347,6 +352,23 @@ TEST(a_spool_of_another_user)
 		skip(); /* only root can give files away */
 	fail_each_of(FAIL_CALL(WRAP_OPENAT) | FAIL_CALL(WRAP_FSTAT) | FAIL_CALL(WRAP_PREAD) | FAIL_CALL(WRAP_MMAP),
 	             &(struct job){ others_segments, run_read, is_read, 16 });
+}
+
+/* No command of its owner's has run yet: that is the remedy, and the disk is well. */
+TEST(a_new_spool_of_another_user)
+{
+	struct hs_reader *reader;
+
+	if (geteuid() != 0)
+		skip(); /* only root can give files away */
+	make("");
+	put("a");
+	give_away(12345);
+	assert_result(hs_reader_open(s.d.settings, &reader), HS_E_SPOOL_ASLEEP);
+	give_away(0);
+	open_reader();
+	give_away(12345);
+	assert_all("a");
 }
 
 /* Files of another user may not be readable, or go meanwhile. */

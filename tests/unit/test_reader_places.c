@@ -436,6 +436,89 @@ TEST(a_spool_that_is_moved_while_its_state_is_lost)
 	assert_true(moved > 0);
 }
 
+static void make_state_late(unsigned nth)
+{
+	static const char *const folders[] = { "", ".hookspool", ".hookspool/run" };
+
+	if (nth != 70)
+		return;
+	at_pause = NULL;
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+		assert_int_equal(chown(spooldir_path(&s.d, folders[i]), 0, (gid_t)-1), 0);
+	restart();
+	put("c");
+}
+
+/* A reader that may not write waits for another process to make the state, and goes on then. */
+TEST(a_state_that_others_make_anew)
+{
+	static const char *const folders[] = { "", ".hookspool", ".hookspool/run" };
+
+	if (geteuid() != 0)
+		skip(); /* only root can give files away */
+	make("");
+	put("a b");
+	open_reader(); /* the owner's, without which there is no lock that others can share */
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+		assert_int_equal(chown(spooldir_path(&s.d, folders[i]), 12345, (gid_t)-1), 0);
+	open_reader();
+	stop();
+	spooldir_unlink(&s.d, ".hookspool/run/state");
+	hurry_with(make_state_late);
+	assert_read("a b c");
+	assert_true(pauses >= 70);
+	at_pause = NULL;
+}
+
+/* Makes folders below the test's, so that the path of the last one is so long. */
+static void make_long_path(char path[static PATH_MAX], size_t length)
+{
+	size_t n = (size_t)snprintf(path, PATH_MAX, "%s", s.d.above);
+	int dir = open(path, O_RDONLY | O_DIRECTORY);
+
+	while (n < length) {
+		size_t more = length - n > 2 * NAME_MAX ? NAME_MAX
+		              : length - n > NAME_MAX   ? NAME_MAX / 2
+		                                        : length - n - 1;
+		char name[NAME_MAX + 1];
+		int below;
+
+		snprintf(name, sizeof name, "%0*d", (int)more, 0);
+		n += (size_t)snprintf(path + n, PATH_MAX - n, "/%s", name);
+		assert_int_equal(mkdirat(dir, name, 0700), 0);
+		below = openat(dir, name, O_RDONLY | O_DIRECTORY);
+		assert_true(below >= 0);
+		close(dir);
+		dir = below;
+	}
+	close(dir);
+}
+
+/* A spool is moved to where the path of its state is too long to watch that: it can be read and followed. */
+TEST(a_spool_with_the_longest_path)
+{
+	char path[PATH_MAX], text[PATH_MAX + 64];
+	struct hs_settings_error error;
+	struct hs_settings *settings;
+	int n;
+
+	make("");
+	put("a");
+	stop();
+	make_long_path(path, PATH_MAX - 18); /* a line of settings has 4,096 bytes at most */
+	assert_int_equal(rename(s.d.path, path), 0);
+	n = snprintf(text, sizeof text, "spool_dir = %s\nauth = none\nmin_free = 0\n", path);
+	settings = hs_settings_new("test", hs_slice(text, (size_t)n), NULL, &error);
+	if (settings == NULL)
+		fail_msg("%s", error.text);
+	assert_result(hs_reader_open(settings, &s.reader), HS_OK);
+	assert_true(hs_reader_watch(s.reader) >= 0);
+	assert_read("a");
+	assert_read("");
+	close_reader();
+	hs_settings_free(settings);
+}
+
 /* A writer was killed just after it had ended a generation. */
 TEST(a_generation_that_has_just_ended)
 {
