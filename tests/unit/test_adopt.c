@@ -12,6 +12,7 @@
 #include "spool/dedup/tombstones.h"
 #include "spool/position/cursor.h"
 #include "spool/shared/spool_dir.h"
+#include "tests/lib/every_fault.h"
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
@@ -219,6 +220,22 @@ TEST(imports_start_again)
 	assert_false(spooldir_exists(&s.d, ".hookspool/imports/0123"));
 }
 
+/* It is not said that all is settled while the folder of the imports cannot be read. */
+TEST(imports_that_cannot_be_read)
+{
+	struct hs_adopter how = { .from = HS_ADOPT_LEAVE };
+	struct hs_adoption done;
+
+	make("rotate_min_gap = 0\n");
+	put("a");
+	stop();
+	spooldir_write(&s.d, ".hookspool/imports", HS_SLICE("no folder"));
+	assert_result(hs_adopt(s.d.settings, &how, &done), HS_E_IO);
+	assert_false(done.now.settled);
+	spooldir_unlink(&s.d, ".hookspool/imports");
+	assert_true(adopt(HS_ADOPT_LEAVE, false).now.settled);
+}
+
 /* --- losses --------------------------------------------------------------------- */
 
 static unsigned lost(void)
@@ -373,6 +390,75 @@ TEST(erased_ids_are_those_of_the_receipts)
 	}
 }
 
+/* A receipt whose numbers are damaged tells nothing: the one before it counts. */
+TEST(receipts_that_are_damaged)
+{
+	static const char *const lines[] = { "{\"state\":\"done\",\"erased_ids\":x}\n",
+		                             "{\"state\":\"done\",\"erased_ids\":7,\"erased_check\":7}\n" };
+
+	make("rotate_min_gap = 0\n");
+	put("anna@a b");
+	assert_int_equal(events_erase(s.spool, &s.d, "anna"), 1);
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+		spooldir_add(&s.d, "erased.jsonl", hs_slice_str(lines[i]));
+	assert_int_equal(lost(), 0);
+	damage_erased(0, NULL);
+	assert_int_equal(lost(), HS_LOSS_ERASED);
+}
+
+static struct hs_opened_spool open_spool;
+
+static void lose_erased(void)
+{
+	hs_spool_dir_close(&open_spool);
+	make("rotate_min_gap = 0\n");
+	put("anna@a b");
+	assert_int_equal(events_erase(s.spool, &s.d, "anna"), 1);
+	spooldir_unlink(&s.d, ".hookspool/erased-ids");
+	assert_result(hs_spool_dir_open(&open_spool, s.d.settings, true), HS_OK);
+	assert_result(hs_tombstones_make(open_spool.dir.private_dir), HS_OK);
+}
+
+static enum hs_result run_give_up(void)
+{
+	return hs_erasure_log_give_up(&open_spool.dir);
+}
+
+static void is_given_up(void)
+{
+	assert_int_equal(lost(), 0);
+}
+
+/* The loss is no longer reported once a receipt says so, and not before. */
+TEST(ids_that_are_given_up)
+{
+	fail_each(&(struct job){ lose_erased, run_give_up, is_given_up, 0 });
+	hs_spool_dir_close(&open_spool);
+}
+
+/* A mark that cannot be read is neither none nor one of a whole backup. */
+TEST(the_mark_of_a_backup)
+{
+	enum hs_loss_backup backup;
+	struct hs_opened_spool o;
+
+	make("");
+	put("a");
+	assert_result(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
+	assert_result(hs_loss_backup(&o.dir, &backup), HS_OK);
+	assert_int_equal(backup, HS_LOSS_NO_BACKUP);
+	assert_result(hs_history_put(o.dir.private_dir, o.dir.run_dir, HS_HISTORY_BACKUP, &o.dir.history), HS_OK);
+	assert_result(hs_loss_backup(&o.dir, &backup), HS_OK);
+	assert_int_equal(backup, HS_LOSS_WHOLE_BACKUP);
+	wrap_fail(WRAP_OPENAT, 1, 1, EIO);
+	assert_result(hs_loss_backup(&o.dir, &backup), HS_E_IO);
+	wrap_reset();
+	spooldir_write(&s.d, ".hookspool/backup", HS_SLICE("nonsense"));
+	assert_result(hs_loss_backup(&o.dir, &backup), HS_OK);
+	assert_int_equal(backup, HS_LOSS_PART_OF_BACKUP);
+	hs_spool_dir_close(&o);
+}
+
 /* An erase of nobody leaves no receipt, and so none of which something could be lost. */
 TEST(an_erase_of_nobody)
 {
@@ -488,6 +574,12 @@ TEST(lines_that_are_taken_out_are_gone_from_the_disk)
 		assert_result(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
 		assert_result(hs_open_copy_look(&o.dir, "events", &copy), HS_OK);
 		assert_true(copy.gone > 0);
+		if (lines == 4) { /* the whole file goes */
+			wrap_fail(WRAP_UNLINKAT, 1, 1, EIO);
+			assert_result(hs_open_copy_clean(&o.dir, &copy), HS_E_IO);
+			wrap_reset();
+			assert_true(spooldir_exists(&s.d, "events.jsonl"));
+		}
 		wrap_fail(WRAP_FSYNC, 1, WRAP_FOREVER, EIO);
 		assert_true(hs_open_copy_clean(&o.dir, &copy) != HS_OK);
 		wrap_reset();
@@ -724,8 +816,12 @@ TEST(lines_in_another_order)
 /* Without memory for a hash nothing is said of a refused line. */
 TEST(a_hash_without_memory)
 {
-	make_copy("rejected", "{\"a\":1}\n{\"b\":2}\n", "{\"b\":2}\n");
-	assert_result(look_while("rejected", WRAP_SHA256, 1, ENOMEM), HS_E_MEMORY);
+	unsigned nth = 1;
+
+	make_copy("rejected", "{\"a\":1}\n{\"b\":2}\n{\"c\":3}\n{\"d\":4}\n", "{\"b\":2}\n");
+	while (look_while("rejected", WRAP_SHA256, nth, ENOMEM) == HS_E_MEMORY)
+		nth++;
+	assert_in_range(nth, 7, 100); /* of seven lines, since those in no segment are looked at again */
 	assert_int_equal(gone_of("rejected"), 2);
 }
 
@@ -736,6 +832,84 @@ TEST(a_copy_that_is_no_file)
 	spooldir_unlink(&s.d, "events.jsonl");
 	spooldir_mkdir(&s.d, "events.jsonl");
 	assert_int_equal(gone_of("events"), 0);
+}
+
+static void prepare_anna(void)
+{
+	hs_spool_dir_close(&open_spool);
+	with_anna(true);
+	spooldir_add(&s.d, "events.jsonl", HS_SLICE(ANNA));
+	stop();
+	assert_result(hs_spool_dir_open(&open_spool, s.d.settings, true), HS_OK);
+}
+
+static enum hs_result run_look(void)
+{
+	enum hs_result result = hs_open_copy_look(&open_spool.dir, "events", &looked);
+
+	if (result == HS_OK)
+		assert_true(looked.lines == 2 && looked.gone == 1);
+	hs_open_copy_free(&looked);
+	return result;
+}
+
+static void nothing(void)
+{
+}
+
+/* A line of hers is never passed over because something has failed. */
+TEST(a_suppressed_person_is_not_overlooked)
+{
+	fail_each(&(struct job){ prepare_anna, run_look, nothing, 0 });
+	hs_spool_dir_close(&open_spool);
+}
+
+static char sealed_name[] = "events-20261123T101500.123Z-000007.jsonl";
+
+static void replace_by_folder(void *done)
+{
+	*(bool *)done = true;
+	spooldir_unlink(&s.d, sealed_name);
+	spooldir_mkdir(&s.d, sealed_name);
+}
+
+/* Others report what is no plain file, and the lines of the copy stay. */
+TEST(a_segment_that_becomes_a_folder)
+{
+	unsigned compared = 0;
+	bool done = true;
+
+	for (unsigned nth = 1; done; nth++) {
+		make_copy("events", LINE("x", "23T10:00:00.000Z"), LINE("x", "23T10:00:00.000Z"));
+		assert_result(hs_spool_dir_open(&open_spool, s.d.settings, true), HS_OK);
+		wrap_reset();
+		done = false;
+		wrap_before(WRAP_OPENAT, nth, replace_by_folder, &done);
+		assert_result(hs_open_copy_look(&open_spool.dir, "events", &looked), HS_OK);
+		wrap_reset();
+		compared += looked.gone == 1;
+		assert_true(looked.gone == 1 || done);
+		hs_open_copy_free(&looked);
+		hs_spool_dir_close(&open_spool);
+	}
+	assert_true(compared > 0);
+}
+
+/* The second part of a long copy is compared like the first. */
+TEST(more_lines_than_are_compared_together)
+{
+	enum { MANY = (1 << 19) + 3 };
+	struct hs_buf text = { 0 };
+
+	make_copy("rejected", "", "");
+	for (unsigned i = 0; i < MANY; i++)
+		hs_buf_printf(&text, "%u\n", i);
+	spooldir_write(&s.d, "rejected.jsonl", hs_buf_slice(&text));
+	hs_buf_reset(&text);
+	hs_buf_printf(&text, "%u\n", MANY - 2); /* so that all before it was in the segment, too */
+	spooldir_write(&s.d, "rejected-20261123T101500.123Z-000007.jsonl", hs_buf_slice(&text));
+	hs_buf_free(&text);
+	assert_int_equal(gone_of("rejected"), MANY - 1);
 }
 
 /* Segments that are gone or damaged have nothing to compare with, as far as they cannot be read. */

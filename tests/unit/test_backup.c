@@ -313,6 +313,7 @@ TEST(erased_people_are_not_in_a_backup)
 TEST(a_backup_needs_its_own_folder)
 {
 	struct hs_backup_how how = { copy.path, NULL, NULL };
+	char long_name[NAME_MAX + 3] = "";
 	struct hs_backup done;
 
 	make_both();
@@ -335,6 +336,11 @@ TEST(a_backup_needs_its_own_folder)
 	how.to = "/dev/null/x";
 	assert_int_equal(hs_backup(s.d.settings, &how, &done), HS_OK);
 	assert_int_equal(done.place, ENOTDIR);
+	memset(long_name, 'x', sizeof long_name - 1);
+	long_name[0] = '/';
+	how.to = long_name;
+	assert_int_equal(hs_backup(s.d.settings, &how, &done), HS_OK);
+	assert_int_equal(done.place, ENAMETOOLONG);
 	spooldir_unlink(&copy, "precious");
 	assert_int_equal(back_up(&done), HS_OK);
 	assert_false(done.refused);
@@ -721,6 +727,113 @@ TEST(a_folder_that_cannot_be_looked_at)
 	assert_true(done.refused);
 }
 
+/* A place that takes no folder is told, whichever call finds it out. */
+TEST(a_place_that_takes_no_folder)
+{
+	unsigned told = 0;
+	bool ended = false;
+
+	for (unsigned nth = 1; !ended; nth++) {
+		struct hs_backup done;
+
+		make_both();
+		put("a");
+		wrap_reset();
+		wrap_fail(WRAP_MKDIRAT, nth, 1, EPERM); /* as on a file system that is not to be changed */
+		if (back_up(&done) == HS_OK)
+			told += done.place == EPERM;
+		ended = wrap_count(WRAP_MKDIRAT) < nth;
+		wrap_reset();
+	}
+	assert_true(told > 1);
+}
+
+static void change_device(void *done)
+{
+	*(bool *)done = true;
+	wrap_device(1);
+}
+
+/*
+ * Backs up into the spool while a call that looks at folders fails, or they get another device from then on. Returns
+ * how often the folder was taken for one outside.
+ */
+static unsigned look_above(int error)
+{
+	const struct hs_backup_how how = { spooldir_path(&s.d, "b"), NULL, NULL };
+	unsigned outside = 0;
+	bool done = true;
+
+	for (unsigned nth = 1; done; nth++) {
+		struct hs_backup backup;
+		enum hs_result result;
+
+		done = false;
+		wrap_reset();
+		if (error == 0)
+			wrap_before(WRAP_FSTATAT, nth, change_device, &done);
+		else
+			wrap_fail(WRAP_FSTATAT, nth, 1, error);
+		result = hs_backup(s.d.settings, &how, &backup);
+		done = done || (error != 0 && wrap_count(WRAP_FSTATAT) >= nth);
+		wrap_reset();
+		outside += result == HS_OK && !backup.inside;
+	}
+	return outside;
+}
+
+/*
+ * Another file system may have a folder with the inode of the spool, which is not the spool; what this user may not
+ * look at is above all that it can search, and so above the spool. A failing disk proves nothing.
+ */
+TEST(folders_above_a_backup)
+{
+	make_both();
+	put("a");
+	assert_int_equal(look_above(EIO), 0);
+	assert_true(look_above(0) > 0);
+	assert_true(look_above(EACCES) > 0);
+}
+
+/* Below more folders than a path has room for it says why it does not go on. */
+TEST(a_folder_that_is_very_deep)
+{
+	enum { DEEP = PATH_MAX / 3 };
+	char path[PATH_MAX];
+	struct hs_backup_how how = { path, NULL, NULL };
+	struct hs_backup done;
+	int dir;
+	size_t n;
+
+	make_both();
+	put("a");
+	spooldir_mkdir(&copy, "");
+	n = (size_t)snprintf(path, sizeof path, "%s", copy.path);
+	dir = open(path, O_RDONLY | O_DIRECTORY);
+	for (int i = 0; i < DEEP; i++) {
+		int below;
+
+		assert_int_equal(mkdirat(dir, "d", 0700), 0);
+		below = openat(dir, "d", O_RDONLY | O_DIRECTORY);
+		assert_true(below >= 0);
+		close(dir);
+		dir = below;
+		n += (size_t)snprintf(path + n, sizeof path - n, "/d");
+	}
+	close(dir);
+	assert_result(hs_backup(s.d.settings, &how, &done), HS_OK);
+	assert_int_equal(done.place, ENAMETOOLONG);
+}
+
+static void remove_rejected(void *removed)
+{
+	static const char name[] = "rejected-20200101T000000.000Z-000001.jsonl";
+
+	*(bool *)removed = spooldir_exists(&s.d, name);
+	if (*(bool *)removed)
+		spooldir_unlink(&s.d, name);
+}
+
 static void remove_old_cursor(void *removed)
 {
 	*(bool *)removed |= spooldir_exists(&copy, ".hookspool/cursors/old");
@@ -771,6 +884,7 @@ TEST(files_that_go_meanwhile)
 		struct hs_backup done;
 
 		prepare_sweep();
+		spooldir_write(&copy, ".hookspool/cursors/old", HS_SLICE("x"));
 		rotate();
 		maintain();
 		wrap_reset();
@@ -781,6 +895,21 @@ TEST(files_that_go_meanwhile)
 		assert_true(is_whole());
 	}
 	assert_true(all > 1);
+	all = 1;
+	for (unsigned nth = 1; nth <= all; nth++) { /* a writer takes it away, since rejected_max is reached */
+		struct hs_backup done;
+		bool removed = false;
+
+		prepare_sweep();
+		spooldir_write(&s.d, "rejected-20200101T000000.000Z-000001.jsonl", HS_SLICE("{}\n"));
+		wrap_reset();
+		wrap_before(WRAP_FSTATAT, nth, remove_rejected, &removed);
+		assert_result(back_up(&done), HS_OK);
+		all = wrap_count(WRAP_FSTATAT);
+		wrap_reset();
+		assert_true(is_whole());
+		assert_once(&copy, "a b c d");
+	}
 }
 
 TESTS("backup", NULL, finish_both)

@@ -111,6 +111,9 @@ TEST(another_database_of_the_name_is_told)
 	spooldir_write(&s.d, ".hookspool/loads/shop", HS_SLICE(""));
 	mark_at("shop", "sqlite:/b.db", "");
 	mark_at("shop", "sqlite:/b.db", "");
+	spooldir_write(&s.d, ".hookspool/loads/shop", HS_SLICE("leaded sqlite:/a.db\n")); /* a byte has changed */
+	mark_at("shop", "sqlite:/b.db", "");
+	mark_at("shop", "sqlite:/b.db", "");
 }
 
 static void load_as(const char *database, const char *tenant, const char *place, const char *other)
@@ -131,6 +134,8 @@ TEST(another_tenant_in_the_same_place_is_found)
 {
 	put("a");
 	open_dir();
+	load_as("shop", "acme", "sqlite:/a.db", ""); /* no database is loaded yet */
+	mark_at("shop", "sqlite:/a.db", "");         /* without labels */
 	load_as("shop", NULL, "sqlite:/a.db", "");
 	load_as("shop", "acme", "sqlite:/a.db", ""); /* the first label */
 	load_as("shop", "acme", "sqlite:/a.db", "");
@@ -138,6 +143,7 @@ TEST(another_tenant_in_the_same_place_is_found)
 	load_as("crm", "globex", "sqlite:/a.db", "shop");
 	load_as("crm", "", "sqlite:/a.db", "shop");
 	load_as("crm", "acme", "sqlite:/a.db", "");
+	load_as("web", "globex", "sqlite:/a.db", "crm"); /* and "shop", but one is enough */
 	load_as("none", "", "sqlite:/b.db", "");
 	load_as("some", "-", "sqlite:/c.db", "");
 	load_as("more", "globex", "sqlite:/b.db", "none");
@@ -486,6 +492,68 @@ TEST(an_erase_that_ends_meanwhile)
 	assert_int_equal(requests_of("late1", "u"), 0);
 	hs_rewrite_log_close(rewrites);
 	hs_subjects_free(&one);
+}
+
+static const struct hs_erase_marker crm = { "crm", HS_SLICE("sqlite:/a.db"), "globex" };
+
+static void prepare_other(void)
+{
+	hs_spool_dir_close(&opened);
+	make("");
+	put("a");
+	open_dir();
+	load_as("shop", "acme", "sqlite:/a.db", "");
+	load_as("web", "", "sqlite:/b.db", "");
+}
+
+static enum hs_result run_find_other(void)
+{
+	struct hs_buf other = { 0 };
+	enum hs_result result = hs_erase_requests_find_other(opened.dir.private_dir, &crm, &other);
+
+	if (result == HS_OK)
+		assert_slice_equal(hs_buf_slice(&other), HS_SLICE("shop"));
+	hs_buf_free(&other);
+	return result;
+}
+
+static void nothing(void)
+{
+}
+
+/* Two tenants in one database cannot be told apart any more: a failure is never taken for "there is no other". */
+TEST(another_tenant_is_not_overlooked)
+{
+	fail_each(&(struct job){ prepare_other, run_find_other, nothing, 0 });
+}
+
+static void give_up_shop(void *done)
+{
+	size_t dropped;
+
+	*(bool *)done = true;
+	assert_result(hs_erase_requests_forget(opened.dir.private_dir, "shop", &dropped), HS_OK);
+}
+
+/* Its loading is given up while another's begins: it is no other any more, and no fault. */
+TEST(a_database_that_is_given_up_meanwhile)
+{
+	unsigned free_again = 0;
+	bool done = true;
+
+	for (unsigned nth = 1; done; nth++) {
+		struct hs_buf other = { 0 };
+
+		prepare_other();
+		wrap_reset();
+		done = false;
+		wrap_before(WRAP_OPENAT, nth, give_up_shop, &done);
+		assert_result(hs_erase_requests_find_other(opened.dir.private_dir, &crm, &other), HS_OK);
+		wrap_reset();
+		free_again += done && other.n == 0;
+		hs_buf_free(&other);
+	}
+	assert_true(free_again > 1);
 }
 
 /* A marker that cannot be read for want of memory is not written anew: its place would be forgotten. */

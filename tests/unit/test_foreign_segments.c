@@ -3,8 +3,10 @@
  * are known as duplicates, and none of our own are lost or doubled by it.
  */
 #include "base/io.h"
+#include "spool/admin/incoming.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/write/foreign_segments.h"
+#include "tests/lib/every_fault.h"
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
@@ -916,6 +918,87 @@ TEST(a_compressed_form_that_was_left_is_not_waited_for)
 	assert_result(await_beside(&left, false, no_more_is_beside), HS_OK);
 	assert_int_equal(left.asked, 0);
 	wrap_reset();
+}
+
+/* --- whatever is copied in is awaited ------------------------------------------------------- */
+
+/* Waits while a segment whose number is in use is being copied in. */
+static enum hs_result await_all(struct copying *c, bool (*must_stop)(void *context))
+{
+	struct hs_opened_spool o;
+	enum hs_result result;
+
+	name_of(c->name, 1);
+	spooldir_write(&s.d, c->name, HS_SLICE("{\"type\":\"page\",\"message_id\":\"x\""));
+	assert_result(hs_spool_dir_open(&o, s.d.settings, false), HS_OK);
+	result = hs_incoming_await(&o.dir, must_stop, c);
+	hs_spool_dir_close(&o);
+	return result;
+}
+
+TEST(erase_and_repair_wait_for_a_copy_of_a_used_number)
+{
+	struct copying comes = { .nth = 2 }, stops = { .stop = true }, never = { .nth = 0 };
+
+	seal("a");
+	put("b");
+	assert_result(await_all(&stops, copy_on), HS_OK);
+	assert_int_equal(stops.asked, 1);
+	assert_result(await_all(&never, minute_passes), HS_E_REWRITTEN);
+	wrap_reset();
+	assert_result(await_all(&comes, copy_on), HS_OK);
+	assert_int_equal(comes.asked, 2);
+	assert_all("a b x");
+}
+
+static void pass_a_minute(void *context)
+{
+	(void)context;
+	wrap_clock(0, 61000);
+}
+
+/* Repair, which nobody stops, gives up in the end, and has replaced nothing. */
+TEST(a_repair_does_not_wait_for_ever)
+{
+	struct copying never = { .nth = 0 };
+
+	seal("a");
+	put("b");
+	wrap_before(WRAP_FDOPENDIR, 1, pass_a_minute, NULL);
+	assert_result(await_all(&never, NULL), HS_E_REWRITTEN);
+	wrap_reset();
+}
+
+static void prepare_incoming(void)
+{
+	begin_uncompressed(NULL);
+	seal("a");
+	put("b");
+	bring(1, "x");
+}
+
+static enum hs_result run_incoming(void)
+{
+	struct hs_opened_spool o;
+	enum hs_result result = hs_spool_dir_open(&o, s.d.settings, false);
+
+	if (result != HS_OK)
+		return result;
+	result = hs_incoming_await(&o.dir, NULL, NULL);
+	hs_spool_dir_close(&o);
+	return result;
+}
+
+static void is_taken_in(void)
+{
+	assert_true(spooldir_exists(&s.d, ".hookspool/numbers"));
+	assert_all("a b x");
+}
+
+/* Nobody is told that all is there before it is. */
+TEST(all_is_taken_in_whatever_fails)
+{
+	fail_each(&(struct job){ prepare_incoming, run_incoming, is_taken_in, 8 });
 }
 
 TESTS("foreign_segments", begin_uncompressed, finish)

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -321,13 +322,18 @@ TEST(a_saved_position)
 /* --- as another user ---------------------------------------------------------------- */
 
 /* The spool belongs to somebody else, whose process has it open: it may be read, and nothing is written. */
-static void others_segments(void)
+static void give_away(uid_t user)
 {
 	static const char *const folders[] = { "", ".hookspool", ".hookspool/run" };
 
-	three_segments();
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
-		assert_int_equal(chown(spooldir_path(&s.d, folders[i]), 12345, (gid_t)-1), 0);
+		assert_int_equal(chown(spooldir_path(&s.d, folders[i]), user, (gid_t)-1), 0);
+}
+
+static void others_segments(void)
+{
+	three_segments();
+	give_away(12345);
 }
 
 static enum hs_result run_read(void)
@@ -346,6 +352,23 @@ TEST(a_spool_of_another_user)
 		skip(); /* only root can give files away */
 	fail_each_of(FAIL_CALL(WRAP_OPENAT) | FAIL_CALL(WRAP_FSTAT) | FAIL_CALL(WRAP_PREAD) | FAIL_CALL(WRAP_MMAP),
 	             &(struct job){ others_segments, run_read, is_read, 16 });
+}
+
+/* No command of its owner's has run yet: that is the remedy, and the disk is well. */
+TEST(a_new_spool_of_another_user)
+{
+	struct hs_reader *reader;
+
+	if (geteuid() != 0)
+		skip(); /* only root can give files away */
+	make("");
+	put("a");
+	give_away(12345);
+	assert_result(hs_reader_open(s.d.settings, &reader), HS_E_SPOOL_ASLEEP);
+	give_away(0);
+	open_reader();
+	give_away(12345);
+	assert_all("a");
 }
 
 /* Files of another user may not be readable, or go meanwhile. */
@@ -392,6 +415,108 @@ TEST(a_spool_of_another_user_is_rotated_meanwhile)
 			wrap_reset();
 			is_read();
 		}
+	}
+}
+
+static void rotate_often(void *done)
+{
+	*(bool *)done = true;
+	for (int i = 0; i <= HS_PAST; i++) { /* how the first one ended is forgotten then */
+		char word[16];
+
+		snprintf(word, sizeof word, "x%d", i);
+		append(word);
+		hs_spool_rotate(s.spool, hs_io_now_monotonic());
+	}
+}
+
+static enum hs_result read_to_end(struct hs_reader *reader)
+{
+	struct hs_position end;
+	enum hs_result result = hs_reader_end(reader, &end);
+	struct hs_slice line;
+
+	s.got[0] = '\0';
+	while (result == HS_OK && !hs_reader_has_passed(reader, end) && hs_reader_next(reader, &line) == HS_READ_LINE)
+		add_word(line);
+	return result;
+}
+
+/* Whatever a writer does while the end is looked for: all that was there at first is before it. */
+TEST(the_end_of_a_spool_of_another_user)
+{
+	static const enum wrap_call calls[] = { WRAP_FSTAT, WRAP_FSTATAT };
+
+	if (geteuid() != 0)
+		skip(); /* only root can give files away */
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+		bool done = true;
+
+		for (unsigned nth = 1; done; nth++) {
+			others_segments();
+			wrap_reset();
+			done = false;
+			wrap_before(calls[i], nth, rotate_often, &done);
+			assert_result(with_reader(read_to_end), HS_OK);
+			wrap_reset();
+			assert_int_equal(strncmp(s.got, "a b c d e ", 10), 0);
+		}
+	}
+}
+
+static void let_time_pass(void *context)
+{
+	(void)context;
+	wrap_clock(0, 5000);
+}
+
+/* A writer was killed between two steps, and none has come since: a reader cannot set it right, and says so. */
+TEST(a_spool_of_another_user_that_is_asleep)
+{
+	struct hs_shared_state *shared;
+	uint64_t current;
+
+	if (geteuid() != 0)
+		skip(); /* only root can give files away */
+	others_segments();
+	open_reader();
+	shared = spooldir_state(&s.d);
+	current = atomic_exchange(&shared->stream[HS_EVENTS].current, 0);
+	wrap_reset();
+	wrap_before(WRAP_FSTATAT, 3, let_time_pass, NULL);
+	assert_result(read_to_end(s.reader), HS_E_SPOOL_ASLEEP);
+	wrap_reset();
+	atomic_store(&shared->stream[HS_EVENTS].current, current);
+	spooldir_state_done(shared);
+	assert_result(read_to_end(s.reader), HS_OK);
+	is_read();
+}
+
+/* A state that cannot be looked at is one that is lost: what a writer has sealed meanwhile comes all the same, once. */
+TEST(a_spool_of_another_user_whose_state_cannot_be_looked_at)
+{
+	bool ended = false;
+
+	if (geteuid() != 0)
+		skip(); /* only root can give files away */
+	for (unsigned nth = 1; !ended; nth++) {
+		char got[64];
+
+		others_segments();
+		open_reader();
+		assert_result(read_on(s.reader), HS_OK);
+		put("f");
+		rotate();
+		put("g");
+		wrap_reset();
+		wrap_fail(WRAP_FSTATAT, nth, 1, EIO);
+		read_on(s.reader);
+		ended = wrap_count(WRAP_FSTATAT) < nth;
+		wrap_reset();
+		snprintf(got, sizeof got, "%s", s.got);
+		assert_result(read_on(s.reader), HS_OK);
+		assert_true(strlen(got) + strlen(s.got) == strlen("f g "));
+		assert_true(strcmp(got, "f g ") == 0 || strcmp(s.got, "g ") == 0 || strcmp(s.got, "f g ") == 0);
 	}
 }
 

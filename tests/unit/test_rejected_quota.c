@@ -266,6 +266,7 @@ TEST(a_copy_that_was_left_is_removed_under_the_lock)
 /* --- limits that are reached -------------------------------------------------------------------- */
 
 static struct hs_opened_spool opened;
+static int tenants = 7;
 
 /* Three sealed segments, of which the first two are compressed; nobody else has the spool open. */
 static void three_segments(void)
@@ -277,10 +278,10 @@ static void three_segments(void)
 		char name[64];
 		struct hs_buf text = { 0 };
 
-		for (int n = 0; n < 20; n++)
+		for (int n = 0; n < 20 || n < tenants; n++)
 			hs_buf_printf(&text,
 			              "{\"spooled_at\":\"t\",\"status\":400,\"tenant\":\"t%d\",\"body\":\"%0*d\"}\n",
-			              n % 7, 500 + n * i, n);
+			              n % tenants, 500 + n * i, n);
 		snprintf(name, sizeof name, "rejected-2026010%dT000000.000Z-00000%d.jsonl", i, i);
 		spooldir_write(&s.d, name, hs_buf_slice(&text));
 		hs_buf_free(&text);
@@ -339,6 +340,26 @@ TEST(a_limit_whatever_fails)
 {
 	fail_each_of(FAIL_CALL(WRAP_REALLOC) | FAIL_CALL(WRAP_PREAD) | FAIL_CALL(WRAP_OPENAT) | FAIL_CALL(WRAP_FSTAT),
 	             &(struct job){ three_segments, run_cap, is_capped, 24 });
+	hs_spool_dir_close(&opened);
+}
+
+/* A compressed segment that could not be counted, and for whose lines there is no memory later: the limit holds. */
+TEST(a_segment_that_could_not_be_counted)
+{
+	tenants = 64; /* as many as there is room for at first */
+	for (unsigned nth = 1; nth < 8; nth++)
+		for (unsigned memory = 1; memory < 8; memory++) {
+			three_segments();
+			wrap_reset();
+			wrap_fail(WRAP_OPENAT, nth, 2, EIO);
+			wrap_fail(WRAP_REALLOC, memory, 1, ENOMEM);
+			if (run_cap() == HS_OK)
+				is_capped();
+			wrap_reset();
+			assert_result(run_cap(), HS_OK);
+			is_capped();
+		}
+	tenants = 7;
 	hs_spool_dir_close(&opened);
 }
 

@@ -143,15 +143,19 @@ TEST(an_unfinished_copy_is_not_believed)
 /* Whatever call fails, the events are there once, and the next run finishes. */
 TEST(any_call_may_fail)
 {
-	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC,    WRAP_PWRITE,  WRAP_PREAD,
-		                                WRAP_OPENAT,    WRAP_RENAMEAT, WRAP_UNLINKAT };
+	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC,    WRAP_PWRITE,   WRAP_PREAD,
+		                                WRAP_OPENAT,    WRAP_RENAMEAT, WRAP_UNLINKAT, WRAP_FDOPENDIR };
 
-	for (size_t c = 0; c < sizeof calls / sizeof calls[0]; c++)
-		for (unsigned nth = 1; nth <= 16; nth++) {
+	for (size_t c = 0; c < sizeof calls / sizeof calls[0]; c++) {
+		bool ended = false;
+
+		for (unsigned nth = 1; !ended; nth++) {
 			make("rotate_min_gap = 0\n");
 			seal("a b");
+			wrap_reset();
 			wrap_fail(calls[c], nth, 1, EIO);
 			hs_spool_maintain(s.spool, NULL, NULL, &s.maintained);
+			ended = wrap_count(calls[c]) < nth;
 			wrap_reset();
 			assert_true(spooldir_count(&s.d, "a") >= 1); /* perhaps plain and compressed */
 			maintain();
@@ -159,6 +163,7 @@ TEST(any_call_may_fail)
 			assert_once(&s.d, "a b");
 			assert_int_equal(spooldir_names(&s.d, "", "events-"), 1);
 		}
+	}
 }
 
 TEST(only_one_run_at_a_time)
@@ -339,6 +344,16 @@ TEST(a_file_that_is_replaced_after_it_was_compared)
 		maintain();
 		wrap_reset();
 	}
+	for (unsigned nth = 1, left = 1; left > 0; nth++) { /* it cannot be looked at then */
+		prepare_twice();
+		wrap_fail(WRAP_FSTATAT, nth, 1, EIO);
+		hs_spool_maintain(s.spool, NULL, NULL, &s.maintained);
+		left = wrap_count(WRAP_FSTATAT) >= nth;
+		wrap_reset();
+		assert_true(spooldir_count(&s.d, "a") >= 1);
+		maintain();
+		assert_once(&s.d, "a");
+	}
 }
 
 /* Without what hs_spool_maintain does before. */
@@ -390,6 +405,27 @@ TEST(what_is_no_segment_is_told_once)
 	}
 }
 
+/* The next run tells it if this one could not read the folder once more. */
+TEST(what_is_no_segment_is_told_whatever_fails)
+{
+	static const char strange[] = "events-20261123T101500.123Z-000009.jsonl";
+	bool ended = false;
+
+	for (unsigned nth = 1; !ended; nth++) {
+		make("");
+		put("a");
+		spooldir_mkdir(&s.d, strange);
+		said_begin(HS_LOG_WARN);
+		wrap_reset();
+		wrap_fail(WRAP_FDOPENDIR, nth, 1, EIO);
+		hs_spool_maintain(s.spool, NULL, NULL, &s.maintained);
+		ended = wrap_count(WRAP_FDOPENDIR) < nth;
+		wrap_reset();
+		maintain();
+		assert_non_null(strstr(said_end(), strange));
+	}
+}
+
 /* A writer caps the rejected lines, too, so that maintenance need not wait for it. */
 TEST(a_writer_that_does_not_let_go)
 {
@@ -406,6 +442,38 @@ TEST(a_writer_that_does_not_let_go)
 	passing_end();
 	assert_int_equal(pthread_mutex_unlock(lock), 0);
 	spooldir_state_done(shared);
+	assert_int_equal(s.maintained.compressed, 1);
+}
+
+static int die_with_lock(void *context)
+{
+	struct hs_shared_state *shared = spooldir_state(&s.d);
+
+	(void)context;
+	return pthread_mutex_trylock(&shared->stream[HS_REJECTED].append);
+}
+
+/* A lock that nobody can take any more is a failure that is told, and the events are compressed all the same. */
+TEST(a_lock_that_is_lost)
+{
+	struct hs_summary_seen seen[HS_STREAMS] = { { .count = 0 } };
+	struct hs_shared_state *shared;
+	struct hs_opened_spool o;
+
+	if (!robust_mutexes_work())
+		skip();
+	make("rotate_min_gap = 0\n");
+	seal("a");
+	assert_int_equal(child_run(die_with_lock, NULL), 0);
+	shared = spooldir_state(&s.d);
+	assert_int_equal(pthread_mutex_trylock(&shared->stream[HS_REJECTED].append), EOWNERDEAD);
+	pthread_mutex_unlock(&shared->stream[HS_REJECTED].append);
+	spooldir_state_done(shared);
+	assert_result(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
+	assert_result(hs_retention_run(&o.dir, NULL, NULL, seen, &s.maintained), HS_E_IO);
+	hs_spool_dir_close(&o);
+	for (int i = 0; i < HS_STREAMS; i++)
+		free(seen[i].pair);
 	assert_int_equal(s.maintained.compressed, 1);
 }
 

@@ -267,6 +267,21 @@ TEST(a_file_that_cannot_be_written)
 	hs_spool_dir_close(&opened);
 }
 
+/* Somebody has cut the file: what is missing is not taken for well. */
+TEST(a_file_that_is_cut)
+{
+	struct hs_seen_check check = { &seen, NULL, keep };
+
+	start();
+	open_seen();
+	for (uint64_t i = 0; i < MANY; i++)
+		note(i * 2654435761 & 0xFFFFFFFFFFFFFF, i, 5000, 1, i + 1);
+	assert_int_equal(ftruncate(seen.fd, 5000), 0);
+	assert_result(hs_seen_ids_check(&seen, &check), HS_E_IO);
+	hs_seen_ids_close(&seen);
+	hs_spool_dir_close(&opened);
+}
+
 /* --- faults ------------------------------------------------------------------------------- */
 
 enum { FILLED = 3000 }; /* ids of one part: some are in the file, some in memory */

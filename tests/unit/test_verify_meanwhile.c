@@ -140,6 +140,87 @@ TEST(a_segment_that_becomes_a_folder)
 	assert_true(strange > 0);
 }
 
+static void remove_named(void *context)
+{
+	changed = spooldir_exists(&s.d, context);
+	if (changed)
+		spooldir_unlink(&s.d, context);
+}
+
+/* The first segment as a killed compression leaves it: plain, and as a whole .gz. */
+static void prepare_both_forms(char gz[static HS_SEALED_NAME])
+{
+	struct hs_buf text;
+
+	prepare();
+	text = spooldir_read_raw(&s.d, segment);
+	s.d.settings->compress = HS_COMPRESS_GZIP;
+	maintain();
+	snprintf(gz, HS_SEALED_NAME, "%s", spooldir_name(&s.d, segment, 0));
+	spooldir_write(&s.d, segment, hs_buf_slice(&text));
+	spooldir_age(&s.d, segment);
+	hs_buf_free(&text);
+}
+
+/* Either form goes: the other has all of its lines. If neither can be read, verify says so and not that they differ. */
+TEST(both_forms_of_a_segment)
+{
+	static const enum wrap_call calls[] = { WRAP_OPENAT, WRAP_PREAD, WRAP_MALLOC };
+	char gz[HS_SEALED_NAME];
+
+	for (int i = 0; i < 2; i++) {
+		unsigned gone = 0;
+
+		prepare_both_forms(gz);
+		while (verify_while(WRAP_OPENAT, ++gone, remove_named, i == 0 ? segment : gz, false, HS_OK)) {
+			assert_true(changed || i == 0);
+			assert_int_equal(problems_found(), 0);
+			assert_int_equal(found.lines, 4);
+			prepare_both_forms(gz);
+		}
+		assert_true(gone > 2);
+	}
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+		bool ended = false;
+
+		for (unsigned nth = 1; !ended; nth++) {
+			wrap_reset();
+			wrap_fail(calls[i], nth, 1, wrap_error(calls[i]));
+			if (verify(false) == HS_OK)
+				assert_true(problems_found() == 0 && found.lines == 4);
+			ended = wrap_count(calls[i]) < nth;
+			wrap_reset();
+		}
+	}
+}
+
+static const char twin[] = "events-20200101T000000.000Z-000001.jsonl";
+
+static void bring_twin(void *context)
+{
+	(void)context;
+	changed = true;
+	spooldir_write(&s.d, twin, HS_SLICE("{\"type\":\"page\",\"message_id\":\"twin\"}\n"));
+}
+
+/* A segment whose number is in use comes, after numbers were given out or before: the next run has given it one. */
+TEST(a_segment_with_a_used_number_comes)
+{
+	unsigned twins = 0;
+
+	prepare();
+	for (unsigned nth = 1; verify_while(WRAP_FDOPENDIR, nth, bring_twin, NULL, false, HS_OK); nth++) {
+		assert_int_equal(problems_found(), found.problem[HS_PROBLEM_NUMBER]);
+		assert_in_range(found.lines, 4, 5);
+		twins += found.problem[HS_PROBLEM_NUMBER] > 0;
+		assert_result(verify(false), HS_OK);
+		assert_int_equal(problems_found(), 0);
+		assert_int_equal(found.lines, 5);
+		prepare();
+	}
+	assert_true(twins > 0);
+}
+
 /* Each line is counted once, in the open segment or in the sealed one. */
 TEST(the_open_segment_is_sealed)
 {
@@ -252,6 +333,7 @@ TEST(a_writer_that_holds_the_lock)
 	assert_int_equal(pthread_mutex_trylock(lock), 0);
 	passing_begin();
 	assert_result(verify(false), HS_E_TIMEOUT);
+	assert_result(verify(true), HS_E_TIMEOUT);
 	passing_end();
 	assert_int_equal(pthread_mutex_unlock(lock), 0);
 	assert_result(verify(false), HS_OK);

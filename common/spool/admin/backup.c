@@ -420,8 +420,10 @@ static enum hs_result is_inside(const struct backup *b, bool *inside)
 	for (size_t n = 1; !*inside && (here.st_ino != below.st_ino || here.st_dev != below.st_dev); n += 3) {
 		*inside = here.st_ino == spool.st_ino && here.st_dev == spool.st_dev;
 		below = here;
-		if (n + 4 > sizeof path)
-			return HS_E_IO;
+		if (n + 4 > sizeof path) {
+			b->done->place = ENAMETOOLONG;
+			return HS_OK;
+		}
 		memcpy(path + n, "/..", 4);
 		if (hs_io_stat(b->dir, path, &here) < 0)
 			return errno == EACCES ? HS_OK : HS_E_IO; /* this user can search the spool, and all below it */
@@ -448,7 +450,7 @@ static enum hs_result open_folder(struct backup *b)
 	bool used = false;
 	enum hs_result r = is_inside(b, &b->done->inside);
 
-	if (r != HS_OK || b->done->inside)
+	if (r != HS_OK || b->done->inside || b->done->place != 0)
 		return r;
 	if (hs_io_list(b->dir, any_other_name, &used) < 0)
 		return HS_E_IO;

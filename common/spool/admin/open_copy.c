@@ -200,7 +200,7 @@ static enum hs_result compare_segment(struct look *l, struct hs_sealed *sealed)
 	enum hs_result r = HS_OK;
 
 	if (fd < 0)
-		return errno == ENOENT || errno == EILSEQ ? HS_OK : hs_io_result(errno);
+		return errno == ENOENT || errno == HS_IO_NOT_PLAIN ? HS_OK : hs_io_result(errno);
 	l->same = false;
 	while (r == HS_OK && (more = hs_line_reader_next(&l->sealed_lines, &line)) > 0) {
 		r = compare_line(l, line, &ms);
@@ -311,7 +311,7 @@ static enum hs_result begin_people(struct look *l, struct hs_suppression_list *l
 
 	if (r == HS_OK && (l->events || l->letters))
 		r = hs_suppression_list_follow(list, &active);
-	if (r == HS_E_SUPPRESSED || r == HS_E_SALT || r == HS_E_SPOOL_VERSION)
+	if (r == HS_E_SUPPRESSED || r == HS_E_SPOOL_VERSION)
 		r = HS_OK;
 	l->suppressed = r == HS_OK && active ? list : NULL;
 	return r;

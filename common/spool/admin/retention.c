@@ -310,6 +310,8 @@ static enum hs_result log_strange(const struct work *w)
 	t.log = true;
 	for (int i = 0; i < HS_STREAMS && r == HS_OK; i++)
 		r = hs_sealed_strange(w->dir->fd, stream[i], note_strange, &t);
+	if (r != HS_OK)
+		atomic_store(told, 0); /* the next run tells it */
 	return r;
 }
 
@@ -395,7 +397,7 @@ static enum hs_result oldest_event(const struct hs_spool_dir *dir, int64_t *ms)
 	size_t count;
 	enum hs_result r = hs_sealed_list(dir->fd, "events", &list, &count);
 
-	for (size_t i = 0; i < count && r == HS_OK; i++) {
+	for (size_t i = 0; i < count; i++) {
 		char name[HS_SEALED_NAME];
 
 		hs_sealed_print("events", &list[i], name);

@@ -213,7 +213,8 @@ enum hs_result hs_rewrite_log_open(const struct hs_spool_dir *dir, struct hs_rew
 	made->lock_fd = dir->read_only ? hs_io_open_read(dir->run_dir, LOCK)
 	                               : hs_io_open_or_make(dir->run_dir, LOCK, (mode_t)dir->settings->spool_mode);
 	if (made->lock_fd < 0) {
-		enum hs_result result = hs_io_result(errno);
+		/* a reader that may not write cannot make the lock */
+		enum hs_result result = dir->read_only && errno == ENOENT ? HS_E_SPOOL_ASLEEP : hs_io_result(errno);
 
 		free(made);
 		return result;

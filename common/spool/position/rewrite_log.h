@@ -48,7 +48,8 @@ struct hs_position {
 struct hs_rewrite_log;
 
 /*
- * Opens the journal of a spool, which must outlive it. HS_OK, or as hs_io_result.
+ * Opens the journal of a spool, which must outlive it. HS_OK, HS_E_SPOOL_ASLEEP (this user may not write, and no
+ * command of the owner's has made the lock), or as hs_io_result.
  * hs_rewrite_log_close(NULL) is fine.
  */
 enum hs_result hs_rewrite_log_open(const struct hs_spool_dir *dir, struct hs_rewrite_log **rewrites);

@@ -24,10 +24,12 @@ static enum hs_result open_before(struct hs_reader *reader, uint64_t number, boo
 	enum hs_result result = HS_OK;
 
 	*there = false;
-	for (int i = 0; i < ATTEMPTS && result == HS_OK && !*there; i++) {
+	for (int i = 0; result == HS_OK && !*there; i++) {
 		const struct hs_sealed *sealed;
 
 		hs_reader_let_go(reader);
+		if (i == ATTEMPTS) /* it is listed, so that this is not the start of the spool */
+			return HS_E_IO;
 		if (reader->list == NULL || i > 0) /* what was listed may be compressed by now, or gone */
 			result = hs_reader_list_again(reader);
 		sealed = result == HS_OK ? hs_reader_find_before(reader, number) : NULL;
