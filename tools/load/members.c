@@ -133,8 +133,6 @@ static void drop_key(struct hs_members *m, uint32_t at)
 	hs_row_key_drop(m->key[at - 1].key);
 	m->key[at - 1] = (struct hs_member_key){ NULL, m->free_key };
 	m->free_key = at;
-	if (m->last_key == at)
-		m->last_key = 0;
 }
 
 /* Copies the texts together, once most of them are of values that were overwritten. */
