@@ -1,7 +1,9 @@
 /* fold: random rows in any order, against a fold of the test's own. */
+#include "tests/lib/every_fault.h"
 #include "tests/lib/memory_target.h"
 #include "tests/lib/random.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 #include "tools/load/fold.h"
 #include "tools/load/limits.h"
 
@@ -53,6 +55,8 @@ FIXTURE(end)
 {
 	struct fixture *f = *state;
 
+	fail_each_tell();
+	wrap_reset();
 	hs_fold_free(f->fold);
 	hs_catalogue_free(&f->catalogue);
 	memory_target_free(f->m);
@@ -501,6 +505,62 @@ TEST_WITH(row_with_long_values_is_kept_once_until_none_of_them_counts, make, end
 	assert_int_equal(rows_freed, 1);
 	free(plan);
 	free(late);
+}
+
+/* --- memory ------------------------------------------------------------------------------------- */
+
+static struct fixture *folding;
+static struct hs_target_rows folded;
+
+/* Everything that a row can be made of: rests of ours and of others, columns that do not take a value, a hashed id. */
+static enum hs_result fold_all(void)
+{
+	struct hs_fold_end how = { .id = HS_SLICE("sha256-u"),
+		                   .whole = { HS_SLICE("user\t"), true, false },
+		                   .numbers = HS_NUMBER_EXACT };
+	static const char *const rests[] = { "{\"a\":\"1\"}", "{\"\\u0062\":7}", "{\"o\":\"1\"}" };
+
+	if (!hs_fold_begin(folding->fold, folding->from, folding->to))
+		return HS_E_MEMORY;
+	for (unsigned i = 0; i < sizeof rests / sizeof *rests; i++) {
+		struct hs_slice value[64] = { HS_SLICE_NONE };
+
+		for (size_t c = 0; c < hs_fold_column_count(folding->fold); c++) {
+			const char *name = folding->from->table.column[hs_fold_columns(folding->fold)[c]].name;
+
+			value[c] = strcmp(name, "id") == 0          ? HS_SLICE("m")
+			           : strcmp(name, "timestamp") == 0 ? HS_SLICE("2026-11-23T10:15:00Z")
+			           : strcmp(name, "plan") == 0      ? HS_SLICE("freed")
+			           : strcmp(name, "_rest") == 0     ? hs_slice_str(rests[i])
+			                                            : HS_SLICE_NONE;
+		}
+		if (!hs_fold_add(folding->fold, value))
+			return HS_E_MEMORY;
+	}
+	return hs_fold_end(folding->fold, &how, &folded) ? HS_OK : HS_E_MEMORY;
+}
+
+static void is_folded(void)
+{
+	value_is(&folded, "plan", "");
+	value_is(&folded, "_rest",
+	         "{\"a\":\"1\",\"b\":7,\"id\":\"\\\"user\\\\t\\\"\",\"o\":\"1\",\"plan\":\"\\\"freed\\\"\"}");
+}
+
+static void fresh(void)
+{
+	hs_fold_free(folding->fold);
+	folding->fold = hs_fold_new();
+	assert_non_null(folding->fold);
+}
+
+TEST_WITH(without_memory_there_is_no_row_and_never_half_of_one, make, end)
+{
+	const struct job job = { .prepare = fresh, .run = fold_all, .is_done = is_folded, .each = 1000 };
+
+	folding = *state;
+	column_of(folding->to, "plan")->max = 4;
+	fail_each_of(FAIL_CALL(WRAP_MALLOC) | FAIL_CALL(WRAP_CALLOC) | FAIL_CALL(WRAP_REALLOC), &job);
 }
 
 TESTS("fold", NULL, NULL)

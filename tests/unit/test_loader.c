@@ -385,6 +385,22 @@ TEST_WITH(refused_row_among_thousands_is_found, make, end)
 	assert_true(f->m->most_rows >= 1000);
 }
 
+TEST_WITH(insert_that_fails_among_several_of_a_batch_is_tried_again, make, end)
+{
+	struct fixture *f = *state;
+
+	f->options.batch = 5000;
+	f->m->fail = MEMORY_INSERT;
+	f->m->fail_in = 2;
+	f->m->fail_with = HS_TARGET_AGAIN;
+	assert_int_equal(start(f), 0);
+	for (unsigned i = 1; i <= 3000; i++)
+		assert_int_equal(add_track(f, i, ""), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(f->m->inserts, 1 + 6); /* of a thousand rows each */
+	assert_int_equal(memory_target_rows(f->m, "bought"), 3000);
+}
+
 TEST_WITH(refused_row_is_told_once_and_counted_although_the_batch_is_tried_again, make, end)
 {
 	struct fixture *f = *state;
@@ -1264,6 +1280,8 @@ TEST_WITH(row_of_a_person_is_made_of_all_identifies_where_a_batch_does_not_tell_
 	memory_target_make_table(f->m, "users", users);
 	table_of(f, "users")->column[1].type = HS_COLUMN_TIMESTAMP;
 	for (unsigned with_triggers = 0; with_triggers < 2; with_triggers++) {
+		uint64_t before = f->m->read;
+
 		if (with_triggers == 1) {
 			table_of(f, "users")->column[1].type = HS_COLUMN_TEXT;
 			table_of(f, "identifies")->triggers = true;
@@ -1275,6 +1293,7 @@ TEST_WITH(row_of_a_person_is_made_of_all_identifies_where_a_batch_does_not_tell_
 			                 i < 2 ? "\"traits_a\":\"1\"" : "\"traits_a\":\"2\",\"traits_z\":1"),
 			    0);
 		assert_int_equal(hs_loader_flush(f->loader), 0);
+		assert_true(f->m->read - before >= 4); /* the rows of users, if any, are two */
 		assert_string_equal(memory_target_value(f->m, "users", "u1", "a"), "2");
 		assert_string_equal(memory_target_value(f->m, "users", "u2", "z"), "1");
 	}
