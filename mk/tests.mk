@@ -51,7 +51,9 @@ $(B)/unit/test_rejected_reader: $(call obj,tools/report/rejected_reader.c)
 # Tests of the loader, over the target in memory of tests/lib.
 LOAD_UNIT := $(addprefix $(B)/unit/test_,loader loader_faults catalogue fold members)
 $(LOAD_UNIT): $(call obj,$(filter-out $(addprefix tools/load/,main.c sink_load.c options.c status.c trial.c dry_run.c retype.c rebuild.c erase_requests.c),$(filter tools/load/%,$(LOAD_SRC))))
-$(LOAD_UNIT): LIBS = -lcmocka -linih -ljson-c $(SECCOMP_LIBS) $(foreach database,$(LOAD),$(LOAD_LIBS_$(database))) $(LDLIBS_COMMON)
+LOAD_COMMAND_UNIT := $(addprefix $(B)/unit/test_,rebuild retype target_sqlite)
+$(LOAD_COMMAND_UNIT): $(call obj,$(filter-out tools/load/main.c,$(LOAD_SRC)))
+$(LOAD_UNIT) $(LOAD_COMMAND_UNIT): LIBS = -lcmocka -linih -ljson-c $(SECCOMP_LIBS) $(foreach database,$(LOAD),$(LOAD_LIBS_$(database))) $(LDLIBS_COMMON)
 $(B)/unit/test_postgresql_types: $(call obj,tools/load/postgresql_types.c)
 # Tests of ship; those of the engine talk to servers of their own.
 SHIP_ENGINE_UNIT := $(filter $(B)/unit/test_ship_engine%,$(UNIT_BIN))

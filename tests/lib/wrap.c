@@ -152,6 +152,13 @@ void wrap_hide_kinds(void)
 	atomic_store(&hides_kinds, true);
 }
 
+static _Atomic size_t memory_most = SIZE_MAX;
+
+void wrap_memory(size_t most)
+{
+	atomic_store(&memory_most, most);
+}
+
 static _Atomic uint64_t bytes_read;
 
 void wrap_reset(void)
@@ -167,6 +174,7 @@ void wrap_reset(void)
 	short_at = 0;
 	wrap_inodes(-1);
 	wrap_space(-1);
+	wrap_memory(SIZE_MAX);
 	wrap_device(0);
 	wrap_file_system(0);
 	atomic_store(&hides_kinds, false);
@@ -252,6 +260,15 @@ static bool may(enum wrap_call call)
 	if (n < p->fail_from || n >= p->fail_to)
 		return true;
 	errno = p->error;
+	return false;
+}
+
+/* True if the call may give so many bytes. */
+static bool may_give(enum wrap_call call, size_t n)
+{
+	if (may(call) && n <= atomic_load(&memory_most))
+		return true;
+	errno = ENOMEM;
 	return false;
 }
 
@@ -416,7 +433,7 @@ void *WRAP(mmap)(void *p, size_t n, int protection, int flags, int fd, off_t off
 
 void *__wrap_malloc(size_t n)
 {
-	return may(WRAP_MALLOC) ? __real_malloc(n) : NULL;
+	return may_give(WRAP_MALLOC, n) ? __real_malloc(n) : NULL;
 }
 
 char *__wrap_strdup(const char *text)
@@ -436,7 +453,7 @@ void *__wrap_calloc(size_t count, size_t n)
 
 void *__wrap_realloc(void *p, size_t n)
 {
-	return may(WRAP_REALLOC) ? __real_realloc(p, n) : NULL;
+	return may_give(WRAP_REALLOC, n) ? __real_realloc(p, n) : NULL;
 }
 
 DIR *__wrap_fdopendir(int fd)

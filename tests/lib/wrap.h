@@ -8,6 +8,7 @@
 #define HS_TEST_WRAP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum wrap_call {
@@ -79,6 +80,9 @@ void wrap_inodes(long long free);
 
 /* Sets the free bytes likewise. */
 void wrap_space(long long free);
+
+/* From now on malloc and realloc give no more bytes at once than these: for what is long there is no memory. */
+void wrap_memory(size_t most);
 
 /* Adds `shift` to the device number of every file. */
 void wrap_device(unsigned shift);

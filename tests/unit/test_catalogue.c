@@ -1,6 +1,8 @@
 /* catalogue: limits, the types of new columns, names that are cut, tables that somebody else has made. */
+#include "tests/lib/every_fault.h"
 #include "tests/lib/memory_target.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 #include "tools/load/catalogue.h"
 
 #include <stdio.h>
@@ -29,6 +31,8 @@ FIXTURE(end)
 {
 	struct fixture *f = *state;
 
+	fail_each_tell();
+	wrap_reset();
 	hs_catalogue_free(&f->catalogue);
 	memory_target_free(f->m);
 	free(f);
@@ -209,6 +213,142 @@ TEST_WITH(table_whose_name_is_taken_is_not_made, make, end)
 	assert_non_null(table(f, "users"));
 	assert_int_equal(hs_catalogue_apply(&f->catalogue, &f->m->target), HS_TARGET_DENIED);
 	assert_non_null(strstr(f->m->target.message, "users is there, but is no table"));
+}
+
+TEST_WITH(column_that_never_had_a_value_is_a_text, make, end)
+{
+	struct fixture *f = *state;
+	struct hs_catalogue_table *t = table(f, "order");
+	bool full;
+	ptrdiff_t column = hs_catalogue_column(&f->catalogue, t, HS_SLICE("blank"), &full);
+
+	assert_true(column >= 0);
+	assert_int_equal(hs_catalogue_apply(&f->catalogue, &f->m->target), HS_TARGET_OK);
+	assert_int_equal(f->m->table[0].column[column].type, HS_COLUMN_TEXT);
+	assert_string_equal(hs_catalogue_type_word(HS_COLUMN_NONE), "text");
+	assert_string_equal(hs_catalogue_type_word(HS_COLUMN_FOREIGN), "text");
+	assert_string_equal(hs_catalogue_type_word(HS_COLUMN_NUMBER), "number");
+}
+
+TEST_WITH(table_without_columns_has_none, make, end)
+{
+	struct fixture *f = *state;
+
+	memory_target_make_table(f->m, "blank", (const char *const[]){ NULL });
+	assert_int_equal(hs_catalogue_read(&f->catalogue, &f->m->target), HS_TARGET_OK);
+	assert_int_equal(hs_catalogue_look_up(f->catalogue.table[0], HS_SLICE("id")), -1);
+	assert_int_equal(hs_catalogue_find_column(f->catalogue.table[0], HS_SLICE("id")), -1);
+}
+
+/* --- what a database does ------------------------------------------------------------------- */
+
+static const struct hs_target_ops *real;
+static unsigned noted, notes_that_succeed;
+
+/* As SQLite does where there is a column User_Id. */
+static enum hs_target_result add_foreign(struct hs_target *t, const char *name, struct hs_target_column *column,
+                                         size_t columns)
+{
+	for (size_t i = 0; i < columns; i++)
+		if (strcmp(column[i].name, "user_id") == 0)
+			column[i].type = HS_COLUMN_FOREIGN;
+	return real->add_columns(t, name, column, columns);
+}
+
+TEST_WITH(table_that_cannot_have_a_column_that_the_loader_needs_is_refused, make, end)
+{
+	struct fixture *f = *state;
+	struct hs_target_ops ops = *f->m->target.ops;
+
+	real = f->m->target.ops;
+	ops.add_columns = add_foreign;
+	f->m->target.ops = &ops;
+	make_there(f, "order", "id", false);
+	assert_int_equal(hs_catalogue_read(&f->catalogue, &f->m->target), HS_TARGET_OK);
+	assert_non_null(table(f, "order"));
+	assert_int_equal(hs_catalogue_apply(&f->catalogue, &f->m->target), HS_TARGET_DENIED);
+	assert_non_null(strstr(f->m->target.message, "order.user_id must be a text"));
+	assert_non_null(strstr(f->m->target.message, "change its type by SQL"));
+	f->m->target.ops = real;
+}
+
+static enum hs_target_result note_name(struct hs_target *t, const char *name, const char *column, struct hs_slice path)
+{
+	(void)t, (void)name, (void)column, (void)path;
+	noted++;
+	return noted > notes_that_succeed ? HS_TARGET_FULL : HS_TARGET_OK;
+}
+
+TEST_WITH(column_whose_whole_name_cannot_be_noted_is_not_made, make, end)
+{
+	struct fixture *f = *state;
+	struct hs_target_ops ops = *f->m->target.ops;
+	struct hs_catalogue_table *t = table(f, "order");
+	static const char *const names[] = { "first", "second", "third" };
+	bool full;
+
+	real = f->m->target.ops;
+	ops.note_name = note_name;
+	f->m->target.ops = &ops;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		ptrdiff_t column = hs_catalogue_column(&f->catalogue, t, hs_slice_str(names[i]), &full);
+
+		assert_true(hs_catalogue_note_path(t, (size_t)column, HS_SLICE("a.b")));
+	}
+	noted = 0;
+	notes_that_succeed = 1;
+	assert_int_equal(hs_catalogue_apply(&f->catalogue, &f->m->target), HS_TARGET_FULL);
+	assert_int_equal(noted, 2);
+	assert_int_equal(f->m->tables, 0);
+	notes_that_succeed = 100;
+	assert_int_equal(hs_catalogue_apply(&f->catalogue, &f->m->target), HS_TARGET_OK);
+	assert_int_equal(noted, 5);
+	assert_int_equal(f->m->tables, 1);
+	f->m->target.ops = real;
+}
+
+/* --- memory ----------------------------------------------------------------------------------- */
+
+static struct fixture *reading;
+
+static void forget(void)
+{
+	hs_catalogue_free(&reading->catalogue);
+}
+
+static enum hs_result read_all(void)
+{
+	static const char long_name[] =
+	    "a_table_whose_name_has_more_bytes_than_a_database_takes_for_a_name_of_one_of_its_tables";
+	bool full;
+
+	if (hs_catalogue_read(&reading->catalogue, &reading->m->target) != HS_TARGET_OK ||
+	    hs_catalogue_table(&reading->catalogue, hs_slice_str(long_name), &full) == NULL)
+		return HS_E_MEMORY;
+	return HS_OK;
+}
+
+/* Names that are not to be had are known, or the catalogue is not read. */
+static void is_read(void)
+{
+	bool full;
+
+	assert_true(reading->catalogue.tables >= 2);
+	assert_null(hs_catalogue_table(&reading->catalogue, HS_SLICE("globex_orders"), &full));
+	assert_true(full);
+	assert_null(hs_catalogue_table(&reading->catalogue, HS_SLICE("daily"), &full));
+	assert_true(full);
+}
+
+TEST_WITH(without_memory_no_name_is_taken_for_one_that_is_to_be_had, make, end)
+{
+	const struct job job = { .prepare = forget, .run = read_all, .is_done = is_read, .each = 1000 };
+
+	reading = *state;
+	make_there(reading, "globex_hookspool_load", "name", false);
+	make_there(reading, "daily", "id", true);
+	make_there(reading, "order", "id", false);
+	fail_each_of(FAIL_CALL(WRAP_MALLOC) | FAIL_CALL(WRAP_CALLOC) | FAIL_CALL(WRAP_REALLOC), &job);
 }
 
 TESTS("catalogue", NULL, NULL)

@@ -1,7 +1,9 @@
 /* fold: random rows in any order, against a fold of the test's own. */
+#include "tests/lib/every_fault.h"
 #include "tests/lib/memory_target.h"
 #include "tests/lib/random.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 #include "tools/load/fold.h"
 #include "tools/load/limits.h"
 
@@ -53,6 +55,8 @@ FIXTURE(end)
 {
 	struct fixture *f = *state;
 
+	fail_each_tell();
+	wrap_reset();
 	hs_fold_free(f->fold);
 	hs_catalogue_free(&f->catalogue);
 	memory_target_free(f->m);
@@ -197,7 +201,8 @@ TEST_WITH(thousands_of_rows_of_which_most_are_overwritten, make, end)
 /* --- long rows ----------------------------------------------------------------------- */
 
 /* Adds a row of this second with a plan, n and a _rest; "": NULL. */
-static void add_long(struct fixture *f, unsigned second, const char *plan, const char *n, const char *rest)
+static void add_row(struct fixture *f, unsigned second, const char *plan, const char *n, const char *rest,
+                    bool selected)
 {
 	struct hs_slice value[64];
 	char id[16], timestamp[40];
@@ -215,7 +220,18 @@ static void add_long(struct fixture *f, unsigned second, const char *plan, const
 
 		value[i] = text[0] != '\0' ? hs_slice_str(text) : HS_SLICE_NONE;
 	}
-	assert_true(hs_fold_add(f->fold, value));
+	assert_true(selected ? hs_fold_add_selected(f->fold, value, &f->m->target) : hs_fold_add(f->fold, value));
+}
+
+static void add_long(struct fixture *f, unsigned second, const char *plan, const char *n, const char *rest)
+{
+	add_row(f, second, plan, n, rest, false);
+}
+
+/* As add_long, from a target that may keep the row. */
+static void select_long(struct fixture *f, unsigned second, const char *plan, const char *n)
+{
+	add_row(f, second, plan, n, "", true);
 }
 
 /* `n` bytes of a letter, between two texts. */
@@ -349,7 +365,202 @@ TEST_WITH(person_with_too_many_values_in_rest_has_no_row, make, end)
 	assert_true(has_row(f));
 	add_long(f, 3, "", "", "{\"another\":\"1\"}");
 	assert_false(has_row(f));
+	hs_fold_again(f->fold);
+	add_long(f, 1, "", "", rest.p);
+	add_long(f, 2, "", "", "{\"another\":1,\"more\":2}"); /* as another program writes it */
+	assert_false(has_row(f));
 	hs_buf_free(&rest);
+}
+
+/* --- rows that others have written -------------------------------------------------------- */
+
+/* Folds one row with a plan, n and a _rest; the row is what `made` is then, until the next. */
+static void fold_one(struct fixture *f, const char *plan, const char *n, const char *rest, bool narrow,
+                     struct hs_target_rows *made)
+{
+	static struct hs_fold_end how;
+
+	how = (struct hs_fold_end){ .id = HS_SLICE("u-1"), .numbers = HS_NUMBER_EXACT, .narrow = narrow };
+	hs_fold_again(f->fold);
+	add_long(f, 1, plan, n, rest);
+	assert_true(hs_fold_end(f->fold, &how, made));
+}
+
+TEST_WITH(rest_that_another_program_has_written_is_read_as_json, make, end)
+{
+	static const char *const cases[][2] = {
+		{ "{\"b\":[1,{}],\"a\":7}", "{\"a\":7,\"b\":[1,{}]}" },
+		{ "{\"\\u0061\":null,\"user_id\":5}", "{\"a\":null}" },
+		{ "[1]", "" },
+		{ "{\"a\":1", "" },
+		{ "7", "" },
+	};
+	struct fixture *f = *state;
+	struct hs_target_rows made;
+
+	assert_true(hs_fold_begin(f->fold, f->from, f->to));
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		fold_one(f, "free", "", cases[i][0], false, &made);
+		value_is(&made, "plan", "free");
+		value_is(&made, "_rest", cases[i][1]);
+	}
+	fold_one(f, "free", "1", "{\"n\":7,\"plan\":[]}", false, &made); /* after the columns of its row */
+	value_is(&made, "plan", "");
+	value_is(&made, "n", "");
+	value_is(&made, "_rest", "{\"n\":7,\"plan\":[]}");
+}
+
+static struct hs_target_column *column_of(struct hs_catalogue_table *t, const char *name)
+{
+	ptrdiff_t at = hs_catalogue_look_up(t, hs_slice_str(name));
+
+	assert_true(at >= 0);
+	return &t->table.column[at];
+}
+
+TEST_WITH(values_that_the_columns_of_another_program_do_not_take_go_to_rest_in_the_order_of_names, make, end)
+{
+	struct fixture *f = *state;
+	struct hs_target_rows made;
+
+	assert_true(hs_fold_begin(f->fold, f->from, f->to));
+	assert_true(hs_fold_is_plain(f->fold));
+	column_of(f->to, "plan")->max = 4;
+	assert_false(hs_fold_is_plain(f->fold));
+	column_of(f->to, "plan")->max = 0;
+	column_of(f->to, "n")->numbers = HS_NUMBER_DOUBLE;
+	assert_false(hs_fold_is_plain(f->fold));
+	column_of(f->to, "plan")->max = 4;
+	fold_one(f, "free", "1.5", "{\"o\":\"1\"}", false, &made);
+	value_is(&made, "plan", "free");
+	value_is(&made, "n", "1.5");
+	value_is(&made, "_rest", "{\"o\":\"1\"}");
+	fold_one(f, "freed", "1.00000000000000000001", "{\"o\":\"1\",\"z\":\"2\"}", false, &made);
+	value_is(&made, "plan", "");
+	value_is(&made, "n", "");
+	value_is(&made, "_rest",
+	         "{\"n\":\"1.00000000000000000001\",\"o\":\"1\",\"plan\":\"\\\"freed\\\"\",\"z\":\"2\"}");
+	column_of(f->to, "n")->numbers = HS_NUMBER_EXACT;
+	column_of(f->to, "n")->type = HS_COLUMN_BOOLEAN;
+	assert_false(hs_fold_is_plain(f->fold));
+	fold_one(f, "free", "1", "", true, &made); /* narrow: whatever is not in every such table */
+	value_is(&made, "_rest", "{\"n\":\"1\",\"plan\":\"\\\"free\\\"\"}");
+}
+
+TEST_WITH(rows_whose_table_has_no_time_of_receipt_are_in_the_order_of_the_other_time, make, end)
+{
+	struct hs_fold_end how = { .id = HS_SLICE("u-1"), .numbers = HS_NUMBER_EXACT };
+	struct fixture *f = *state;
+	struct hs_target_rows made;
+
+	column_of(f->from, "received_at")->type = HS_COLUMN_FOREIGN;
+	assert_true(hs_fold_begin(f->fold, f->from, f->to));
+	assert_string_equal(hs_fold_first_key(f->fold), "");
+	assert_string_equal(hs_fold_last_key(f->fold), "");
+	add_long(f, 2, "late", "", "");
+	add_long(f, 1, "early", "7", "");
+	assert_true(hs_fold_end(f->fold, &how, &made));
+	value_is(&made, "plan", "late");
+	value_is(&made, "n", "7");
+	value_is(&made, "received_at", "");
+	assert_string_equal(hs_fold_first_key(f->fold), "2026-11-23T10:15:01Z m-1");
+}
+
+/* --- memory of the target --------------------------------------------------------------------- */
+
+static unsigned rows_kept, rows_freed;
+
+static void *keep_row(struct hs_target *target)
+{
+	rows_kept++;
+	return target;
+}
+
+static void free_row(void *row)
+{
+	assert_non_null(row);
+	rows_freed++;
+}
+
+TEST_WITH(row_with_long_values_is_kept_once_until_none_of_them_counts, make, end)
+{
+	struct hs_target_ops ops;
+	struct fixture *f = *state;
+	char *plan = long_text("", 2 << 20, ""), *late = long_text("late", 0, "");
+
+	ops = *f->m->target.ops;
+	ops.keep_row = keep_row;
+	ops.free_row = free_row;
+	f->m->target.ops = &ops;
+	rows_kept = rows_freed = 0;
+	assert_true(hs_fold_begin(f->fold, f->from, f->to));
+	select_long(f, 1, plan, plan);
+	assert_int_equal(rows_kept, 1);
+	select_long(f, 2, late, "");
+	assert_int_equal(rows_freed, 0);
+	select_long(f, 3, "", late);
+	assert_int_equal(rows_freed, 1);
+	assert_int_equal(rows_kept, 1);
+	hs_fold_again(f->fold);
+	assert_int_equal(rows_freed, 1);
+	free(plan);
+	free(late);
+}
+
+/* --- memory ------------------------------------------------------------------------------------- */
+
+static struct fixture *folding;
+static struct hs_target_rows folded;
+
+/* Everything that a row can be made of: rests of ours and of others, columns that do not take a value, a hashed id. */
+static enum hs_result fold_all(void)
+{
+	struct hs_fold_end how = { .id = HS_SLICE("sha256-u"),
+		                   .whole = { HS_SLICE("user\t"), true, false },
+		                   .numbers = HS_NUMBER_EXACT };
+	static const char *const rests[] = { "{\"a\":\"1\"}", "{\"\\u0062\":7}", "{\"o\":\"1\"}" };
+
+	if (!hs_fold_begin(folding->fold, folding->from, folding->to))
+		return HS_E_MEMORY;
+	for (unsigned i = 0; i < sizeof rests / sizeof *rests; i++) {
+		struct hs_slice value[64] = { HS_SLICE_NONE };
+
+		for (size_t c = 0; c < hs_fold_column_count(folding->fold); c++) {
+			const char *name = folding->from->table.column[hs_fold_columns(folding->fold)[c]].name;
+
+			value[c] = strcmp(name, "id") == 0          ? HS_SLICE("m")
+			           : strcmp(name, "timestamp") == 0 ? HS_SLICE("2026-11-23T10:15:00Z")
+			           : strcmp(name, "plan") == 0      ? HS_SLICE("freed")
+			           : strcmp(name, "_rest") == 0     ? hs_slice_str(rests[i])
+			                                            : HS_SLICE_NONE;
+		}
+		if (!hs_fold_add(folding->fold, value))
+			return HS_E_MEMORY;
+	}
+	return hs_fold_end(folding->fold, &how, &folded) ? HS_OK : HS_E_MEMORY;
+}
+
+static void is_folded(void)
+{
+	value_is(&folded, "plan", "");
+	value_is(&folded, "_rest",
+	         "{\"a\":\"1\",\"b\":7,\"id\":\"\\\"user\\\\t\\\"\",\"o\":\"1\",\"plan\":\"\\\"freed\\\"\"}");
+}
+
+static void fresh(void)
+{
+	hs_fold_free(folding->fold);
+	folding->fold = hs_fold_new();
+	assert_non_null(folding->fold);
+}
+
+TEST_WITH(without_memory_there_is_no_row_and_never_half_of_one, make, end)
+{
+	const struct job job = { .prepare = fresh, .run = fold_all, .is_done = is_folded, .each = 1000 };
+
+	folding = *state;
+	column_of(folding->to, "plan")->max = 4;
+	fail_each_of(FAIL_CALL(WRAP_MALLOC) | FAIL_CALL(WRAP_CALLOC) | FAIL_CALL(WRAP_REALLOC), &job);
 }
 
 TESTS("fold", NULL, NULL)

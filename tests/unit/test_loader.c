@@ -385,6 +385,22 @@ TEST_WITH(refused_row_among_thousands_is_found, make, end)
 	assert_true(f->m->most_rows >= 1000);
 }
 
+TEST_WITH(insert_that_fails_among_several_of_a_batch_is_tried_again, make, end)
+{
+	struct fixture *f = *state;
+
+	f->options.batch = 5000;
+	f->m->fail = MEMORY_INSERT;
+	f->m->fail_in = 2;
+	f->m->fail_with = HS_TARGET_AGAIN;
+	assert_int_equal(start(f), 0);
+	for (unsigned i = 1; i <= 3000; i++)
+		assert_int_equal(add_track(f, i, ""), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(f->m->inserts, 1 + 6); /* of a thousand rows each */
+	assert_int_equal(memory_target_rows(f->m, "bought"), 3000);
+}
+
 TEST_WITH(refused_row_is_told_once_and_counted_although_the_batch_is_tried_again, make, end)
 {
 	struct fixture *f = *state;
@@ -1150,6 +1166,353 @@ TEST_WITH(repeated_identify_of_other_words_does_not_change_its_person, make, end
 	                 0);
 	assert_int_equal(hs_loader_flush(f->loader), 0);
 	assert_string_equal(memory_target_value(f->m, "users", "u1", "a"), "1");
+}
+
+/* --- tables of others, and what the database says of people's rows ------------------------------- */
+
+/* The i-th identify of a user, later than those before it. */
+static int add_identify(struct fixture *f, const char *user, unsigned i, const char *traits)
+{
+	char text[300];
+
+	snprintf(text, sizeof text, "\"user_id\":\"%s\",\"timestamp\":\"2025-01-01T00:%02u:%02u.000Z\",%s", user,
+	         i / 60, i % 60, traits);
+	return add(f, record(f, "identify", i, text));
+}
+
+static struct hs_target_table *table_of(struct fixture *f, const char *name)
+{
+	for (size_t i = 0; i < f->m->tables; i++)
+		if (strcmp(f->m->table[i].name, name) == 0)
+			return &f->m->table[i];
+	fail_msg("there is no table %s", name);
+	return NULL;
+}
+
+/* Puts a row into a table, as another program does; NULL-terminated: column, value … */
+static void put_row_of_others(struct fixture *f, const char *table, const char *const *text)
+{
+	const struct hs_target_table *t = table_of(f, table);
+	struct hs_target_position at;
+	struct hs_slice value[8];
+	size_t column[8], n = 0;
+
+	for (; text[2 * n] != NULL; n++) {
+		value[n] = hs_slice_str(text[2 * n + 1]);
+		for (column[n] = 0; strcmp(t->column[column[n]].name, text[2 * n]) != 0; column[n]++)
+			;
+	}
+	assert_int_equal(f->m->target.ops->begin(&f->m->target, &at), HS_TARGET_OK);
+	assert_int_equal(
+	    f->m->target.ops->insert(
+		&f->m->target,
+		&(struct hs_target_rows){ .table = t, .column = column, .columns = n, .rows = 1, .value = value }),
+	    HS_TARGET_OK);
+	assert_int_equal(f->m->target.ops->commit(&f->m->target), HS_TARGET_OK);
+}
+
+/* Whichever upsert of people's rows is refused, and a commit that is refused, by a check that was put off till then. */
+TEST(row_of_a_person_that_is_refused_once_is_there_in_the_end)
+{
+	char *expected = undisturbed();
+
+	for (unsigned at = 1; at <= 8; at++) {
+		run_with_failure(expected, MEMORY_UPSERT, at, HS_TARGET_ROW, false);
+		run_with_failure(expected, MEMORY_UPSERT, at, HS_TARGET_WIDE, false);
+		run_with_failure(expected, MEMORY_COMMIT, at, HS_TARGET_ROW, false);
+	}
+	free(expected);
+}
+
+/* A long row is put by itself; one that is late, or has a _rest, is made of all rows of the person. */
+TEST_WITH(long_or_late_row_of_a_person_that_is_refused_once_is_there_in_the_end, make, end)
+{
+	enum { LONG = 300000 };
+	struct fixture *f = *state;
+	char *line;
+
+	f->m->fail = MEMORY_UPSERT;
+	f->m->fail_with = HS_TARGET_WIDE;
+	assert_int_equal(start(f), 0);
+	line = long_line(f, "identify", 1, "\"user_id\":\"u1\",\"timestamp\":\"2025-01-01T00:00:01Z\",\"traits_a\":\"",
+	                 "x", LONG);
+	assert_int_equal(add(f, line), 0);
+	f->m->fail_in = 1;
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(f->m->fail_in, 0);
+	assert_int_equal(strlen(memory_target_value(f->m, "users", "u1", "a")), LONG);
+	assert_int_equal(add_identify(f, "u1", 0, "\"traits_b\":\"late\""), 0);
+	f->m->fail_in = 1;
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(f->m->fail_in, 0);
+	assert_int_equal(strlen(memory_target_value(f->m, "users", "u1", "a")), LONG);
+	assert_string_equal(memory_target_value(f->m, "users", "u1", "b"), "late");
+	free(line);
+}
+
+TEST_WITH(row_of_a_person_without_a_time_is_made_of_all_identifies, make, end)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add_identify(f, "u1", 1, "\"traits_a\":\"first\",\"traits_b\":\"second\""), 0);
+	assert_int_equal(add_identify(f, "u2", 2, "\"traits_a\":\"other\""), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	f->m->committed.rows = 0; /* so that they are another program's */
+	put_row_of_others(f, "identifies",
+	                  (const char *const[]){ "id", "x", "user_id", "u1", "a", "old", "timestamp",
+	                                         "2024-01-01T00:00:00.000Z", NULL });
+	put_row_of_others(f, "users", (const char *const[]){ "id", "u1", NULL });
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add_identify(f, "u1", 3, "\"traits_b\":\"new\""), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_string_equal(memory_target_value(f->m, "users", "u1", "a"), "old");
+	assert_string_equal(memory_target_value(f->m, "users", "u1", "b"), "new");
+	assert_string_equal(memory_target_value(f->m, "users", "u1", "_as_of"), "2025-01-01T00:00:03.000000Z m3");
+}
+
+/* MariaDB's triggers, and a column of another program that cannot tell when the row was made. */
+TEST_WITH(row_of_a_person_is_made_of_all_identifies_where_a_batch_does_not_tell_what_is_stored, make, end)
+{
+	static const char *const users[] = { "id", "_as_of", "a", "email", "uuid_ts", "_rest", NULL };
+	struct fixture *f = *state;
+
+	memory_target_make_table(f->m, "users", users);
+	table_of(f, "users")->column[1].type = HS_COLUMN_TIMESTAMP;
+	for (unsigned with_triggers = 0; with_triggers < 2; with_triggers++) {
+		uint64_t before = f->m->read;
+
+		if (with_triggers == 1) {
+			table_of(f, "users")->column[1].type = HS_COLUMN_TEXT;
+			table_of(f, "identifies")->triggers = true;
+		}
+		assert_int_equal(start(f), 0);
+		for (unsigned i = 0; i < 4; i++)
+			assert_int_equal(
+			    add_identify(f, i % 2 == 0 ? "u1" : "u2", 10 * with_triggers + i,
+			                 i < 2 ? "\"traits_a\":\"1\"" : "\"traits_a\":\"2\",\"traits_z\":1"),
+			    0);
+		assert_int_equal(hs_loader_flush(f->loader), 0);
+		assert_true(f->m->read - before >= 4); /* the rows of users, if any, are two */
+		assert_string_equal(memory_target_value(f->m, "users", "u1", "a"), "2");
+		assert_string_equal(memory_target_value(f->m, "users", "u2", "z"), "1");
+	}
+}
+
+TEST_WITH(people_of_a_batch_are_as_many_as_it_has, make, end)
+{
+	enum { PEOPLE = 600 };
+	struct fixture *f = *state;
+
+	f->options.batch = 2 * PEOPLE;
+	assert_int_equal(start(f), 0);
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < PEOPLE; i++) {
+			char user[16], traits[40];
+
+			snprintf(user, sizeof user, "u%u", i);
+			snprintf(traits, sizeof traits, "\"traits_a\":\"%u of %u\"", round, i);
+			assert_int_equal(add_identify(f, user, round * PEOPLE + i, traits), 0);
+		}
+		assert_int_equal(hs_loader_flush(f->loader), 0);
+		assert_int_equal(memory_target_rows(f->m, "users"), PEOPLE);
+		for (unsigned i = 0; i < PEOPLE; i++) {
+			char user[16], a[40];
+
+			snprintf(user, sizeof user, "u%u", i);
+			snprintf(a, sizeof a, "%u of %u", round, i);
+			assert_string_equal(memory_target_value(f->m, "users", user, "a"), a);
+		}
+	}
+}
+
+/* More than are made into values at once, the first of which have something in _rest, or not. */
+TEST_WITH(many_identifies_of_a_person_in_one_batch_are_one_row, make, end)
+{
+	enum { IDENTIFIES = 250 };
+	struct fixture *f = *state;
+
+	f->options.batch = 2 * IDENTIFIES;
+	f->options.catalogue.types = (const char *const[]){ "*.n=number", NULL };
+	assert_int_equal(start(f), 0);
+	for (unsigned i = 0; i < 2 * IDENTIFIES; i++) {
+		char traits[60];
+
+		snprintf(traits, sizeof traits, "\"traits_t%u\":\"%u\",\"traits_n\":%s", i / 2 % 3, i,
+		         i == 4 ? "\"x\"" : "1");
+		assert_int_equal(add_identify(f, i % 2 == 0 ? "u1" : "u2", i, traits), 0);
+	}
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_string_equal(memory_target_value(f->m, "users", "u1", "t0"), "498");
+	assert_string_equal(memory_target_value(f->m, "users", "u1", "n"), "1");
+	assert_null(memory_target_value(f->m, "users", "u1", "_rest"));
+	assert_string_equal(memory_target_value(f->m, "users", "u2", "t0"), "499");
+}
+
+static const struct hs_target_ops *real_ops;
+
+/* As a database that ignores case may do, whatever it was asked for. */
+static enum hs_target_result select_more(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
+                                         size_t columns, const struct hs_target_where *where,
+                                         bool (*each)(void *context, const struct hs_slice *value), void *context)
+{
+	const struct hs_slice more[][8] = {
+		{ HS_SLICE_NONE }, { HS_SLICE("U1") }, { HS_SLICE("a") }, { HS_SLICE("u12") }
+	};
+
+	for (size_t i = 0; where->values > 1 && i < sizeof more / sizeof *more; i++)
+		if (!each(context, more[i]))
+			return HS_TARGET_FULL;
+	return real_ops->select(t, table, column, columns, where, each, context);
+}
+
+TEST_WITH(rows_that_nobody_has_asked_for_are_nobodys, make, end)
+{
+	struct fixture *f = *state;
+	struct hs_target_ops ops = *f->m->target.ops;
+
+	real_ops = f->m->target.ops;
+	ops.select = select_more;
+	f->m->target.ops = &ops;
+	assert_int_equal(start(f), 0);
+	for (unsigned i = 0; i < 6; i++) {
+		assert_int_equal(
+		    add_identify(f, i % 2 == 0 ? "u1" : "u2", i, i < 2 ? "\"traits_a\":\"1\"" : "\"traits_b\":\"2\""),
+		    0);
+		if (i % 2 == 1)
+			assert_int_equal(hs_loader_flush(f->loader), 0);
+	}
+	assert_int_equal(memory_target_rows(f->m, "users"), 2);
+	assert_string_equal(memory_target_value(f->m, "users", "u1", "a"), "1");
+	assert_string_equal(memory_target_value(f->m, "users", "u2", "b"), "2");
+	assert_int_equal(f->m->read,
+	                 2 + 4); /* their first identifies, and users, so that no row was made of all identifies */
+	f->m->target.ops = real_ops;
+}
+
+TEST_WITH(erase_passes_over_what_is_no_table_of_people, make, end)
+{
+	struct fixture *f = *state;
+
+	memory_target_make_table(f->m, "groups", (const char *const[]){ "id", "name", NULL });
+	memory_target_make_table(f->m, "identifies", (const char *const[]){ "id", "user_id", "uuid_ts", NULL });
+	memory_target_make_table(f->m, "customers", (const char *const[]){ "id", "user_id", NULL });
+	memory_target_make_table(f->m, "visits", (const char *const[]){ "id", "user_id", "uuid_ts", NULL });
+	put_row_of_others(f, "groups", (const char *const[]){ "id", "u1", NULL });
+	put_row_of_others(f, "customers", (const char *const[]){ "id", "1", "user_id", "u1", NULL });
+	put_row_of_others(f, "visits", (const char *const[]){ "id", "1", "user_id", "u1", NULL });
+	put_row_of_others(f, "identifies", (const char *const[]){ "id", "1", "user_id", "u1", NULL });
+	assert_int_equal(start(f), 0);
+	assert_int_equal(erase(f, HS_SUBJECT_ANONYMOUS, "u1", false), 0);
+	assert_int_equal(f->m->committed.rows, 4);
+	assert_int_equal(erase(f, HS_SUBJECT_USER, "u1", false), 0);
+	assert_int_equal(memory_target_rows(f->m, "groups"), 1);
+	assert_int_equal(memory_target_rows(f->m, "customers"), 1);
+	assert_int_equal(memory_target_rows(f->m, "visits") + memory_target_rows(f->m, "identifies"), 0);
+}
+
+/* An anonymous person's identify may name no user, whose row would have to be made anew. */
+TEST_WITH(erase_of_somebody_anonymous_makes_the_rows_of_the_users_they_were, make, end)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add(f, record(f, "identify", 1, "\"user_id\":\"u1\",\"anonymous_id\":\"a1\",\"traits_a\":1")),
+	                 0);
+	assert_int_equal(add(f, record(f, "identify", 2, "\"user_id\":\"u1\",\"anonymous_id\":\"a2\",\"traits_b\":2")),
+	                 0);
+	assert_int_equal(add(f, record(f, "identify", 3, "\"anonymous_id\":\"a1\",\"traits_c\":3")), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(erase(f, HS_SUBJECT_ANONYMOUS, "a1", false), 0);
+	assert_int_equal(memory_target_rows(f->m, "identifies"), 1);
+	assert_null(memory_target_value(f->m, "users", "u1", "a"));
+	assert_string_equal(memory_target_value(f->m, "users", "u1", "b"), "2");
+}
+
+/* --- order of events ------------------------------------------------------------------------------- */
+
+TEST_WITH(time_of_the_position_is_the_latest_that_a_record_has, make, end)
+{
+	static const char *const lines[] = {
+		"{\"type\":\"track\",\"event\":\"Bought\",\"message_id\":\"a\",\"spooled_at\":\"2026-01-02T00:00:09."
+		"000Z\"}",
+		"{\"type\":\"track\",\"event\":\"Bought\",\"message_id\":\"b\",\"spooled_at\":\"2026-01-02T00:00:01."
+		"000Z\"}",
+		"{\"type\":\"track\",\"event\":\"Bought\",\"message_id\":\"c\",\"spooled_at\":\"yesterday\"}",
+		"{\"type\":\"track\",\"event\":\"Bought\",\"message_id\":\"d\"}",
+	};
+	struct fixture *f = *state;
+
+	f->options.batch = 2;
+	assert_int_equal(start(f), 0);
+	assert_true(hs_loader_last(f->loader).p == NULL);
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		assert_int_equal(add(f, lines[i]), 0);
+		assert_slice_equal(hs_loader_last(f->loader), hs_slice_str(lines[i]));
+	}
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(f->m->committed.at.newest_ms, 1767312009000);
+	assert_int_equal(memory_target_rows(f->m, "bought"), 3);
+	assert_int_equal(f->m->committed.at.damaged, 1); /* the last one, which is no record */
+}
+
+/* A delete without a time, or of a user whom no database can have, deletes nobody. */
+TEST_WITH(delete_that_does_not_tell_whose_or_when_takes_no_rows, make, end)
+{
+	static const char *const deletes[] = {
+		"{\"type\":\"delete\",\"message_id\":\"d1\",\"spooled_at\":7,\"user_id\":\"u1\"}",
+		"{\"type\":\"delete\",\"message_id\":\"d2\",\"spooled_at\":\"yesterday\",\"user_id\":\"u1\"}",
+		"{\"type\":\"delete\",\"message_id\":\"d3\",\"user_id\":\"u1\"}",
+		"{\"type\":\"delete\",\"message_id\":\"d4\",\"spooled_at\":\"2026-01-03T00:00:00.000Z\",\"user_id\":"
+		"\"\\u0000\"}",
+		"{\"type\":\"delete\",\"message_id\":\"d5\",\"spooled_at\":\"2026-01-03T00:00:00.000Z\"}",
+	};
+	struct fixture *f = *state;
+
+	start_with_track(f, "");
+	for (size_t i = 0; i < sizeof deletes / sizeof *deletes; i++)
+		assert_int_equal(add(f, deletes[i]), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(memory_target_rows(f->m, "bought"), 1);
+	assert_int_equal(hs_loader_counts(f->loader).erased, 0);
+	assert_int_equal(f->m->committed.at.offset, 6);
+}
+
+static enum hs_target_result always_another(struct hs_target *t, bool whole, uint64_t *stamp)
+{
+	static uint64_t changes;
+
+	(void)t, (void)whole;
+	*stamp = ++changes;
+	return HS_TARGET_OK;
+}
+
+static enum hs_target_result never_there(struct hs_target *t, const struct hs_target_rows *rows)
+{
+	(void)rows;
+	snprintf(t->message, sizeof t->message, "there is no such table");
+	return HS_TARGET_CATALOGUE;
+}
+
+TEST_WITH(tables_that_change_all_the_time_are_waited_for_and_those_that_never_come_are_an_error, make, end)
+{
+	struct fixture *f = *state;
+	struct hs_target_ops ops = *f->m->target.ops;
+
+	real_ops = f->m->target.ops;
+	start_with_track(f, "");
+	f->options.stop = asked_to_stop;
+	ops.stamp = always_another;
+	f->m->target.ops = &ops;
+	assert_int_equal(add_track(f, 2, ""), 0);
+	assert_int_equal(hs_loader_flush(f->loader), HS_LOADER_STOPPED); /* it would have waited */
+	assert_string_equal(f->m->target.message, "somebody else makes or changes tables all the time");
+	ops.stamp = real_ops->stamp;
+	ops.insert = never_there;
+	assert_int_equal(hs_loader_flush(f->loader), EX_SOFTWARE);
+	f->m->target.ops = real_ops;
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(memory_target_rows(f->m, "bought"), 2);
 }
 
 /* --- any order ---------------------------------------------------------------------------- */

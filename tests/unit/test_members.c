@@ -4,6 +4,7 @@
  */
 #include "tests/lib/random.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 #include "tools/load/members.h"
 
 #include <stdio.h>
@@ -51,6 +52,7 @@ static void expect(struct hs_members *m, const char *turn, const struct hs_row_k
 		name_of(i, sorted[i]);
 	qsort(sorted, NAMES, sizeof *sorted, as_bytes);
 	hs_members_sort(m);
+	hs_members_sort(m); /* which changes nothing */
 	for (unsigned i = 0; i < NAMES; i++)
 		assert_slice_equal(hs_members_name(m, hs_members_sorted(m, i)), hs_slice_str(sorted[i]));
 	for (unsigned i = 0; i < NAMES; i++) {
@@ -113,6 +115,39 @@ TEST(values_that_were_overwritten_are_not_kept)
 	hs_members_free(&m);
 }
 
+TEST(key_of_the_last_member_is_not_mistaken_for_one_that_takes_its_place)
+{
+	struct hs_members m = { 0 };
+	struct hs_row_key *first = hs_row_key_new(HS_SLICE("first")), *second = hs_row_key_new(HS_SLICE("second"));
+
+	hs_members_sort(&m);
+	assert_true(hs_members_set(&m, HS_SLICE("a"), HS_SLICE("\"1\""), first));
+	assert_true(hs_members_set(&m, HS_SLICE("a"), HS_SLICE("\"2\""), NULL));
+	assert_int_equal(first->holders, 1); /* ours */
+	assert_null(hs_members_key(&m, 0));
+	assert_true(hs_members_set(&m, HS_SLICE("b"), HS_SLICE("\"3\""), second));
+	assert_true(hs_members_set(&m, HS_SLICE("c"), HS_SLICE("\"4\""), first));
+	assert_ptr_equal(hs_members_key(&m, 1), second);
+	assert_ptr_equal(hs_members_key(&m, 2), first);
+	hs_members_free(&m);
+	assert_int_equal(first->holders + second->holders, 2);
+	hs_row_key_drop(first);
+	hs_row_key_drop(second);
+}
+
+TEST(member_that_there_is_no_memory_for_is_told)
+{
+	static char value[1000000];
+	struct hs_members m = { 0 };
+
+	memset(value, 'v', sizeof value);
+	assert_true(hs_members_set(&m, HS_SLICE("a"), HS_SLICE("\"1\""), NULL));
+	wrap_memory(sizeof value / 2);
+	assert_false(hs_members_set(&m, HS_SLICE("b"), hs_slice(value, sizeof value), NULL));
+	wrap_reset();
+	hs_members_free(&m);
+}
+
 /* Reads all members, as "name=value;", and how it ends. */
 static void expect_read(const char *text, const char *expected)
 {
@@ -138,6 +173,9 @@ TEST(a_rest_is_read_in_the_forms_that_databases_give_it)
 	expect_read("{\"a\":1}", "strange");
 	expect_read("{\"a\":\"1\",}", "a=\"1\";strange");
 	expect_read("{\"a\":\"1\"\"b\":\"2\"}", "a=\"1\";strange");
+	expect_read("{\"a\" \"1\"}", "strange");
+	expect_read("{\"a\"", "strange");
+	expect_read("{a:\"1\"}", "strange");
 	expect_read("{\"a\":\"1\"} x", "a=\"1\";strange");
 	expect_read("{\"a\":\"\\u00\"}", "strange");
 	expect_read("{\"a\":\"\n\"}", "strange");

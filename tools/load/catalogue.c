@@ -13,8 +13,6 @@ enum { NEWS_BYTES = 300 };
 
 static void free_table(struct hs_catalogue_table *t)
 {
-	if (t == NULL)
-		return;
 	hs_target_table_free(&t->table);
 	free(t->slot);
 	free(t->after);
@@ -518,7 +516,8 @@ static enum hs_target_result apply(struct hs_catalogue *c, struct hs_catalogue_t
 	if (result != HS_TARGET_OK)
 		return result;
 	note_news(c, t);
-	t->table.unique_id = t->table.unique_id || !t->exists;
+	if (!t->exists)
+		t->table.unique_id = true;
 	t->exists = true;
 	t->present = t->table.columns;
 	t->table.stamp = 0;

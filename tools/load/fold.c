@@ -305,9 +305,10 @@ static bool see_member(struct hs_fold *f, struct hs_slice inner, struct hs_slice
 static bool see_strange_rest(struct hs_fold *f, struct hs_slice rest)
 {
 	struct hs_json *j = &f->json;
+	enum hs_result result = hs_json_document(j, rest);
 
-	if (hs_json_document(j, rest) != HS_OK || j->tok[0].kind != HS_JSON_OBJECT)
-		return true;
+	if (result != HS_OK || j->tok[0].kind != HS_JSON_OBJECT)
+		return result != HS_E_MEMORY;
 	for (uint32_t key = 1; key < j->tok[0].next && !f->is_too_long; key = j->tok[key + 1].next)
 		if (!see_member(f, hs_json_inner(j, key), hs_json_raw(j, key + 1)))
 			return false;

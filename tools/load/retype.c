@@ -52,6 +52,7 @@ struct retype {
 	bool full, more;          /* the page has as many bytes as it may have; rows were left out */
 	bool is_hidden;           /* a row without an id, by which none is found, has a value */
 	bool is_strange;          /* the _rest of a row is no object of JSON, so that it could not be kept */
+	bool lacks_memory;        /* for a value of the row: what was made of it is not to be written */
 	uint64_t all, home, away; /* rows; values that come from _rest, that go there */
 };
 
@@ -78,7 +79,18 @@ static int complain(const struct retype *r, enum hs_target_result result)
 
 static bool fits(struct retype *r, const struct hs_value *value)
 {
-	return hs_value_fits(value, r->type, r->target->ops->numbers, &r->value);
+	bool fit = hs_value_fits(value, r->type, r->target->ops->numbers, &r->value);
+
+	r->lacks_memory = r->lacks_memory || !hs_buf_ok(&r->value);
+	return fit;
+}
+
+static struct hs_slice decode(struct retype *r, struct hs_slice inner)
+{
+	hs_buf_reset(&r->scratch);
+	hs_json_unescape(inner, &r->scratch);
+	r->lacks_memory = r->lacks_memory || !hs_buf_ok(&r->scratch);
+	return hs_buf_slice(&r->scratch);
 }
 
 /* Both with their quotes, if they are strings. */
@@ -96,14 +108,10 @@ static bool comes_home(struct retype *r, struct hs_slice key, struct hs_slice in
 	struct hs_value value = { .text = HS_SLICE_NONE };
 	const char *name = r->table->table.column[r->column].name;
 
-	hs_buf_reset(&r->scratch);
-	hs_json_unescape(key, &r->scratch);
-	if (!hs_slice_eq(hs_buf_slice(&r->scratch), hs_slice_str(name)))
+	if (!hs_slice_eq(decode(r, key), hs_slice_str(name)))
 		return false;
 	r->named = true;
-	hs_buf_reset(&r->scratch);
-	hs_json_unescape(inner, &r->scratch);
-	value.text = hs_buf_slice(&r->scratch);
+	value.text = decode(r, inner);
 	if (value.text.n >= 2 && value.text.p[0] == '"') {
 		value.text = hs_slice(value.text.p + 1, value.text.n - 2);
 		value.is_string = true;
@@ -131,14 +139,17 @@ static bool read_usual(struct retype *r, struct hs_slice text)
 static bool read_rest(struct retype *r, struct hs_slice text)
 {
 	struct hs_json *j = &r->json;
+	enum hs_result result;
 	bool found = false;
 
 	if (text.p == NULL)
 		return false;
 	if (hs_rest_is_usual(text))
 		return read_usual(r, text);
-	r->is_strange = hs_json_document(j, text) != HS_OK || j->tok[0].kind != HS_JSON_OBJECT;
-	if (r->is_strange)
+	result = hs_json_document(j, text);
+	r->lacks_memory = result == HS_E_MEMORY;
+	r->is_strange = !r->lacks_memory && (result != HS_OK || j->tok[0].kind != HS_JSON_OBJECT);
+	if (r->lacks_memory || r->is_strange)
 		return false;
 	for (uint32_t key = 1; key < j->tok[0].next; key = j->tok[key + 1].next)
 		if (j->tok[key + 1].kind == HS_JSON_STRING && !found &&
@@ -161,10 +172,9 @@ static void move_to_rest(struct retype *r, const struct hs_value *value)
 		hs_buf_put_slice(&r->scratch, value->text);
 	hs_buf_put_json(&member, hs_buf_slice(&r->scratch));
 	hs_buf_put_json(&key, hs_slice_str(r->table->table.column[r->column].name));
-	if (hs_buf_ok(&key) && hs_buf_ok(&member))
+	r->lacks_memory = r->lacks_memory || !hs_buf_ok(&r->scratch) || !hs_buf_ok(&key) || !hs_buf_ok(&member);
+	if (!r->lacks_memory)
 		put_member(r, hs_buf_slice(&key), hs_buf_slice(&member));
-	else
-		hs_buf_reserve(&r->rest, SIZE_MAX); /* out of memory */
 	hs_buf_free(&key);
 	hs_buf_free(&member);
 }
@@ -196,7 +206,7 @@ static bool note_row(void *context, const struct hs_slice *row)
 	if ((row[OLD].p == NULL && row[REST].p == NULL) || (r->there && row[NEW].p != NULL))
 		return hs_buf_ok(&r->last);
 	hs_buf_reset(&r->rest);
-	r->named = false;
+	r->named = r->lacks_memory = false;
 	home = given = read_rest(r, row[REST]);
 	r->is_strange = r->is_strange && row[OLD].p != NULL; /* else the row stays as it is */
 	if (r->is_strange)
@@ -209,10 +219,10 @@ static bool note_row(void *context, const struct hs_slice *row)
 	}
 	r->home += home;
 	if (row[OLD].p == NULL && !home)
-		return hs_buf_ok(&r->last);
+		return hs_buf_ok(&r->last) && !r->lacks_memory;
 	if (r->rest.n > 0)
 		hs_buf_putc(&r->rest, '}');
-	if (!HS_ARRAY_ROOM(&r->change, r->changes, &r->cap) || !hs_buf_ok(&r->rest) || !hs_buf_ok(&r->value))
+	if (r->lacks_memory || !hs_buf_ok(&r->rest) || !HS_ARRAY_ROOM(&r->change, r->changes, &r->cap))
 		return false;
 	r->change[r->changes].id = keep(r, true, row[ID]);
 	r->change[r->changes].value = keep(r, given, hs_buf_slice(&r->value));

@@ -72,54 +72,60 @@ static enum hs_target_result read_columns(struct hs_sqlite *s, struct hs_target_
 		return result;
 	while ((code = sqlite3_step(statement)) == SQLITE_ROW)
 		if (!add_column(table, statement))
-			code = SQLITE_NOMEM;
-	result = hs_sqlite_result(s, code);
+			break;
+	result = code == SQLITE_ROW ? hs_sqlite_out_of_memory(s) : hs_sqlite_result(s, code);
 	sqlite3_finalize(statement);
 	return result;
 }
 
-/* True if the index is on `id` and nothing else, and compares bytes: another one takes Msg-1 and msg-1 for one id. */
-static bool is_on_id(struct hs_sqlite *s, const char *index)
+/* Whether the index is on `id` and nothing else, and compares bytes: another one takes Msg-1 and msg-1 for one id. */
+static enum hs_target_result look_at_index(struct hs_sqlite *s, const char *index, bool *on_id)
 {
 	sqlite3_stmt *statement;
-	bool on_id = false;
-	int columns = 0;
+	enum hs_target_result result;
+	int code = SQLITE_DONE, columns = 0;
 
 	hs_buf_reset(&s->sql);
 	hs_buf_put_slice(&s->sql, HS_SLICE("PRAGMA index_xinfo("));
 	hs_sql_put_name(&s->sql, hs_slice_str(index), '"');
 	hs_buf_putc(&s->sql, ')');
-	if (hs_sqlite_prepare(s, &statement) != HS_TARGET_OK)
-		return false;
-	while (sqlite3_step(statement) == SQLITE_ROW) {
+	result = hs_sqlite_prepare(s, &statement);
+	while (result == HS_TARGET_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
 		if (sqlite3_column_int(statement, 5) == 0)
 			continue; /* it is no part of the key */
 		columns++;
-		on_id = strcmp(hs_sqlite_text(statement, 2), "id") == 0 &&
-		        strcasecmp(hs_sqlite_text(statement, 4), "BINARY") == 0;
+		*on_id = columns == 1 && strcmp(hs_sqlite_text(statement, 2), "id") == 0 &&
+		         strcasecmp(hs_sqlite_text(statement, 4), "BINARY") == 0;
 	}
+	if (result == HS_TARGET_OK)
+		result = hs_sqlite_result(s, code);
 	sqlite3_finalize(statement);
-	return on_id && columns == 1;
+	return result;
 }
 
 static enum hs_target_result read_indexes(struct hs_sqlite *s, struct hs_target_table *table)
 {
 	sqlite3_stmt *statement;
 	enum hs_target_result result;
+	int code = SQLITE_DONE;
 
 	hs_buf_reset(&s->sql);
 	hs_buf_put_slice(&s->sql, HS_SLICE("PRAGMA index_list("));
 	hs_sql_put_name(&s->sql, hs_slice_str(table->name), '"');
 	hs_buf_putc(&s->sql, ')');
 	result = hs_sqlite_prepare(s, &statement);
-	while (result == HS_TARGET_OK && sqlite3_step(statement) == SQLITE_ROW) {
+	while (result == HS_TARGET_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+		bool on_id = false, is_partial = sqlite3_column_int(statement, 4) != 0;
+
 		if (sqlite3_column_int(statement, 2) == 0)
 			continue;
-		if (sqlite3_column_int(statement, 4) == 0 && is_on_id(s, hs_sqlite_text(statement, 1)))
-			table->unique_id = true; /* and it is for every row */
-		else
-			table->other_unique = true;
+		if (!is_partial)
+			result = look_at_index(s, hs_sqlite_text(statement, 1), &on_id);
+		table->unique_id = table->unique_id || on_id; /* and it is for every row */
+		table->other_unique = table->other_unique || !on_id;
 	}
+	if (result == HS_TARGET_OK)
+		result = hs_sqlite_result(s, code);
 	sqlite3_finalize(statement);
 	return result;
 }
@@ -181,15 +187,18 @@ enum hs_target_result hs_sqlite_tables(struct hs_target *t,
 	sqlite3_stmt *statement;
 	enum hs_target_result result;
 	size_t prefix = strlen(t->prefix);
+	int code = SQLITE_DONE;
 
 	hs_buf_reset(&s->sql);
 	hs_buf_put_slice(
 	    &s->sql, HS_SLICE("SELECT name, type = 'table', type = 'table' AND rootpage = 0 FROM sqlite_schema "
 	                      "WHERE type IN ('table', 'view', 'index') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"));
 	result = hs_sqlite_prepare(s, &statement);
-	while (result == HS_TARGET_OK && sqlite3_step(statement) == SQLITE_ROW)
+	while (result == HS_TARGET_OK && (code = sqlite3_step(statement)) == SQLITE_ROW)
 		if (strncasecmp(hs_sqlite_text(statement, 0), t->prefix, prefix) == 0)
 			result = pass_on(s, statement, each, context);
+	if (result == HS_TARGET_OK)
+		result = hs_sqlite_result(s, code);
 	sqlite3_finalize(statement);
 	return result;
 }

@@ -451,12 +451,10 @@ static enum hs_target_result fetch(struct hs_sqlite *s, const struct hs_target_t
 		while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
 			for (size_t i = 0; i < columns; i++)
 				found[i] = value_at(statement, (int)i, table->column[column[i]].type, number[i]);
-			if (!each(context, found)) {
-				code = SQLITE_NOMEM;
+			if (!each(context, found))
 				break;
-			}
 		}
-		result = hs_sqlite_result(s, code);
+		result = code == SQLITE_ROW ? hs_sqlite_out_of_memory(s) : hs_sqlite_result(s, code);
 	}
 	sqlite3_finalize(statement);
 	free(found);
