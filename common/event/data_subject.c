@@ -3,7 +3,6 @@
 #include "base/timestamp.h"
 #include "event/id_text.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 enum { SLOTS_FIRST = 64 };
@@ -357,22 +356,21 @@ static bool is_in_limits(const struct hs_subject *who, const struct hs_named *na
 	return at->number < who->before.number || (at->number == who->before.number && at->offset < who->before.offset);
 }
 
-/* True if the record names a user who is not in the set. The user was matched before, so s->text has room. */
-static bool names_another(struct hs_subjects *s, const struct hs_named *named)
+/* True if the record names a user who is not in the set. */
+static int names_another(struct hs_subjects *s, const struct hs_named *named)
 {
 	struct hs_subject *who;
-	bool is_text;
 
 	hs_buf_reset(&s->text);
-	is_text = hs_subject_text(named->json, named->user, &s->text);
-	assert(hs_buf_ok(&s->text));
-	if (!is_text || s->text.n == 0) /* no user */
-		return false;
+	if (!hs_subject_text(named->json, named->user, &s->text))
+		return hs_buf_ok(&s->text) ? 0 : -1;
+	if (s->text.n == 0) /* no user */
+		return 0;
 	who = first_with(s, s->text.p, s->text.n, hs_hash(s->text.p, s->text.n, s->seed));
 	for (; who != NULL; who = next_with(who))
 		if (who->kind == HS_SUBJECT_USER && is_of_tenant(who, named->tenant))
-			return false;
-	return true;
+			return 0;
+	return 1;
 }
 
 struct matching {
@@ -396,11 +394,17 @@ static void match_token(struct matching *m, uint32_t token, unsigned kinds)
 		return;
 	}
 	who = first_with(s, s->text.p, s->text.n, hs_hash(s->text.p, s->text.n, s->seed));
-	for (; who != NULL; who = next_with(who)) {
+	for (; who != NULL && m->found >= 0; who = next_with(who)) {
+		int another = 0;
+
 		if ((kinds >> who->kind & 1) == 0 || !is_of_tenant(who, m->named->tenant) ||
 		    !is_in_limits(who, m->named, m->at))
 			continue;
-		if (who->derived && who->kind == HS_SUBJECT_ANONYMOUS && names_another(s, m->named))
+		if (who->derived && who->kind == HS_SUBJECT_ANONYMOUS)
+			another = names_another(s, m->named);
+		if (another < 0)
+			m->found = -1;
+		if (another != 0)
 			continue;
 		m->found++;
 		m->each(m->context, who);

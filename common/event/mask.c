@@ -115,7 +115,7 @@ static void put_last(uint32_t shown, struct hs_buf *text, struct hs_buf *out)
 	hidden = characters > shown ? characters - shown : characters;
 	for (size_t left = characters - hidden; left > 0; left--) {
 		at--;
-		while (is_continuation(text->p[at])) /* hidden characters come before */
+		while (at > 0 && is_continuation(text->p[at]))
 			at--;
 	}
 	stars = hidden < HS_MASK_STARS ? hidden : HS_MASK_STARS;

@@ -19,8 +19,6 @@
 #include "base/buf.h"
 #include "base/result.h"
 
-#include <assert.h>
-
 enum hs_names { HS_NAMES_WAREHOUSE, HS_NAMES_VERBATIM };
 
 enum {
@@ -94,11 +92,11 @@ static inline bool hs_name_cache_claim_quickly(struct hs_name_cache *cache, uint
  */
 static inline enum hs_result hs_name_cache_claim(struct hs_name_cache *cache, uint32_t step, uint32_t *name);
 
-/* The rules of this record say nothing about a name that is claimed: lets it be claimed quickly from now on. */
+/* The rules of this record say nothing about a name: lets it be claimed quickly from now on. */
 static inline void hs_name_cache_pass(struct hs_name_cache *cache, uint32_t name)
 {
-	assert(cache->name[name].passed_by != HS_NAME_RESERVED); /* no claim gives such a name */
-	cache->name[name].passed_by = cache->rules;
+	if (cache->name[name].passed_by != HS_NAME_RESERVED)
+		cache->name[name].passed_by = cache->rules;
 }
 
 /* True if the record has the name of a step already. HS_OK, HS_E_RECORD_LARGE or HS_E_MEMORY. */

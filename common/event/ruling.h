@@ -9,8 +9,6 @@
 #include "event/name_cache.h"
 #include "event/rules.h"
 
-#include <assert.h>
-
 /* Working memory of one flattener. Zeroed: no rules, and its name cache must be empty, too. */
 struct hs_ruling {
 	const struct hs_rules *rules; /* of this record; NULL: none */
@@ -70,16 +68,15 @@ const struct hs_rules_about *hs_ruling_look_up(struct hs_ruling *ruling, const s
 enum hs_ruling_sight { HS_RULING_KEEPS, HS_RULING_DROPS, HS_RULING_MUST_SEE };
 
 /*
- * Tells what becomes of a value without a fixed name with these rules, as far as a quick look at its JSON text
- * suffices. If it does not, HS_RULING_MUST_SEE: hs_ruling_put or hs_ruling_apply find out.
+ * Tells what becomes of a value with these rules, as far as a quick look at its JSON text suffices. If it does
+ * not, HS_RULING_MUST_SEE: hs_ruling_put or hs_ruling_apply find out.
  */
 static inline enum hs_ruling_sight hs_ruling_glance(const struct hs_ruling *ruling, const struct hs_rules_about *about,
                                                     struct hs_slice value)
 {
 	const struct hs_mask *mask;
 
-	assert(about->id == 0); /* such names are fixed */
-	if (about->conditions > 0)
+	if (about->conditions > 0 || about->id > 0)
 		return HS_RULING_MUST_SEE;
 	mask = &ruling->rules->field[about->mask - 1].mask;
 	if (mask->kind == HS_MASK_DROP)

@@ -2,7 +2,6 @@
 #include "spool/admin/retention.h"
 #include "spool/import_private.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -108,8 +107,9 @@ static void stamp_line(const struct commit *c, char *line, size_t n, const char 
 	const size_t before = sizeof label - 1;
 	char *at = memmem(line, n, label, before);
 
-	assert(at != NULL && memcmp(at + before, c->spooled_at, HS_TIMESTAMP_TEXT) == 0);
-	memcpy(at + before, now, HS_TIMESTAMP_TEXT);
+	if (at != NULL && (size_t)(line + n - at) >= before + HS_TIMESTAMP_TEXT &&
+	    memcmp(at + before, c->spooled_at, HS_TIMESTAMP_TEXT) == 0)
+		memcpy(at + before, now, HS_TIMESTAMP_TEXT);
 }
 
 /*
@@ -118,7 +118,7 @@ static void stamp_line(const struct commit *c, char *line, size_t n, const char 
  */
 static void stamp_lines(const struct run *x, struct commit *c)
 {
-	char now[HS_TIMESTAMP_TEXT + 1], *line = c->maker.batch.lines.p;
+	char now[HS_TIMESTAMP_TEXT + 1], *line = c->maker.batch.lines.p, *end;
 
 	if (needs_try(x, c))
 		return;
@@ -126,9 +126,9 @@ static void stamp_lines(const struct run *x, struct commit *c)
 	for (size_t i = 0; i < c->maker.batch.count; line += c->maker.batch.record[i++].n)
 		stamp_line(c, line, c->maker.batch.record[i].n, now);
 	line = c->rejected.p;
-	for (size_t left = c->rejected.n, n; left > 0; left -= n, line += n) {
-		n = (size_t)((char *)memchr(line, '\n', left) + 1 - line);
-		stamp_line(c, line, n, now);
+	for (size_t n = c->rejected.n; n > 0 && (end = memchr(line, '\n', n)) != NULL; line = end + 1) {
+		stamp_line(c, line, (size_t)(end - line), now);
+		n -= (size_t)(end + 1 - line);
 	}
 	memcpy(c->spooled_at, now, sizeof now);
 }
@@ -221,7 +221,7 @@ static void *append_handed_over(void *context)
 	struct run *x = context;
 
 	pthread_mutex_lock(&x->appender.lock);
-	while (!x->appender.ending) {
+	while (!x->appender.ending || x->appender.handed_over != NULL) {
 		enum hs_result r;
 
 		if (x->appender.handed_over == NULL) {
@@ -321,13 +321,8 @@ static void seed_ids(struct run *x, const char *key)
 	uint8_t bytes[sizeof(uint64_t)];
 	uint64_t seed = x->seed;
 
-	if (key != NULL) {
-		bool is_hex = hs_hex_decode(hs_slice(key, 2 * sizeof bytes), bytes, sizeof bytes);
-
-		assert(is_hex);
-		(void)is_hex;
+	if (key != NULL && hs_hex_decode(hs_slice(key, 2 * sizeof bytes), bytes, sizeof bytes))
 		memcpy(&seed, bytes, sizeof seed);
-	}
 	for (int i = 0; i < 2; i++)
 		hs_record_maker_seed(&x->commit[i].maker, seed);
 }

@@ -201,7 +201,7 @@ static enum hs_result take_event(struct run *x, struct commit *c, uint32_t root,
 	bool undated;
 	enum hs_result r = hs_event_read(&e, &x->in.json, root, (enum hs_validate)x->settings->validate);
 
-	if (r != HS_E_NOT_AN_EVENT && !is_wanted(x->how, &e, r == HS_OK, &undated)) {
+	if (r != HS_E_MEMORY && r != HS_E_NOT_AN_EVENT && !is_wanted(x->how, &e, r == HS_OK, &undated)) {
 		c->left_out++;
 		if (undated && c->undated++ == 0)
 			c->undated_line = x->in.spot.line;

@@ -494,7 +494,7 @@ TEST(an_erase_that_ends_meanwhile)
 	hs_subjects_free(&one);
 }
 
-static const struct hs_erase_marker crm = { "crm", HS_SLICE("sqlite:/a.db"), "globex" };
+static const struct hs_erase_marker crm = { "crm", { "sqlite:/a.db", 12 }, "globex" };
 
 static void prepare_other(void)
 {

@@ -371,7 +371,7 @@ static bool read_without_state(enum wrap_call call, unsigned nth)
 	wrap_reset();
 	wrap_fail(call, nth, 1, EIO);
 	read_some(UINT_MAX);
-	snprintf(got, sizeof got, "%s", s.got);
+	snprintf(got, sizeof got, "%.63s", s.got);
 	ended = wrap_count(call) < nth;
 	wrap_reset();
 	if (got[0] == '\0') {

@@ -133,6 +133,8 @@ static void drop_key(struct hs_members *m, uint32_t at)
 	hs_row_key_drop(m->key[at - 1].key);
 	m->key[at - 1] = (struct hs_member_key){ NULL, m->free_key };
 	m->free_key = at;
+	if (m->last_key == at)
+		m->last_key = 0;
 }
 
 /* Copies the texts together, once most of them are of values that were overwritten. */
@@ -165,11 +167,13 @@ static bool put_texts(struct hs_members *m, struct hs_rest_member *member, struc
 	return hs_buf_ok(&m->text) && m->text.n <= UINT32_MAX;
 }
 
-/* Room for a name that was looked for and is not there; its member, without texts. NULL: out of memory. */
+/* Room for a name that is not there; its member, without texts. NULL: out of memory. */
 static struct hs_rest_member *make_member(struct hs_members *m, struct hs_slice name)
 {
 	if (!make_slots(m) || !HS_ARRAY_ROOM(&m->member, m->count, &m->cap))
 		return NULL;
+	if (m->is_sorted)
+		fill_slots(m);
 	m->slot[slot_of(m, name)] = (uint32_t)m->count + 1;
 	m->member[m->count] = (struct hs_rest_member){ 0 };
 	return &m->member[m->count++];

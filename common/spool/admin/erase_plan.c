@@ -405,7 +405,7 @@ static enum hs_result read_person(struct reading *x)
 	who.deleted = is_word(&x->json, HS_SLICE("deleted"), HS_SLICE("true"));
 	who.before = (struct hs_mark){ before.number, before.offset };
 	who.until_ms = (int64_t)until;
-	if (!hs_buf_ok(&x->tenant) || !hs_subjects_add(x->plan->people, &who, NULL))
+	if (!hs_buf_ok(&x->id) || !hs_buf_ok(&x->tenant) || !hs_subjects_add(x->plan->people, &who, NULL))
 		return HS_E_MEMORY;
 	x->read++;
 	return HS_OK;

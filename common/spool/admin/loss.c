@@ -194,8 +194,8 @@ enum hs_result hs_loss_backup(const struct hs_spool_dir *dir, enum hs_loss_backu
 	enum hs_result r = hs_history_read(dir->private_dir, HS_HISTORY_BACKUP, &of);
 
 	*backup = HS_LOSS_NO_BACKUP;
-	if (r == HS_E_IO)
-		return errno == ENOENT ? HS_OK : r;
+	if (r != HS_OK && r != HS_E_CURSOR)
+		return r == HS_E_IO && errno == ENOENT ? HS_OK : r;
 	*backup = r == HS_OK && of.settled ? HS_LOSS_WHOLE_BACKUP : HS_LOSS_PART_OF_BACKUP;
 	return HS_OK;
 }

@@ -311,7 +311,7 @@ static enum hs_result begin_people(struct look *l, struct hs_suppression_list *l
 
 	if (r == HS_OK && (l->events || l->letters))
 		r = hs_suppression_list_follow(list, &active);
-	if (r == HS_E_SUPPRESSED || r == HS_E_SPOOL_VERSION)
+	if (r == HS_E_SUPPRESSED || r == HS_E_SALT || r == HS_E_SPOOL_VERSION)
 		r = HS_OK;
 	l->suppressed = r == HS_OK && active ? list : NULL;
 	return r;

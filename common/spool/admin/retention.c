@@ -397,7 +397,7 @@ static enum hs_result oldest_event(const struct hs_spool_dir *dir, int64_t *ms)
 	size_t count;
 	enum hs_result r = hs_sealed_list(dir->fd, "events", &list, &count);
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count && r == HS_OK; i++) {
 		char name[HS_SEALED_NAME];
 
 		hs_sealed_print("events", &list[i], name);

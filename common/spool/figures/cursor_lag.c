@@ -140,10 +140,10 @@ static int64_t spooled_at(struct walk *w, struct part *part, uint64_t offset)
 	return ms;
 }
 
-/* Between the first and the last time of the segment, by the offset, which is before its end. */
+/* Between the first and the last time of the segment, by the offset. */
 static int64_t interpolate(const struct part *part, uint64_t offset)
 {
-	double share = (double)offset / (double)part->bytes;
+	double share = part->bytes > 0 ? (double)offset / (double)part->bytes : 0;
 
 	if (part->has_summary)
 		return part->first_ms + (int64_t)(share * (double)(part->last_ms - part->first_ms));
