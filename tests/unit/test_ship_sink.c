@@ -1255,6 +1255,7 @@ TEST(test_an_ask_over_a_former_connection_settles_nothing)
 	s.options.once = false;
 	w->slow_asks = 1;
 	assert_int_equal(run(), 0);
+	assert_true(w->asks >= 3); /* that of the start, the one over the former connection, and another */
 	assert_stored(TEN);
 	assert_stored("k l");
 	finish();

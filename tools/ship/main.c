@@ -233,7 +233,7 @@ static int work(const struct hs_ship_run *run, const struct hs_receiver *receive
 	const struct hs_engine_options options = engine_options(run, receiver);
 	struct hs_engine_stream stream;
 	struct hs_engine *engine;
-	int code;
+	int code, dry;
 
 	if (run->check)
 		return hs_ship_trial(run, &options);
@@ -241,12 +241,14 @@ static int work(const struct hs_ship_run *run, const struct hs_receiver *receive
 	if (code != 0)
 		return code;
 	code = judge(run, &stream);
-	if (run->dry_run)
-		code = hs_ship_dry_run(run, receiver->name, engine, &stream) || code != 0 ? EX_CONFIG : 0;
-	else if (code == 0 && run->verify)
+	if (run->dry_run) {
+		dry = hs_ship_dry_run(run, receiver->name, engine, &stream);
+		code = dry != 0 ? dry : code;
+	} else if (code == 0 && run->verify) {
 		code = hs_ship_verify(run, receiver->name, engine);
-	else if (code == 0)
+	} else if (code == 0) {
 		code = send_all(run, receiver, engine);
+	}
 	hs_engine_close(engine);
 	return code;
 }
