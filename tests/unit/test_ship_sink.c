@@ -1261,6 +1261,18 @@ TEST(test_an_ask_over_a_former_connection_settles_nothing)
 	finish();
 }
 
+TEST(test_asks_that_fail_while_it_runs_are_said_once_and_made_again)
+{
+	make(TEN);
+	SCRIPT(STORE, LOSE, STORE_SILENTLY);
+	w->failing_asks = 4;
+	w->fails_from = 2;
+	w->hurry_ms = 100;
+	assert_int_equal(says("the stream does not say what it has: the ask's words: it tries again", 0), 1);
+	assert_stored(TEN);
+	finish();
+}
+
 TEST(test_an_ask_that_finds_the_stream_set_up_wrongly_ends_it)
 {
 	make(TEN);
