@@ -97,7 +97,7 @@ static bool passes(int code)
 /* A service waits for its servers; the other ways to run end. */
 static bool waits(const struct hs_ship_run *run)
 {
-	return !run->once && !run->dry_run && !run->verify && !run->check;
+	return !run->once && !run->dry_run && !run->verify;
 }
 
 /* Refuses a stream that would break a promise; warns of one that might. */
