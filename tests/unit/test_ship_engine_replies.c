@@ -376,6 +376,7 @@ NATS_FAKE_TEST(a_message_that_is_deleted_meanwhile)
 NATS_FAKE_TEST(a_last_message_that_is_not_found_at_once_is_searched_for)
 {
 	enum { QUESTIONS = 9 };
+	struct hs_engine_asked asked;
 	struct hs_engine *e;
 	unsigned n = 0;
 
@@ -387,24 +388,21 @@ NATS_FAKE_TEST(a_last_message_that_is_not_found_at_once_is_searched_for)
 	}
 	e = open_fake("");
 	store(e, 3);
-	for (struct hs_engine_asked asked = ask(e); asked.failed; asked = ask(e), n++) {
+	for (asked = ask(e); asked.failed; asked = ask(e), n++) {
 		assert_int_equal(asked.failure.code, EX_TEMPFAIL);
-		hs_engine_asked_free(&asked);
 		assert_true(n < QUESTIONS);
 	}
+	hs_engine_asked_free(&asked);
 	assert_in_range(n, 5, QUESTIONS - 1);
 	hs_engine_close(e);
 	reply("ok", 1);
 	reply(NO_MESSAGE, 1);
 	e = open_fake("");
 	store(e, 3);
-	{
-		struct hs_engine_asked asked = ask(e);
-
-		assert_true(!asked.failed && asked.any && asked.sequence == 3 && asked.count == 3);
-		assert_string_equal(asked.id, "acme/3");
-		hs_engine_asked_free(&asked);
-	}
+	asked = ask(e);
+	assert_true(!asked.failed && asked.any && asked.sequence == 3 && asked.count == 3);
+	assert_string_equal(asked.id, "acme/3");
+	hs_engine_asked_free(&asked);
 	hs_engine_close(e);
 }
 
