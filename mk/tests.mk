@@ -60,6 +60,8 @@ SHIP_ENGINE_UNIT := $(filter $(B)/unit/test_ship_engine%,$(UNIT_BIN))
 $(filter $(B)/unit/test_ship_%,$(UNIT_BIN)): $(call obj,$(SHIP_PURE))
 $(SHIP_ENGINE_UNIT): $(call obj,$(SHIP_NATS))
 $(B)/unit/test_ship_sink: $(call obj,$(addprefix tools/ship/,sink_ship_run.c sink_ship_ask.c sink_ship_start.c walk_back.c) $(filter tools/sink/% tools/report/progress.c tools/command.c,$(SHIP_SINK)))
+$(B)/unit/test_ship_verify: $(call obj,$(addprefix tools/ship/,ship_verify.c dry_run.c) tools/sink/event_source.c tools/report/progress.c tools/command.c)
+$(B)/unit/test_ship_options: $(call obj,$(addprefix tools/ship/,options.c option_table.c) tools/sink/event_source.c tools/report/progress.c tools/command.c)
 $(B)/unit/test_ship_receiver $(B)/unit/test_ship_walk_back: $(B)/unit/test_ship_%: $(B)/obj/tools/ship/%.o
 $(SHIP_ENGINE_UNIT): LIBS = -lcmocka -linih -ljson-c $(SECCOMP_LIBS) -lnats $(LDLIBS_COMMON)
 $(B)/unit/test_dead_letter_source: $(call obj,tools/sink/dead_letter_source.c)

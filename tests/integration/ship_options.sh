@@ -45,6 +45,14 @@ hs ship --to "$(servers)" --old-server --lossy --check
 is '--check of a stream that is right' "$CODE $(grep -c "^ok.*stream events on nats-server .*, 1 replicas" <<<"$OUT")" '0 1'
 (as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool-ship" ship --to "$(servers)" --old-server --check) >"$T/ship.out" 2>&1
 is 'by its full name' "$? $(said '^ok' && echo ok)" '0 ok'
+(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool-ship") >"$T/ship.out" 2>&1
+is 'without an argument' "$? $(said 'name the servers: --to nats://HOST' && echo remedy)" '78 remedy'
+ship --stream nowhere
+is 'a service does not wait for a stream that nobody makes' "$CODE $(said 'there is no stream nowhere' && echo why)" '78 why'
+fake_nats --marks 10060
+hs ship --to "$FAKE_URL" --old-server --check
+is '--check where records would be refused' "$CODE $(grep -c '^fail.*the stream takes no mark' <<<"$OUT")" '78 1'
+kill "$FAKE_PID"
 hs ship --to nats://127.0.0.1:1 --check
 is '--check without a server' "$CODE $(grep -c '^fail.*start the servers' <<<"$OUT")" '69 1'
 hs ship --to nats://us:S3CRET@127.0.0.1:1
@@ -52,11 +60,11 @@ is 'a password in --to is not told' "$CODE $(grep -c S3CRET "$T/err") $(grep -c 
 seq 40 | sed 's/.*/{"type":"track","event":"event &","userId":"u","messageId":"o-&"}/' >"$T/add.jsonl"
 hs import "$T/add.jsonl"
 hs tail --cursor other
-ship --dry-run --subject 'hookspool.{receiver}.{type}.{event}'
+ship --dry-run --plain no --oversize stop --subject 'hookspool.{receiver}.{type}.{event}'
 is 'a dry run with more subjects than it lists' "$CODE $(grep -c '^40 records' "$T/ship.out") $(awk '/other subjects/ { print $1 }' "$T/ship.out") $(stored)" '0 1 8 20'
 echo damaged >"$S/spool/.hookspool/cursors/ship"
 ship --dry-run
-is 'a damaged cursor is no new one' "$CODE $(said 'hookspool/cursors is damaged.*remove it' && echo remedy)" '78 remedy'
+is 'a damaged cursor is no new one' "$CODE $(said 'hookspool/cursors is damaged.*remove it' && echo remedy)" '74 remedy'
 rm "$S/spool/.hookspool/cursors/ship"
 ship --dry-run
 is 'without a cursor' "$CODE $(grep -c 'cursor ship is new: it begins at the oldest event' "$T/ship.out") $(grep -c '^60 records' "$T/ship.out")" '0 1 1'

@@ -11,6 +11,8 @@ the last one all is well. Marks take theirs from --marks. Actions:
     503         no responders                          CODE        an error of JetStream, such as 10077
     err         -ERR and close                         close       store, close without an answer
     cutN        store; close after N bytes of the answer's protocol
+    stray       store; answer to other subjects of the inbox, then to its own
+    seq0close   as seq0, and close
     refuse      a permissions violation                twice       store, answer twice
     late        store; answer after the next message   stuck       answer nothing any more, not even a ping
 """
@@ -53,6 +55,7 @@ class Stream:
         self.records, self.marks = Script(options.action), Script(options.marks.split(",") if options.marks else [])
         self.lock = threading.RLock()
         self.behind = options.behind
+        self.replies = options.reply or []
         self.created = "2026-11-29T04:00:00.000000001Z"
 
     def action(self, subject):
@@ -145,15 +148,21 @@ class Connection(threading.Thread):
     def publish(self, subject, reply, headers, data):
         action = self.stream.action(subject)
         late, self.late = self.late, None
-        stores = action not in ("seq0", "none", "503", "err", "refuse", "stuck") and not re.match(r"\d+$", action)
+        stores = action not in ("seq0", "seq0close", "none", "503", "err", "refuse", "stuck") and not re.match(r"\d+$", action)
         stored = self.stream.store(subject, headers, data) if stores else None
         answer = self.packet(reply, self.ack(*stored)) if stored else b""
         if action in ("ok", "twice"):
             self.send(answer * (2 if action == "twice" else 1))
         elif action == "late":
             self.late = answer
-        elif action == "seq0":
+        elif action in ("seq0", "seq0close"):
             self.send(self.packet(reply, self.ack(0, True)))
+            if action == "seq0close":
+                self.close()
+        elif action == "stray":
+            inbox = reply[:reply.rindex(".") + 1]
+            for to in (inbox, inbox + "x", reply + "x", reply):
+                self.send(self.packet(to, self.ack(*stored)))
         elif action == "503":
             self.send(self.packet(reply, b"", b"NATS/1.0 503\r\n\r\n"))
         elif action == "half":
@@ -184,6 +193,13 @@ class Connection(threading.Thread):
         body = self.file.read(total + 2)[:-2]
         with self.stream.lock:
             if subject.startswith("$JS.API.STREAM."):
+                scripted = self.stream.replies.pop(0) if self.stream.replies else "ok"
+                if scripted == "503":
+                    self.send(self.packet(reply, b"", b"NATS/1.0 503\r\n\r\n"))
+                elif scripted not in ("ok", "none"):
+                    self.send(self.packet(reply, scripted.encode()) * (2 if self.stream.options.replies_twice else 1))
+                if scripted != "ok":
+                    return
                 verb, _, name = subject[len("$JS.API.STREAM."):].rpartition(".")
                 answer = self.stream.api(verb, body[head:]) if name == self.stream.name else {"error": error(10059)}
                 self.send(self.packet(reply, json.dumps(answer).encode()) * (2 if self.stream.options.replies_twice else 1))
@@ -231,6 +247,7 @@ def main():
     parser.add_argument("--missing", action="store_true", help="there is no stream until it is created")
     parser.add_argument("--behind", type=int, default=0, help="so often a former leader tells the stream's state")
     parser.add_argument("--replies-twice", action="store_true", help="each reply to a question comes twice")
+    parser.add_argument("--reply", action="append", help="to the next question: ok, none, 503 or a text; after the last one ok")
     parser.add_argument("--goes-back", action="store_true", help="the message from a sequence on is always the first one")
     parser.add_argument("--nonce", action="append", help="to be signed; the next one for each connection, then the last")
     parser.add_argument("--dump", help="a file that gets the data of what is stored")

@@ -91,7 +91,7 @@ void nats_start(const char *more)
 /* Starts the scripted server with these arguments, with blanks between. */
 void nats_fake_start(const char *arguments)
 {
-	char command[512], port[16] = "";
+	char command[8192], port[16] = "";
 	char *argv[] = { "sh", "-c", command, NULL };
 	size_t n = 0;
 	int out;

@@ -35,6 +35,7 @@ TEST(a_sequence_above_0_is_stored)
 	assert_false(a.duplicate);
 	assert_int_equal(a.error, 0);
 	assert_string_equal(a.text, "");
+	assert_int_equal(read("{\"error\":null,\"stream\":\"events\",\"seq\":12}").kind, HS_ANSWER_STORED);
 	a = read("{\"stream\":\"events\",\"domain\":\"hub\",\"seq\":18446744073709551615,\"duplicate\": true}");
 	assert_int_equal(a.kind, HS_ANSWER_STORED);
 	assert_int_equal(a.sequence, UINT64_MAX);

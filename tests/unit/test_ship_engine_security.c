@@ -79,14 +79,65 @@ NATS_FAKE_TEST(servers_that_are_refused_before_anything_is_sent)
 		{ "nats://127.example.org", "plain text" },
 		{ "nats://127.0.0.1.example.org:4222", "plain text" },
 		{ "nats://10.0.0.1", "plain text" },
+		{ "nats://127.0", "plain text" },
+		{ "nats://127.0.0.1.0.0.1.1", "plain text" },
 		{ "nats://[::2]", "plain text" },
+		{ "nats://[::10]", "plain text" },
+		{ "nats://localhose", "plain text" },
+		{ "nats://localhost:port", "servers: invalid port 'port'" },
 	};
+	char many[33 * 10 + 8] = "nats://localhost";
+	struct hs_engine_options too_many = options_at(many);
 
 	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
 		struct hs_engine_options options = options_at(refused[i].servers);
 
 		expect_open(&options, EX_CONFIG, refused[i].words);
 	}
+	for (size_t i = 1; i < 33; i++)
+		strcat(many, ",localhost");
+	expect_open(&too_many, EX_CONFIG, "more than 32 servers");
+}
+
+NATS_FAKE_TEST(plain_text_to_another_host_if_it_is_allowed)
+{
+	struct hs_engine_options options;
+	char url[64];
+
+	nats_fake_start("");
+	snprintf(url, sizeof url, "nats://0.0.0.0:%d", nats.fake_port);
+	options = options_at(url);
+	expect_open(&options, EX_CONFIG, "plain text to 0.0.0.0");
+	options.plain_abroad = true;
+	expect_open(&options, 0, "");
+}
+
+/* Half a file would look like a server that does not answer. */
+NATS_FAKE_TEST(files_of_secrets_that_are_none)
+{
+	struct hs_engine_options options = options_at("nats://localhost:1");
+	static const char *const creds[] = {
+		"",
+		"a seed",
+		"-----BEGIN NATS USER JWT-----\n",
+		"-----BEGIN NATS USER JWT-----\n-----END NATS USER JWT-----\n",
+		"-----BEGIN NATS USER JWT-----\n-----END NATS USER JWT-----\n-----BEGIN USER NKEY SEED-----\n",
+	};
+	const char *path = file("password", "secret\n", 0600);
+	FILE *f;
+
+	for (size_t i = 0; i < sizeof creds / sizeof creds[0]; i++) {
+		options.creds = file("creds", creds[i], 0600);
+		expect_open(&options, EX_CONFIG, "not a JWT and a seed, as nsc makes them");
+	}
+	options.creds = NULL;
+	f = fopen(path, "a");
+	assert_non_null(f);
+	assert_int_equal(fputc('\0', f), '\0');
+	fclose(f);
+	options.user = "ship";
+	options.password_file = path;
+	expect_open(&options, EX_CONFIG, ": it is no text");
 }
 
 NATS_FAKE_TEST(settings_that_do_not_go_together)
@@ -110,6 +161,12 @@ NATS_FAKE_TEST(settings_that_do_not_go_together)
 	options.ca = NULL;
 	options.key = "/nowhere";
 	expect_open(&options, EX_CONFIG, "cert and key belong together");
+	options.cert = "/nowhere.crt";
+	expect_open(&options, EX_CONFIG, "cert /nowhere.crt, key /nowhere: ");
+	options.servers = "nats://localhost:1";
+	expect_open(&options, EX_CONFIG, "need tls://");
+	options.cert = NULL;
+	expect_open(&options, EX_CONFIG, "need tls://");
 }
 
 /* The signature of the first nonce by this key begins with a zero byte. */
@@ -123,6 +180,10 @@ NATS_FAKE_TEST(a_signature_that_libnats_does_not_send_is_made_again)
 	options = options_at(url);
 	options.nkey = file("nkey", "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY\n", 0600);
 	expect_open(&options, 0, "");
+	nats_fake_end();
+	nats_fake_start("--nonce OjG9j76-LcOPZL8");
+	snprintf(url, sizeof url, "nats://127.0.0.1:%d", nats.fake_port);
+	expect_open(&options, EX_CONFIG, "the server refuses these credentials"); /* not for ever */
 }
 
 NATS_FAKE_TEST(a_secret_that_everybody_may_read_is_refused)
@@ -147,6 +208,8 @@ NATS_FAKE_TEST(no_server_is_told_within_the_time)
 	struct hs_engine_options options = options_at("nats://[::1]:1,127.0.0.1:1,localhost:1");
 
 	expect_open(&options, EX_UNAVAILABLE, "no server answers");
+	options.connect_ms = 1; /* each of them has 250 ms at least */
+	expect_open(&options, EX_UNAVAILABLE, "no server answers");
 }
 
 /* --- nkeys ------------------------------------------------------------------------------------------------ */
@@ -164,6 +227,8 @@ NATS_FAKE_TEST(the_public_key_of_a_seed)
 		"SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VA",
 		"suacssl3uahudxkfsnvuzrf5uhpmwz6bfdtj7m6usdxiednppqyyycu3vy",
 		"SAACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY",
+		"SAACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCTIMI", /* an account's, and no seed, each with its checksum */
+		"UUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCQQLM",
 	};
 	char public_key[57];
 
@@ -171,6 +236,8 @@ NATS_FAKE_TEST(the_public_key_of_a_seed)
 	assert_string_equal(public_key, PUBLIC);
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		assert_false(hs_nkey_public(hs_slice_str(bad[i]), public_key));
+	assert_false(
+	    hs_nkey_public(HS_SLICE("SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3V\0"), public_key));
 }
 
 /* --- credentials and rights --------------------------------------------------------------------------------- */

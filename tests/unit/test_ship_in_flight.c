@@ -1,8 +1,10 @@
 /* in_flight: answers in any order; records leave at the front alone; tags name a record and an attempt. */
 #include "tests/lib/random.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 #include "tools/ship/in_flight.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 static struct hs_in_flight_record *add(struct hs_in_flight *ring, uint64_t number)
@@ -28,8 +30,18 @@ TEST(an_empty_ring)
 	assert_null(hs_in_flight_find(ring, 0, &latest));
 	assert_null(hs_in_flight_find(ring, UINT64_MAX, &latest));
 	assert_int_equal(hs_in_flight_last(ring)->line.n, 0);
+	wrap_fail(WRAP_MALLOC, 1, 1, ENOMEM);
+	assert_null(add(ring, 1));
+	wrap_reset();
+	assert_slice_equal(hs_in_flight_add(ring, HS_SLICE("subject"), HS_SLICE_NONE, HS_SLICE_NONE)->subject,
+	                   HS_SLICE("subject"));
 	hs_in_flight_free(ring);
 	hs_in_flight_free(NULL);
+	for (unsigned nth = 1; nth <= 2; nth++) {
+		wrap_fail(WRAP_CALLOC, nth, 1, ENOMEM);
+		assert_null(hs_in_flight_new(2, 10));
+		wrap_reset();
+	}
 }
 
 TEST(room)
@@ -43,6 +55,9 @@ TEST(room)
 	add(ring, 3);
 	assert_false(hs_in_flight_has_room(ring, 0));
 	assert_null(add(ring, 4));
+	wrap_fail(WRAP_MALLOC, 1, 1, ENOMEM);
+	assert_null(add(ring, 4));
+	wrap_reset();
 	hs_in_flight_at(ring, 0)->state = HS_FLIGHT_ANSWERED;
 	assert_true(hs_in_flight_leave(ring));
 	assert_true(hs_in_flight_has_room(ring, 60 - 2 * 17));

@@ -364,6 +364,24 @@ TEST(the_kept_place_follows_after_the_time)
 	hs_kept_place_note(&k, at(4), 5000);
 	assert_int_equal(k.kept.number, 4);
 	assert_int_equal(hs_kept_place_due(&k, 5000), -1); /* the cursor rests */
+	hs_kept_place_note(&k, (struct hs_position){ .number = 4, .offset = 41 }, 6000);
+	hs_kept_place_note(&k, (struct hs_position){ .number = 4, .offset = 41 }, 6900);
+	assert_int_equal(k.count, 1);
+	hs_kept_place_note(&k, (struct hs_position){ .number = 4, .offset = 41, .edit = 1 }, 6900);
+	assert_int_equal(k.count, 2);
+}
+
+TEST(a_short_time_has_no_more_places_than_there_is_room_for)
+{
+	struct hs_kept_place k;
+
+	hs_kept_place_begin(&k, 31, (struct hs_position){ 0 }, at(1), 0);
+	for (int64_t ms = 1; ms < 31; ms++)
+		hs_kept_place_note(&k, at(1 + (uint64_t)ms), ms);
+	assert_int_equal(k.count, HS_KEPT_PLACES);
+	assert_int_equal(k.kept.number, 1);
+	hs_kept_place_note(&k, at(32), 48);
+	assert_int_equal(k.kept.number, HS_KEPT_PLACES); /* the last one there was room for */
 }
 
 TEST(an_earlier_runs_kept_place_stays_for_the_time)

@@ -7,6 +7,7 @@
 #include "base/io.h"
 #include "spool/spool.h"
 #include "tests/lib/events.h"
+#include "tests/lib/every_fault.h"
 #include "tests/lib/random.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/unit.h"
@@ -41,7 +42,21 @@ struct stored {
 };
 
 /* The fate of a message on its way. */
-enum fate { STORE, STORE_SILENTLY, LOSE, ZERO, STORE_ZERO, NOBODY, FULL, MOMENT, STORE_MOMENT, SETUP, TOO_LONG, GONE };
+enum fate {
+	STORE,
+	STORE_SILENTLY,
+	LOSE,
+	ZERO,
+	STORE_ZERO,
+	NOBODY,
+	FULL,
+	MOMENT,
+	STORE_MOMENT,
+	SETUP,
+	TOO_LONG,
+	GONE,
+	TWICE
+};
 
 struct on_way {
 	uint64_t tag;
@@ -73,7 +88,15 @@ static struct world {
 	size_t cut_after;   /* the connection is lost after so many sends; 0: never */
 	size_t cut_lost;    /* … and so many messages are gone from the stream's end */
 	bool cut_unseen;    /* … without the connection */
-	size_t failing_asks;
+	size_t failing_asks, slow_asks;
+	size_t fails_from;          /* the ask from which on they fail */
+	int ask_code;               /* with which an ask fails; 0: EX_TEMPFAIL */
+	bool asks_cut, walks_fail;  /* the connection is another one after an ask; a walk fails */
+	size_t illegal;             /* messages that the engine does not take */
+	enum hs_link link;          /* while this many looks at the link are left */
+	size_t looks, looks_before; /* … after so many others */
+	const char *leader;
+	size_t erase_at_wake;         /* the user anna is erased when ship is woken so often; 0: never */
 	size_t erase_after;           /* sends, before ship hears of their answers: the user anna is erased; 0: never */
 	int64_t hurry_ms, hurried_ms; /* how far the clock moves each time that ship looks for news */
 	struct random_source dice;
@@ -94,7 +117,8 @@ struct hs_engine {
 static struct scene {
 	struct spooldir d;
 	struct hs_spool *spool;
-	char config[PATH_MAX];
+	char config[PATH_MAX], said[1 << 16];
+	const char *from; /* of a new cursor */
 	struct hs_ship_figures figures;
 	struct hs_sink_ship_options options;
 	struct hs_engine engine;
@@ -140,11 +164,17 @@ static enum fate fate_of_next(void)
 static void arrive(struct hs_engine *e, const struct on_way *on_way)
 {
 	enum fate fate = fate_of_next();
-	bool stores = fate == STORE || fate == STORE_SILENTLY || fate == STORE_ZERO || fate == STORE_MOMENT;
+	bool stores =
+	    fate == STORE || fate == TWICE || fate == STORE_SILENTLY || fate == STORE_ZERO || fate == STORE_MOMENT;
 	uint64_t sequence = stores ? store(&on_way->message) : 0;
 
 	switch (fate) {
 	case STORE: answer(e, on_way->tag, HS_ANSWER_STORED, sequence); return;
+	case TWICE:
+		answer(e, on_way->tag, HS_ANSWER_STORED, sequence);
+		answer(e, on_way->tag, HS_ANSWER_FULL, 0);
+		answer(e, on_way->tag + (1 << 20), HS_ANSWER_FULL, 0); /* to what was never sent */
+		return;
 	case ZERO:
 	case STORE_ZERO: answer(e, on_way->tag, HS_ANSWER_UNDER_WAY, 0); return;
 	case NOBODY: answer(e, on_way->tag, HS_ANSWER_NOBODY, 0); return;
@@ -196,6 +226,8 @@ void hs_engine_woken(struct hs_engine *e)
 	uint64_t n;
 
 	(void)!read(e->fd, &n, sizeof n);
+	if (w->erase_at_wake > 0 && --w->erase_at_wake == 0)
+		assert_in_range(events_erase(s.spool, &s.d, "anna"), 1, MESSAGES);
 	if (w->erase_after > 0 && w->sends >= w->erase_after) {
 		w->erase_after = 0;
 		assert_in_range(events_erase(s.spool, &s.d, "anna"), 1, MESSAGES);
@@ -208,8 +240,16 @@ void hs_engine_woken(struct hs_engine *e)
 
 void hs_engine_link(struct hs_engine *e, struct hs_engine_link *link)
 {
-	(void)e;
 	*link = (struct hs_engine_link){ .state = HS_LINK_UP, .generation = w->generation, .server = "a test" };
+	if (w->looks == 0)
+		return;
+	if (w->looks_before > 0) {
+		w->looks_before--;
+	} else if (--w->looks > 0) {
+		link->state = w->link;
+		snprintf(link->why, sizeof link->why, "the link's words");
+	}
+	wake(e);
 }
 
 static bool is_in_stream(const struct hs_place *place)
@@ -257,6 +297,11 @@ enum hs_send hs_engine_send(struct hs_engine *e, const struct hs_message *messag
 		return HS_SEND_OVERSIZE;
 	if (message->generation != w->generation)
 		return HS_SEND_DOWN;
+	if (w->illegal > 0) {
+		w->illegal--;
+		wake(e);
+		return HS_SEND_ILLEGAL;
+	}
 	memset(on_way, 0, sizeof *on_way);
 	on_way->tag = message->tag;
 	snprintf(on_way->message.id, sizeof on_way->message.id, "%.*s", (int)message->id.n, message->id.p);
@@ -316,13 +361,23 @@ bool hs_engine_asked(struct hs_engine *e, struct hs_engine_asked *asked)
 {
 	if (!e->asking)
 		return false;
+	if (w->slow_asks > 0 && w->asks > 1) { /* … and meanwhile there is another connection */
+		w->slow_asks--;
+		w->generation++;
+		wake(e);
+		return false;
+	}
 	e->asking = false;
+	w->generation += w->asks_cut;
+	w->asks_cut = false;
 	*asked = (struct hs_engine_asked){ .stream = { .first = w->first, .last = w->last } };
 	snprintf(asked->stream.created, sizeof asked->stream.created, "%s", w->created);
-	if (w->failing_asks > 0) {
+	snprintf(asked->stream.leader, sizeof asked->stream.leader, "%s", w->leader != NULL ? w->leader : "");
+	if (w->failing_asks > 0 && w->asks >= w->fails_from) {
 		w->failing_asks--;
 		asked->failed = true;
-		asked->failure.code = EX_TEMPFAIL;
+		asked->failure.code = w->ask_code != 0 ? w->ask_code : EX_TEMPFAIL;
+		snprintf(asked->failure.why, sizeof asked->failure.why, "the ask's words");
 		return true;
 	}
 	for (size_t i = w->count; i-- > 0 && !asked->any;) {
@@ -344,7 +399,10 @@ int hs_engine_walk(struct hs_engine *e, enum hs_walk of, uint64_t from, int64_t 
 	(void)e;
 	(void)of;
 	(void)since_ms;
-	(void)failure;
+	if (w->walks_fail) {
+		*failure = (struct hs_engine_failure){ EX_TEMPFAIL, "the walk's words" };
+		return EX_TEMPFAIL;
+	}
 	for (size_t i = 0; i < w->count; i++)
 		if (!w->stored[i].mark && w->stored[i].sequence >= from &&
 		    !each(context, w->stored[i].sequence, &w->stored[i].places, hs_slice_str(w->stored[i].id)))
@@ -363,7 +421,10 @@ void hs_engine_asked_free(struct hs_engine_asked *asked)
 static void reset_script(void)
 {
 	w->scripted = w->at = w->sends = w->asks = w->most_on_way = w->kill_after = w->cut_after = 0;
-	w->cut_lost = w->failing_asks = w->payload_max = w->erase_after = 0;
+	w->cut_lost = w->failing_asks = w->payload_max = w->erase_after = w->slow_asks = w->illegal = w->looks = 0;
+	w->looks_before = w->erase_at_wake = w->fails_from = 0;
+	w->ask_code = 0;
+	w->asks_cut = w->walks_fail = false;
 	w->fate = STORE;
 	w->hurry_ms = 0;
 	w->backwards = w->random = w->cut_unseen = false;
@@ -411,13 +472,14 @@ static void finish(void)
 static int run_once(void)
 {
 	const struct hs_pump_options options = {
-		.command = "ship", .config = s.config, .cursor = "ship", .drain_ms = 1000
+		.command = "ship", .config = s.config, .cursor = "ship", .from = s.from, .drain_ms = 1000
 	};
 	struct hs_sink *sink = hs_sink_ship_new(&s.options, &s.engine);
 	struct hs_pump *pump = hs_pump_new(&options, sink);
 	int code;
 
-	assert_non_null(pump);
+	if (pump == NULL)
+		return EX_OSERR;
 	hs_sink_ship_pump(sink, pump);
 	code = hs_pump_open(pump);
 	if (code == 0)
@@ -441,7 +503,6 @@ static int run(void)
 static unsigned says(const char *words, int code)
 {
 	int before = dup(STDERR_FILENO), file = memfd_create("said", MFD_CLOEXEC);
-	static char text[1 << 16];
 	unsigned n = 0;
 	ssize_t got;
 
@@ -449,10 +510,10 @@ static unsigned says(const char *words, int code)
 	assert_int_equal(run(), code);
 	assert_true(dup2(before, STDERR_FILENO) >= 0);
 	close(before);
-	got = pread(file, text, sizeof text - 1, 0);
+	got = pread(file, s.said, sizeof s.said - 1, 0);
 	close(file);
-	text[got > 0 ? got : 0] = '\0';
-	for (const char *at = text; (at = strstr(at, words)) != NULL; at++)
+	s.said[got > 0 ? got : 0] = '\0';
+	for (const char *at = s.said; (at = strstr(at, words)) != NULL; at++)
 		n++;
 	return n;
 }
@@ -540,6 +601,16 @@ TEST(test_what_has_no_answer_is_asked_for)
 	assert_int_equal(w->sends, 11); /* the lost one alone goes again */
 	assert_true(w->asks >= 2);
 	assert_int_equal(s.figures.timeouts, 3);
+	finish();
+}
+
+TEST(test_answers_that_nobody_waits_for)
+{
+	make(TEN);
+	w->fate = TWICE;
+	assert_int_equal(run(), 0);
+	assert_stored(TEN);
+	assert_int_equal(w->sends, 10);
 	finish();
 }
 
@@ -968,14 +1039,18 @@ TEST(test_a_full_stream_is_said_once_a_minute)
 
 TEST(test_the_figures_are_said_once_a_minute)
 {
-	make(TEN);
-	for (size_t i = 0; i < 64; i++)
-		w->script[i] = FULL;
-	w->scripted = 64;
-	w->hurry_ms = 500;
-	s.options.once = s.options.quiet = false;
-	assert_in_range(says("hookspool ship: 0.0 stored/s, 8 in flight, the oldest for ", 0), 1, 3);
-	finish();
+	for (int known = 0; known < 2; known++) {
+		make(TEN);
+		for (size_t i = 0; i < 64; i++)
+			w->script[i] = FULL;
+		w->scripted = 64;
+		w->hurry_ms = 500;
+		w->leader = known == 1 ? "n2" : NULL;
+		s.options.once = s.options.quiet = false;
+		assert_in_range(says("hookspool ship: 0.0 stored/s, 8 in flight, the oldest for ", 0), 1, 3);
+		assert_non_null(strstr(s.said, known == 1 ? "; a test, leader n2\n" : "; a test, leader not known\n"));
+		finish();
+	}
 }
 
 TEST(test_no_stream_for_a_minute_is_said)
@@ -1073,6 +1148,298 @@ TEST(test_a_spool_that_has_another_record_in_a_sent_one_s_place)
 	assert_int_equal(run(), EX_CONFIG);
 	snprintf(last->id, sizeof last->id, ":kodabuzi/1:0:0"); /* it had no message id: nobody can tell */
 	assert_int_equal(run(), 0);
+	finish();
+}
+
+/* --- the link, and asks that fail --------------------------------------------------------------- */
+
+TEST(test_a_link_that_is_refused_before_anything_is_stored_ends_it)
+{
+	make(TEN);
+	w->link = HS_LINK_REFUSED;
+	w->looks = 3;
+	s.options.once = false;
+	assert_int_equal(says("the link's words", EX_CONFIG), 1); /* at the start */
+	w->looks = 100;
+	w->looks_before = 2; /* those of the start */
+	assert_int_equal(w->sends, 0);
+	assert_int_equal(says("hookspool ship: the link's words\n", EX_CONFIG), 1);
+	reset_script();
+	assert_int_equal(run(), 0);
+	assert_stored(TEN);
+	finish();
+}
+
+TEST(test_a_link_that_is_refused_later_is_waited_for)
+{
+	make(TEN);
+	w->link = HS_LINK_REFUSED;
+	w->looks = 20;
+	w->looks_before = 4;
+	w->hurry_ms = 100;
+	w->failing_asks = 2; /* nor has it the right to ask */
+	w->fails_from = 2;
+	w->ask_code = EX_CONFIG;
+	s.options.records = 2;
+	s.options.once = false;
+	assert_int_equal(says("the link's words: it waits, and the spool keeps what is not sent", 0), 1);
+	assert_stored(TEN);
+	finish();
+}
+
+TEST(test_a_link_that_is_down_is_said_and_that_it_is_up_again)
+{
+	for (int quiet = 0; quiet < 2; quiet++) {
+		make(TEN);
+		w->link = HS_LINK_DOWN;
+		w->looks = 5;
+		w->looks_before = 4;
+		s.options.records = 2;
+		s.options.quiet = quiet == 1;
+		assert_int_equal(says("connected to a test again", 0), 1 - quiet);
+		assert_stored(TEN);
+		finish();
+	}
+}
+
+TEST(test_once_does_not_wait_for_ever_for_a_connection)
+{
+	make(TEN);
+	w->link = HS_LINK_DOWN;
+	w->looks = 10000;
+	w->looks_before = 2;
+	w->hurry_ms = 5000;
+	assert_int_equal(says("nothing was stored for 60 s", EX_UNAVAILABLE), 1);
+	reset_script();
+	assert_int_equal(run(), 0);
+	assert_stored(TEN);
+	finish();
+}
+
+TEST(test_an_ask_that_fails_at_the_start)
+{
+	static const struct {
+		int code, ends;
+	} cases[] = { { EX_CONFIG, EX_CONFIG }, { EX_NOINPUT, EX_CONFIG }, { EX_TEMPFAIL, 0 } };
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		make(TEN);
+		w->failing_asks = 1;
+		w->ask_code = cases[i].code;
+		s.options.once = false;
+		assert_int_equal(says("the ask's words", cases[i].ends), 1);
+		assert_int_equal(w->sends, cases[i].ends == 0 ? 10 : 0);
+		finish();
+	}
+}
+
+TEST(test_a_connection_that_is_lost_during_the_first_ask)
+{
+	make(TEN);
+	w->asks_cut = true;
+	assert_int_equal(says("the connection was lost", EX_TEMPFAIL), 1);
+	assert_int_equal(w->sends, 0);
+	assert_int_equal(run(), 0);
+	assert_stored(TEN);
+	finish();
+}
+
+TEST(test_an_ask_over_a_former_connection_settles_nothing)
+{
+	make(TEN);
+	assert_int_equal(run(), 0);
+	assert_result(events_append(s.spool, "k l", NULL), HS_OK);
+	reset_script();
+	SCRIPT(LOSE);
+	w->cut_after = 1;
+	s.options.once = false;
+	w->slow_asks = 1;
+	assert_int_equal(run(), 0);
+	assert_true(w->asks >= 3); /* that of the start, the one over the former connection, and another */
+	assert_stored(TEN);
+	assert_stored("k l");
+	finish();
+}
+
+TEST(test_asks_that_fail_while_it_runs_are_said_once_and_made_again)
+{
+	make(TEN);
+	SCRIPT(STORE, LOSE, STORE_SILENTLY);
+	w->failing_asks = 4;
+	w->fails_from = 2;
+	w->hurry_ms = 100;
+	assert_int_equal(says("the stream does not say what it has: the ask's words: it tries again", 0), 1);
+	assert_stored(TEN);
+	finish();
+}
+
+TEST(test_an_ask_that_finds_the_stream_set_up_wrongly_ends_it)
+{
+	make(TEN);
+	assert_int_equal(run(), 0);
+	assert_result(events_append(s.spool, "k l", NULL), HS_OK);
+	reset_script();
+	SCRIPT(MOMENT);
+	w->failing_asks = 1;
+	w->fails_from = 2;
+	w->ask_code = EX_CONFIG;
+	assert_int_equal(says("hookspool ship: the ask's words\n", EX_CONFIG), 1);
+	reset_script();
+	assert_int_equal(run(), 0);
+	assert_stored("k l");
+	finish();
+}
+
+TEST(test_a_walk_that_fails_ends_the_start)
+{
+	make(many("m", 0, 60));
+	assert_int_equal(run(), 0);
+	forget(20);
+	w->walks_fail = true;
+	assert_int_equal(says("the walk's words", EX_TEMPFAIL), 1);
+	reset_script();
+	assert_int_equal(run(), 0);
+	assert_stored(many("m", 0, 60));
+	finish();
+}
+
+TEST(test_a_message_that_the_engine_does_not_take_is_tried_again)
+{
+	make(TEN);
+	w->illegal = 2;
+	assert_int_equal(run(), 0);
+	assert_stored(TEN);
+	finish();
+}
+
+/* --- where a run begins ----------------------------------------------------------------------------- */
+
+TEST(test_from_now_goes_on_after_what_the_stream_forgot)
+{
+	make(TEN);
+	assert_int_equal(run(), 0);
+	forget(MESSAGES);
+	assert_result(events_append(s.spool, "k", NULL), HS_OK);
+	s.options.from_now = true;
+	reset_script();
+	assert_int_equal(run(), 0);
+	assert_int_equal(w->sends, 1);
+	assert_stored("k");
+	finish();
+}
+
+/* It was restored from a copy with all its messages. */
+TEST(test_a_stream_that_was_made_anew_with_all_that_was_sent)
+{
+	make(TEN);
+	assert_int_equal(run(), 0);
+	snprintf(w->created, sizeof w->created, "2026-11-30T04:00:00Z");
+	s.options.from_start = true;
+	reset_script();
+	assert_int_equal(run(), 0);
+	assert_true(w->sends == 0);
+	snprintf(w->created, sizeof w->created, "2026-12-01T04:00:00Z");
+	s.options.from_start = false;
+	s.options.from_now = true;
+	assert_int_equal(run(), 0);
+	assert_true(w->sends == 0);
+	assert_stored(TEN);
+	finish();
+}
+
+/* Somebody removed them one by one; limits would have moved the stream's first message. */
+TEST(test_messages_that_were_removed_are_forgotten)
+{
+	make(TEN);
+	assert_int_equal(run(), 0);
+	w->count = 0;
+	assert_int_equal(says("it has nothing of receiver kodabuzi left", EX_CONFIG), 1);
+	assert_int_equal(w->sends, 10);
+	finish();
+}
+
+/* The last message's record is gone from the spool, with its segment or alone, so that it cannot be compared. */
+TEST(test_a_last_record_that_the_spool_has_no_more)
+{
+	make("a b c");
+	assert_int_equal(run(), 0);
+	assert_result(hs_spool_rotate(s.spool, hs_io_now_monotonic() + 60000), HS_OK);
+	assert_result(events_append(s.spool, "d anna@e", NULL), HS_OK);
+	spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0));
+	assert_int_equal(run(), 0);
+	assert_stored("a b c d e");
+	assert_in_range(events_erase(s.spool, &s.d, "anna"), 1, 1);
+	assert_result(events_append(s.spool, "f", NULL), HS_OK);
+	assert_int_equal(run(), 0);
+	assert_stored("a b c d e f");
+	finish();
+}
+
+/* Ship was killed with all of them in the stream, and none in the cursor. */
+TEST(test_an_erasure_while_what_the_stream_has_is_passed_over)
+{
+	for (size_t wake = 2; wake < 8; wake++) {
+		make("a b anna@c d e f g h i j");
+		w->kill_after = 8;
+		assert_int_equal(run_apart(), 9);
+		reset_script();
+		w->erase_at_wake = wake;
+		s.options.records = 2;
+		assert_int_equal(run(), 0);
+		assert_stored("a b c d e f g h i j");
+		w->false_claim = false; /* the test cannot compare a place with one before the erasure */
+		finish();
+	}
+}
+
+/* --- calls that fail -------------------------------------------------------------------------------- */
+
+static const char KEPT[] = "a b c d e f";
+
+static bool forgets = true;
+
+/* Some of it is stored, some was perhaps forgotten; then answers get lost, and a record is too long. */
+static void prepare_faults(void)
+{
+	static bool is_made;
+	char words[512];
+
+	if (is_made)
+		finish();
+	is_made = true;
+	make("a b c d");
+	assert_int_equal(run(), 0);
+	if (forgets)
+		forget(2);
+	snprintf(words, sizeof words, "e %0*d f", 300, 7);
+	assert_result(events_append(s.spool, words, NULL), HS_OK);
+	reset_script();
+	SCRIPT(LOSE, STORE, STORE_SILENTLY);
+	w->payload_max = 350;
+	w->hurry_ms = 100;
+	s.options.aside = true;
+}
+
+static enum hs_result run_faults(void)
+{
+	return run() == 0 ? HS_OK : HS_E_IO;
+}
+
+static void is_stored_once(void)
+{
+	assert_stored(KEPT);
+	assert_true(spooldir_size(&s.d, "failed.jsonl") > 300);
+}
+
+TEST(test_whatever_fails_each_record_is_stored_once)
+{
+	fail_each_of(FAIL_CALL(WRAP_OPENAT) | FAIL_CALL(WRAP_PREAD) | FAIL_CALL(WRAP_PWRITE) | FAIL_CALL(WRAP_FLOCK) |
+	                 FAIL_CALL(WRAP_MALLOC) | FAIL_CALL(WRAP_CALLOC) | FAIL_CALL(WRAP_REALLOC) |
+	                 FAIL_CALL(WRAP_SHA256),
+	             &(struct job){ prepare_faults, run_faults, is_stored_once, 12 });
+	forgets = false; /* so that the last message is compared */
+	fail_each_of(FAIL_CALL(WRAP_FLOCK) | FAIL_CALL(WRAP_SHA256),
+	             &(struct job){ prepare_faults, run_faults, is_stored_once, 100 });
 	finish();
 }
 

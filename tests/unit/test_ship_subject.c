@@ -3,6 +3,7 @@
 #include "base/hex.h"
 #include "tests/lib/random.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 #include "tools/ship/subject.h"
 
 #include <stdio.h>
@@ -118,6 +119,41 @@ TEST(tokens)
 		snprintf(expected, sizeof expected, "hookspool.kodabuzi.%s", cases[i].expected);
 		expect_subject("hookspool.{receiver}.{tenant}.{type}.{event}", &fields, expected);
 	}
+}
+
+TEST(words_of_a_template_are_as_they_are)
+{
+	struct hs_subject_fields fields = { .tenant = HS_SLICE("acme"), .type = HS_SLICE("track") };
+
+	expect_subject("hookspool.{receiver}.{type}.All_Orders-2", &fields, "hookspool.kodabuzi.track.All_Orders-2");
+}
+
+/* The subject is whole, or the buffer has failed, which the id says. */
+TEST(no_memory_and_no_digest)
+{
+	struct hs_subject_fields fields = { .type = HS_SLICE("track"),
+		                            .event = HS_SLICE("Order \\u0043ompleted"),
+		                            .message_id = HS_SLICE("m\n") };
+	static const enum wrap_call calls[] = { WRAP_REALLOC, WRAP_SHA256 };
+
+	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+		unsigned nth = 0;
+		bool ok;
+
+		do {
+			struct hs_buf out = { 0 };
+
+			wrap_reset();
+			wrap_fail(calls[i], ++nth, 1, wrap_error(calls[i]));
+			hs_subject_put(&out, "hookspool.{receiver}.{type}.{event}", "kodabuzi", &fields);
+			ok = hs_subject_put_id(&out, "kodabuzi", &place, &fields);
+			assert_true(ok == (wrap_count(calls[i]) < nth));
+			assert_true(!ok || memmem(out.p, out.n, ".track.order_completedsha256:", 29) != NULL);
+			hs_buf_free(&out);
+		} while (!ok);
+		assert_true(nth > 1);
+	}
+	wrap_reset();
 }
 
 TEST(a_tenant_of_64_bytes_is_whole)
@@ -267,6 +303,8 @@ TEST(the_fields_of_a_record)
 		  "page", "", "" },
 		{ "{\"type\":7,\"event\":null,\"message_id\":true}", "", "", "", "" },
 		{ "{\"type\":\"page\",\"message_id\":4711,\"event\":5}", "", "page", "", "4711" },
+		{ "{\"type\":\"page\",\"message_id\":-4}", "", "page", "", "-4" },
+		{ "{\"type\":\"page\",\"message_id\":}", "", "page", "", "" },
 		{ "{\"type\":\"\",\"message_id\":\"a\\\"b\"}", "", "", "", "a\\\"b" },
 		{ "{\"properties_type\":\"x\",\"type\":\"page\"}", "", "page", "", "" },
 		{ "{}", "", "", "", "" },

@@ -1,8 +1,10 @@
 /* walk_back: the last message before a sequence, and the set after what it names; over a stream that the test makes. */
 #include "tests/lib/random.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 #include "tools/ship/walk_back.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,6 +180,41 @@ TEST(it_is_not_known_where_the_stream_went_back)
 	assert_false(asked.any);
 	assert_int_equal(asked.count, 8);
 	free(asked.set);
+}
+
+TEST(it_is_not_known_where_the_stream_went_back_and_nothing_is_trusted)
+{
+	struct hs_engine_asked asked = { .any = true, .sequence = 8 };
+	struct hs_engine_failure failure;
+	uint64_t before = 0;
+
+	store(7, 900, 900, 9);
+	assert_int_equal(hs_walk_back(e, &passed, &before, &asked, &failure), 0);
+	assert_int_equal(before, 1);
+	assert_false(asked.any);
+	assert_int_equal(asked.count, 1);
+	free(asked.set);
+}
+
+TEST(no_memory_leaves_what_was_asked)
+{
+	static const enum wrap_call calls[] = { WRAP_REALLOC, WRAP_CALLOC };
+	struct hs_place place = { 7, 7, 7 };
+
+	store(10, 0, 0, 0);
+	for (size_t i = 0; i < 2; i++) {
+		struct hs_engine_asked asked = { .any = true, .sequence = 999, .set = &place, .count = 1 };
+		struct hs_engine_failure failure = { 0 };
+		uint64_t before = 20;
+
+		wrap_fail(calls[i], 1, 1, ENOMEM);
+		assert_int_equal(hs_walk_back(e, &passed, &before, &asked, &failure), EX_OSERR);
+		wrap_reset();
+		assert_string_equal(failure.why, "out of memory");
+		assert_int_equal(failure.code, EX_OSERR);
+		assert_ptr_equal(asked.set, &place);
+		assert_int_equal(asked.count, 1);
+	}
 }
 
 /* Beside a search of the whole stream. */

@@ -36,7 +36,8 @@ static bool find_cursor(void *context, const struct hs_cursor_info *info)
 	return false;
 }
 
-static void count_subject(struct dry *d, struct hs_slice line)
+/* False: out of memory. */
+static bool count_subject(struct dry *d, struct hs_slice line)
 {
 	struct hs_subject_fields fields;
 	size_t i = 0;
@@ -46,16 +47,17 @@ static void count_subject(struct dry *d, struct hs_slice line)
 	hs_subject_put(&d->text, d->subject, d->receiver, &fields);
 	hs_buf_putc(&d->text, '\0');
 	if (!hs_buf_ok(&d->text))
-		return;
+		return false;
 	while (i < d->count && strcmp(d->subjects[i].text, d->text.p) != 0)
 		i++;
 	if (i == SUBJECTS) {
 		d->others++;
-		return;
+		return true;
 	}
 	if (i == d->count)
 		snprintf(d->subjects[d->count++].text, sizeof d->subjects->text, "%s", d->text.p);
 	d->subjects[i].records++;
+	return true;
 }
 
 static int count_records(struct dry *d)
@@ -76,7 +78,8 @@ static int count_records(struct dry *d)
 		}
 		d->records++;
 		d->bytes += line.n + 1;
-		count_subject(d, line);
+		if (!count_subject(d, line))
+			code = hs_event_source_result(&d->source, HS_E_MEMORY);
 	}
 	return code;
 }

@@ -1,6 +1,7 @@
 #include "base/io.h"
 #include "tools/ship/engine_nats.h"
 
+#include <assert.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -18,7 +19,7 @@ static bool split(const char *url, char host[static 256], char port[static 8])
 	if (colon == NULL || strlen(colon + 1) >= 8)
 		return false;
 	end = colon;
-	if (begin[0] == '[' && end > begin && end[-1] == ']') {
+	if (begin[0] == '[' && end[-1] == ']') {
 		begin++;
 		end--;
 	}
@@ -87,7 +88,8 @@ static bool parse(struct hs_slice text, char *name, char *version)
 	struct hs_json json;
 	bool ok;
 
-	if (end == NULL || text.n < 5 || memcmp(text.p, "INFO ", 5) != 0)
+	assert(end != NULL);
+	if (text.n < 5 || memcmp(text.p, "INFO ", 5) != 0)
 		return false;
 	hs_json_init(&json, 0);
 	ok = hs_json_document(&json, hs_slice_trim(hs_slice(text.p + 5, (size_t)(end - text.p) - 5))) == HS_OK;

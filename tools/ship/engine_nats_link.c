@@ -92,6 +92,7 @@ static int refused(natsStatus status, struct hs_engine_failure *failure)
 	case NATS_SSL_ERROR:
 		return hs_engine_fail(failure, EX_CONFIG, "no trust in the server's TLS (ca, its name, the clock): %s",
 		                      text);
+	case NATS_INVALID_ARG: return hs_engine_fail(failure, EX_CONFIG, "servers: %s", text);
 	case NATS_NO_MEMORY: return hs_engine_fail(failure, EX_OSERR, "out of memory");
 	default: return hs_engine_fail(failure, EX_UNAVAILABLE, "no server answers: %s", text);
 	}

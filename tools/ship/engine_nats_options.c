@@ -8,6 +8,14 @@
 
 enum { SERVERS_MAX = 32, SECRET_MAX = 64 << 10, CONNECT_LEAST_MS = 250, PING_MS = 30000, BUFFER_BYTES = 64 << 10 };
 
+/* Says what libnats does not take: that is a fault of the settings, unless memory runs out. */
+static int refuse(natsStatus status, const char *what, const char *which, struct hs_engine_failure *failure)
+{
+	if (status == NATS_NO_MEMORY)
+		return hs_engine_fail(failure, EX_OSERR, "out of memory");
+	return hs_engine_fail(failure, EX_CONFIG, "%s %s: %s", what, which, nats_GetLastError(NULL));
+}
+
 /* --- servers ------------------------------------------------------------------------------------------- */
 
 struct servers {
@@ -109,6 +117,7 @@ static int set_user(struct hs_engine *e, struct hs_engine_failure *failure)
 {
 	const char *file = e->options.password_file;
 	struct hs_buf text = { 0 };
+	natsStatus status;
 	int code;
 
 	if (file == NULL)
@@ -116,8 +125,8 @@ static int set_user(struct hs_engine *e, struct hs_engine_failure *failure)
 	code = read_private("password", file, &text, failure);
 	if (code == 0) {
 		text.p[strcspn(text.p, "\r\n")] = '\0';
-		if (natsOptions_SetUserInfo(e->nats, e->options.user, text.p) != NATS_OK)
-			code = hs_engine_fail(failure, EX_CONFIG, "user %s: not accepted", e->options.user);
+		status = natsOptions_SetUserInfo(e->nats, e->options.user, text.p);
+		code = status == NATS_OK ? 0 : refuse(status, "user", e->options.user, failure);
 	}
 	hs_buf_wipe(&text);
 	return code;
@@ -127,12 +136,15 @@ static int set_nkey(struct hs_engine *e, struct hs_engine_failure *failure)
 {
 	struct hs_buf text = { 0 };
 	char public_key[57];
+	natsStatus status;
 	int code = read_private("nkey", e->options.nkey, &text, failure);
 
 	if (code == 0 && !hs_nkey_public(hs_slice(text.p, strcspn(text.p, " \r\n")), public_key))
 		code = hs_engine_fail(failure, EX_CONFIG, "nkey %s: no seed of a user (SU…)", e->options.nkey);
-	if (code == 0 && natsOptions_SetNKeyFromSeed(e->nats, public_key, e->options.nkey) != NATS_OK)
-		code = hs_engine_fail(failure, EX_CONFIG, "nkey %s: %s", e->options.nkey, nats_GetLastError(NULL));
+	if (code == 0) {
+		status = natsOptions_SetNKeyFromSeed(e->nats, public_key, e->options.nkey);
+		code = status == NATS_OK ? 0 : refuse(status, "nkey", e->options.nkey, failure);
+	}
 	hs_buf_wipe(&text);
 	return code;
 }
@@ -149,15 +161,17 @@ static bool has_both_parts(const char *text)
 static int set_creds(struct hs_engine *e, struct hs_engine_failure *failure)
 {
 	struct hs_buf text = { 0 };
+	natsStatus status;
 	int code = read_private("creds", e->options.creds, &text, failure);
 
 	if (code == 0 && !has_both_parts(text.p))
 		code = hs_engine_fail(failure, EX_CONFIG, "creds %s: not a JWT and a seed, as nsc makes them",
 		                      e->options.creds);
 	hs_buf_wipe(&text);
-	if (code == 0 && natsOptions_SetUserCredentialsFromFiles(e->nats, e->options.creds, NULL) != NATS_OK)
-		code = hs_engine_fail(failure, EX_CONFIG, "creds %s: %s", e->options.creds, nats_GetLastError(NULL));
-	return code;
+	if (code != 0)
+		return code;
+	status = natsOptions_SetUserCredentialsFromFiles(e->nats, e->options.creds, NULL);
+	return status == NATS_OK ? 0 : refuse(status, "creds", e->options.creds, failure);
 }
 
 static int set_credentials(struct hs_engine *e, struct hs_engine_failure *failure)
@@ -179,6 +193,7 @@ static int set_credentials(struct hs_engine *e, struct hs_engine_failure *failur
 static int set_tls(struct hs_engine *e, bool tls, struct hs_engine_failure *failure)
 {
 	const struct hs_engine_options *o = &e->options;
+	natsStatus status;
 
 	if (!tls && (o->ca != NULL || o->cert != NULL || o->key != NULL))
 		return hs_engine_fail(failure, EX_CONFIG, "ca, cert and key need tls://");
@@ -186,11 +201,16 @@ static int set_tls(struct hs_engine *e, bool tls, struct hs_engine_failure *fail
 		return hs_engine_fail(failure, EX_CONFIG, "cert and key belong together");
 	if (!tls)
 		return 0;
-	if (natsOptions_SetSecure(e->nats, true) != NATS_OK)
-		return hs_engine_fail(failure, EX_CONFIG, "this libnats has no TLS: %s", nats_GetLastError(NULL));
-	if (o->ca != NULL && natsOptions_LoadCATrustedCertificates(e->nats, o->ca) != NATS_OK)
-		return hs_engine_fail(failure, EX_CONFIG, "ca %s: %s", o->ca, nats_GetLastError(NULL));
-	if (o->cert != NULL && natsOptions_LoadCertificatesChain(e->nats, o->cert, o->key) != NATS_OK)
+	status = natsOptions_SetSecure(e->nats, true);
+	if (status != NATS_OK)
+		return refuse(status, "TLS", "of libnats", failure);
+	status = o->ca != NULL ? natsOptions_LoadCATrustedCertificates(e->nats, o->ca) : NATS_OK;
+	if (status != NATS_OK)
+		return refuse(status, "ca", o->ca, failure);
+	status = o->cert != NULL ? natsOptions_LoadCertificatesChain(e->nats, o->cert, o->key) : NATS_OK;
+	if (status == NATS_NO_MEMORY)
+		return hs_engine_fail(failure, EX_OSERR, "out of memory");
+	if (status != NATS_OK)
 		return hs_engine_fail(failure, EX_CONFIG, "cert %s, key %s: %s", o->cert, o->key,
 		                      nats_GetLastError(NULL));
 	return 0;
@@ -225,13 +245,15 @@ static natsStatus set_behaviour(struct hs_engine *e, const struct servers *serve
 int hs_nats_options(struct hs_engine *e, struct hs_engine_failure *failure)
 {
 	struct servers servers = { 0 };
+	natsStatus status = NATS_OK;
 	int code = read_servers(e, &servers, failure);
 
 	if (code == 0 && natsOptions_Create(&e->nats) != NATS_OK)
 		code = hs_engine_fail(failure, EX_OSERR, "out of memory");
-	if (code == 0 && set_behaviour(e, &servers) != NATS_OK)
-		code =
-		    hs_engine_fail(failure, EX_CONFIG, "servers %s: %s", e->options.servers, nats_GetLastError(NULL));
+	if (code == 0)
+		status = set_behaviour(e, &servers);
+	if (status != NATS_OK)
+		code = refuse(status, "servers", e->options.servers, failure);
 	if (code == 0)
 		code = set_tls(e, servers.tls, failure);
 	if (code == 0)

@@ -2,6 +2,7 @@
 #include "base/timestamp.h"
 #include "tools/ship/engine_nats.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -400,8 +401,7 @@ int hs_requests_range(struct hs_requests *r, uint64_t from, uint64_t to,
 	struct range *range;
 	int code;
 
-	if (from > to)
-		return 0;
+	assert(from <= to);
 	range = calloc(1, sizeof *range);
 	if (range == NULL)
 		return hs_engine_fail(failure, EX_OSERR, "out of memory");

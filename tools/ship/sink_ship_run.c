@@ -172,7 +172,7 @@ static bool send_record(struct ship *s, struct hs_in_flight_record *record, int6
 		return true;
 	case HS_SEND_OVERSIZE: is_too_long(s, record, ""); return s->sink.code == 0;
 	case HS_SEND_ILLEGAL: /* a defect: subject.c lets no such id through */
-	case HS_SEND_DOWN: ship_doubt(s, record, now); return false;
+	case HS_SEND_DOWN: ship_doubt(s, record, now); break;
 	}
 	return false;
 }

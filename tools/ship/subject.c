@@ -115,6 +115,7 @@ static void put_event(struct hs_buf *out, struct hs_slice event)
 
 	if (event.n > 0 && hs_json_can_unescape(event))
 		hs_json_unescape(event, &text);
+	out->failed = out->failed || !hs_buf_ok(&text); /* half a name would be another subject */
 	name = hs_slice(text.p, text.n < MOST ? text.n : MOST);
 	put_token(out, name.n == 0 ? HS_SLICE_NONE : hs_slice(snake, hs_snake(name, snake)), HS_SUBJECT_EVENT_MAX);
 	hs_buf_free(&text);
