@@ -515,7 +515,8 @@ static int check_all(struct checked *c, const char *path, const struct hs_http_t
 	hs_check_loads(&c->report, c->settings, c->file);
 	hs_check_ship(&c->report, c->settings, c->file);
 	if (target->url != NULL) {
-		if ((given->key == NULL && !hs_held_key_from(given, c->file)) || !hs_held_sources_from(given, c->file))
+		if ((given->key == NULL && !hs_held_key_from(given, c->file)) ||
+		    !hs_held_sources_from(given, c->settings, c->file))
 			return EX_OSERR;
 		code = hs_check_url(&c->report, c->settings, given, target);
 	}
