@@ -2,6 +2,7 @@
 #include "base/hex.h"
 #include "config/settings.h"
 #include "tests/lib/fake_http.h"
+#include "tests/lib/found.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 #include "tools/probe/check_url.h"
@@ -127,20 +128,9 @@ static int look(const char *settings, const char *url, const struct hs_held *hel
 	return code;
 }
 
-/* Expects a finding of this verdict that begins so, or none of this name. */
 static void finds(const char *name, const char *verdict, const char *begin, const char *remedy)
 {
-	char expected[400], *found;
-
-	snprintf(expected, sizeof expected, "\"check\":\"%s\",\"verdict\":\"%s%s%s", name,
-	         verdict != NULL ? verdict : "", verdict != NULL ? "\",\"text\":\"" : "", verdict != NULL ? begin : "");
-	found = strstr(s.report.text.p, expected);
-	if ((found == NULL) != (verdict == NULL))
-		fail_msg("expected %s in %s", expected, s.report.text.p);
-	if (verdict != NULL)
-		found[strcspn(found, "\n")] = '\0';
-	if (verdict != NULL && strstr(found, remedy) == NULL)
-		fail_msg("expected %s in %s", remedy, found);
+	found_in(s.report.text.p, name, verdict, begin, remedy);
 }
 
 FIXTURE(begin)
