@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 static char path[PATH_MAX + 20], at_path[PATH_MAX + 22];
 
@@ -48,6 +49,57 @@ TEST(events_of_a_file)
 	check_events("{\"a\":1}\r\n\n{\"b\":2}\nno JSON", "{\"a\":1} {\"b\":2} no JSON ");
 	check_events(" \t\r\n[{\"a\":1},\n {\"b\":[2]} ]\n", "{\"a\":1} {\"b\":[2]} ");
 	check_events("[]", "");
+}
+
+TEST(an_array_longer_than_a_read)
+{
+	struct hs_buf text = { 0 };
+
+	hs_buf_putc(&text, '[');
+	for (int i = 0; i < 70000; i++)
+		hs_buf_putc(&text, ' ');
+	hs_buf_put(&text, "{\"a\":1}]\0", 9);
+	check_events(text.p, "{\"a\":1} ");
+	hs_buf_free(&text);
+}
+
+/* Makes standard input a connection that breaks off after the text; the descriptor that it was. */
+static int break_input(const char *text)
+{
+	int ends[2], saved = dup(STDIN_FILENO);
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(write(ends[0], text, strlen(text)), strlen(text));
+	assert_int_equal(write(ends[1], "unread", 6), 6); /* so that the end is an error: ECONNRESET */
+	close(ends[0]);
+	dup2(ends[1], STDIN_FILENO);
+	close(ends[1]);
+	return saved;
+}
+
+/* Half of the events must not pass for all of them. */
+TEST(an_input_that_breaks_off)
+{
+	static const char *const texts[] = { "[{}", "{\"a\":1}\n", "" };
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		struct hs_event_input input;
+		struct hs_slice event;
+		int saved = break_input(texts[i]), last = -1;
+		unsigned events = 0;
+
+		said_begin(HS_LOG_ERROR);
+		if (hs_event_input_open(&input, "-", "run"))
+			while ((last = hs_event_input_next(&input, &event)) == 1)
+				events++;
+		hs_event_input_close(&input);
+		assert_non_null(strstr(said_end(), "Connection reset by peer"));
+		assert_int_equal(last, -1);
+		assert_int_equal(events, i == 1);
+		clearerr(stdin);
+		dup2(saved, STDIN_FILENO);
+		close(saved);
+	}
 }
 
 /* A message must say what is wrong, so that its remedy helps. */
