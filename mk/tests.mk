@@ -68,6 +68,7 @@ $(B)/unit/test_http: $(call obj,tools/probe/http.c)
 $(B)/unit/test_check: $(call obj,tools/cmd_check.c tools/command.c $(filter-out tools/probe/http%.c,$(wildcard tools/probe/*.c)) \
     $(addprefix tools/report/,erase_waiting.c progress.c))
 $(B)/unit/test_check: LINK_FLAGS += $(addprefix -Wl$(comma)--wrap=hs_,io_stat_outside io_own_path io_is_network spool_health spool_known)
+$(B)/unit/test_send: $(call obj,tools/cmd_send.c tools/command.c tools/probe/credentials.c tools/probe/event_input.c)
 $(B)/unit/test_check_parts: $(call obj,$(addprefix tools/probe/,check_consumers.c check_loads.c check_program.c check_rules.c check_sandbox.c \
     companion.c) tools/report/erase_waiting.c)
 $(B)/unit/test_check_parts: LINK_FLAGS += $(addprefix -Wl$(comma)--wrap=hs_,io_stat_outside io_own_path landlock_version)

@@ -430,7 +430,7 @@ static int send_all(struct job *j, struct hs_event_input *event_input)
 		hs_parcel_start(&j->parcel, j->as, j->batch > 0);
 	}
 	if (code == 0 && got < 0)
-		return EX_DATAERR;
+		return j->file == NULL ? EX_OSERR : EX_DATAERR;
 	if (code == 0 && j->parcel.events > 0) {
 		keep_rate(j);
 		code = deliver(j);

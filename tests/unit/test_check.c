@@ -2,13 +2,11 @@
 #include "base/io.h"
 #include "tests/lib/fake_http.h"
 #include "tests/lib/found.h"
-#include "tests/lib/said.h"
+#include "tests/lib/run_command.h"
 #include "tests/lib/temp_spool.h"
-#include "tools/command.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 
@@ -76,7 +74,7 @@ enum hs_result __wrap_hs_spool_known(struct hs_spool *spool, int64_t deadline_ms
 
 /* --- the command ------------------------------------------------------------------ */
 
-static char conf[PATH_MAX], out[32768];
+static char conf[PATH_MAX];
 
 FIXTURE(begin_check)
 {
@@ -111,29 +109,9 @@ static void write_beside(const char *name, unsigned mode, const char *text)
 	assert_int_equal(chmod(beside(name), mode), 0);
 }
 
-/* Runs the command with its standard output in `out`, or, if that is not NULL, in the file `to`. */
 static int run_into(const char *to, int argc, char **argv)
 {
-	int saved = dup(STDOUT_FILENO), code;
-	FILE *file = to == NULL ? tmpfile() : fopen(to, "w");
-	size_t n = 0;
-
-	assert_non_null(file);
-	fflush(stdout);
-	dup2(fileno(file), STDOUT_FILENO);
-	said_begin(HS_LOG_ERROR);
-	optind = 0;
-	code = hs_command_check.run(argc, argv);
-	fflush(stdout);
-	said_end();
-	dup2(saved, STDOUT_FILENO);
-	close(saved);
-	rewind(file);
-	if (to == NULL)
-		n = fread(out, 1, sizeof out - 1, file);
-	out[n] = '\0';
-	fclose(file);
-	return code;
+	return run_command(&hs_command_check, to, argc, argv);
 }
 
 /* check --json, with settings besides those of temp_spool.h. */
@@ -152,7 +130,7 @@ static int check(const char *settings)
 
 static void finds(const char *name, const char *verdict, const char *begin, const char *remedy)
 {
-	found_in(out, name, verdict, begin, remedy);
+	found_in(run.out, name, verdict, begin, remedy);
 }
 
 TEST(a_sound_spool)
@@ -280,12 +258,12 @@ TEST(a_monitor_whose_line_is_lost)
 
 	assert_int_equal(check(""), 0);
 	assert_int_equal(run_into(NULL, 4, argv), 1); /* auth = none is a warning */
-	assert_int_equal(strncmp(out, "HOOKSPOOL WARNING: ", 19), 0);
+	assert_int_equal(strncmp(run.out, "HOOKSPOOL WARNING: ", 19), 0);
 	assert_int_equal(run_into("/dev/full", 4, argv), 3);
 	assert_int_equal(run_into(NULL, 4, argv), 3); /* the stream has lost something before */
 	clearerr(stdout);
 	assert_int_equal(run_into(NULL, 5, argv), 3);
-	assert_string_equal(out, "HOOKSPOOL UNKNOWN: nothing was checked\n");
+	assert_string_equal(run.out, "HOOKSPOOL UNKNOWN: nothing was checked\n");
 }
 
 /* --- failing calls ---------------------------------------------------------------- */
@@ -296,7 +274,7 @@ static unsigned findings(const char *verdict)
 	unsigned n = 0;
 
 	snprintf(text, sizeof text, "\"verdict\":\"%s", verdict);
-	for (const char *p = out; (p = strstr(p, text)) != NULL; p++)
+	for (const char *p = run.out; (p = strstr(p, text)) != NULL; p++)
 		n++;
 	return n;
 }
@@ -325,7 +303,7 @@ TEST(no_failing_call_is_good_news)
 			code = check("");
 			made = wrap_count(calls[i]);
 			if (code == 0 && findings("") < all && findings("") - findings("ok") <= all - good)
-				fail_msg("call %d, %u: %s", (int)calls[i], nth, out);
+				fail_msg("call %d, %u: %s", (int)calls[i], nth, run.out);
 			if (made < nth)
 				break;
 		}
