@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdlib.h>
+#include <sysexits.h>
 
 extern const struct hs_command hs_command_check;
 const struct hs_command *const hs_commands[] = { &hs_command_check, NULL };
@@ -75,10 +76,12 @@ enum hs_result __wrap_hs_spool_known(struct hs_spool *spool, int64_t deadline_ms
 /* --- the command ------------------------------------------------------------------ */
 
 static char conf[PATH_MAX];
+static bool asks_for_silence; /* with --quiet-for */
 
 FIXTURE(begin_check)
 {
 	plan = (struct plan){ .missing = NULL };
+	asks_for_silence = false;
 	unsetenv("HOOKSPOOL_CONF");
 	return begin(state);
 }
@@ -117,15 +120,15 @@ static int run_into(const char *to, int argc, char **argv)
 /* check --json, with settings besides those of temp_spool.h. */
 static int check(const char *settings)
 {
-	char name[] = "check", config[] = "--config", json[] = "--json";
-	char *argv[] = { name, config, conf, json, NULL }, text[PATH_MAX + 1024];
+	char name[] = "check", config[] = "--config", json[] = "--json", quiet[] = "--quiet-for", limit[] = "1h";
+	char *argv[] = { name, config, conf, json, quiet, limit, NULL }, text[PATH_MAX + 1024];
 
 	stop();
 	snprintf(text, sizeof text, "spool_dir = %s\n%s%s", s.d.path,
 	         strstr(settings, "auth") == NULL ? "auth = none\nmin_free = 0\n" : "min_free = 0\n", settings);
 	snprintf(conf, sizeof conf, "%s", beside("conf"));
 	write_beside("conf", 0600, text);
-	return run_into(NULL, 4, argv);
+	return run_into(NULL, asks_for_silence ? 6 : 4, argv);
 }
 
 static void finds(const char *name, const char *verdict, const char *begin, const char *remedy)
@@ -192,6 +195,7 @@ TEST(a_spool_that_cannot_be_opened)
 {
 	static const enum hs_result results[] = { HS_E_READ_ONLY, HS_E_SPOOL_DIR, HS_E_SPOOL_OWNER };
 
+	put("a");
 	for (size_t i = 0; i < sizeof results / sizeof *results; i++) {
 		plan.health = results[i];
 		assert_int_equal(check(""), 1);
@@ -282,14 +286,20 @@ static unsigned findings(const char *verdict)
 /* A thing that cannot be looked at is not said to be in order: a finding is added, or the command ends as failed. */
 TEST(no_failing_call_is_good_news)
 {
-	static const enum wrap_call calls[] = { WRAP_FSTATVFS, WRAP_FALLOCATE, WRAP_PREAD,    WRAP_OPENAT,
-		                                WRAP_FSTAT,    WRAP_FSTATAT,   WRAP_FDOPENDIR };
+	static const struct {
+		enum wrap_call call;
+		int error;
+	} calls[] = {
+		{ WRAP_FSTATVFS, EIO },  { WRAP_FALLOCATE, EIO }, { WRAP_PREAD, EIO },   { WRAP_OPENAT, EIO },
+		{ WRAP_OPENAT, EACCES }, { WRAP_FSTAT, EIO },     { WRAP_FSTATAT, EIO }, { WRAP_FDOPENDIR, EIO }
+	};
 	unsigned all, good;
 
 	seal("a b");
 	put("c");
 	save_cursor("c", position_after(1));
 	spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{}\n"));
+	asks_for_silence = true;
 	assert_int_equal(check(""), 0);
 	all = findings("");
 	good = findings("ok");
@@ -299,16 +309,45 @@ TEST(no_failing_call_is_good_news)
 			int code;
 
 			wrap_reset();
-			wrap_fail(calls[i], nth, 1, EIO);
+			wrap_fail(calls[i].call, nth, 1, calls[i].error);
 			code = check("");
-			made = wrap_count(calls[i]);
+			made = wrap_count(calls[i].call);
 			if (code == 0 && findings("") < all && findings("") - findings("ok") <= all - good)
-				fail_msg("call %d, %u: %s", (int)calls[i], nth, run.out);
+				fail_msg("call %d, %u: %s", (int)calls[i].call, nth, run.out);
 			if (made < nth)
 				break;
 		}
 	wrap_reset();
 	assert_int_equal(check(""), 0);
+	asks_for_silence = false;
+}
+
+/* The settings are read a second time for the keys in clear. */
+TEST(credentials_that_cannot_be_read)
+{
+	char name[] = "check", config[] = "--config", json[] = "--json", url[] = "--url", there[] = "http://h/m";
+	char *argv[] = { name, config, conf, json, url, there, NULL, NULL, NULL };
+	char option[] = "--key", key[] = "k";
+
+	assert_int_equal(check(""), 0);
+	for (int argc = 6; argc <= 8; argc += 2) { /* with a key given, only those of sources are read */
+		unsigned nth = 0, failed = 0;
+
+		argv[6] = option;
+		argv[7] = key;
+		assert_int_equal(run_into(NULL, argc, argv), 1); /* no answer */
+		do {
+			int code;
+
+			wrap_reset();
+			wrap_fail(WRAP_OPENAT, ++nth, 1, EIO);
+			code = run_into(NULL, argc, argv);
+			failed += code == EX_OSERR;
+			assert_int_not_equal(code, 0);
+		} while (wrap_count(WRAP_OPENAT) >= nth);
+		wrap_reset();
+		assert_true(failed > 0);
+	}
 }
 
 TESTS("check", begin_check, finish_check)

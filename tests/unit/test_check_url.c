@@ -29,6 +29,7 @@ static struct scene {
 	const struct deviation *deviation;
 	enum wrap_call fails; /* the nth of these calls; nth 0: none */
 	unsigned nth, calls;  /* that were made */
+	const char *origin;   /* of all answers that have one; NULL: ORIGIN */
 	char forged[64];      /* the header of a signature that nobody has the secret of */
 	char batch[128];      /* the body of the last small one of the libraries */
 } s;
@@ -95,6 +96,8 @@ static void fake_http_answer(const struct hs_http_request *request, struct fake_
 	for (size_t i = 0; i < sizeof right / sizeof *right; i++)
 		if (strcmp(right[i].step, step) == 0)
 			*answer = right[i].answer;
+	if (s.origin != NULL && answer->allow_origin != NULL)
+		answer->allow_origin = s.origin;
 	if (s.deviation != NULL && strcmp(s.deviation->step, step) == 0)
 		*answer = s.deviation->answer;
 	if (strcmp(step, "sdk batch") == 0)
@@ -389,13 +392,16 @@ static void check_excused(const char *clean, int code)
 TEST(want_of_memory_is_not_the_servers_fault)
 {
 	static const enum wrap_call calls[] = { WRAP_REALLOC, WRAP_MALLOC, WRAP_CALLOC, WRAP_SHA1 };
+	static char long_origin[240] = "https://shop.example:1"; /* so that the headers grow */
 	static const char settings[] = "secret = s3cret\nauth = both\n"
 				       "[keys]\na = k3y\n" PAGES;
-	struct hs_held held = { .key = api_key, .browser_key = browser_key, .origin = origin };
+	struct hs_held held = { .key = api_key, .browser_key = browser_key, .origin = long_origin };
 	bool wants_room = false;
 	char *clean;
 	int code;
 
+	memset(long_origin + strlen(long_origin), '1', sizeof long_origin - 1 - strlen(long_origin));
+	s.origin = long_origin;
 	s.posts = "stranger forger signed key";
 	assert_int_equal(look(settings, "https://shop.example/m", &held), 0);
 	assert_int_equal(s.report.count[HS_CHECK_FAIL], 0);

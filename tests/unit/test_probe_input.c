@@ -282,6 +282,22 @@ TEST(settings_that_there_is_no_memory_for)
 	hs_settings_free(settings);
 }
 
+/* Someone may add a source while they are read. */
+TEST(settings_that_have_changed)
+{
+	struct hs_held held = { .key = NULL };
+	struct hs_settings *before;
+
+	load("[sources]\na = A\n");
+	before = settings;
+	load("[sources]\nb = B\na = A2\n");
+	assert_true(hs_held_sources_from(&held, before, path));
+	assert_string_equal(held.server_key, "A2");
+	hs_held_free(&held);
+	hs_settings_free(before);
+	hs_settings_free(settings);
+}
+
 TEST(settings_that_are_not_there)
 {
 	struct hs_held held = { .key = NULL };

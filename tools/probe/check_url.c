@@ -63,7 +63,8 @@ static bool fail_to_ask(struct hs_probe *p, enum hs_http_result result)
 	p->result = result;
 	p->answer.status = 0;
 	p->told = (struct hs_response_verdict){ .colour = HS_RED, .remedy = "" };
-	p->starved = p->starved || result == HS_HTTP_MEMORY;
+	if (result == HS_HTTP_MEMORY)
+		p->starved = true;
 	return false;
 }
 
@@ -77,8 +78,9 @@ bool hs_probe_ask(struct hs_probe *p, const struct hs_http_request *request)
 	p->result = hs_http_send(p->http, request, &p->answer);
 	if (p->result != HS_HTTP_OK)
 		return fail_to_ask(p, p->result);
-	return hs_response_verdict_read(&p->told, p->answer.status, hs_buf_slice(&p->answer.body)) ||
-	       hs_probe_starve(p);
+	if (!hs_response_verdict_read(&p->told, p->answer.status, hs_buf_slice(&p->answer.body)))
+		return hs_probe_starve(p);
+	return true;
 }
 
 static void show_upload(void *context, uint64_t sent, uint64_t all)
@@ -254,8 +256,9 @@ static void check_refusals(struct hs_probe *p)
 		hs_probe_fail(p, "stranger", COMPARE, COMPARE, "anybody may send: the handler has other settings");
 	else
 		fail_as_told(p, "stranger", "an unsigned request should be refused");
-	p->starved = p->starved || wrong == NULL;
-	if (wrong != NULL && shown.secret != NULL) {
+	if (wrong == NULL) {
+		hs_probe_starve(p);
+	} else if (shown.secret != NULL) {
 		shown.secret = wrong;
 		post_nothing(p, shown);
 		if (is_refusal(p))

@@ -2,6 +2,7 @@
 #include "base/io.h"
 #include "config/ini.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -126,8 +127,10 @@ static bool take_source(struct hs_held *h, const struct hs_settings *settings, c
 	if (*key != NULL)
 		return true;
 	*key = strndup(ini->value, strcspn(ini->value, " \t"));
-	if (source->browser && h->origin == NULL)
+	if (source->browser) {
+		assert(h->origin == NULL); /* it comes with the key */
 		h->origin = strdup(source->origins > 0 ? source->origin[0] : "https://page.example");
+	}
 	return *key != NULL && (!source->browser || h->origin != NULL);
 }
 

@@ -23,7 +23,7 @@ static bool read_object(struct hs_response_verdict *a, const struct hs_json *jso
 	             read_count(json, "rejected", &a->rejected);
 	bool ok = hs_member_text(json, 0, "message", a->message, sizeof a->message);
 
-	ok = hs_member_text(json, 0, "code", a->code, sizeof a->code) && ok;
+	ok &= hs_member_text(json, 0, "code", a->code, sizeof a->code);
 	a->error = hs_member_raw(json, 0, "error").p != NULL;
 	a->success = hs_member_is_true(json, 0, "success");
 	a->counted = counts == 3;
