@@ -36,7 +36,7 @@ $(B)/obj/tools/load/target.o: MORE_CFLAGS = $(foreach database,$(LOAD),$(LOAD_DE
 $(B)/obj/tools/load/target.o: $(B)/.load
 
 # hookspool looks for its companions beside itself, and where they are installed; check --url names the handler there.
-PLACE_OBJ := $(addprefix $(B)/obj/tools/probe/,companion.o check_url.o)
+PLACE_OBJ := $(addprefix $(B)/obj/,tools/probe/companion.o tools/probe/check_url.o tests/unit/test_check_parts.o)
 $(PLACE_OBJ): MORE_CFLAGS = -DHS_LIBEXECDIR='"$(LIBEXECDIR)"'
 $(PLACE_OBJ): mk/load.mk
 

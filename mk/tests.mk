@@ -68,6 +68,16 @@ $(B)/unit/test_dead_letter_source: $(call obj,tools/sink/dead_letter_source.c)
 $(B)/unit/test_handler_environment: $(call obj,tools/sink/handler_environment.c)
 $(B)/unit/test_probe_input: $(call obj,tools/probe/credentials.c tools/probe/event_input.c)
 $(B)/unit/test_http: $(call obj,tools/probe/http.c)
+# The whole command, over answers of the test's own instead of http.c, and calls that the test makes fail.
+$(B)/unit/test_check: $(call obj,tools/cmd_check.c tools/command.c $(filter-out tools/probe/http%.c,$(wildcard tools/probe/*.c)) \
+    $(addprefix tools/report/,erase_waiting.c progress.c))
+$(B)/unit/test_check: LINK_FLAGS += $(addprefix -Wl$(comma)--wrap=hs_,io_stat_outside io_own_path io_is_network spool_health spool_known)
+$(B)/unit/test_send: $(call obj,tools/cmd_send.c tools/command.c tools/probe/credentials.c tools/probe/event_input.c)
+$(B)/unit/test_check_parts: $(call obj,$(addprefix tools/probe/,check_consumers.c check_loads.c check_program.c check_rules.c check_sandbox.c \
+    companion.c) tools/report/erase_waiting.c)
+$(B)/unit/test_check_parts: LINK_FLAGS += $(addprefix -Wl$(comma)--wrap=hs_,io_stat_outside io_own_path landlock_version)
+$(B)/unit/test_check_url: $(call obj,tools/probe/check_url.c tools/probe/check_direct.c tools/report/progress.c)
+$(B)/unit/test_http: LINK_FLAGS += $(addprefix -Wl$(comma)--wrap=curl_,easy_perform easy_getinfo global_init slist_append)
 $(B)/unit/test_http: LIBS = -lcmocka -linih -ljson-c -lcurl $(SECCOMP_LIBS) $(LDLIBS_COMMON)
 $(B)/unit/test_rules_trial: $(call obj,tools/report/rules_trial.c)
 $(B)/unit/test_stats_report: $(call obj,tools/report/metrics_report.c tools/report/room.c)

@@ -426,7 +426,7 @@ static void check_backup(struct checked *c, const struct hs_spool_dir *dir)
 }
 
 /* Reports private files that are lost and cannot be rebuilt. */
-static void check_losses(struct checked *c)
+static void check_losses(struct checked *c, const struct hs_spool_dir *dir)
 {
 	static const char give_up[] = "restore .hookspool from a backup; or give it up: hookspool adopt --accept-loss";
 	static const char *const without[] = {
@@ -435,13 +435,10 @@ static void check_losses(struct checked *c)
 		"a retry of an erased event would come back",
 		"rebuilt; cursors, imports and whatever else was in .hookspool may be lost, too",
 	};
-	struct hs_opened_spool o;
 	char remedy[HS_CHECK_GIVE_BACK];
 	unsigned lost = 0;
 
-	if (hs_spool_dir_open(&o, c->settings, false) != HS_OK)
-		return;
-	if (hs_loss_find(&o.dir, &lost) != HS_OK)
+	if (hs_loss_find(dir, &lost) != HS_OK)
 		hs_findings_fail(&c->report, "losses",
 		                 errno == EACCES ? hs_check_give_back(c->settings, remedy)
 		                                 : hs_result_info(HS_E_IO)->remedy,
@@ -453,16 +450,26 @@ static void check_losses(struct checked *c)
 			hs_findings_warn(&c->report, "lost",
 			                 1U << i == HS_LOSS_HISTORY ? "run hookspool adopt" : give_up, "%s: %s",
 			                 hs_loss_name(1U << i), without[i]);
-	check_backup(c, &o.dir);
-	hs_check_modes(&c->report, c->settings, &o.dir);
-	hs_spool_dir_close(&o);
+	check_backup(c, dir);
+	hs_check_modes(&c->report, c->settings, dir);
 }
 
-static void check_inside(struct checked *c, struct hs_spool *spool)
+/* `told`: that it cannot be opened. */
+static void check_inside(struct checked *c, struct hs_spool *spool, bool told)
 {
-	check_losses(c);
+	struct hs_opened_spool o;
+	enum hs_result r = hs_spool_dir_open(&o, c->settings, false);
+
+	if (r == HS_OK)
+		check_losses(c, &o.dir);
+	else if (!told)
+		hs_findings_fail(&c->report, "losses", hs_result_info(r)->remedy, "cannot be determined: %s",
+		                 strerror(errno));
 	check_clock(c, spool);
-	hs_check_cursors(&c->report, c->settings, c->dir);
+	if (r == HS_OK) {
+		hs_check_cursors(&c->report, c->settings, &o.dir);
+		hs_spool_dir_close(&o);
+	}
 	hs_check_failed(&c->report, c->settings, c->dir);
 	hs_check_quiet(&c->report, c->settings, c->quiet_for);
 }
@@ -483,13 +490,16 @@ static void check_spool(struct checked *c, struct hs_spool *spool)
 	else
 		hs_findings_fail(&c->report, "spool", remedy, "%s: %s", path, hs_result_info(r)->message);
 	c->dir = hs_io_open_dir(AT_FDCWD, path);
+	if (c->dir < 0 && r == HS_OK)
+		hs_findings_fail(&c->report, "spool", hs_result_info(HS_E_IO)->remedy, "%s was not checked: %s", path,
+		                 strerror(errno));
 	if (c->dir < 0)
 		return;
 	check_place(c);
 	check_file_system(c);
 	check_space(c);
 	if (r != HS_E_SPOOL_DIR && r != HS_E_SPOOL_OWNER && r != HS_E_READ_ONLY) /* it can be opened */
-		check_inside(c, spool);
+		check_inside(c, spool, r != HS_OK);
 	if (r == HS_OK) {
 		check_reserve(c);
 		check_index(c, spool);
@@ -515,7 +525,8 @@ static int check_all(struct checked *c, const char *path, const struct hs_http_t
 	hs_check_loads(&c->report, c->settings, c->file);
 	hs_check_ship(&c->report, c->settings, c->file);
 	if (target->url != NULL) {
-		if ((given->key == NULL && !hs_held_key_from(given, c->file)) || !hs_held_sources_from(given, c->file))
+		if ((given->key == NULL && !hs_held_key_from(given, c->file)) ||
+		    !hs_held_sources_from(given, c->settings, c->file))
 			return EX_OSERR;
 		code = hs_check_url(&c->report, c->settings, given, target);
 	}

@@ -243,19 +243,23 @@ static int find_write_keys(struct job *j)
 	if (h->key == NULL) {
 		if (!load_settings(j, "--key", used))
 			return EX_CONFIG;
-		if (!hs_held_sources_from(h, used))
+		if (!hs_held_sources_from(h, j->settings, used))
 			return EX_OSERR;
-	} else if (j->origin != NULL || j->library == HS_LIBRARY_BROWSER) {
-		h->browser_key = strdup(h->key);
 	} else {
-		h->server_key = strdup(h->key);
+		char **to = j->origin != NULL || j->library == HS_LIBRARY_BROWSER ? &h->browser_key : &h->server_key;
+
+		*to = strdup(h->key);
+		if (*to == NULL)
+			return EX_OSERR;
 	}
 	if (j->origin != NULL) {
 		free(h->origin);
 		h->origin = strdup(j->origin);
+	} else if (h->origin == NULL) {
+		h->origin = origin_of(j->target.url);
 	}
 	if (h->origin == NULL)
-		h->origin = origin_of(j->target.url);
+		return EX_OSERR;
 	if (h->browser_key == NULL && browsers)
 		fputs("hookspool: no key of a browser source in clear: browsers are left out\n", stderr);
 	if (h->server_key == NULL && servers)
@@ -426,7 +430,7 @@ static int send_all(struct job *j, struct hs_event_input *event_input)
 		hs_parcel_start(&j->parcel, j->as, j->batch > 0);
 	}
 	if (code == 0 && got < 0)
-		return EX_DATAERR;
+		return j->file == NULL ? EX_OSERR : EX_DATAERR;
 	if (code == 0 && j->parcel.events > 0) {
 		keep_rate(j);
 		code = deliver(j);

@@ -76,16 +76,19 @@ void hs_printable_copy(char *to, size_t size, struct hs_slice text)
 	to[n] = '\0';
 }
 
-void hs_member_text(const struct hs_json *json, uint32_t object, const char *name, char *to, size_t size)
+bool hs_member_text(const struct hs_json *json, uint32_t object, const char *name, char *to, size_t size)
 {
 	struct hs_slice raw = hs_member_raw(json, object, name);
 	struct hs_buf text = { 0 };
+	bool ok;
 
 	to[0] = '\0';
 	if (raw.p == NULL)
-		return;
+		return true;
 	hs_json_unescape(raw, &text);
-	if (hs_buf_ok(&text))
+	ok = hs_buf_ok(&text);
+	if (ok)
 		hs_printable_copy(to, size, hs_buf_slice(&text));
 	hs_buf_free(&text);
+	return ok;
 }

@@ -18,8 +18,8 @@ bool hs_member_is_true(const struct hs_json *json, uint32_t object, const char *
 /* The bytes between the quotes of a string, escapes included; {NULL, 0} if there is none. */
 struct hs_slice hs_member_raw(const struct hs_json *json, uint32_t object, const char *name);
 
-/* Copies a string without its escapes, as hs_printable_copy does; "" if there is none, or no memory. */
-void hs_member_text(const struct hs_json *json, uint32_t object, const char *name, char *to, size_t size);
+/* Copies a string without its escapes, as hs_printable_copy does; "" if there is none. False: "" for want of memory. */
+bool hs_member_text(const struct hs_json *json, uint32_t object, const char *name, char *to, size_t size);
 
 /* Copies the bytes as a string, with '?' for what is unprintable; cuts it between characters. */
 void hs_printable_copy(char *to, size_t size, struct hs_slice text);

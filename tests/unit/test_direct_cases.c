@@ -133,6 +133,10 @@ TEST(headers_and_forms)
 	assert_string_equal(header(&request, "Origin"), " https://stranger.example");
 	make("too large", &request);
 	assert_int_equal(request.body.n, 4097);
+	sender.max_body = 20;
+	make("too large", &request);
+	sender.max_body = 4096;
+	assert_slice_equal(hs_buf_slice(&request.body), HS_SLICE("{\"batch\":[],\"writeKey\":\"skey\"}"));
 	hs_direct_request_free(&request);
 }
 
@@ -141,6 +145,9 @@ TEST(cases_need_their_keys)
 	struct hs_direct_sender server = sender;
 	size_t all = 0, without = 0;
 
+	server.origin = NULL;
+	for (size_t i = 0; i < hs_direct_cases_count(); i++)
+		assert_false(hs_direct_case_fits(i, HS_LIBRARY_BROWSER, &server));
 	server.browser_key = NULL;
 	for (size_t i = 0; i < hs_direct_cases_count(); i++) {
 		all += hs_direct_case_fits(i, HS_LIBRARIES, &sender);
@@ -182,6 +189,9 @@ TEST(answers_are_judged)
 		{ "preflight", 204, "", 1, LISTED, "authorization, x-retry-count", NULL },
 		{ "preflight", 204, "", 1, LISTED, "content-type, x-retry-count",
 		  "Access-Control-Allow-Headers lacks" },
+		{ "preflight", 204, "", 1, LISTED, "authorizations, x-retry-count",
+		  "Access-Control-Allow-Headers lacks" },
+		{ "preflight", 204, "", 1, LISTED, "authorization", "Access-Control-Allow-Headers lacks" },
 		{ "preflight", 405, "", 0, "", "", "expected 204" },
 		{ "settings", 200, "{\"integrations\":{\"Segment.io\":{}}}", 1, LISTED, "", NULL },
 		{ "settings", 200, "{\"integrations\":{}}", 1, LISTED, "", "no settings" },
@@ -189,6 +199,9 @@ TEST(answers_are_judged)
 		{ "refused: delete", 400, REFUSED("type"), 0, "", "", "expected 400 delete_direct" },
 		{ "refused: delete", 200, "{\"success\":true}", 0, "", "", "expected 400" },
 		{ "refused: delete", 400, "{\"code\":\"delete_direct\"}", 0, "", "", "code, message or error" },
+		{ "refused: delete", 400, "{\"message\":\"m\",\"error\":\"m\"}", 0, "", "", "code, message or error" },
+		{ "refused: delete", 400, "{\"code\":\"delete_direct\",\"message\":\"m\"}", 0, "", "",
+		  "code, message or error" },
 	};
 	struct hs_direct_request request = { 0 };
 
@@ -238,6 +251,27 @@ TEST(without_memory_no_request_is_made)
 		hs_direct_request_free(&request);
 		hs_direct_request_free(&whole);
 	}
+}
+
+/* A server would be blamed for an answer that was not read. */
+TEST(without_memory_no_answer_is_judged)
+{
+	struct hs_direct_request request = { 0 };
+	struct hs_http_answer answer = { .status = 200 };
+	struct hs_response_verdict v;
+	size_t i = make("node: batch", &request);
+	unsigned nth = 0;
+
+	hs_buf_put_slice(&answer.body, HS_SLICE("{\"success\":true,\"message\":\"m\"}"));
+	do {
+		wrap_reset();
+		wrap_fail(WRAP_REALLOC, ++nth, 1, ENOMEM);
+		assert_true(hs_direct_case_judge(i, &sender, &answer, &v) == (wrap_count(WRAP_REALLOC) < nth));
+	} while (wrap_count(WRAP_REALLOC) >= nth);
+	wrap_reset();
+	assert_true(nth > 1);
+	hs_buf_free(&answer.body);
+	hs_direct_request_free(&request);
 }
 
 TESTS("direct_cases", set_up, tear_down)

@@ -1,6 +1,9 @@
 /* response_verdict: colour, message and remedy; a stranger's text does no harm. */
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 #include "tools/probe/response_verdict.h"
+
+#include <errno.h>
 
 static struct hs_response_verdict read(int status, const char *body)
 {
@@ -68,6 +71,25 @@ TEST(no_answer_controls_the_terminal)
 		strcat(body, "\xC3\xBC");
 	strcat(body, "\"}");
 	assert_int_equal(strlen(read(400, body).message), 254);
+}
+
+/* Without its message an answer has no remedy, or another one's. */
+TEST(an_answer_that_finds_no_memory_is_not_judged)
+{
+	struct hs_response_verdict a;
+	unsigned nth = 0;
+	bool read;
+
+	do {
+		wrap_reset();
+		wrap_fail(WRAP_REALLOC, ++nth, 1, ENOMEM);
+		read = hs_response_verdict_read(&a, 400, HS_SLICE("{\"message\":\"m\",\"code\":\"c\"}"));
+		assert_true(read == (wrap_count(WRAP_REALLOC) < nth));
+	} while (!read);
+	wrap_reset();
+	assert_true(nth > 2);
+	assert_string_equal(a.message, "m");
+	assert_string_equal(a.code, "c");
 }
 
 TESTS("response_verdict", NULL, NULL)

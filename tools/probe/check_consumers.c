@@ -11,6 +11,7 @@
 #include "tools/report/erase_waiting.h"
 #include "tools/report/filter.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,25 +111,20 @@ static enum hs_result check_erases(struct hs_findings *report, const struct hs_s
 	return r;
 }
 
-void hs_check_cursors(struct hs_findings *report, const struct hs_settings *settings, int dir)
+void hs_check_cursors(struct hs_findings *report, const struct hs_settings *settings, const struct hs_spool_dir *dir)
 {
-	struct waiting w = { .report = report, .settings = settings, .dir = dir };
+	struct waiting w = { .report = report, .settings = settings, .dir = dir->fd };
 	struct hs_sealed *list = NULL;
-	struct hs_opened_spool o;
-	enum hs_result r = hs_spool_dir_open(&o, settings, false);
+	enum hs_result r = hs_sealed_list(dir->fd, "events", &list, &w.count);
 
-	if (r != HS_OK)
-		return;
-	r = hs_sealed_list(dir, "events", &list, &w.count);
 	w.sealed = list;
 	if (r == HS_OK)
-		r = hs_cursor_list(o.dir.private_dir, check_cursor, &w);
+		r = hs_cursor_list(dir->private_dir, check_cursor, &w);
 	if (r == HS_OK)
-		r = check_erases(report, &o.dir);
+		r = check_erases(report, dir);
 	if (r != HS_OK)
 		hs_findings_warn(report, "cursor", hs_result_info(r)->remedy, "cannot be read");
 	free(list);
-	hs_spool_dir_close(&o);
 }
 
 void hs_check_failed(struct hs_findings *report, const struct hs_settings *settings, int dir)
@@ -195,12 +191,15 @@ static enum hs_result find_last(const struct hs_settings *settings, int64_t *ms)
 void hs_check_quiet(struct hs_findings *report, const struct hs_settings *settings, const char *quiet_for)
 {
 	static const char remedy[] = "look at Segment's Event Delivery; try the mount: hookspool check --url URL";
-	int64_t now = hs_io_now(), limit, last;
+	int64_t now = hs_io_now(), limit = now, last;
+	__attribute__((unused)) bool is_time;
 	char text[HS_TIMESTAMP_TEXT + 1];
 	enum hs_result r;
 
-	if (quiet_for == NULL || !hs_filter_when(quiet_for, now, &limit))
+	if (quiet_for == NULL)
 		return;
+	is_time = hs_filter_when(quiet_for, now, &limit);
+	assert(is_time);
 	r = find_last(settings, &last);
 	hs_timestamp_text(last, text);
 	if (r == HS_OK && last > 0)

@@ -6,12 +6,13 @@
 #define HS_CHECK_CONSUMERS_H
 
 #include "config/settings.h"
+#include "spool/shared/spool_dir.h"
 #include "tools/report/findings.h"
 
-/* Reports cursors that have not moved for three days. `dir` is the spool directory. */
-void hs_check_cursors(struct hs_findings *report, const struct hs_settings *settings, int dir);
+/* Reports cursors that have not moved for three days, and requests of erase that databases have waited for. */
+void hs_check_cursors(struct hs_findings *report, const struct hs_settings *settings, const struct hs_spool_dir *dir);
 
-/* Reports size and age of the dead letters; a failure if there is no room for more. */
+/* Reports size and age of the dead letters of the spool directory `dir`; a failure if there is no room for more. */
 void hs_check_failed(struct hs_findings *report, const struct hs_settings *settings, int dir);
 
 /* Warns if no event has come for that time ("1h"); NULL: does nothing. */

@@ -4,6 +4,7 @@
 #include "tools/probe/direct_cases.h"
 #include "tools/report/bar_table.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -71,10 +72,8 @@ static void other_answer(struct hs_probe *p, const char *what, const char *expec
 
 static bool ask_with(struct hs_probe *p, struct hs_http_request *request)
 {
-	if (!hs_buf_ok(&p->headers) || !hs_buf_ok(&p->body)) {
-		p->result = HS_HTTP_MEMORY;
-		return false;
-	}
+	if (!hs_buf_ok(&p->headers) || !hs_buf_ok(&p->body))
+		return hs_probe_starve(p);
 	request->headers = hs_buf_slice(&p->headers);
 	request->body = hs_buf_slice(&p->body);
 	return hs_probe_ask(p, request);
@@ -84,7 +83,7 @@ static void begin(struct hs_probe *p)
 {
 	hs_buf_reset(&p->headers);
 	hs_buf_reset(&p->body);
-	if (p->held->browser_key != NULL && p->held->origin != NULL)
+	if (p->held->browser_key != NULL)
 		put_line(&p->headers, "Origin", p->held->origin);
 }
 
@@ -133,9 +132,11 @@ static bool post_batch(struct hs_probe *p, const struct form *form, size_t size)
 		                           .below = "/v1/b",
 		                           .chunked = form->chunked,
 		                           .timeout_ms = size > 0 ? HS_PROBE_UPLOAD_MS : HS_PROBE_ANSWER_MS };
-	struct hs_gzip *gzip;
+	struct hs_gzip *gzip = form->encoding == NULL ? NULL : hs_gzip_new();
 	char *blanks;
 
+	if (form->encoding != NULL && gzip == NULL) /* the body as it is would be taken, and say nothing of gzip */
+		return hs_probe_starve(p);
 	begin(p);
 	put_line(&p->headers, "Content-Type", "text/plain");
 	hs_buf_put_slice(&p->body, HS_SLICE("{\"batch\":[],\"writeKey\":\""));
@@ -146,14 +147,14 @@ static bool post_batch(struct hs_probe *p, const struct form *form, size_t size)
 		p->body.n = size - 1;
 	}
 	hs_buf_putc(&p->body, '}');
-	if (form->encoding != NULL && hs_buf_ok(&p->body) && (gzip = hs_gzip_new()) != NULL) {
+	if (gzip != NULL && hs_buf_ok(&p->body)) {
 		struct hs_slice member = hs_gzip_member(gzip, hs_buf_slice(&p->body));
 
 		put_line(&p->headers, "Content-Encoding", form->encoding);
 		hs_buf_reset(&p->body);
 		hs_buf_put_slice(&p->body, member);
-		hs_gzip_free(gzip);
 	}
+	hs_gzip_free(gzip);
 	return ask_with(p, &request);
 }
 
@@ -234,8 +235,9 @@ static void check_own_error(struct hs_probe *p)
 
 void hs_check_direct(struct hs_probe *p)
 {
-	bool browser = p->held->browser_key != NULL && p->held->origin != NULL;
+	bool browser = p->held->browser_key != NULL;
 
+	assert(!browser || p->held->origin != NULL);
 	if (p->settings->sources == 0)
 		return;
 	if (browser) {

@@ -57,14 +57,30 @@ void hs_probe_fail(struct hs_probe *p, const char *what, const char *apache, con
 
 /* --- requests ------------------------------------------------------------------ */
 
+/* Ends a request without an answer. */
+static bool fail_to_ask(struct hs_probe *p, enum hs_http_result result)
+{
+	p->result = result;
+	p->answer.status = 0;
+	p->told = (struct hs_response_verdict){ .colour = HS_RED, .remedy = "" };
+	if (result == HS_HTTP_MEMORY)
+		p->starved = true;
+	return false;
+}
+
+bool hs_probe_starve(struct hs_probe *p)
+{
+	return fail_to_ask(p, HS_HTTP_MEMORY);
+}
+
 bool hs_probe_ask(struct hs_probe *p, const struct hs_http_request *request)
 {
 	p->result = hs_http_send(p->http, request, &p->answer);
-	if (p->result != HS_HTTP_OK) {
-		p->answer.status = 0;
-		return false;
-	}
-	return hs_response_verdict_read(&p->told, p->answer.status, hs_buf_slice(&p->answer.body));
+	if (p->result != HS_HTTP_OK)
+		return fail_to_ask(p, p->result);
+	if (!hs_response_verdict_read(&p->told, p->answer.status, hs_buf_slice(&p->answer.body)))
+		return hs_probe_starve(p);
+	return true;
 }
 
 static void show_upload(void *context, uint64_t sent, uint64_t all)
@@ -87,10 +103,9 @@ static bool post(struct hs_probe *p, struct shown shown, int timeout_ms)
 	bool answered;
 
 	hs_buf_reset(&p->headers);
-	if (!hs_sender_headers(HS_SENDER_ACTIONS, shown.secret, shown.key, request.body, &p->headers)) {
-		p->result = HS_HTTP_MEMORY;
-		return false;
-	}
+	if (!hs_buf_ok(&p->body) ||
+	    !hs_sender_headers(HS_SENDER_ACTIONS, shown.secret, shown.key, request.body, &p->headers))
+		return hs_probe_starve(p);
 	request.headers = hs_buf_slice(&p->headers);
 	hs_progress_begin(&p->progress);
 	answered = hs_probe_ask(p, &request);
@@ -123,7 +138,9 @@ static bool is_taken(const struct hs_probe *p)
 
 const char *hs_probe_came(const struct hs_probe *p, char text[static HS_PROBE_CAME])
 {
-	if (p->result != HS_HTTP_OK)
+	if (p->result == HS_HTTP_MEMORY)
+		snprintf(text, HS_PROBE_CAME, "not tried, for want of memory");
+	else if (p->result != HS_HTTP_OK)
 		snprintf(text, HS_PROBE_CAME, "%s", hs_http_error(p->http));
 	else
 		snprintf(text, HS_PROBE_CAME, "%d, %s", p->answer.status, p->told.message);
@@ -189,9 +206,10 @@ static bool is_loopback(const char *url)
 static bool check_health(struct hs_probe *p)
 {
 	struct hs_http_request request = { .method = "GET", .below = "/health", .timeout_ms = HS_PROBE_ANSWER_MS };
+	char came[HS_PROBE_CAME];
 
 	if (!hs_probe_ask(p, &request)) {
-		hs_findings_fail(p->report, "url", "", "%s", hs_http_error(p->http));
+		hs_findings_fail(p->report, "url", "", "%s", hs_probe_came(p, came));
 		return false;
 	}
 	if (strncmp(p->target->url, "http://", 7) == 0 && !is_loopback(p->target->url))
@@ -238,7 +256,9 @@ static void check_refusals(struct hs_probe *p)
 		hs_probe_fail(p, "stranger", COMPARE, COMPARE, "anybody may send: the handler has other settings");
 	else
 		fail_as_told(p, "stranger", "an unsigned request should be refused");
-	if (wrong != NULL && shown.secret != NULL) {
+	if (wrong == NULL) {
+		hs_probe_starve(p);
+	} else if (shown.secret != NULL) {
 		shown.secret = wrong;
 		post_nothing(p, shown);
 		if (is_refusal(p))
@@ -373,7 +393,10 @@ static const char *path_of(const char *url)
 static int check_mount(struct hs_probe *p)
 {
 	if (!check_health(p))
-		return p->result == HS_HTTP_NONE ? EX_UNAVAILABLE : p->result == HS_HTTP_URL ? 2 : 0;
+		return p->result == HS_HTTP_NONE  ? EX_UNAVAILABLE
+		       : p->result == HS_HTTP_URL ? 2
+		       : p->starved               ? EX_OSERR
+		                                  : 0;
 	if (p->settings->auth != HS_AUTH_NONE)
 		check_refusals(p);
 	check_signed(p);
@@ -381,7 +404,7 @@ static int check_mount(struct hs_probe *p)
 		check_key(p);
 	check_large(p);
 	hs_check_direct(p);
-	return p->result == HS_HTTP_MEMORY ? EX_OSERR : 0;
+	return p->starved ? EX_OSERR : 0;
 }
 
 int hs_check_url(struct hs_findings *report, const struct hs_settings *settings, const struct hs_held *held,

@@ -29,6 +29,7 @@ struct hs_probe {
 	struct hs_http_answer answer;
 	struct hs_response_verdict told;
 	enum hs_http_result result;
+	bool starved; /* a request wanted memory */
 	struct hs_progress progress;
 };
 
@@ -38,8 +39,14 @@ struct hs_probe {
  */
 void hs_probe_fail(struct hs_probe *p, const char *what, const char *apache, const char *lighttpd, const char *text);
 
-/* Sends a request and reads the answer into p->answer and p->told. False: none came, see p->result. */
+/*
+ * Sends a request and reads the answer into p->answer and p->told. False: none came, see p->result; nothing is left
+ * there of an earlier answer.
+ */
 bool hs_probe_ask(struct hs_probe *p, const struct hs_http_request *request);
+
+/* As hs_probe_ask if it cannot be asked for want of memory. */
+bool hs_probe_starve(struct hs_probe *p);
 
 /* Describes the answer that came. */
 const char *hs_probe_came(const struct hs_probe *p, char text[static HS_PROBE_CAME]);

@@ -2,6 +2,7 @@
 #include "base/io.h"
 #include "config/ini.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -65,7 +66,9 @@ bool hs_held_secret(struct hs_held *h, char *argument)
 	hs_hmac_free(h->secret);
 	h->secret = hs_hmac_new(hs_slice_str(text));
 	wipe(text);
-	return h->secret != NULL || fail("secret", "", "out of memory");
+	if (h->secret == NULL)
+		fail("secret", "", "out of memory");
+	return h->secret != NULL;
 }
 
 bool hs_held_key(struct hs_held *h, char *argument)
@@ -75,19 +78,21 @@ bool hs_held_key(struct hs_held *h, char *argument)
 	return h->key != NULL;
 }
 
-/* The first key in clear that is not revoked; NULL: none, or out of memory. */
-static char *find_key(struct hs_slice text)
+/* Copies the first key in clear that is not revoked, if there is one. False: out of memory. */
+static bool take_key(struct hs_held *h, struct hs_slice text)
 {
 	struct hs_ini ini;
-	char *key = NULL;
+	bool ok = true;
 
 	hs_ini_start(&ini, text);
-	while (key == NULL && hs_ini_next(&ini))
+	while (ok && h->key == NULL && hs_ini_next(&ini))
 		if (hs_slice_eq(ini.section, HS_SLICE("keys")) && strncmp(ini.value, "sha256:", 7) != 0 &&
-		    strncmp(ini.value, "revoked:", 8) != 0)
-			key = strdup(ini.value);
+		    strncmp(ini.value, "revoked:", 8) != 0) {
+			h->key = strdup(ini.value);
+			ok = h->key != NULL;
+		}
 	hs_ini_end(&ini);
-	return key;
+	return ok;
 }
 
 static bool read_settings(const char *path, struct hs_buf *text)
@@ -102,42 +107,34 @@ bool hs_held_key_from(struct hs_held *h, const char *path)
 	struct hs_buf text = { 0 };
 	bool ok = read_settings(path, &text);
 
-	if (ok && h->key == NULL)
-		h->key = find_key(hs_buf_slice(&text));
+	ok = ok && take_key(h, hs_buf_slice(&text));
 	hs_buf_wipe(&text);
 	return ok;
 }
 
-/* Takes over a source's key, the first word of its line, if it is the first of its kind. */
-static void take_source(struct hs_held *h, char *line)
+/* Copies the key of a source, the first word of its line, if it is the first of its kind. False: out of memory. */
+static bool take_source(struct hs_held *h, const struct hs_settings *settings, const struct hs_ini *ini)
 {
-	static char any_page[] = "https://page.example";
-	char *key = line, *origin = NULL, *word, *rest = line + strcspn(line, " \t");
-	bool browser = false, any = false;
+	const struct hs_source *source = NULL;
+	char **key;
 
-	if (*rest != '\0')
-		*rest++ = '\0';
-	while ((word = strsep(&rest, " \t")) != NULL)
-		if (strcmp(word, "browser") == 0)
-			browser = true;
-		else if (strcmp(word, "origin=*") == 0)
-			any = true;
-		else if (strncmp(word, "origin=", 7) == 0 && origin == NULL)
-			origin = word + 7;
-	if (strncmp(key, "sha256:", 7) == 0 || strncmp(key, "revoked:", 8) == 0)
-		return;
-	if (!browser && h->server_key == NULL)
-		h->server_key = strdup(key);
-	if (!browser || h->browser_key != NULL)
-		return;
-	h->browser_key = strdup(key);
-	if (origin == NULL && any)
-		origin = any_page;
-	if (h->origin == NULL && origin != NULL)
-		h->origin = strdup(origin);
+	for (unsigned i = 0; i < settings->sources; i++)
+		if (strcmp(settings->source[i].label, ini->name) == 0)
+			source = &settings->source[i];
+	if (source == NULL || source->revoked || strncmp(ini->value, "sha256:", 7) == 0)
+		return true;
+	key = source->browser ? &h->browser_key : &h->server_key;
+	if (*key != NULL)
+		return true;
+	*key = strndup(ini->value, strcspn(ini->value, " \t"));
+	if (source->browser) {
+		assert(h->origin == NULL); /* it comes with the key */
+		h->origin = strdup(source->origins > 0 ? source->origin[0] : "https://page.example");
+	}
+	return *key != NULL && (!source->browser || h->origin != NULL);
 }
 
-bool hs_held_sources_from(struct hs_held *h, const char *path)
+bool hs_held_sources_from(struct hs_held *h, const struct hs_settings *settings, const char *path)
 {
 	struct hs_buf text = { 0 };
 	bool ok = read_settings(path, &text);
@@ -145,13 +142,7 @@ bool hs_held_sources_from(struct hs_held *h, const char *path)
 
 	hs_ini_start(&ini, hs_buf_slice(&text));
 	while (ok && hs_ini_next(&ini))
-		if (hs_slice_eq(ini.section, HS_SLICE("sources"))) {
-			char *line = strdup(ini.value);
-
-			if (line != NULL)
-				take_source(h, line);
-			wipe(line);
-		}
+		ok = !hs_slice_eq(ini.section, HS_SLICE("sources")) || take_source(h, settings, &ini);
 	hs_ini_end(&ini);
 	hs_buf_wipe(&text);
 	return ok;

@@ -5,12 +5,16 @@
 #define HS_CREDENTIALS_H
 
 #include "base/digest.h"
+#include "config/settings.h"
 
 /* A zeroed struct has none. */
 struct hs_held {
 	struct hs_hmac *secret; /* NULL: none */
 	char *key;              /* NULL: none */
-	/* Write keys of the first browser and the first server source, and an origin of that browser source. */
+	/*
+	 * Write keys of the first browser and the first server source, and an origin of that browser source, as a
+	 * browser sends it.
+	 */
 	char *browser_key, *server_key, *origin; /* NULL: none */
 };
 
@@ -24,15 +28,16 @@ bool hs_held_key(struct hs_held *h, char *argument);
 
 /*
  * Reads the first key in [keys] that is in clear and not revoked, if there is one, from a valid
- * settings file; path "": no file. False: the file cannot be read.
+ * settings file; path "": no file. False: the file cannot be read, or out of memory.
  */
 bool hs_held_key_from(struct hs_held *h, const char *path);
 
 /*
- * Reads the write keys in [sources] that are in clear and not revoked, as above. A member that has a value
- * keeps it. A source with origin=* alone gets an origin of example.
+ * Reads the write keys in [sources] that are in clear and not revoked, as above, and their origins from the settings
+ * that were read from this file. A member that has a value keeps it. A source with origin=* alone gets an origin of
+ * example.
  */
-bool hs_held_sources_from(struct hs_held *h, const char *path);
+bool hs_held_sources_from(struct hs_held *h, const struct hs_settings *settings, const char *path);
 
 /* Wipes everything. */
 void hs_held_free(struct hs_held *h);

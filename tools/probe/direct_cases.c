@@ -258,12 +258,13 @@ static void put_body(const struct request_case *c, const struct hs_direct_sender
 /* Fills the object with blanks up to a byte more than is let in, and closes it. */
 static void put_blanks(size_t max_body, struct hs_buf *plain)
 {
-	char *to = plain->n < max_body ? hs_buf_reserve(plain, max_body - plain->n) : NULL;
+	size_t n = plain->n < max_body ? max_body - plain->n : 0; /* a key may be longer than what is let in */
+	char *to = hs_buf_reserve(plain, n);
 
 	if (to == NULL)
 		return;
-	memset(to, ' ', max_body - plain->n);
-	plain->n = max_body;
+	memset(to, ' ', n);
+	plain->n += n;
 	hs_buf_putc(plain, '}');
 }
 

@@ -63,6 +63,8 @@ static int next_of_suite(struct hs_event_input *o, struct hs_slice *event)
 		return 0;
 	hs_buf_reset(&o->text);
 	hs_sample_events_put(o->number, o->run, hs_io_now(), &o->text);
+	if (!hs_buf_ok(&o->text)) /* half an event would be refused, and the receiver blamed */
+		return -1;
 	snprintf(o->name, sizeof o->name, "%s", hs_sample_events_event(o->number)->name);
 	o->number++;
 	*event = hs_buf_slice(&o->text);

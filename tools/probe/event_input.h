@@ -32,7 +32,7 @@ bool hs_event_input_open(struct hs_event_input *o, const char *path, const char 
 
 /*
  * 1: *event is the next event, valid until the next call, and o->name names it. 0: no more events.
- * -1 after a message to standard error.
+ * -1 after a message to standard error; of the samples: out of memory, without one.
  */
 int hs_event_input_next(struct hs_event_input *o, struct hs_slice *event);
 

@@ -219,7 +219,6 @@ static bool set_up(struct hs_http *h, const struct hs_http_request *q, const cha
 static enum hs_http_result result_of(CURLcode code, bool own_list)
 {
 	switch (code) {
-	case CURLE_OK: return HS_HTTP_OK;
 	case CURLE_OUT_OF_MEMORY: return HS_HTTP_MEMORY;
 	case CURLE_OPERATION_TIMEDOUT: return HS_HTTP_TIMEOUT;
 	case CURLE_URL_MALFORMAT: return HS_HTTP_URL;
@@ -416,6 +415,10 @@ static enum hs_http_result explain(struct hs_http *h, const char *url, CURLcode 
 		return fail(h, r, why,
 		            "nothing listens on this port: see that the web server runs, that name and port are "
 		            "right, and that no firewall refuses it");
+	if (code == CURLE_COULDNT_RESOLVE_PROXY)
+		return fail(h, r, why, "correct http_proxy and https_proxy in the environment, or unset them");
+	if (code == CURLE_SSL_CACERT_BADFILE && r == HS_HTTP_TLS)
+		return fail(h, r, why, "install ca-certificates, or give --cacert FILE");
 	if (code == CURLE_COULDNT_RESOLVE_HOST)
 		return fail(h, r, why, "see that the name is right, and that the DNS knows it");
 	if (code == CURLE_PEER_FAILED_VERIFICATION) {

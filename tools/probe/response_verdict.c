@@ -16,16 +16,18 @@ static bool read_count(const struct hs_json *json, const char *name, uint64_t *c
 	return true;
 }
 
-static void read_object(struct hs_response_verdict *a, const struct hs_json *json)
+/* False: out of memory. */
+static bool read_object(struct hs_response_verdict *a, const struct hs_json *json)
 {
 	int counts = read_count(json, "accepted", &a->accepted) + read_count(json, "duplicate", &a->duplicate) +
 	             read_count(json, "rejected", &a->rejected);
+	bool ok = hs_member_text(json, 0, "message", a->message, sizeof a->message);
 
-	hs_member_text(json, 0, "message", a->message, sizeof a->message);
-	hs_member_text(json, 0, "code", a->code, sizeof a->code);
+	ok &= hs_member_text(json, 0, "code", a->code, sizeof a->code);
 	a->error = hs_member_raw(json, 0, "error").p != NULL;
 	a->success = hs_member_is_true(json, 0, "success");
 	a->counted = counts == 3;
+	return ok;
 }
 
 /* Makes a message from counts and status where the body has none. */
@@ -76,8 +78,8 @@ bool hs_response_verdict_read(struct hs_response_verdict *a, int status, struct 
 	a->colour = status >= 200 && status < 300 ? HS_GREEN : status == 501 ? HS_YELLOW : HS_RED;
 	r = body.n == 0 ? HS_E_JSON_EMPTY : hs_json_document(&json, body);
 	a->json = r == HS_OK && json.tok[0].kind == HS_JSON_OBJECT;
-	if (a->json)
-		read_object(a, &json);
+	if (a->json && !read_object(a, &json))
+		r = HS_E_MEMORY;
 	hs_json_free(&json);
 	tell(a, status);
 	a->remedy = find_remedy(a->message);
