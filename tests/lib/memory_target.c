@@ -314,7 +314,7 @@ static struct hs_target_rows whole(const struct hs_target_rows *rows, struct hs_
 		return made;
 	*value = zeros(rows->columns, sizeof **value);
 	for (size_t i = 0; i < rows->columns; i++)
-		(*value)[i] = hs_target_is_pieces(rows->value[i]) ? text : rows->value[i];
+		(*value)[i] = strcmp(rows->table->column[rows->column[i]].name, "_rest") == 0 ? text : rows->value[i];
 	made.value = *value;
 	made.pieces = NULL;
 	return made;
