@@ -7,7 +7,10 @@ TOOLS_PURE := $(addprefix tools/sink/,ack_tracker.c routing_rules.c segment_shap
     $(wildcard tools/schema/*.c) $(addprefix tools/report/,bar_table.c filter.c ship_report.c findings.c projection.c record_head.c terminal.c)
 TEST_PROGRAMS := fcgi_raw supervise deny
 TESTLIB := $(filter-out $(patsubst %,tests/lib/%.c,$(TEST_PROGRAMS)),$(sort $(wildcard tests/lib/*.c)))
-UNIT := $(filter-out $(if $(filter no,$(NATS)),tests/unit/test_ship_engine%) $(if $(filter no,$(CURL)),tests/unit/test_http.c), \
+# Tests of the loader's commands, over a file of SQLite.
+LOAD_COMMAND_TESTS := $(addprefix tests/unit/test_,rebuild.c retype.c target_sqlite.c)
+UNIT := $(filter-out $(if $(filter no,$(NATS)),tests/unit/test_ship_engine%) $(if $(filter no,$(CURL)),tests/unit/test_http.c) \
+    $(if $(filter sqlite,$(LOAD)),,$(LOAD_COMMAND_TESTS)), \
     $(sort $(wildcard tests/unit/test_*.c)))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT))
 TEST_BIN := $(addprefix $(B)/,$(TEST_PROGRAMS))
@@ -49,9 +52,9 @@ $(B)/unit/test_pump: $(call obj,$(addprefix tools/sink/,pump.c pump_input.c keye
 $(B)/unit/test_request_pool: $(call obj,cgi/server/request_pool.c)
 $(B)/unit/test_rejected_reader: $(call obj,tools/report/rejected_reader.c)
 # Tests of the loader, over the target in memory of tests/lib.
-LOAD_UNIT := $(addprefix $(B)/unit/test_,loader loader_faults catalogue fold members)
-$(LOAD_UNIT): $(call obj,$(filter-out $(addprefix tools/load/,main.c sink_load.c options.c status.c trial.c dry_run.c retype.c rebuild.c erase_requests.c),$(filter tools/load/%,$(LOAD_SRC))))
-LOAD_COMMAND_UNIT := $(addprefix $(B)/unit/test_,rebuild retype target_sqlite)
+LOAD_UNIT := $(addprefix $(B)/unit/test_,loader loader_faults catalogue fold members trial)
+$(LOAD_UNIT): $(call obj,$(filter-out $(addprefix tools/load/,main.c sink_load.c options.c status.c dry_run.c retype.c rebuild.c erase_requests.c),$(filter tools/load/%,$(LOAD_SRC))))
+LOAD_COMMAND_UNIT := $(filter $(LOAD_COMMAND_TESTS:tests/unit/%.c=$(B)/unit/%),$(UNIT_BIN))
 $(LOAD_COMMAND_UNIT): $(call obj,$(filter-out tools/load/main.c,$(LOAD_SRC)))
 $(LOAD_UNIT) $(LOAD_COMMAND_UNIT): LIBS = -lcmocka -linih -ljson-c $(SECCOMP_LIBS) $(foreach database,$(LOAD),$(LOAD_LIBS_$(database))) $(LDLIBS_COMMON)
 $(B)/unit/test_postgresql_types: $(call obj,tools/load/postgresql_types.c)

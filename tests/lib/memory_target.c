@@ -306,17 +306,15 @@ static enum hs_target_result put_rows(struct hs_target *t, const struct hs_targe
 }
 
 /* A row with a value in pieces as one with its text, which the caller frees; other rows as they are. */
-static struct hs_target_rows whole(const struct hs_target_rows *rows, struct hs_slice **value, struct hs_buf *text)
+static struct hs_target_rows whole(const struct hs_target_rows *rows, struct hs_slice **value, struct hs_slice text)
 {
 	struct hs_target_rows made = *rows;
 
-	*value = NULL;
-	if (rows->pieces == NULL || !hs_pieces_put(rows->pieces, text))
+	if (rows->pieces == NULL)
 		return made;
 	*value = zeros(rows->columns, sizeof **value);
 	for (size_t i = 0; i < rows->columns; i++)
-		(*value)[i] = strcmp(rows->table->column[rows->column[i]].name, "_rest") == 0 ? hs_buf_slice(text)
-		                                                                              : rows->value[i];
+		(*value)[i] = strcmp(rows->table->column[rows->column[i]].name, "_rest") == 0 ? text : rows->value[i];
 	made.value = *value;
 	made.pieces = NULL;
 	return made;
@@ -325,10 +323,14 @@ static struct hs_target_rows whole(const struct hs_target_rows *rows, struct hs_
 static enum hs_target_result put_whole(struct hs_target *t, const struct hs_target_rows *given, bool overwrite)
 {
 	struct hs_buf text = { 0 };
-	struct hs_slice *value;
-	struct hs_target_rows rows = whole(given, &value, &text);
-	enum hs_target_result result = hs_buf_ok(&text) ? put_rows(t, &rows, overwrite) : HS_TARGET_FULL;
+	struct hs_slice *value = NULL;
+	enum hs_target_result result = HS_TARGET_FULL;
 
+	if (given->pieces == NULL || hs_pieces_put(given->pieces, &text)) {
+		struct hs_target_rows rows = whole(given, &value, hs_buf_slice(&text));
+
+		result = put_rows(t, &rows, overwrite);
+	}
 	hs_buf_free(&text);
 	free(value);
 	return result;

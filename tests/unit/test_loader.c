@@ -3,6 +3,7 @@
 #include "tests/lib/memory_target.h"
 #include "tests/lib/random.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 #include "tools/load/batch.h"
 #include "tools/load/limits.h"
 #include "tools/load/loader.h"
@@ -61,6 +62,7 @@ FIXTURE(end)
 {
 	struct fixture *f = *state;
 
+	wrap_reset();
 	hs_loader_free(f->loader);
 	memory_target_free(f->m);
 	hs_buf_free(&f->line);
@@ -1513,6 +1515,46 @@ TEST_WITH(tables_that_change_all_the_time_are_waited_for_and_those_that_never_co
 	f->m->target.ops = real_ops;
 	assert_int_equal(hs_loader_flush(f->loader), 0);
 	assert_int_equal(memory_target_rows(f->m, "bought"), 2);
+}
+
+static enum hs_target_result begins_with; /* what each begin returns, a minute after the one before */
+static int64_t minutes;
+
+static enum hs_target_result begin_later(struct hs_target *t, struct hs_target_position *at)
+{
+	(void)at;
+	wrap_clock(0, ++minutes * 60000);
+	snprintf(t->message, sizeof t->message, "made to fail");
+	return begins_with;
+}
+
+TEST_WITH(run_for_once_gives_up_after_a_minute_and_tells_what_it_waited_for, make, end)
+{
+	static const struct {
+		enum hs_target_result result;
+		int code, tries;
+	} cases[] = {
+		{ HS_TARGET_AWAY, EX_UNAVAILABLE, 2 }, { HS_TARGET_AGAIN, EX_IOERR, 2 },
+		{ HS_TARGET_FULL, EX_IOERR, 2 },       { HS_TARGET_UNFIT, EX_DATAERR, 1 },
+		{ HS_TARGET_BROKEN, EX_SOFTWARE, 1 },
+	};
+	struct fixture *f = *state;
+	struct hs_target_ops ops = *f->m->target.ops;
+
+	real_ops = f->m->target.ops;
+	ops.begin = begin_later;
+	f->m->target.ops = &ops;
+	f->options.once = true;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		minutes = 0;
+		wrap_reset();
+		begins_with = cases[i].result;
+		assert_int_equal(start(f), cases[i].code);
+		assert_int_equal(minutes, cases[i].tries);
+	}
+	f->m->target.ops = real_ops;
+	wrap_reset();
+	assert_int_equal(start(f), 0);
 }
 
 /* --- any order ---------------------------------------------------------------------------- */

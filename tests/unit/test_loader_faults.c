@@ -217,6 +217,25 @@ TEST_WITH(without_memory_late_identifies_of_a_known_person_are_not_mistaken, not
 	fail_at_each(20, SOME);
 }
 
+/* A line that is not copied, whose _rest is made in pieces: a number that is none, and columns beyond the limit. */
+TEST_WITH(without_memory_a_long_record_has_its_row_once, nothing, tidy)
+{
+	enum { LONG = 3 << 20 };
+	char *more = malloc(LONG + 200);
+	struct given given = { "track", more };
+	size_t n;
+
+	assert_non_null(more);
+	n = (size_t)snprintf(more, 200,
+	                     "\"event\":\"Bought\",\"properties_a\":1,\"properties_b\":2,\"properties_c\":3,"
+	                     "\"properties_d\":\"\\u0041\",\"properties_e\":[1],\"properties_n\":\"");
+	memset(more + n, 'x', LONG);
+	strcpy(more + n + LONG, "\"");
+	take(&given, 1);
+	free(more);
+	fail_at_each(1, SOME);
+}
+
 /* --- a file of SQLite --------------------------------------------------------------------------- */
 
 static char url[PATH_MAX + 16];

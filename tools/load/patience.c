@@ -40,7 +40,6 @@ static void complain(const struct hs_patience *p, const struct hs_target *target
 static int code_of(enum hs_target_result result)
 {
 	switch (result) {
-	case HS_TARGET_OK: return 0;
 	case HS_TARGET_AWAY: return EX_UNAVAILABLE;
 	case HS_TARGET_DENIED: return EX_NOPERM;
 	case HS_TARGET_UNFIT: return EX_DATAERR;
