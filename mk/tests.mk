@@ -7,7 +7,7 @@ TOOLS_PURE := $(addprefix tools/sink/,ack_tracker.c routing_rules.c segment_shap
     $(wildcard tools/schema/*.c) $(addprefix tools/report/,bar_table.c filter.c ship_report.c findings.c projection.c record_head.c terminal.c)
 TEST_PROGRAMS := fcgi_raw supervise deny
 TESTLIB := $(filter-out $(patsubst %,tests/lib/%.c,$(TEST_PROGRAMS)),$(sort $(wildcard tests/lib/*.c)))
-UNIT := $(filter-out $(if $(filter no,$(NATS)),tests/unit/test_ship_engine%) $(if $(filter no,$(CURL)),tests/unit/test_http.c), \
+UNIT := $(filter-out $(if $(filter no,$(NATS)),tests/unit/test_ship_engine%) $(if $(filter no,$(CURL)),tests/unit/test_http.c tests/unit/test_http_posts.c), \
     $(sort $(wildcard tests/unit/test_*.c)))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT))
 TEST_BIN := $(addprefix $(B)/,$(TEST_PROGRAMS))
@@ -64,7 +64,9 @@ $(B)/unit/test_dead_letter_source: $(call obj,tools/sink/dead_letter_source.c)
 $(B)/unit/test_handler_environment: $(call obj,tools/sink/handler_environment.c)
 $(B)/unit/test_probe_input: $(call obj,tools/probe/credentials.c tools/probe/event_input.c)
 $(B)/unit/test_http: $(call obj,tools/probe/http.c)
-$(B)/unit/test_http: LIBS = -lcmocka -linih -ljson-c -lcurl $(SECCOMP_LIBS) $(LDLIBS_COMMON)
+$(B)/unit/test_http_posts: $(call obj,tools/probe/http.c tools/sink/http_posts.c)
+$(B)/unit/test_http_posts: LINK_FLAGS = $(LDFLAGS) $(WRAP) $(addprefix -Wl$(comma)--wrap=curl_,global_init multi_add_handle multi_timeout multi_fdset multi_info_read)
+$(B)/unit/test_http $(B)/unit/test_http_posts: LIBS = -lcmocka -linih -ljson-c -lcurl $(SECCOMP_LIBS) $(LDLIBS_COMMON)
 $(B)/unit/test_rules_trial: $(call obj,tools/report/rules_trial.c)
 $(B)/unit/test_stats_report: $(call obj,tools/report/metrics_report.c tools/report/room.c)
 $(B)/unit/test_subprocess: $(call obj,tools/sink/subprocess.c)
