@@ -69,6 +69,7 @@ $(B)/unit/test_http_posts: LINK_FLAGS = $(LDFLAGS) $(WRAP) $(addprefix -Wl$(comm
 $(B)/unit/test_http $(B)/unit/test_http_posts: LIBS = -lcmocka -linih -ljson-c -lcurl $(SECCOMP_LIBS) $(LDLIBS_COMMON)
 $(B)/unit/test_rules_trial: $(call obj,tools/report/rules_trial.c)
 $(B)/unit/test_stats_report: $(call obj,tools/report/metrics_report.c tools/report/room.c)
+$(B)/unit/test_sink_process: $(call obj,$(addprefix tools/sink/,sink_process.c handler_environment.c))
 $(B)/unit/test_subprocess: $(call obj,tools/sink/subprocess.c)
 $(B)/unit/test_keyed_scheduler $(B)/unit/test_sink_http: $(B)/unit/test_%: $(B)/obj/tools/sink/%.o
 $(B)/unit/test_command: $(call obj,tools/command.c)
