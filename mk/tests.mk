@@ -71,6 +71,8 @@ $(B)/unit/test_rules_trial: $(call obj,tools/report/rules_trial.c)
 $(B)/unit/test_stats_report: $(call obj,tools/report/metrics_report.c tools/report/room.c)
 $(B)/unit/test_sink_process: $(call obj,$(addprefix tools/sink/,sink_process.c handler_environment.c))
 $(B)/unit/test_subprocess: $(call obj,tools/sink/subprocess.c)
+$(B)/unit/test_subprocess: LINK_FLAGS = $(LDFLAGS) $(WRAP) \
+    $(addprefix -Wl$(comma)--wrap=,read write posix_spawnattr_init $(addprefix posix_spawn_file_actions_,init adddup2))
 $(B)/unit/test_keyed_scheduler $(B)/unit/test_sink_http: $(B)/unit/test_%: $(B)/obj/tools/sink/%.o
 $(B)/unit/test_command: $(call obj,tools/command.c)
 $(B)/unit/test_retry_policy: $(call obj,$(addprefix tools/sink/,retry_policy.c pump_input.c event_source.c dead_letter_source.c) tools/report/progress.c tools/command.c)
