@@ -45,7 +45,8 @@ $(UNIT_BIN): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(call obj,$(CGI_TESTED) $(CGI
 $(UNIT_BIN): LINK_FLAGS = $(LDFLAGS) $(WRAP)
 $(UNIT_BIN): LIBS = -lcmocka -linih -ljson-c $(SECCOMP_LIBS) $(LDLIBS_COMMON)
 # The pump, with the test's own sinks.
-$(B)/unit/test_pump: $(call obj,$(addprefix tools/sink/,pump.c pump_input.c keyed_scheduler.c retry_policy.c stop_signals.c event_source.c dead_letter_source.c) tools/report/progress.c tools/command.c)
+$(B)/unit/test_pump $(B)/unit/test_pump_faults: $(call obj,$(addprefix tools/sink/,pump.c pump_input.c keyed_scheduler.c retry_policy.c stop_signals.c event_source.c dead_letter_source.c) tools/report/progress.c tools/command.c)
+$(B)/unit/test_pump_faults: LINK_FLAGS = $(LDFLAGS) $(WRAP) -Wl,--wrap=signalfd
 $(B)/unit/test_request_pool: $(call obj,cgi/server/request_pool.c)
 $(B)/unit/test_rejected_reader: $(call obj,tools/report/rejected_reader.c)
 # Tests of the loader, over the target in memory of tests/lib.
