@@ -125,6 +125,24 @@ TEST(what_is_settled_before_an_open_one_is_removed)
 	hs_dead_letter_source_close(&s.l);
 }
 
+/* There was no memory for its item. */
+TEST(what_is_put_back_is_not_settled)
+{
+	struct hs_slice record;
+	struct hs_item *a;
+	unsigned tries;
+
+	open_letters();
+	a = take("{\"event\":\"a\"}", 3);
+	assert_result(hs_dead_letter_source_next(&s.l, &record, &tries), HS_OK);
+	hs_dead_letter_source_take(&s.l);
+	hs_dead_letter_source_put_back(&s.l);
+	hs_ack_tracker_done(&s.open, a);
+	assert_result(hs_dead_letter_source_save(&s.l, &s.open), HS_OK);
+	assert_text(LETTER("yours", "1", "b") TORN LETTER("mine", "12", "c") LETTER("mine", "4", "d"));
+	hs_dead_letter_source_close(&s.l);
+}
+
 /* As often as somebody removes lines; the file may be gone, too, and there again. */
 TEST(what_others_remove_is_gone)
 {
