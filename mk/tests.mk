@@ -9,8 +9,8 @@ TEST_PROGRAMS := fcgi_raw supervise deny
 TESTLIB := $(filter-out $(patsubst %,tests/lib/%.c,$(TEST_PROGRAMS)),$(sort $(wildcard tests/lib/*.c)))
 # Tests of the loader's commands, over a file of SQLite.
 LOAD_COMMAND_TESTS := $(addprefix tests/unit/test_,rebuild.c retype.c target_sqlite.c)
-UNIT := $(filter-out $(if $(filter no,$(NATS)),tests/unit/test_ship_engine%) $(if $(filter no,$(CURL)),tests/unit/test_http.c) \
-    $(if $(filter sqlite,$(LOAD)),,$(LOAD_COMMAND_TESTS)), \
+UNIT := $(filter-out $(if $(filter no,$(NATS)),tests/unit/test_ship_engine%) \
+    $(if $(filter no,$(CURL)),tests/unit/test_http.c tests/unit/test_http_posts.c) $(if $(filter sqlite,$(LOAD)),,$(LOAD_COMMAND_TESTS)), \
     $(sort $(wildcard tests/unit/test_*.c)))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT))
 TEST_BIN := $(addprefix $(B)/,$(TEST_PROGRAMS))
@@ -48,7 +48,8 @@ $(UNIT_BIN): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(call obj,$(CGI_TESTED) $(CGI
 $(UNIT_BIN): LINK_FLAGS = $(LDFLAGS) $(WRAP)
 $(UNIT_BIN): LIBS = -lcmocka -linih -ljson-c $(SECCOMP_LIBS) $(LDLIBS_COMMON)
 # The pump, with the test's own sinks.
-$(B)/unit/test_pump: $(call obj,$(addprefix tools/sink/,pump.c pump_input.c keyed_scheduler.c retry_policy.c stop_signals.c event_source.c dead_letter_source.c) tools/report/progress.c tools/command.c)
+$(B)/unit/test_pump $(B)/unit/test_pump_faults: $(call obj,$(addprefix tools/sink/,pump.c pump_input.c keyed_scheduler.c retry_policy.c stop_signals.c event_source.c dead_letter_source.c) tools/report/progress.c tools/command.c)
+$(B)/unit/test_pump_faults: LINK_FLAGS = $(LDFLAGS) $(WRAP) -Wl,--wrap=signalfd
 $(B)/unit/test_request_pool: $(call obj,cgi/server/request_pool.c)
 $(B)/unit/test_rejected_reader: $(call obj,tools/report/rejected_reader.c)
 # Tests of the loader, over the target in memory of tests/lib.
@@ -81,10 +82,15 @@ $(B)/unit/test_check_parts: $(call obj,$(addprefix tools/probe/,check_consumers.
 $(B)/unit/test_check_parts: LINK_FLAGS += $(addprefix -Wl$(comma)--wrap=hs_,io_stat_outside io_own_path landlock_version)
 $(B)/unit/test_check_url: $(call obj,tools/probe/check_url.c tools/probe/check_direct.c tools/report/progress.c)
 $(B)/unit/test_http: LINK_FLAGS += $(addprefix -Wl$(comma)--wrap=curl_,easy_perform easy_getinfo global_init slist_append)
-$(B)/unit/test_http: LIBS = -lcmocka -linih -ljson-c -lcurl $(SECCOMP_LIBS) $(LDLIBS_COMMON)
+$(B)/unit/test_http_posts: $(call obj,tools/probe/http.c tools/sink/http_posts.c)
+$(B)/unit/test_http_posts: LINK_FLAGS = $(LDFLAGS) $(WRAP) $(addprefix -Wl$(comma)--wrap=curl_,global_init multi_add_handle multi_timeout multi_fdset multi_info_read)
+$(B)/unit/test_http $(B)/unit/test_http_posts: LIBS = -lcmocka -linih -ljson-c -lcurl $(SECCOMP_LIBS) $(LDLIBS_COMMON)
 $(B)/unit/test_rules_trial: $(call obj,tools/report/rules_trial.c)
 $(B)/unit/test_stats_report: $(call obj,tools/report/metrics_report.c tools/report/room.c)
+$(B)/unit/test_sink_process: $(call obj,$(addprefix tools/sink/,sink_process.c handler_environment.c))
 $(B)/unit/test_subprocess: $(call obj,tools/sink/subprocess.c)
+$(B)/unit/test_subprocess: LINK_FLAGS = $(LDFLAGS) $(WRAP) \
+    $(addprefix -Wl$(comma)--wrap=,read write posix_spawnattr_init $(addprefix posix_spawn_file_actions_,init adddup2))
 $(B)/unit/test_keyed_scheduler $(B)/unit/test_sink_http: $(B)/unit/test_%: $(B)/obj/tools/sink/%.o
 $(B)/unit/test_command: $(call obj,tools/command.c)
 $(B)/unit/test_retry_policy: $(call obj,$(addprefix tools/sink/,retry_policy.c pump_input.c event_source.c dead_letter_source.c) tools/report/progress.c tools/command.c)

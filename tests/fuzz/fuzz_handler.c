@@ -69,7 +69,9 @@ static int code_in(struct hs_slice line, struct hs_slice *message)
 	char word[8] = "";
 	size_t n = 0;
 
-	while (n < line.n && line.p[n] != ' ' && line.p[n] != '\r')
+	while (line.n > 0 && line.p[line.n - 1] == '\r')
+		line.n--;
+	while (n < line.n && line.p[n] != ' ')
 		n++;
 	*message = hs_slice_trim(hs_slice(line.p + n, line.n - n));
 	if (n == 0 || n > 4)

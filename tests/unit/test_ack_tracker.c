@@ -136,4 +136,33 @@ TEST(positions_of_another_edit)
 	assert_false(hs_ahead_has_done(&(struct hs_ahead){ 0 }, (struct hs_position){ 1, 1, 0, 0 }, 1));
 }
 
+/* The last run was ahead of this one. What this one has in hand comes first; there is room for so many users. */
+TEST(what_the_last_run_has_done_is_kept_as_far_as_there_is_room)
+{
+	struct hs_ahead *unread = calloc(2, sizeof *unread), *ahead = unread + 1;
+	struct hs_ack_tracker acks = { .open = 0 };
+	struct hs_item *item;
+
+	assert_non_null(unread);
+	unread->to = at(900);
+	for (unsigned i = 0; i < HS_CURSOR_HELD; i++)
+		unread->held[unread->count++] = (struct hs_held_user){ i, at(i % 2 == 0 ? 5 : 25) };
+	hs_ack_tracker_ahead(&acks, at(10), unread, ahead);
+	assert_int_equal(number_of(ahead->to), 900);
+	assert_int_equal(ahead->count, HS_CURSOR_HELD);
+	assert_int_equal(number_of(ahead->held[0].from), 10); /* as far as this run has read */
+	assert_int_equal(number_of(ahead->held[1].from), 25);
+	item = hs_ack_tracker_add(&acks, HS_SLICE("a line"), at(7));
+	assert_non_null(item);
+	item->user = 1 << 20;
+	hs_ack_tracker_ahead(&acks, at(10), unread, ahead);
+	assert_int_equal(number_of(ahead->to), 10);
+	assert_int_equal(ahead->count, HS_CURSOR_HELD);
+	assert_int_equal(ahead->held[0].user, 1 << 20);
+	hs_ack_tracker_done(&acks, item);
+	hs_ack_tracker_ahead(&acks, at(901), unread, ahead);
+	assert_int_equal(ahead->to.number, 0);
+	free(unread);
+}
+
 TESTS("ack_tracker", NULL, NULL)

@@ -105,6 +105,44 @@ TEST(what_is_settled_is_removed)
 	hs_dead_letter_source_close(&s.l);
 }
 
+/* The tries of a damaged line may have any number of digits. */
+TEST(what_is_settled_before_an_open_one_is_removed)
+{
+	struct hs_item *a, *c;
+
+	spooldir_write(&s.d, "failed.jsonl", HS_SLICE(LETTER("mine", "1", "a") LETTER("mine", "123456789", "c")));
+	open_letters();
+	a = take("{\"event\":\"a\"}", 1);
+	c = take("{\"event\":\"c\"}", 12345678);
+	hs_ack_tracker_done(&s.open, a);
+	for (int i = 0; i < 2; i++) {
+		assert_result(hs_dead_letter_source_save(&s.l, &s.open), HS_OK);
+		assert_text(LETTER("mine", "123456789", "c"));
+	}
+	hs_ack_tracker_done(&s.open, c);
+	assert_result(hs_dead_letter_source_save(&s.l, &s.open), HS_OK);
+	assert_false(spooldir_exists(&s.d, "failed.jsonl"));
+	hs_dead_letter_source_close(&s.l);
+}
+
+/* There was no memory for its item. */
+TEST(what_is_put_back_is_not_settled)
+{
+	struct hs_slice record;
+	struct hs_item *a;
+	unsigned tries;
+
+	open_letters();
+	a = take("{\"event\":\"a\"}", 3);
+	assert_result(hs_dead_letter_source_next(&s.l, &record, &tries), HS_OK);
+	hs_dead_letter_source_take(&s.l);
+	hs_dead_letter_source_put_back(&s.l);
+	hs_ack_tracker_done(&s.open, a);
+	assert_result(hs_dead_letter_source_save(&s.l, &s.open), HS_OK);
+	assert_text(LETTER("yours", "1", "b") TORN LETTER("mine", "12", "c") LETTER("mine", "4", "d"));
+	hs_dead_letter_source_close(&s.l);
+}
+
 /* As often as somebody removes lines; the file may be gone, too, and there again. */
 TEST(what_others_remove_is_gone)
 {

@@ -121,7 +121,7 @@ static void play(bool one_per_key)
 	enum { ROUNDS = 20000, FEW = 12, HANDS = 40 };
 	struct random_source dice = random_new(random_seed());
 	struct hs_keyed_scheduler *s = new_scheduler(one_per_key);
-	struct hs_item *hand[HANDS];
+	struct hs_item *hand[HANDS], *full;
 	uint64_t last[FEW] = { 0 };
 	unsigned n = 0;
 
@@ -130,6 +130,8 @@ static void play(bool one_per_key)
 			put(s, (uint64_t)random_below(&dice, FEW) << 14);
 		while (n < (one_per_key ? HANDS : 1) && (hand[n] = give(s, now)) != NULL)
 			n++;
+		if ((full = hs_keyed_scheduler_next(s, 0, -1, ready_first, now)) != NULL)
+			hs_keyed_scheduler_put_back(s, full);
 		while (n > 0 && random_below(&dice, 4) > 0) {
 			unsigned at = random_below(&dice, n);
 			struct hs_item *item = hand[at];
@@ -202,6 +204,69 @@ TEST(those_that_failed_are_last_if_the_sink_says_so)
 	assert_ptr_equal(give(s, 20), failed);
 	assert_ptr_equal(give(s, 20), held);
 	assert_ptr_equal(give(s, 20), other);
+	end(s);
+}
+
+/* For a sink that gathers the records of one rule: also among those that failed, of which one must go alone. */
+TEST(while_a_rule_is_gathered_no_other_record_is_next)
+{
+	struct hs_keyed_scheduler *s = new_scheduler(false);
+	struct hs_item *alone = put(s, 1), *other = put(s, 2), *same = put(s, 3);
+
+	other->rule = 1;
+	assert_ptr_equal(hs_keyed_scheduler_next(s, 0, 0, false, 10), alone);
+	assert_null(hs_keyed_scheduler_next(s, 0, 0, false, 10)); /* the next one is of another rule */
+	assert_ptr_equal(hs_keyed_scheduler_next(s, 0, 1, false, 10), other);
+	assert_ptr_equal(hs_keyed_scheduler_next(s, 0, 0, false, 10), same);
+	alone->alone = true;
+	for (struct hs_item *i = acks.first; i != NULL; i = i->later) {
+		hs_keyed_scheduler_given(s, i);
+		fails(s, i, 10);
+	}
+	assert_ptr_equal(hs_keyed_scheduler_next(s, 0, 0, false, 10), same);
+	assert_null(hs_keyed_scheduler_next(s, 0, 0, false, 10));
+	assert_ptr_equal(hs_keyed_scheduler_next(s, 0, -1, false, 10), alone);
+	assert_ptr_equal(hs_keyed_scheduler_next(s, 0, 1, false, 10), other);
+	end(s);
+}
+
+/* The sink was full. One that had failed waits for nothing new, and no later one of its user overtakes it. */
+TEST(what_is_put_back_is_next_again)
+{
+	struct hs_keyed_scheduler *s = new_scheduler(false);
+	struct hs_item *first = put(s, 1), *later = put(s, 1), *other = put(s, 2);
+
+	for (int i = 0; i < 3; i++) {
+		assert_ptr_equal(hs_keyed_scheduler_next(s, 0, -1, false, 10), first);
+		hs_keyed_scheduler_put_back(s, first);
+		assert_false(hs_keyed_scheduler_is_stuck(s));
+	}
+	assert_ptr_equal(give(s, 0), first);
+	fails(s, first, 10);
+	for (int i = 0; i < 3; i++) {
+		assert_ptr_equal(hs_keyed_scheduler_next(s, 0, -1, false, 10), first);
+		hs_keyed_scheduler_put_back(s, first);
+		assert_ptr_equal(hs_keyed_scheduler_next(s, 0, -1, true, 10), other);
+		hs_keyed_scheduler_put_back(s, other);
+	}
+	assert_ptr_equal(give(s, 10), first);
+	first->tries = 0;
+	first->alone = true; /* of a batch that was refused */
+	hs_keyed_scheduler_answered(s, first);
+	hs_keyed_scheduler_put_back(s, first);
+	assert_ptr_equal(hs_keyed_scheduler_next(s, 0, 0, false, 10), other); /* for another batch */
+	hs_keyed_scheduler_put_back(s, other);
+	assert_ptr_equal(give(s, 10), first);
+	settle(s, first);
+	assert_ptr_equal(give(s, 10), later);
+	hs_keyed_scheduler_answered(s, later);
+	hs_keyed_scheduler_return(s, later);
+	assert_ptr_equal(give(s, 10), other);
+	settle(s, other);
+	assert_false(hs_keyed_scheduler_is_stuck(s));
+	assert_null(give(s, 10));
+	hs_keyed_scheduler_returned_all(s);
+	assert_ptr_equal(give(s, 10), later);
 	end(s);
 }
 

@@ -1,5 +1,6 @@
 /* retry_policy: how long a record that failed waits. */
 #include "base/io.h"
+#include "tests/lib/said.h"
 #include "tests/lib/unit.h"
 #include "tools/command.h"
 #include "tools/sink/retry_policy.h"
@@ -46,6 +47,18 @@ TEST(no_pause_is_longer_than_what_is_left)
 {
 	assert_in_range(pause_after(1, 0, HOUR_MS, 4 * HOUR_MS), HOUR_MS - SLACK_MS, HOUR_MS);
 	assert_in_range(pause_after(11, HOUR_MS, HOUR_MS + 2 * SLACK_MS, 0), SLACK_MS, 2 * SLACK_MS);
+}
+
+TEST(a_window_that_is_full_is_told_once)
+{
+	struct hs_retry_policy p = { .command = "test" };
+
+	said_begin(HS_LOG_INFO);
+	hs_retry_policy_say_window(&p, 12);
+	assert_non_null(strstr(said_end(), "hookspool test: 12 records wait for earlier ones of their users"));
+	said_begin(HS_LOG_INFO);
+	hs_retry_policy_say_window(&p, 13);
+	assert_string_equal(said_end(), "");
 }
 
 TESTS("retry_policy", NULL, NULL)

@@ -76,7 +76,7 @@ TEST(invalid_rules)
 /* It would be passed by, or go to a handler that is for the rest. */
 TEST(no_handler_without_memory)
 {
-	static const char line[] = "{\"type\":\"track\",\"event\":\"a\\u0062\"}";
+	static const char line[] = "{\"type\":\"track\",\"event\":\"a\\u0062\",\"name\":\"\\u0061\"}";
 
 	add("track:ab=a");
 	add("track:cd=b");

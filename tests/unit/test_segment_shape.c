@@ -67,4 +67,26 @@ static void run_shape_case(struct test_case *c)
 	hs_buf_free(&shape);
 	hs_buf_free(&out);
 }
+
+/* Lines of a spool that is damaged or empty, and names that only begin like an object's. */
+TEST(odd_lines_have_a_shape)
+{
+	static const char *const cases[][2] = {
+		{ "{}", "{}" },
+		{ "{\"properties_a\":1}", "{\"properties\":{\"a\":1}}" },
+		{ "{\"properties_\":1,\"propertiesxy\":2,\"properties.b\":3}",
+		  "{\"properties_\":1,\"propertiesxy\":2,\"properties\":{\"b\":3}}" },
+		{ "{\"tenant\":\"t\",\"source\":\"s\",\"settings_a\":1,\"spooled_at\":\"x\",\"settings_b\":2}",
+		  "{\"settings_b\":2}" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct hs_buf out = { 0 };
+
+		hs_segment_shape_put(hs_slice_str(cases[i][0]), &out);
+		assert_slice_equal(hs_buf_slice(&out), hs_slice_str(cases[i][1]));
+		hs_buf_free(&out);
+	}
+}
+
 TESTS_AND_CASES("segment_shape", "flatten.txt", run_shape_case)

@@ -1,4 +1,4 @@
-/* subprocess: what a handler writes to its standard output, as answers. */
+/* subprocess: the answers that a handler writes to its standard output; its start and its end, also if calls fail. */
 #include "base/buf.h"
 #include "base/io.h"
 #include "tests/lib/unit.h"
@@ -8,12 +8,69 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum { SOON_MS = 60000 };
+
+/* --- calls that may be told to fail ---------------------------------------------------------------- */
+
+static struct {
+	bool interrupts; /* every other read and write */
+	unsigned calls;
+	unsigned spawn_fails, spawn_calls; /* the call of that number that prepares a start fails; 0: none */
+} fault;
+
+static bool is_interrupted(void)
+{
+	errno = EINTR;
+	return fault.interrupts && fault.calls++ % 2 == 0;
+}
+
+ssize_t __real_read(int fd, void *p, size_t n);
+ssize_t __wrap_read(int fd, void *p, size_t n);
+ssize_t __wrap_read(int fd, void *p, size_t n)
+{
+	return is_interrupted() ? -1 : __real_read(fd, p, n);
+}
+
+ssize_t __real_write(int fd, const void *p, size_t n);
+ssize_t __wrap_write(int fd, const void *p, size_t n);
+ssize_t __wrap_write(int fd, const void *p, size_t n)
+{
+	return is_interrupted() ? -1 : __real_write(fd, p, n);
+}
+
+static bool spawn_fails(void)
+{
+	return ++fault.spawn_calls == fault.spawn_fails;
+}
+
+int __real_posix_spawn_file_actions_init(posix_spawn_file_actions_t *files);
+int __wrap_posix_spawn_file_actions_init(posix_spawn_file_actions_t *files);
+int __wrap_posix_spawn_file_actions_init(posix_spawn_file_actions_t *files)
+{
+	return spawn_fails() ? ENOMEM : __real_posix_spawn_file_actions_init(files);
+}
+
+int __real_posix_spawnattr_init(posix_spawnattr_t *attributes);
+int __wrap_posix_spawnattr_init(posix_spawnattr_t *attributes);
+int __wrap_posix_spawnattr_init(posix_spawnattr_t *attributes)
+{
+	return spawn_fails() ? ENOMEM : __real_posix_spawnattr_init(attributes);
+}
+
+int __real_posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *files, int from, int to);
+int __wrap_posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *files, int from, int to);
+int __wrap_posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *files, int from, int to)
+{
+	return spawn_fails() ? ENOMEM : __real_posix_spawn_file_actions_adddup2(files, from, to);
+}
+
+/* --- answers ----------------------------------------------------------------------------------------- */
 
 /* The handler's output is a pipe that the test writes to; there is no process. */
 static struct scene {
@@ -34,6 +91,7 @@ FIXTURE(make)
 
 FIXTURE(finish)
 {
+	memset(&fault, 0, sizeof fault);
 	close(s.out);
 	close(s.worker.out);
 	hs_subprocess_free(&s.worker);
@@ -201,6 +259,70 @@ TEST(without_descriptors_nothing_is_left_open)
 	assert_true(refused >= 6); /* three pipes */
 	assert_true(has_ended(&status));
 	assert_true(WIFEXITED(status));
+}
+
+/* The preparations are two objects, and three pipes that become descriptors. */
+TEST(a_start_that_fails_leaves_nothing_open)
+{
+	size_t before;
+	int status;
+
+	close(s.worker.out);
+	before = unit_descriptors();
+	for (fault.spawn_fails = 1; fault.spawn_fails <= 5; fault.spawn_fails++) {
+		fault.spawn_calls = 0;
+		errno = 0;
+		assert_false(hs_subprocess_start(&s.worker, "exit 4", no_environment, true));
+		assert_int_equal(errno, ENOMEM);
+		assert_int_equal(s.worker.pid, 0);
+		assert_int_equal(unit_descriptors(), before);
+	}
+	fault.spawn_calls = 0;
+	assert_true(hs_subprocess_start(&s.worker, "exit 4", no_environment, true));
+	assert_true(has_ended(&status));
+}
+
+TEST(what_is_interrupted_is_done_again)
+{
+	struct hs_buf noise = { 0 };
+	struct hs_slice answer;
+	siginfo_t info;
+	int status;
+
+	start("cat; echo said >&2; exit 3", true);
+	fault.interrupts = true;
+	hs_subprocess_give(&s.worker, HS_SLICE("{\"a\":1}\n"));
+	hs_subprocess_give_last(&s.worker);
+	hs_subprocess_write(&s.worker);
+	assert_int_equal(waitid(P_PID, (id_t)s.worker.pid, &info, WEXITED | WNOWAIT), 0);
+	assert_true(hs_subprocess_ended(&s.worker, &status));
+	fault.interrupts = false;
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+	assert_int_equal(s.worker.cut, 0);
+	assert_true(hs_subprocess_answer(&s.worker, &answer));
+	assert_slice_equal(answer, HS_SLICE("{\"a\":1}"));
+	hs_subprocess_put_noise(&s.worker, &noise);
+	assert_slice_equal(hs_buf_slice(&noise), HS_SLICE("said\n"));
+	hs_buf_free(&noise);
+}
+
+/* Standard error of the command cannot be written to: a dead letter has the text all the same. */
+TEST(noise_that_cannot_be_shown_is_kept)
+{
+	struct hs_buf noise = { 0 };
+	int status, shown = dup(STDERR_FILENO), none = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	bool ended;
+
+	start("echo said >&2", true);
+	dup2(none, STDERR_FILENO);
+	ended = has_ended(&status);
+	dup2(shown, STDERR_FILENO);
+	close(none);
+	close(shown);
+	assert_true(ended);
+	hs_subprocess_put_noise(&s.worker, &noise);
+	assert_slice_equal(hs_buf_slice(&noise), HS_SLICE("said\n"));
+	hs_buf_free(&noise);
 }
 
 TEST(a_process_that_runs_is_left_alone)

@@ -96,6 +96,11 @@ struct hs_position hs_dead_letter_source_take(struct hs_dead_letter_source *l)
 	return (struct hs_position){ .number = 1, .offset = l->count++ };
 }
 
+void hs_dead_letter_source_put_back(struct hs_dead_letter_source *l)
+{
+	l->count--;
+}
+
 /* --- what others have removed ------------------------------------------------------- */
 
 void hs_dead_letter_source_look_again(struct hs_dead_letter_source *l)

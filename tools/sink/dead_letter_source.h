@@ -47,6 +47,8 @@ enum hs_result hs_dead_letter_source_next(struct hs_dead_letter_source *l, struc
 
 /* Takes the record that was read last. Returns the position that its item must have. */
 struct hs_position hs_dead_letter_source_take(struct hs_dead_letter_source *l);
+/* There will be no item for the record that was taken last: it is not settled. Only before the next one is read. */
+void hs_dead_letter_source_put_back(struct hs_dead_letter_source *l);
 
 /*
  * Sets *gone if the line of the record with that position is not in failed.jsonl any more, as it was at the first call

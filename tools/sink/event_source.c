@@ -42,7 +42,7 @@ enum hs_result hs_event_source_from(struct hs_reader *reader, const char *from)
 
 	if (strcmp(from, "now") == 0)
 		result = hs_reader_end(reader, &at);
-	else if (strcmp(from, "oldest") != 0 && hs_filter_when(from, hs_io_now(), &ms))
+	else if (hs_filter_when(from, hs_io_now(), &ms)) /* "oldest" is no time */
 		return hs_reader_since(reader, ms);
 	if (result == HS_OK)
 		hs_reader_start(reader, at);

@@ -29,7 +29,7 @@ static bool put_variable(struct hs_buf *out, enum hs_head_field field, const str
 		return false;
 	hs_buf_put_slice(out, HS_SLICE("HS_"));
 	for (const char *p = hs_record_head_name(field); *p != '\0'; p++)
-		hs_buf_putc(out, (char)(*p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p));
+		hs_buf_putc(out, (char)(*p == '_' ? *p : *p - 'a' + 'A'));
 	hs_buf_putc(out, '=');
 	value = out->n;
 	hs_record_field_put(leaf, out);

@@ -149,8 +149,7 @@ size_t hs_http_posts_poll(struct hs_http_posts *p, struct pollfd *fds)
 	FD_ZERO(&read);
 	FD_ZERO(&write);
 	FD_ZERO(&error);
-	if (curl_multi_fdset(p->multi, &read, &write, &error, &last) != CURLM_OK)
-		return 0;
+	curl_multi_fdset(p->multi, &read, &write, &error, &last); /* if it fails, last stays */
 	for (int fd = 0; fd <= last && n < (size_t)HS_HTTP_POSTS_FDS * p->slots; fd++) {
 		short events = (short)((FD_ISSET(fd, &read) ? POLLIN : 0) | (FD_ISSET(fd, &write) ? POLLOUT : 0));
 
@@ -172,8 +171,9 @@ int64_t hs_http_posts_due(struct hs_http_posts *p)
 {
 	long ms = -1;
 
-	if (!is_busy(p) || curl_multi_timeout(p->multi, &ms) != CURLM_OK)
+	if (!is_busy(p))
 		return -1;
+	curl_multi_timeout(p->multi, &ms);
 	return ms < 0 ? 1000 : ms; /* libcurl may not know when a name is resolved: look now and then */
 }
 

@@ -96,11 +96,22 @@ static void is_settled(struct hs_pump *p, struct hs_item *item)
 	p->saving.is_due = true;
 }
 
+static void has_failed(struct hs_pump *p, const struct hs_ack *ack)
+{
+	int code = 0;
+
+	switch (hs_retry_policy_decide(&p->record.policy, ack, &code)) {
+	case HS_FATE_PARK: hs_keyed_scheduler_park(p->record.scheduler, ack->item); return;
+	case HS_FATE_GONE:
+	case HS_FATE_DEAD: is_settled(p, ack->item); return;
+	case HS_FATE_ERROR: fail(p, code); return;
+	}
+}
+
 void hs_pump_ack(struct hs_pump *p, const struct hs_ack *ack)
 {
 	struct hs_keyed_scheduler *scheduler = p->record.scheduler;
 	struct hs_item *item = ack->item;
-	int code = 0;
 
 	hs_keyed_scheduler_answered(scheduler, item);
 	switch (ack->outcome) {
@@ -115,13 +126,7 @@ void hs_pump_ack(struct hs_pump *p, const struct hs_ack *ack)
 		hs_keyed_scheduler_park(scheduler, item);
 		return;
 	case HS_OUTCOME_RETRY:
-	case HS_OUTCOME_REFUSED: break;
-	}
-	switch (hs_retry_policy_decide(&p->record.policy, ack, &code)) {
-	case HS_FATE_PARK: hs_keyed_scheduler_park(scheduler, item); return;
-	case HS_FATE_GONE:
-	case HS_FATE_DEAD: is_settled(p, item); return;
-	case HS_FATE_ERROR: fail(p, code); return;
+	case HS_OUTCOME_REFUSED: has_failed(p, ack); return;
 	}
 }
 
@@ -134,7 +139,7 @@ static bool is_full(const struct hs_pump *p)
 
 	if (p->sink->in_order)
 		return p->order.has_next;
-	return acks->open >= window || (acks->open > 0 && acks->bytes >= WINDOW_BYTES);
+	return acks->open >= window || acks->bytes >= WINDOW_BYTES;
 }
 
 static void offer_in_order(struct hs_pump *p)
@@ -193,7 +198,7 @@ static void read_item(struct hs_pump *p)
 			return;
 		hs_ack_tracker_done(&p->record.acks, item);
 	}
-	p->in.read = record.before; /* the position must not pass the record */
+	hs_pump_input_put_back(&p->in, &record);
 	fail(p, result_code(p, HS_E_MEMORY));
 }
 
@@ -329,14 +334,13 @@ static void note_position(struct hs_pump *p)
 	p->saving.is_due = !is_same(o->acked, p->saving.position);
 }
 
+/* Called if can_save. */
 static enum hs_result save_position(struct hs_pump *p, struct hs_position position, const struct hs_ahead *ahead)
 {
 	struct hs_cursor *cursor = p->in.source.cursor;
 
 	if (p->sink->ops->save != NULL)
 		return p->sink->ops->save(p->sink, position, ahead);
-	if (cursor == NULL)
-		return HS_OK;
 	return p->sink->in_order ? hs_cursor_save(cursor, position) : hs_cursor_save_ahead(cursor, position, ahead);
 }
 

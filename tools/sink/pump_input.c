@@ -269,6 +269,14 @@ bool hs_pump_input_record(struct hs_pump_input *in, struct hs_pump_record *recor
 	return in->options->letters ? read_letter(in, record, code) : read_event(in, record, code);
 }
 
+void hs_pump_input_put_back(struct hs_pump_input *in, const struct hs_pump_record *record)
+{
+	if (in->options->letters)
+		hs_dead_letter_source_put_back(&in->letters);
+	else
+		in->read = record->before;
+}
+
 /* --- what was erased since it was read ----------------------------------------- */
 
 void hs_pump_input_look_again(struct hs_pump_input *in)

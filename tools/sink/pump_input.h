@@ -115,6 +115,9 @@ struct hs_pump_record {
  */
 bool hs_pump_input_record(struct hs_pump_input *in, struct hs_pump_record *record, int *code);
 
+/* The record that was read last could not be kept: neither the position passes it, nor is its dead letter settled. */
+void hs_pump_input_put_back(struct hs_pump_input *in, const struct hs_pump_record *record);
+
 /* From now on hs_pump_input_is_gone looks at the spool again, once for each segment. */
 void hs_pump_input_look_again(struct hs_pump_input *in);
 

@@ -245,16 +245,18 @@ static void report(struct process_sink *s, struct hs_pump *pump, const struct sl
 	hs_pump_ack(pump, &ack);
 }
 
-/* "65 why": its code; *rest is what follows. -1: it is not an answer. */
+/* "65 why", also with "\r\n" at its end: its code; *rest is what follows. -1: it is not an answer. */
 static int read_answer(struct hs_slice answer, struct hs_slice *rest)
 {
 	int code = 0;
 	size_t n = 0;
 
+	while (answer.n > 0 && answer.p[answer.n - 1] == '\r')
+		answer.n--;
 	for (; n < answer.n && n < 4 && answer.p[n] >= '0' && answer.p[n] <= '9'; n++)
 		code = code * 10 + (answer.p[n] - '0');
 	*rest = hs_slice_trim(hs_slice(answer.p + n, answer.n - n));
-	if (n == 0 || (n < answer.n && answer.p[n] != ' ' && answer.p[n] != '\r'))
+	if (n == 0 || (n < answer.n && answer.p[n] != ' '))
 		return -1;
 	return code == 0 || code == EX_DATAERR || code == EX_TEMPFAIL || code == EX_CONFIG ? code : -1;
 }

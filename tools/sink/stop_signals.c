@@ -8,13 +8,14 @@
 /* A blocked signal is not dropped, though it is ignored: SIGHUP under nohup(1) must stay out of the set. */
 static void fill(sigset_t *set)
 {
-	struct sigaction hangup;
+	struct sigaction hangup = { .sa_handler = SIG_DFL };
 
 	sigemptyset(set);
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGCHLD);
-	if (sigaction(SIGHUP, NULL, &hangup) < 0 || hangup.sa_handler != SIG_IGN)
+	sigaction(SIGHUP, NULL, &hangup);
+	if (hangup.sa_handler != SIG_IGN)
 		sigaddset(set, SIGHUP);
 }
 
