@@ -66,6 +66,7 @@ $(B)/unit/test_probe_input: $(call obj,tools/probe/credentials.c tools/probe/eve
 $(B)/unit/test_http: $(call obj,tools/probe/http.c)
 $(B)/unit/test_http: LIBS = -lcmocka -linih -ljson-c -lcurl $(SECCOMP_LIBS) $(LDLIBS_COMMON)
 $(B)/unit/test_rules_trial: $(call obj,tools/report/rules_trial.c)
+$(B)/unit/test_erase_report: $(call obj,tools/report/erase_waiting.c tools/report/link_text.c)
 $(B)/unit/test_stats_report: $(call obj,tools/report/metrics_report.c tools/report/room.c)
 $(B)/unit/test_subprocess: $(call obj,tools/sink/subprocess.c)
 $(B)/unit/test_keyed_scheduler $(B)/unit/test_sink_http: $(B)/unit/test_%: $(B)/obj/tools/sink/%.o

@@ -221,7 +221,7 @@ void hs_command_told(void)
 
 int hs_command_end(const char *name, int code)
 {
-	if (code == 0 && hs_terminal_has_lost())
+	if (code <= 1 && hs_terminal_has_lost())
 		code = EX_OSERR;
 	if (code == EX_OSERR && !is_told)
 		fprintf(
