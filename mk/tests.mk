@@ -71,6 +71,10 @@ $(B)/unit/test_stats_report: $(call obj,tools/report/metrics_report.c tools/repo
 $(B)/unit/test_subprocess: $(call obj,tools/sink/subprocess.c)
 $(B)/unit/test_keyed_scheduler $(B)/unit/test_sink_http: $(B)/unit/test_%: $(B)/obj/tools/sink/%.o
 $(B)/unit/test_command: $(call obj,tools/command.c)
+# Commands, in one program with the calls that fail.
+$(B)/unit/test_commands $(B)/unit/test_commands_admin: $(call obj,$(filter-out $(TOOLS_PURE),$(wildcard tools/report/*.c)) tools/command.c \
+    $(patsubst %,tools/cmd_%.c,adopt backup docs erase import passwd rules schema spool stats) \
+    $(addprefix tools/sink/,dead_letter_source.c event_source.c id_spelling.c) tools/probe/event_input.c)
 $(B)/unit/test_retry_policy: $(call obj,$(addprefix tools/sink/,retry_policy.c pump_input.c event_source.c dead_letter_source.c) tools/report/progress.c tools/command.c)
 $(B)/unit/test_output $(B)/unit/test_progress: $(call obj,tools/report/output.c tools/report/progress.c)
 $(TEST_BIN): $(B)/%: $(B)/obj/tests/lib/%.o
