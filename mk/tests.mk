@@ -86,6 +86,7 @@ $(B)/unit/test_http_posts: $(call obj,tools/probe/http.c tools/sink/http_posts.c
 $(B)/unit/test_http_posts: LINK_FLAGS = $(LDFLAGS) $(WRAP) $(addprefix -Wl$(comma)--wrap=curl_,global_init multi_add_handle multi_timeout multi_fdset multi_info_read)
 $(B)/unit/test_http $(B)/unit/test_http_posts: LIBS = -lcmocka -linih -ljson-c -lcurl $(SECCOMP_LIBS) $(LDLIBS_COMMON)
 $(B)/unit/test_rules_trial: $(call obj,tools/report/rules_trial.c)
+$(B)/unit/test_erase_report: $(call obj,tools/report/erase_waiting.c tools/report/link_text.c)
 $(B)/unit/test_stats_report: $(call obj,tools/report/metrics_report.c tools/report/room.c)
 $(B)/unit/test_sink_process: $(call obj,$(addprefix tools/sink/,sink_process.c handler_environment.c))
 $(B)/unit/test_subprocess: $(call obj,tools/sink/subprocess.c)
@@ -93,6 +94,10 @@ $(B)/unit/test_subprocess: LINK_FLAGS = $(LDFLAGS) $(WRAP) \
     $(addprefix -Wl$(comma)--wrap=,read write posix_spawnattr_init $(addprefix posix_spawn_file_actions_,init adddup2))
 $(B)/unit/test_keyed_scheduler $(B)/unit/test_sink_http: $(B)/unit/test_%: $(B)/obj/tools/sink/%.o
 $(B)/unit/test_command: $(call obj,tools/command.c)
+# Commands, in one program with the calls that fail.
+$(B)/unit/test_commands $(B)/unit/test_commands_admin: $(call obj,$(filter-out $(TOOLS_PURE),$(wildcard tools/report/*.c)) tools/command.c \
+    $(patsubst %,tools/cmd_%.c,adopt backup docs erase import passwd rules schema spool stats) \
+    $(addprefix tools/sink/,dead_letter_source.c event_source.c id_spelling.c) tools/probe/event_input.c)
 $(B)/unit/test_retry_policy: $(call obj,$(addprefix tools/sink/,retry_policy.c pump_input.c event_source.c dead_letter_source.c) tools/report/progress.c tools/command.c)
 $(B)/unit/test_output $(B)/unit/test_progress: $(call obj,tools/report/output.c tools/report/progress.c)
 $(TEST_BIN): $(B)/%: $(B)/obj/tests/lib/%.o

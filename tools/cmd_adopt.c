@@ -48,8 +48,10 @@ static bool take_from(struct hs_adopter *how, const char *text)
 		how->from = HS_ADOPT_OLDEST;
 	else if (strcmp(text, "now") == 0)
 		how->from = HS_ADOPT_NOW;
-	else if (hs_filter_when(text, hs_io_now(), &how->from_ms))
+	else {
 		how->from = HS_ADOPT_SINCE;
+		return hs_filter_when(text, hs_io_now(), &how->from_ms);
+	}
 	return true;
 }
 

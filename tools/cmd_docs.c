@@ -8,16 +8,22 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Prints text for mdoc(7), where a leading dot or quote would be a request. */
-static void put_text(const char *s)
+/* Prints text for mdoc(7), where a backslash begins an escape. */
+static void put_escaped(const char *s)
 {
-	if (*s == '.' || *s == '\'')
-		fputs("\\&", stdout);
 	for (; *s != '\0'; s++)
 		if (*s == '\\')
 			fputs("\\e", stdout);
 		else
 			putchar(*s);
+}
+
+/* Prints a line of it, where a leading dot or quote would be a request. */
+static void put_text(const char *s)
+{
+	if (*s == '.' || *s == '\'')
+		fputs("\\&", stdout);
+	put_escaped(s);
 	putchar('\n');
 }
 
@@ -46,8 +52,7 @@ static int print_results(void)
 
 		printf(".It %d", info->status);
 		printf(" \"");
-		for (const char *p = info->message; *p != '\0'; p++)
-			fputs(*p == '\\' ? "\\e" : (char[]){ *p, '\0' }, stdout);
+		put_escaped(info->message);
 		puts("\"");
 		put_text(info->remedy[0] != '\0' ? info->remedy : "nothing to do");
 	}
@@ -146,7 +151,7 @@ static void print_words(const struct hs_command *c, const struct hs_option *o)
 static void print_option_words(const struct hs_command *c)
 {
 	printf("\t*-%s) words='", c->name);
-	for (const struct hs_option *o = c->options; o != NULL && o->name != NULL; o++)
+	for (const struct hs_option *o = c->options; o->name != NULL; o++)
 		printf("--%s ", o->name);
 	puts("--help' ;;");
 }

@@ -14,6 +14,7 @@
 #include "tools/report/terminal.h"
 #include "tools/sink/id_spelling.h"
 
+#include <assert.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -62,6 +63,7 @@ struct erase {
 		char name[HS_CURSOR_NAME_MAX + 1];
 	} * database; /* that a request was left for */
 	size_t databases, databases_cap;
+	bool lost; /* the name of one: there was no memory */
 	struct hs_progress progress;
 };
 
@@ -118,8 +120,10 @@ static int add_asked(struct erase *c)
 			return EX_OSERR;
 		is_spelled = hs_id_is_spelled(hs_slice_str(c->asked[i].id), &number) || is_spelled;
 	}
+	if (!hs_buf_ok(&number))
+		code = EX_OSERR;
 	hs_buf_free(&number);
-	if (is_spelled)
+	if (code == 0 && is_spelled)
 		code = hs_event_source_open(&source, "erase", c->config, NULL, NULL);
 	if (code != 0 || !is_spelled)
 		return code;
@@ -157,7 +161,9 @@ static void tell_database(void *context, const char *database)
 	for (size_t i = 0; i < c->databases; i++)
 		if (strcmp(c->database[i].name, database) == 0)
 			return;
-	if (HS_ARRAY_ROOM(&c->database, c->databases, &c->databases_cap))
+	if (!HS_ARRAY_ROOM(&c->database, c->databases, &c->databases_cap))
+		c->lost = true;
+	else
 		snprintf(c->database[c->databases++].name, sizeof c->database->name, "%s", database);
 }
 
@@ -208,7 +214,8 @@ static void put_deleted(const struct erase *c, struct hs_json_writer *w)
 			continue;
 		hs_json_writer_object(w, NULL);
 		hs_json_writer_text(w, "id", hs_slice(who->id, who->n));
-		if (who->tenant != NULL && who->tenant[0] != '\0')
+		assert(who->tenant != NULL); /* that of a delete record */
+		if (who->tenant[0] != '\0')
 			hs_json_writer_text(w, "tenant", hs_slice_str(who->tenant));
 		hs_json_writer_end(w, '}');
 	}
@@ -337,7 +344,7 @@ static int report(const struct erase *c, enum hs_result r, const struct hs_erasu
 
 	if (code != 0)
 		return code;
-	whole = print_people(c);
+	whole = print_people(c) && !c->lost;
 	print_sum(c, d);
 	print_databases(c);
 	if (d->damaged > 0)

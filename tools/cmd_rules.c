@@ -166,6 +166,7 @@ static void put_json_field(const struct run *r, unsigned i, struct hs_json_write
 	hs_json_writer_object(w, NULL);
 	hs_json_writer_uint(w, "line", (uint64_t)r->trial.rules->field[i].line);
 	hs_json_writer_text(w, "rule", hs_buf_slice(&text));
+	w->out->failed |= !hs_buf_ok(&text);
 	if (is_trial(r)) {
 		hs_json_writer_uint(w, "values", trial->values);
 		hs_json_writer_uint(w, "changed", trial->changed);

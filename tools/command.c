@@ -3,6 +3,7 @@
 #include "config/settings_file.h"
 #include "tools/report/terminal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -43,7 +44,8 @@ int hs_option(int argc, char **argv)
 	size_t i;
 	int found;
 
-	for (i = 0; i < HS_OPTIONS_MAX && o[i].name != NULL; i++) {
+	for (i = 0; o[i].name != NULL; i++) {
+		assert(i < HS_OPTIONS_MAX);
 		table[i].name = o[i].name;
 		table[i].has_arg = o[i].argument != NULL ? required_argument : no_argument;
 		table[i].val = o[i].letter;
@@ -172,7 +174,8 @@ bool hs_command_as_owner(const struct hs_settings *settings)
 		return true;
 	snprintf(above, sizeof above, "%s", settings->spool_dir);
 	slash = strrchr(above, '/');
-	if (slash != NULL && slash != above)
+	assert(slash != NULL); /* the setting is an absolute path */
+	if (slash != above)
 		*slash = '\0';
 	if (hs_io_stat(AT_FDCWD, settings->spool_dir, &st) < 0 && hs_io_stat(AT_FDCWD, above, &st) < 0)
 		return true; /* nothing to open: the attempt reports that */
@@ -221,7 +224,7 @@ void hs_command_told(void)
 
 int hs_command_end(const char *name, int code)
 {
-	if (code == 0 && hs_terminal_has_lost())
+	if (code <= 1 && hs_terminal_has_lost())
 		code = EX_OSERR;
 	if (code == EX_OSERR && !is_told)
 		fprintf(

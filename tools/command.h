@@ -110,8 +110,8 @@ int hs_help(int argc, char **argv);
 
 /*
  * Writes what is left of standard output. If any of it is lost, says so on standard error; then 0 and 1
- * become EX_IOERR. Says what EX_OSERR means, which no caller of calloc does, unless hs_command_told was called. Returns
- * the exit code.
+ * become EX_IOERR, or EX_OSERR if that was for want of memory. Says what EX_OSERR means, which no caller of calloc
+ * does, unless hs_command_told was called. Returns the exit code.
  */
 int hs_command_end(const char *name, int code);
 

@@ -276,7 +276,10 @@ static bool start_appender(struct run *x)
 
 /* --- the checkpoint ------------------------------------------------------------------ */
 
-/* Digests the archive and the choice of its events: another choice is another import. */
+/*
+ * Digests the archive and the choice of its events: another choice is another import. False: no memory, or the archive
+ * cannot be read, as done->error says.
+ */
 static bool digest_archive(const struct run *x, struct hs_digest *d, int fd, uint64_t size, char *room)
 {
 	const struct hs_importer *how = x->how;
@@ -290,6 +293,7 @@ static bool digest_archive(const struct run *x, struct hs_digest *d, int fd, uin
 	for (int i = 0; i < 2 && ok; i++) {
 		ssize_t got = hs_io_read_at(fd, room, HEAD_BYTES, ends[i]);
 
+		x->done->error = got < 0 ? errno : 0;
 		ok = got >= 0 && hs_digest_add(d, hs_slice(room, (size_t)got));
 	}
 	return ok;
@@ -309,7 +313,7 @@ static enum hs_result make_key(const struct run *x, int fd, uint64_t size,
 	}
 	hs_digest_free(d);
 	free(room);
-	return ok ? HS_OK : HS_E_MEMORY;
+	return ok || x->done->error != 0 ? HS_OK : HS_E_MEMORY;
 }
 
 /*
@@ -343,9 +347,9 @@ static enum hs_result open_checkpoint(struct run *x, int fd, uint64_t size)
 	char key[HS_IMPORT_CHECKPOINT_KEY + 1];
 	enum hs_result r = make_key(x, fd, size, key);
 
-	if (r == HS_OK)
+	if (r == HS_OK && x->done->error == 0)
 		r = hs_spool_dir_open(&x->resume.opened, x->settings, true);
-	if (r != HS_OK)
+	if (r != HS_OK || x->done->error != 0)
 		return r;
 	r = hs_import_checkpoint_open(x->resume.opened.dir.private_dir, key, &x->resume.checkpoint);
 	x->done->in_use = r == HS_E_LOCKED;
@@ -436,7 +440,7 @@ static enum hs_result run(struct run *x, int fd)
 	seed_ids(x, NULL);
 	if (is_file && !x->how->look_only)
 		r = open_checkpoint(x, fd, (uint64_t)st.st_size);
-	if (r != HS_OK || x->done->in_use || x->done->done_before)
+	if (r != HS_OK || x->done->error != 0 || x->done->in_use || x->done->done_before)
 		return r;
 	if (!hs_line_reader_start_outside(&x->in.lines, fd, !is_file, (size_t)x->settings->max_body, x->in.spot.at)) {
 		x->done->error = errno;

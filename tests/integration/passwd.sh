@@ -35,6 +35,8 @@ check 'afterwards the terminal shows what is typed' echoes
 asks "$PASSWORD\n" "$PASSWORD.\n"
 is 'twice, but not the same' "$CODE" 65
 check 'says so' shows 'hookspool passwd: the two differ'
+asks "$PASSWORD\n" "${PASSWORD%y}i\n"
+is 'twice, with another letter' "$CODE" 65
 asks 'short\n' 'short\n'
 is 'a short one' "$CODE" 65
 check 'says how long it should be' shows 'take 12 characters or more'

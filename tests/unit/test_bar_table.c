@@ -2,6 +2,11 @@
 #include "tests/lib/unit.h"
 #include "tools/report/bar_table.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 static void expect_name(const char *name, size_t most, size_t width, const char *want)
 {
 	struct hs_buf out = { 0 };
@@ -85,6 +90,47 @@ TEST(tables)
 	             "\ntype         records       bytes\n"
 	             "track              3      1.5 KB\n"
 	             "(others)           3      1.5 KB\n");
+}
+
+/* A rare name has no bar, and a long title leaves room for the others. */
+TEST(rare_names)
+{
+	struct hs_top_counts counts = { .seed = 1 };
+	struct hs_buf out = { 0 };
+
+	assert_true(hs_top_counts_add_many(&counts, HS_SLICE("track"), 1000, 1000));
+	assert_true(hs_top_counts_add_many(&counts, HS_SLICE("page"), 1, 10));
+	assert_true(hs_top_counts_add_many(&counts, HS_SLICE("alias"), 1, 10));
+	hs_top_counts_sort(&counts, false);
+	hs_bar_table_put(&(struct hs_bar_table){ 38, false }, "rejected", &counts, 2, &out);
+	assert_slice_equal(hs_buf_slice(&out), HS_SLICE("\nrejected     records       bytes\n"
+	                                                "track           1000      1000 B  ████\n"
+	                                                "alias              1        10 B\n"
+	                                                "(others)           1        10 B\n"));
+	hs_buf_free(&out);
+	hs_top_counts_free(&counts);
+}
+
+/* A terminal that does not know its size, as over a serial line, is taken for one of 80 columns. */
+TEST(the_columns_of_a_terminal)
+{
+	struct winsize size = { .ws_col = 0 };
+	int other = posix_openpt(O_RDWR | O_NOCTTY), fd;
+	char name[64];
+
+	assert_true(other >= 0 && grantpt(other) == 0 && unlockpt(other) == 0);
+	assert_int_equal(ptsname_r(other, name, sizeof name), 0);
+	fd = open(name, O_RDWR | O_NOCTTY);
+	assert_true(fd >= 0 && ioctl(fd, TIOCSWINSZ, &size) == 0);
+	assert_int_equal(hs_bar_table_columns(fd), 80);
+	size.ws_col = 132;
+	assert_int_equal(ioctl(fd, TIOCSWINSZ, &size), 0);
+	assert_int_equal(hs_bar_table_columns(fd), 132);
+	close(fd);
+	fd = open("/dev/null", O_WRONLY);
+	assert_int_equal(hs_bar_table_columns(fd), 0);
+	close(fd);
+	close(other);
 }
 
 TESTS("bar_table", NULL, NULL)

@@ -57,6 +57,7 @@ TEST(by_fields)
 	assert_false(passes(record, TENANT, "x", 0));
 	assert_false(passes(HS_SLICE("not a record"), TYPE, "track", 0));
 	assert_false(passes(HS_SLICE("{\"type\":null}"), TYPE, "null", 0));
+	assert_false(passes(HS_SLICE("{\"type\":\"track\",\"title\":\"x\"}"), EVENT, "x", 0));
 }
 
 TEST(by_tenant)
@@ -67,6 +68,8 @@ TEST(by_tenant)
 	assert_true(passes(none, TENANT, "-", 0));
 	assert_true(passes(none, TENANT, "acme", TENANT, "-", 0));
 	assert_true(passes(none, TENANT, "*", TYPE, "page", 0));
+	assert_true(passes(none, TENANT, "-", HS_FILTER_SINCE, "2026-11-24", 0));
+	assert_false(passes(none, TENANT, "-", HS_FILTER_SINCE, "2026-11-25", 0));
 	assert_false(passes(none, TENANT, "-", TYPE, "track", 0));
 	assert_false(passes(none, TENANT, "acme", 0));
 	assert_false(passes(record, TENANT, "-", 0));
@@ -118,6 +121,22 @@ TEST(a_limited_number_of_values)
 	for (int i = 0; i < HS_FILTER_VALUES_MAX; i++)
 		assert_true(hs_filter_option(&f, "test", TYPE, "x"));
 	assert_false(hs_filter_option(&f, "test", TYPE, "x"));
+	hs_filter_free(&f);
+}
+
+TEST(values_that_are_forgotten)
+{
+	struct hs_slice none = HS_SLICE("{\"type\":\"page\",\"spooled_at\":\"x\"}");
+	struct hs_filter f = { .since_given = false };
+
+	assert_true(hs_filter_option(&f, "test", TENANT, "-") && hs_filter_option(&f, "test", TYPE, "track"));
+	assert_int_equal(hs_filter_passes(&f, none), 0);
+	hs_filter_clear(&f, HS_BY_TYPE);
+	assert_int_equal(hs_filter_passes(&f, none), 1);
+	assert_int_equal(hs_filter_passes(&f, record), 0);
+	hs_filter_clear(&f, HS_BY_TENANT);
+	hs_filter_clear(&f, HS_BY_TENANT);
+	assert_true(hs_filter_is_empty(&f) && !f.without_tenant);
 	hs_filter_free(&f);
 }
 

@@ -3,8 +3,11 @@
  * and the exit code that matches its word.
  */
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 #include "tools/report/findings.h"
+#include "tools/report/terminal.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,12 +81,12 @@ TEST(a_bar_or_a_line_end_begins_nothing)
 {
 	struct hs_findings r = { .nagios = true };
 
-	hs_findings_warn(&r, "cursor", "", "a|b\nc\x1b[31m");
+	hs_findings_warn(&r, "cursor", "", "a|b\nc\x1b[31m\x7f");
 	end(&r);
 	assert_non_null(strstr(said, "cursor: a b c"));
 	assert_int_equal(strchr(said, '|') == strrchr(said, '|'), true);
 	assert_true(strchr(said, '\n') == said + strlen(said) - 1);
-	assert_null(strchr(said, '\x1b'));
+	assert_true(strchr(said, '\x1b') == NULL && strchr(said, '\x7f') == NULL);
 }
 
 TEST(nothing_was_looked_at)
@@ -113,6 +116,22 @@ TEST(a_check_that_could_not_run_is_not_ok)
 	hs_findings_warn(&warned, "space", "do that", "little is left");
 	assert_string_equal(end_with(&warned, true),
 	                    "HOOKSPOOL UNKNOWN: space: little is left | warnings=1 failures=0\n");
+}
+
+TEST(what_is_lost_for_want_of_memory_is_not_in_order)
+{
+	struct hs_findings monitor = { .nagios = true }, json = { .json = true };
+
+	wrap_fail(WRAP_REALLOC, 1, 1, ENOMEM);
+	hs_findings_warn(&monitor, "space", "do that", "little is left");
+	wrap_reset();
+	assert_string_equal(end(&monitor),
+	                    "HOOKSPOOL WARNING: out of memory: hookspool check says more | warnings=1 failures=0\n");
+	wrap_fail(WRAP_REALLOC, 1, 1, ENOMEM);
+	hs_findings_warn(&json, "space", "do that", "little is left");
+	wrap_reset();
+	assert_string_equal(end(&json), "");
+	assert_true(hs_terminal_has_lost());
 }
 
 TESTS("findings", NULL, NULL)

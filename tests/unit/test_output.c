@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 enum { LINE = 1000, START = 7 };
@@ -136,6 +137,45 @@ TEST(a_plain_output_waits_even_if_it_is_not_to_block)
 	dup2(s.saved, STDOUT_FILENO); /* the reader sees the end */
 	pthread_join(reader, NULL);
 	assert_int_equal(all, s.lines * LINE);
+}
+
+/* Another writer may take the room between the look at it and the write. */
+TEST(a_careful_output_does_not_wait_for_what_seemed_to_be_writable)
+{
+	/* one more would fit, and 8 bytes of text are a larger number */
+	int full = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	uint64_t most = UINT64_MAX - 2;
+
+	assert_int_equal(write(full, &most, sizeof most), sizeof most);
+	dup2(full, STDOUT_FILENO);
+	close(full);
+	start(true);
+	hs_buf_put_slice(&s.o->buf, HS_SLICE("1234567\n"));
+	assert_true(hs_output_line(s.o, &(struct hs_position){ .number = 1, .offset = START + 1 }));
+	assert_true(hs_output_flush(s.o));
+	assert_int_equal(s.o->confirmed.offset, START);
+	assert_int_equal(read(STDOUT_FILENO, &most, sizeof most), sizeof most);
+	assert_true(hs_output_flush(s.o));
+	assert_int_equal(s.o->confirmed.offset, START + 1);
+}
+
+/* The line that tells how far a command is would be in the way on a terminal alone. */
+TEST(progress_ends_before_output_unless_that_goes_to_a_file)
+{
+	struct hs_progress progress;
+	FILE *file = tmpfile();
+
+	hs_output_ends(s.o, &progress);
+	assert_ptr_equal(s.o->progress, &progress);
+	s.o->progress = NULL;
+	dup2(fileno(file), STDOUT_FILENO);
+	hs_output_ends(s.o, &progress);
+	assert_null(s.o->progress);
+	wrap_fail(WRAP_FSTAT, 1, 1, EIO);
+	hs_output_ends(s.o, &progress);
+	assert_ptr_equal(s.o->progress, &progress);
+	s.o->progress = NULL;
+	fclose(file);
 }
 
 TEST(what_cannot_be_written_is_told)

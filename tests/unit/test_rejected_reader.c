@@ -5,6 +5,7 @@
 #include "tests/lib/wrap.h"
 #include "tools/report/rejected_reader.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -137,6 +138,75 @@ TEST(sealed_at_any_step)
 		assert_true(sealed || n > 3);
 		tear_down();
 	}
+}
+
+/* Not the rest without it, as if that were all. */
+TEST(a_file_that_cannot_be_read)
+{
+	size_t before;
+
+	set_up();
+	spooldir_write(&d, SECOND, HS_SLICE("c\n"));
+	before = unit_descriptors();
+	wrap_reset();
+	wrap_fail(WRAP_PREAD, 1, 1, EIO);
+	assert_result(hs_rejected_reader_walk(&dir, take, NULL), HS_E_IO);
+	wrap_reset();
+	assert_string_equal(got, "");
+	assert_int_equal(unit_descriptors(), before);
+	tear_down();
+}
+
+/* --- which lines ------------------------------------------------------------------------ */
+
+#define AT "\"spooled_at\":\"2026-11-24T00:00:00.000Z\","
+
+static int passes(const char *line, const char *tenant, const char *since, const char *until)
+{
+	struct hs_filter f = { .since_given = false };
+	struct hs_rejected_line r;
+	int passed;
+
+	assert_true(tenant == NULL || hs_filter_option(&f, "test", HS_FILTER_OPTION + HS_BY_TENANT, tenant));
+	assert_true(since == NULL || hs_filter_option(&f, "test", HS_FILTER_SINCE, since));
+	assert_true(until == NULL || hs_filter_option(&f, "test", HS_FILTER_UNTIL, until));
+	hs_rejected_line_read(&r, hs_slice_str(line));
+	passed = hs_rejected_line_passes(&r, &f);
+	hs_filter_free(&f);
+	return passed;
+}
+
+TEST(by_tenant_and_time)
+{
+	static const char acme[] = "{" AT "\"tenant\":\"\\u0061cme\",\"message\":\"m\"}";
+	static const char none[] = "{" AT "\"message\":\"m\",\"body\":\"\\\"tenant\\\":1\",\"tenant\":\"acme\"}";
+	static const struct {
+		const char *line, *tenant, *since, *until;
+		int passed;
+	} cases[] = {
+		{ acme, NULL, NULL, NULL, 1 },
+		{ acme, "acme", NULL, NULL, 1 },
+		{ acme, "other", NULL, NULL, 0 },
+		{ acme, "-", NULL, NULL, 0 },
+		{ none, "-", NULL, NULL, 1 },
+		{ none, "acme", NULL, NULL, 0 }, /* what its body says is not ours */
+		{ "{\"mess", "-", NULL, NULL, 0 },
+		{ "{\"mess", NULL, NULL, NULL, 1 },
+		{ "{\"mess", NULL, "2000-01-01", NULL, 0 },
+		{ acme, NULL, "2026-11-24", NULL, 1 },
+		{ acme, NULL, "2026-11-25", NULL, 0 },
+		{ acme, NULL, NULL, "2026-11-24", 0 },
+		{ acme, NULL, NULL, "2026-11-25", 1 },
+		{ acme, "acme", "2026-11-01", "2026-12-01", 1 },
+		{ "{\"spooled_at\":\"soon\"}", NULL, "2000-01-01", NULL, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		if (passes(cases[i].line, cases[i].tenant, cases[i].since, cases[i].until) != cases[i].passed)
+			fail_msg("case %zu", i);
+	wrap_fail(WRAP_REALLOC, 1, 1, ENOMEM);
+	assert_int_equal(passes(acme, "acme", NULL, NULL), -1);
+	wrap_reset();
 }
 
 TESTS("rejected_reader", NULL, NULL)

@@ -117,6 +117,7 @@ TEST(users)
 	assert_true(user("{\"type\":\"page\",\"user_id\":0.7e1}") == user("{\"user_id\":7.0}"));
 	assert_true(user("{\"type\":\"page\",\"user_id\":7}") == user("{\"user_id\":7.0}"));
 	assert_true(user("{\"type\":\"page\",\"user_id\":\"7.0\"}") != user("{\"user_id\":7.0}"));
+	assert_true(user("{\"type\":\"page\"}") == 0);
 	assert_true(user("{\"type\":\"page\",\"message_id\":\"1\"}") !=
 	            user("{\"type\":\"page\",\"message_id\":\"2\"}"));
 }

@@ -7,9 +7,9 @@
 #include <errno.h>
 
 static const char conf[] = "spool_dir = /nowhere\nauth = none\nhash_key = 0123456789abcdef0123456789abcdef\n"
-			   "[events]\ndrop = type:page\n"
-			   "[fields]\ntraits_email = cut 1\ntraits_plan = drop\ntraits_n = cut 4\n";
-enum { EMAIL, NUMBER, PLAN }; /* in the order of their names */
+			   "[events]\ndrop = type:page\nkeep = traits_s:q*\n"
+			   "[fields]\ntraits_email = cut 1\ntraits_plan = drop\ntraits_n = cut 4\ncontext_* = cut 2\n";
+enum { EMAIL, NUMBER, PLAN, CONTEXT }; /* in the order of their names */
 
 #define KEPT(fields) "{\"type\":\"track\",\"user_id\":\"u\",\"spooled_at\":\"T\"," fields "}"
 
@@ -18,14 +18,19 @@ static struct scene {
 	struct hs_rules_trial trial;
 } s;
 
-FIXTURE(begin)
+static void start_with(const char *text)
 {
 	struct hs_settings_error error;
 
-	s = (struct scene){ .settings = hs_settings_new("test.conf", HS_SLICE(conf), NULL, &error) };
+	s = (struct scene){ .settings = hs_settings_new("test.conf", hs_slice_str(text), NULL, &error) };
 	if (s.settings == NULL)
 		fail_msg("%s", error.text);
 	s.trial.rules = s.settings->rules;
+}
+
+FIXTURE(begin)
+{
+	start_with(conf);
 	return 0;
 }
 
@@ -90,6 +95,24 @@ TEST(second_values)
 	expect_field(EMAIL, 2, 2, "traits_email", "\"ann\"", "\"a\"");
 }
 
+/* A line for many names masks the second value, too. */
+TEST(second_values_of_many_names)
+{
+	assert_result(try(KEPT("\"context_ip\":\"192\",\"context_ip_2\":\"10\",\"context_no_2\":\"abc\"")), HS_OK);
+	expect_field(CONTEXT, 3, 2, "context_ip", "\"192\"", "\"19\"");
+}
+
+/* They are kept, so that their values are masked. */
+TEST(flagged_records_are_masked)
+{
+	finish(NULL);
+	start_with("spool_dir = /nowhere\nauth = none\n[events]\nkeep = type:page\nunplanned = flag\n"
+	           "[fields]\ntraits_email = cut 1\n");
+	assert_result(try(KEPT("\"traits_email\":\"ann\"")), HS_OK);
+	assert_int_equal(s.trial.flagged, 1);
+	expect_field(EMAIL, 1, 1, "traits_email", "\"ann\"", "\"a\"");
+}
+
 static void start_again(unsigned nth, unsigned times)
 {
 	hs_rules_trial_free(&s.trial);
@@ -104,10 +127,11 @@ static void fail_from(unsigned nth, unsigned times)
 	enum hs_result result;
 
 	start_again(nth, times);
-	result = try(KEPT("\"traits_\\u0065mail\":\"\\u0061nn\""));
+	result = try(KEPT("\"traits_\\u0065mail\":\"\\u0061nn\",\"traits_s\":\"\\u0071\""));
 	assert_true(result == HS_OK || result == HS_E_MEMORY);
 	if (result == HS_OK)
 		expect_field(EMAIL, 1, 1, "traits_email", "\"\\u0061nn\"", "\"a\"");
+	assert_true(result != HS_OK || s.trial.event[1].matched == 1); /* by the value that needs memory */
 	start_again(nth, times);
 	result = try(KEPT("\"traits_email\":\"a\""));
 	assert_true(result == HS_OK || result == HS_E_MEMORY);

@@ -2,10 +2,12 @@
 #include "base/timestamp.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/random.h"
+#include "tests/lib/wrap.h"
 #include "tools/report/filter.h"
 #include "tools/schema/diff.h"
 #include "tools/schema/forms.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +72,7 @@ static void print(struct test_case *c, struct hs_slice name, const struct hs_sch
 	unsigned flushed = 0;
 	struct hs_schema_form form = { &now, view, &out, never, &flushed, 0 };
 	struct hs_slice expected = case_text(c, "out"), columns;
+	size_t shown = 0;
 
 	if (case_find(c, "columns", &columns))
 		form.columns = (unsigned)case_number(c, columns);
@@ -79,7 +82,9 @@ static void print(struct test_case *c, struct hs_slice name, const struct hs_sch
 	                                             : hs_schema_put_json_schema)(&form);
 	assert_true(hs_buf_ok(&out));
 	case_same(c, "the output", hs_buf_slice(&out), expected);
-	assert_int_equal(flushed, now.table.count);
+	for (size_t i = 0; i < now.table.count; i++)
+		shown += hs_schema_shows_event(view, &now.table.event[i]);
+	assert_int_equal(flushed, shown);
 	free((char *)(uintptr_t)expected.p);
 	hs_buf_free(&out);
 	hs_schema_free(&now);
@@ -170,6 +175,16 @@ TEST(a_catalogue_ends_where_nobody_reads_it)
 	assert_int_equal(events, 0);
 	assert_non_null(memmem(out.p, out.n, "\"B\"", 3));
 	assert_null(memmem(out.p, out.n, "\"C\"", 3));
+	for (int i = 0; i < 3; i++) {
+		events = 2;
+		hs_buf_reset(&out);
+		(i == 0   ? hs_schema_put_table
+		 : i == 1 ? hs_schema_put_typescript
+		          : hs_schema_put_json_schema)(&(struct hs_schema_form){
+		    &schema, &(struct hs_schema_view){ .since_ms = 0 }, &out, hang_up, &events, 0 });
+		assert_int_equal(events, 0);
+		assert_null(memmem(out.p, out.n, "TrackC", 6));
+	}
 	hs_buf_free(&out);
 	hs_schema_free(&schema);
 }
@@ -197,6 +212,16 @@ TEST(other_texts_are_refused)
 		  HS_E_NOT_AN_EVENT },
 		{ "{\"events\":[{\"type\":\"a\",\"event\":null,\"fields\":[{\"name\":\"b\",\"types\":[\"null\"]}]}]}",
 		  HS_OK },
+		{ "{\"events\":[{\"type\":\"a\",\"event\":null}]}", HS_E_NOT_AN_EVENT },
+		{ "{\"events\":[{\"type\":\"a\",\"event\":null,\"fields\":[{\"types\":[\"null\"]}]}]}",
+		  HS_E_NOT_AN_EVENT },
+		{ "{\"events\":[{\"type\":\"a\",\"event\":null,\"fields\":[{\"name\":\"b\",\"types\":\"null\"}]}]}",
+		  HS_E_NOT_AN_EVENT },
+		{ "{\"events\":[{\"type\":\"a\",\"event\":null,\"fields\":[{\"name\":\"b\",\"types\":[1]}]}]}",
+		  HS_E_NOT_AN_EVENT },
+		{ "{\"events\":[{\"type\":\"a\",\"event\":null,\"fields\":[{\"name\":\"b\",\"types\":[\"null\"]},"
+		  "{\"name\":\"b\",\"types\":[\"null\"]}]}]}",
+		  HS_E_NOT_AN_EVENT },
 		{ "{\"events\":[]}", HS_OK },
 	};
 
@@ -209,6 +234,124 @@ TEST(other_texts_are_refused)
 		hs_schema_table_free(&t);
 		free(text);
 	}
+}
+
+/* Beyond the limits there are no names, but a number. */
+TEST(a_table_tells_what_was_too_much)
+{
+	struct hs_schema schema = { .table.seed = 3 };
+	struct hs_buf line = { 0 }, out = { 0 };
+
+	hs_buf_put_slice(&line, HS_SLICE("{\"type\":\"a\""));
+	for (int i = 0; i < HS_SCHEMA_FIELDS + 1; i++) /* and the type */
+		hs_buf_printf(&line, ",\"f%d\":1", i);
+	hs_buf_putc(&line, '}');
+	assert_true(hs_schema_table_add(&schema.table, hs_buf_slice(&line), 1, true));
+	schema.table.other = 7;
+	schema.table.event[0].count = 0; /* as a damaged file may have it */
+	hs_schema_put_table(
+	    &(struct hs_schema_form){ &schema, &(struct hs_schema_view){ .since_ms = 0 }, &out, NULL, NULL, 0 });
+	assert_non_null(memmem(out.p, out.n, "  2 values of further fields: 1000 names at most\n", 48));
+	assert_non_null(memmem(out.p, out.n, "\n7 records of further events: at most 10000 names, 16 MB\n", 56));
+	assert_non_null(memmem(out.p, out.n, "  type      string           0%", 31));
+	hs_buf_free(&line);
+	hs_buf_free(&out);
+	hs_schema_free(&schema);
+}
+
+/* --- without memory ---------------------------------------------------------------------- */
+
+typedef bool making(struct hs_schema *now, struct hs_buf *out);
+
+static struct hs_schema_form form_of(struct hs_schema *now, struct hs_buf *out)
+{
+	static const struct hs_schema_view all = { .since_ms = 0 };
+
+	return (struct hs_schema_form){ now, &all, out, NULL, NULL, 80 };
+}
+
+static bool make_table(struct hs_schema *now, struct hs_buf *out)
+{
+	struct hs_schema_form form = form_of(now, out);
+
+	hs_schema_put_table(&form);
+	return hs_buf_ok(out);
+}
+
+static bool make_typescript(struct hs_schema *now, struct hs_buf *out)
+{
+	struct hs_schema_form form = form_of(now, out);
+
+	hs_schema_put_typescript(&form);
+	return hs_buf_ok(out);
+}
+
+static bool make_json_schema(struct hs_schema *now, struct hs_buf *out)
+{
+	struct hs_schema_form form = form_of(now, out);
+
+	hs_schema_put_json_schema(&form);
+	return hs_buf_ok(out);
+}
+
+static bool make_comparison(struct hs_schema *now, struct hs_buf *out)
+{
+	static const char before[] = "{\"events\":[{\"type\":\"a\",\"event\":\"e\",\"fields\":["
+				     "{\"name\":\"b\",\"types\":[\"null\"]}]}]}";
+	static const struct hs_schema_view all = { .since_ms = 0 };
+	struct hs_schema_table t = { .seed = 1 };
+	enum hs_result result = hs_schema_read_json(hs_slice_str(before), &t);
+
+	assert_true(result == HS_OK || result == HS_E_MEMORY);
+	if (result == HS_OK)
+		hs_schema_diff(&t, &now->table, &all, out);
+	hs_schema_table_free(&t);
+	return result == HS_OK && hs_buf_ok(out);
+}
+
+static void fail_from(enum wrap_call call, unsigned nth, unsigned times, making *make, struct hs_schema *now,
+                      struct hs_slice whole)
+{
+	struct hs_buf out = { 0 };
+
+	wrap_reset();
+	wrap_fail(call, nth, times, ENOMEM);
+	if (make(now, &out))
+		assert_slice_equal(hs_buf_slice(&out), whole);
+	wrap_reset();
+	hs_buf_free(&out);
+}
+
+/* Fails each allocation in turn, and all from it on: the text is the same, or there is none. */
+static void fail_every_allocation(making *make, struct hs_schema *now)
+{
+	static const enum wrap_call calls[] = { WRAP_MALLOC, WRAP_CALLOC, WRAP_REALLOC };
+	struct hs_buf whole = { 0 };
+	unsigned count[3];
+
+	wrap_reset();
+	assert_true(make(now, &whole));
+	for (size_t i = 0; i < 3; i++)
+		count[i] = wrap_count(calls[i]);
+	for (size_t i = 0; i < 3; i++)
+		for (unsigned nth = 1; nth <= count[i]; nth++) {
+			fail_from(calls[i], nth, 1, make, now, hs_buf_slice(&whole));
+			fail_from(calls[i], nth, WRAP_FOREVER, make, now, hs_buf_slice(&whole));
+		}
+	hs_buf_free(&whole);
+}
+
+TEST(without_memory_no_form_leaves_anything_out)
+{
+	struct hs_schema now = { .table.seed = 3 };
+
+	for (char line[] = "{\"type\":\"track\",\"event\":\"A\",\"a\":\"b\",\"c\":null}"; line[25] < 'D'; line[25]++)
+		assert_true(hs_schema_table_add(&now.table, hs_slice_str(line), 1, true));
+	fail_every_allocation(make_comparison, &now);
+	fail_every_allocation(make_table, &now);
+	fail_every_allocation(make_typescript, &now);
+	fail_every_allocation(make_json_schema, &now);
+	hs_schema_free(&now);
 }
 
 TESTS_AND_CASES("schema_forms", "schema.txt", run_case)

@@ -165,6 +165,19 @@ TEST(as_a_table)
 	assert_true(widest_line() <= 60);
 }
 
+/* Before its first answer it knows no server, and nothing waits. */
+TEST(what_is_not_known_yet_is_left_out)
+{
+	struct hs_ship_figures f = some();
+
+	f.at_ms = 1000;
+	f.oldest_ms = 0;
+	f.server[0] = f.leader[0] = '\0';
+	hs_ship_report_text(&f, &s.text);
+	assert_true(has("\nin_flight            1008\n"));
+	assert_false(has("server") || has("leader"));
+}
+
 TEST(as_json)
 {
 	struct hs_json_writer w = { .out = &s.text };

@@ -1,8 +1,15 @@
 /* terminal: foreign text, made safe for a terminal. */
 #include "tests/lib/unit.h"
+#include "tests/lib/wrap.h"
 #include "tools/report/terminal.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+#include <wchar.h>
 
 static void expect(struct hs_slice text, struct hs_slice want)
 {
@@ -55,6 +62,73 @@ TEST(a_file_gets_every_byte)
 	assert_string_equal(text, "\033[2J\xC2\x9B\n");
 	free(text);
 	fclose(file);
+}
+
+/* A stream to a terminal, and its other end. */
+static FILE *open_terminal(int *other)
+{
+	struct termios raw;
+	char name[64];
+	FILE *file;
+	int fd;
+
+	*other = posix_openpt(O_RDWR | O_NOCTTY);
+	assert_true(*other >= 0 && grantpt(*other) == 0 && unlockpt(*other) == 0);
+	assert_int_equal(ptsname_r(*other, name, sizeof name), 0);
+	fd = open(name, O_RDWR | O_NOCTTY);
+	assert_true(fd >= 0 && tcgetattr(fd, &raw) == 0);
+	cfmakeraw(&raw);
+	assert_int_equal(tcsetattr(fd, TCSANOW, &raw), 0);
+	file = fdopen(fd, "w");
+	assert_non_null(file);
+	setvbuf(file, NULL, _IONBF, 0);
+	return file;
+}
+
+TEST(a_terminal_gets_escapes)
+{
+	char got[64];
+	int other;
+	FILE *file = open_terminal(&other);
+
+	assert_true(hs_terminal_printf(file, "%s\n", "\033[2J"));
+	assert_int_equal(read(other, got, sizeof got), 10);
+	assert_int_equal(memcmp(got, "\\u001b[2J\n", 10), 0);
+	fcntl(fileno(file), F_SETFL, O_NONBLOCK);
+	while (hs_terminal_write(file, HS_SLICE("nobody reads this\n")))
+		;
+	assert_true(ferror(file) && !hs_terminal_has_lost()); /* the stream knows of it */
+	close(other);
+	fclose(file);
+}
+
+/* A buffer that has failed stays as it is. */
+TEST(what_is_lost_is_not_made_safe)
+{
+	struct hs_buf b = { 0 };
+
+	hs_buf_put_slice(&b, HS_SLICE("\033"));
+	b.failed = true;
+	hs_terminal_clean(&b, 0);
+	assert_slice_equal(hs_buf_slice(&b), HS_SLICE("\033"));
+	assert_false(hs_buf_ok(&b));
+	hs_buf_free(&b);
+}
+
+/* Last: it is never forgotten. */
+TEST(lost_text_is_known)
+{
+	int other;
+	FILE *file = open_terminal(&other);
+	static const wchar_t none[] = { 0xD800, 0 };
+
+	assert_false(hs_terminal_printf(file, "%ls", none)); /* printf(3) fails as it does without memory */
+	assert_true(hs_terminal_has_lost());
+	wrap_fail(WRAP_REALLOC, 1, 1, ENOMEM);
+	assert_false(hs_terminal_write(file, HS_SLICE("x")));
+	wrap_reset();
+	fclose(file);
+	close(other);
 }
 
 TESTS("terminal", NULL, NULL)

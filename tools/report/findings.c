@@ -80,9 +80,10 @@ static void print_nagios(struct hs_findings *r, bool unknown)
 {
 	static const char *const word[] = { "OK", "WARNING", "CRITICAL" };
 	bool nothing = r->count[HS_CHECK_OK] + r->count[HS_CHECK_WARN] + r->count[HS_CHECK_FAIL] == 0;
-	const char *text = nothing   ? "nothing was checked"
-	                   : unknown ? "a check could not run"
-	                             : "nothing is out of order";
+	const char *text = nothing                ? "nothing was checked"
+	                   : unknown              ? "a check could not run"
+	                   : !hs_buf_ok(&r->text) ? "out of memory: hookspool check says more"
+	                                          : "nothing is out of order";
 	struct hs_slice said = r->text.n > 0 ? hs_buf_slice(&r->text) : hs_slice_str(text);
 
 	hs_findings_figure(r, "warnings", r->count[HS_CHECK_WARN], "");
@@ -144,8 +145,10 @@ void hs_findings_end(struct hs_findings *r, bool unknown)
 {
 	if (r->nagios)
 		print_nagios(r, unknown);
-	else if (r->json && r->text.n > 0)
-		hs_terminal_printf(stdout, "%.*s]\n", (int)r->text.n, r->text.p);
+	else if (r->json && (r->text.n > 0 || !hs_buf_ok(&r->text))) {
+		hs_buf_putc(&r->text, ']');
+		hs_terminal_print_json(&r->text);
+	}
 	hs_buf_free(&r->text);
 	hs_buf_free(&r->figures);
 }

@@ -15,7 +15,7 @@ void hs_rules_trial_free(struct hs_rules_trial *t)
 
 /* --- names -------------------------------------------------------------------------- */
 
-/* False: out of memory. */
+/* Decodes the name. False: out of memory. */
 static bool name_of(struct hs_rules_trial *t, const struct hs_record_field *field, struct hs_slice *name)
 {
 	*name = field->name;
@@ -25,6 +25,17 @@ static bool name_of(struct hs_rules_trial *t, const struct hs_record_field *fiel
 	hs_json_unescape(field->name, &t->name);
 	*name = hs_buf_slice(&t->name);
 	return hs_buf_ok(&t->name);
+}
+
+/* Reads the next field. False: there is none, or *r is no longer HS_OK. */
+static bool next_field(struct hs_rules_trial *t, struct hs_record_fields *walk, struct hs_record_field *field,
+                       struct hs_slice *name, enum hs_result *r)
+{
+	if (*r != HS_OK || !hs_record_field_next(walk, field))
+		return false;
+	if (!name_of(t, field, name))
+		*r = HS_E_MEMORY;
+	return *r == HS_OK;
 }
 
 /* The value of a field that hookspool writes itself, or checks; n == 0: it is absent. */
@@ -139,13 +150,11 @@ static enum hs_result tell(struct hs_rules_trial *t, struct hs_slice line, struc
 	struct hs_record_fields walk = hs_record_fields_of(line);
 	struct hs_record_field field;
 	enum hs_result r = HS_OK;
+	struct hs_slice name;
 
-	while (r == HS_OK && hs_record_field_next(&walk, &field)) {
+	while (next_field(t, &walk, &field, &name, &r)) {
 		struct hs_rules_about about;
-		struct hs_slice name;
 
-		if (!name_of(t, &field, &name))
-			return HS_E_MEMORY;
 		hs_rules_about(t->rules, facts->tenant, name, &about);
 		r = hs_rules_tell(t->rules, &about, &field, &t->text, facts);
 	}
@@ -157,13 +166,11 @@ static enum hs_result mask(struct hs_rules_trial *t, struct hs_slice line, struc
 	struct hs_record_fields walk = hs_record_fields_of(line);
 	struct hs_record_field field;
 	enum hs_result r = HS_OK;
+	struct hs_slice name;
 
-	while (r == HS_OK && hs_record_field_next(&walk, &field)) {
+	while (next_field(t, &walk, &field, &name, &r)) {
 		struct hs_rules_about about;
-		struct hs_slice name;
 
-		if (!name_of(t, &field, &name))
-			return HS_E_MEMORY;
 		look_up(t, line, tenant, name, &about);
 		if (about.mask > 0)
 			r = try_mask(t, about.mask - 1u, name, &field);

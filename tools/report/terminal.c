@@ -71,6 +71,13 @@ void hs_terminal_clean(struct hs_buf *b, size_t from)
 	hs_buf_free(&clean);
 }
 
+static bool lost;
+
+bool hs_terminal_has_lost(void)
+{
+	return lost;
+}
+
 bool hs_terminal_write(FILE *out, struct hs_slice text)
 {
 	struct hs_buf clean = { 0 };
@@ -79,6 +86,7 @@ bool hs_terminal_write(FILE *out, struct hs_slice text)
 	if (isatty(fileno(out)) != 1)
 		return fwrite(text.p, 1, text.n, out) == text.n;
 	hs_terminal_put(&clean, text);
+	lost |= !hs_buf_ok(&clean);
 	ok = hs_buf_ok(&clean) && fwrite(clean.p, 1, clean.n, out) == clean.n;
 	hs_buf_free(&clean);
 	return ok;
@@ -94,18 +102,13 @@ bool hs_terminal_printf(FILE *out, const char *format, ...)
 	va_start(args, format);
 	n = vasprintf(&text, format, args);
 	va_end(args);
-	if (n < 0)
+	if (n < 0) {
+		lost = true;
 		return false;
+	}
 	ok = hs_terminal_write(out, hs_slice(text, (size_t)n));
 	free(text);
 	return ok;
-}
-
-static bool lost;
-
-bool hs_terminal_has_lost(void)
-{
-	return lost;
 }
 
 void hs_terminal_print_json(struct hs_buf *json)

@@ -25,7 +25,7 @@ void hs_terminal_clean(struct hs_buf *b, size_t from);
 
 /*
  * fwrite(3) and printf(3) for untrusted text: cleaned if `out` is a terminal. Print our own colours
- * separately. False: a write failed.
+ * separately. False: a write failed, or no memory.
  */
 bool hs_terminal_write(FILE *out, struct hs_slice text);
 __attribute__((format(printf, 2, 3))) bool hs_terminal_printf(FILE *out, const char *format, ...);
@@ -33,7 +33,7 @@ __attribute__((format(printf, 2, 3))) bool hs_terminal_printf(FILE *out, const c
 /* Prints the JSON in the buffer as a line of standard output, cleaned on a terminal, and frees it. */
 void hs_terminal_print_json(struct hs_buf *json);
 
-/* True if an answer of hs_terminal_print_json was not printed, for want of memory. */
+/* True if any text was not printed, for want of memory. */
 bool hs_terminal_has_lost(void);
 
 #endif

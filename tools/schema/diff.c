@@ -14,7 +14,7 @@ static uint32_t member(const struct hs_json *j, uint32_t object, const char *nam
 	return 0;
 }
 
-/* Appends the text of a string member. False: it is none. */
+/* Appends the text of a string member. False: it is none, or no memory. */
 static bool put_text(const struct hs_json *j, uint32_t object, const char *name, struct hs_buf *out)
 {
 	uint32_t value = member(j, object, name);
@@ -22,7 +22,7 @@ static bool put_text(const struct hs_json *j, uint32_t object, const char *name,
 	if (value == 0 || j->tok[value].kind != HS_JSON_STRING)
 		return false;
 	hs_json_unescape(hs_json_inner(j, value), out);
-	return true;
+	return hs_buf_ok(out);
 }
 
 /* The bits of an array of type names; 0: it is none. */

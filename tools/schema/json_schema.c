@@ -1,12 +1,10 @@
 /* The catalogue as JSON Schema. */
 #include "tools/schema/forms.h"
 
-/* Appends "name": or a comma before it. */
-static void put_member(struct hs_buf *out, bool *more, struct hs_slice name)
+/* Appends a comma and "name": the constants come first. */
+static void put_member(struct hs_buf *out, struct hs_slice name)
 {
-	if (*more)
-		hs_buf_putc(out, ',');
-	*more = true;
+	hs_buf_putc(out, ',');
 	hs_buf_put_json(out, name);
 	hs_buf_putc(out, ':');
 }
@@ -30,7 +28,7 @@ static void put_example(struct hs_buf *out, const struct hs_schema_field *f)
 	struct hs_json_writer w = { .out = out, .comma = true };
 	struct hs_slice text;
 
-	if (f->value_count == 0 || (types & (types - 1)) != 0 || value->n > HS_SCHEMA_VALUE)
+	if (f->value_count == 0 || (types & (types - 1)) != 0 || value->n >= HS_SCHEMA_VALUE) /* it may be cut */
 		return;
 	text = hs_slice(value->text, value->n);
 	hs_json_writer_array(&w, "examples");
@@ -41,9 +39,9 @@ static void put_example(struct hs_buf *out, const struct hs_schema_field *f)
 	hs_json_writer_end(&w, ']');
 }
 
-static void put_field(const struct hs_schema_form *form, const struct hs_schema_field *f, bool *more)
+static void put_field(const struct hs_schema_form *form, const struct hs_schema_field *f)
 {
-	put_member(form->out, more, hs_slice(f->name.p, f->name.n));
+	put_member(form->out, hs_slice(f->name.p, f->name.n));
 	hs_buf_putc(form->out, '{');
 	put_types(form->out, f);
 	if (!form->view->no_examples)
@@ -79,13 +77,12 @@ static void put_event(const struct hs_schema_form *form, const struct hs_schema_
 {
 	const struct hs_schema_field *field = form->schema->table.field;
 	struct hs_json_writer w = { .out = form->out };
-	bool more = true;
 
 	hs_buf_put_slice(form->out, HS_SLICE("{\"type\":\"object\",\"properties\":{"));
 	put_constants(form->out, e);
 	for (uint32_t i = e->first; i != HS_SCHEMA_NONE; i = field[i].next)
 		if (hs_schema_shows_field(form->view, &field[i]) && !is_constant(e, &field[i]))
-			put_field(form, &field[i], &more);
+			put_field(form, &field[i]);
 	hs_buf_put_slice(form->out, HS_SLICE("},"));
 	hs_json_writer_array(&w, "required");
 	for (uint32_t i = e->first; i != HS_SCHEMA_NONE; i = field[i].next)
