@@ -363,7 +363,7 @@ static void lose_state(void)
 /* Reads on while a call fails, then without a fault: each line comes, and none twice. */
 static bool read_without_state(enum wrap_call call, unsigned nth)
 {
-	char got[64];
+	char got[sizeof s.got];
 	bool ended;
 
 	lose_state();

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	MANY = 600000,   /* ids of one part: more than are compared at a time */
