@@ -494,7 +494,13 @@ TEST(an_erase_that_ends_meanwhile)
 	hs_subjects_free(&one);
 }
 
-static const struct hs_erase_marker crm = { "crm", { "sqlite:/a.db", 12 }, "globex" };
+/* Looks for another tenant in the database that "crm" is about to load. */
+static enum hs_result find_other(struct hs_buf *other)
+{
+	const struct hs_erase_marker crm = { "crm", HS_SLICE("sqlite:/a.db"), "globex" };
+
+	return hs_erase_requests_find_other(opened.dir.private_dir, &crm, other);
+}
 
 static void prepare_other(void)
 {
@@ -509,7 +515,7 @@ static void prepare_other(void)
 static enum hs_result run_find_other(void)
 {
 	struct hs_buf other = { 0 };
-	enum hs_result result = hs_erase_requests_find_other(opened.dir.private_dir, &crm, &other);
+	enum hs_result result = find_other(&other);
 
 	if (result == HS_OK)
 		assert_slice_equal(hs_buf_slice(&other), HS_SLICE("shop"));
@@ -548,7 +554,7 @@ TEST(a_database_that_is_given_up_meanwhile)
 		wrap_reset();
 		done = false;
 		wrap_before(WRAP_OPENAT, nth, give_up_shop, &done);
-		assert_result(hs_erase_requests_find_other(opened.dir.private_dir, &crm, &other), HS_OK);
+		assert_result(find_other(&other), HS_OK);
 		wrap_reset();
 		free_again += done && other.n == 0;
 		hs_buf_free(&other);

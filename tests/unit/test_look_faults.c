@@ -500,7 +500,7 @@ TEST(a_spool_of_another_user_whose_state_cannot_be_looked_at)
 	if (geteuid() != 0)
 		skip(); /* only root can give files away */
 	for (unsigned nth = 1; !ended; nth++) {
-		char got[64];
+		char got[sizeof s.got];
 
 		others_segments();
 		open_reader();

@@ -172,9 +172,8 @@ TEST(a_position_whose_segment_cannot_be_read)
 {
 	for (int i = 0; i < 2; i++) {
 		struct hs_position place[2] = { { 0 } };
-		bool ended = false;
 
-		for (unsigned nth = 1; !ended; nth++) {
+		for (unsigned nth = 1; nth < 30; nth++) { /* it looks for news now and then, which adds calls */
 			make("rotate_min_gap = 0\ncompress = none\n");
 			seal("a b");
 			put("c");
@@ -195,7 +194,6 @@ TEST(a_position_whose_segment_cannot_be_read)
 				if (result == HS_OK)
 					assert_true(fit == HS_FIT || (i == 0 && fit == HS_FIT_UNKNOWN));
 			}
-			ended = wrap_count(i == 0 ? WRAP_OPENAT : WRAP_FSTAT) < nth;
 			wrap_reset();
 		}
 	}
@@ -363,7 +361,7 @@ static void lose_state(void)
 /* Reads on while a call fails, then without a fault: each line comes, and none twice. */
 static bool read_without_state(enum wrap_call call, unsigned nth)
 {
-	char got[64];
+	char got[sizeof s.got];
 	bool ended;
 
 	lose_state();
@@ -655,6 +653,7 @@ TEST(a_clock_that_was_set_back)
 	assert_read("a");
 	assert_read("");
 	assert_true(hs_reader_patience(s.reader) < 0); /* idle: no need to look */
+	hs_reader_wait(s.reader, 1);                   /* it returns all the same */
 	put("b");
 	assert_read("b");
 	wrap_reset();
