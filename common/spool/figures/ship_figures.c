@@ -69,8 +69,7 @@ static void take_text(char *to, size_t size, const struct hs_record_field *field
 {
 	struct hs_buf text = { 0 };
 
-	if (hs_json_can_unescape(field->value))
-		hs_record_field_put(field, &text);
+	hs_record_field_put(field, &text);
 	if (hs_buf_ok(&text))
 		snprintf(to, size, "%.*s", (int)text.n, text.n > 0 ? text.p : "");
 	hs_buf_free(&text);

@@ -157,14 +157,17 @@ static bool is_literal(struct hs_slice value)
 	       hs_slice_eq(value, HS_SLICE("false"));
 }
 
-/* True if this may follow spooled_at: fields of the event's objects, none of which has a fixed field's name. */
+/*
+ * True if this, which is not empty, may follow spooled_at: fields of the event's objects, none of which has a fixed
+ * field's name.
+ */
 static bool is_rest(struct hs_slice text)
 {
 	static const struct hs_slice objects[] = {
 		{ ",\"context_", 10 }, { ",\"properties_", 13 }, { ",\"traits_", 9 }, { ",\"integrations_", 15 }
 	};
 
-	if (text.n == 0 || text.p[text.n - 1] != '}')
+	if (text.p[text.n - 1] != '}')
 		return false;
 	for (size_t i = 0; i < sizeof objects / sizeof objects[0]; i++)
 		if (text.n > objects[i].n && hs_bytes_eq(text.p, objects[i].p, objects[i].n))
