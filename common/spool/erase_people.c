@@ -66,7 +66,7 @@ static enum hs_result add_deleted(struct erase *x, const struct hs_named *named,
 	who.tenant = tenant.p;
 	if (ok && hs_is_placeholder(hs_buf_slice(&x->text))) {
 		x->done->placeholders++; /* such an id stands for many people: one bug must not erase them all */
-	} else if (ok && who.n > 0) {
+	} else if (ok) {
 		ok = hs_subjects_add(x->people.subjects, &who, NULL);
 		x->done->deletes++;
 	}
