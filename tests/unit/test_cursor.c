@@ -54,6 +54,15 @@ static bool stands_at(struct hs_position p)
 	return at.number == p.number && at.offset == p.offset && at.edit == p.edit && at.before == p.before;
 }
 
+TEST(without_a_folder_no_cursor_is_removed)
+{
+	assert_result(hs_cursor_remove(&s.o.dir, "mine"), HS_E_IO);
+	assert_int_equal(reopen("mine"), HS_OK);
+	assert_int_equal(hs_cursor_save(s.cursor, first), HS_OK);
+	assert_result(hs_cursor_remove(&s.o.dir, "mine"), HS_OK);
+	assert_result(hs_cursor_remove(&s.o.dir, "mine"), HS_OK);
+}
+
 TEST(a_position_is_remembered)
 {
 	assert_int_equal(reopen("mine"), HS_OK);

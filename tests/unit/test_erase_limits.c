@@ -237,6 +237,18 @@ TEST(deletes_of_nobody)
 	assert_int_equal(people.count, 1); /* an id that is a number */
 }
 
+/* A dry run suppresses nobody. */
+TEST(a_dry_run_that_would_suppress)
+{
+	make("");
+	put("anna@a");
+	assert_result(erase_by(&(struct hs_eraser){ .look_only = true, .suppress = true }), HS_OK);
+	assert_int_equal(done.events, 1);
+	assert_false(spooldir_exists(&s.d, ".hookspool/suppressed"));
+	put("anna@b");
+	assert_all("a b");
+}
+
 /* More people than one run can have: nothing is begun. */
 TEST(too_many_people)
 {
@@ -292,6 +304,29 @@ TEST(stopped_in_a_large_segment)
 		assert_in_range(turns, 0, 60);
 	}
 	hs_buf_free(&text);
+}
+
+/* Stopped in the first of two plans, an erase does not begin the second. */
+TEST(stopped_before_the_second_plan)
+{
+	unsigned left = 0;
+	struct hs_eraser how = { .context = &left, .go_on = count_down };
+	struct hs_buf plan;
+
+	make_of("compress = none\n", "{\"type\":\"page\",\"user_id\":\"anna\",\"message_id\":\"a\""
+	                             ",\"spooled_at\":\"2026-11-23T10:15:00.123Z\"}\n");
+	wrap_space(10);
+	assert_result(erase(), HS_E_FULL);
+	wrap_space(-1);
+	plan = spooldir_read(&s.d, ".hookspool/erase-plan-1");
+	spooldir_write(&s.d, ".hookspool/erase-plan-2", hs_buf_slice(&plan));
+	hs_buf_free(&plan);
+	assert_result(erase_by(&how), HS_OK);
+	assert_true(done.stopped && done.unfinished && done.plans == 1);
+	assert_int_equal(spooldir_names(&s.d, ".hookspool", "erase-plan"), 2);
+	assert_result(erase(), HS_OK);
+	assert_int_equal(spooldir_names(&s.d, ".hookspool", "erase-plan"), 0);
+	assert_all("z");
 }
 
 /* --- whatever fails --------------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include "spool/shared/spool_dir.h"
 #include "spool/write/foreign_segments.h"
 #include "tests/lib/every_fault.h"
+#include "tests/lib/said.h"
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
@@ -905,6 +906,10 @@ TEST(who_compresses_or_unpacks_a_segment_is_waited_for)
 	assert_result(await_beside(&gunzip, true, no_more_is_beside), HS_OK);
 	assert_int_equal(gunzip.asked, 3);
 	assert_result(await_beside(&never, true, minute_passes), HS_E_REWRITTEN);
+	wrap_reset();
+	said_begin(HS_LOG_WARN);
+	assert_result(await_beside(&never, false, minute_passes), HS_E_REWRITTEN);
+	assert_non_null(strstr(said_end(), ".gz is beside its plain file, as if somebody were still compressing it"));
 	wrap_reset();
 }
 

@@ -220,6 +220,25 @@ TEST(an_archive_that_is_cut)
 	assert_all("m");
 }
 
+/* The damage is met where a line that is refused is passed over. */
+TEST(an_archive_that_is_cut_in_a_long_line)
+{
+	char path[] = "/tmp/hookspool-import-XXXXXX";
+	int fd = mkstemp(path);
+	gzFile file = gzopen(path, "wb");
+
+	make("");
+	s.d.settings->max_body = 1000;
+	for (int i = 0; i < 5000; i++)
+		assert_true(gzputs(file, i == 0 ? TRACK ",\"messageId\":\"m\"}\n{\"type\" " : " no JSON ") > 0);
+	assert_int_equal(gzclose(file), Z_OK);
+	assert_int_equal(ftruncate(fd, lseek(fd, 0, SEEK_END) - 4), 0);
+	unlink(path);
+	assert_result(import_file(&all, fd), HS_OK);
+	assert_true(done.error == EILSEQ && !done.done_before && done.accepted == 1);
+	assert_all("m");
+}
+
 static bool never(void *context, const struct hs_imported *so_far)
 {
 	(void)context;
@@ -470,11 +489,18 @@ TEST(an_interrupted_commit_is_finished)
 	             &(struct job){ prepare_interrupted, run_interrupted, is_completed_once, 12 });
 }
 
+/* Unless the other thread was quicker, and the checkpoint has the commit, they are looked for and found. */
+static void assert_known(void)
+{
+	assert_int_equal(done.accepted, 0);
+	assert_true(done.duplicate == 2 || done.resumed > 0 || done.done_before);
+	assert_int_equal(lines_in("rejected"), 2);
+}
+
 static void assert_all_known(void)
 {
 	assert_result(run_interrupted(), HS_OK);
-	assert_true(done.accepted == 0 && done.duplicate == 2);
-	assert_int_equal(lines_in("rejected"), 2);
+	assert_known();
 }
 
 /* As prepare_interrupted, and seals them. An import has two threads: its nth call is not always the same one. */
@@ -520,13 +546,11 @@ static bool finish_with_change(unsigned nth, bool fails)
 	wrap_reset();
 	wrap_before(WRAP_FDOPENDIR, nth, change_after_list, &fails);
 	if (run_interrupted() == HS_OK)
-		assert_int_equal(done.duplicate, 2);
+		assert_known();
 	else
-		assert_true(fails);
-	assert_int_equal(done.accepted, 0);
+		assert_true(fails && done.accepted == 0);
 	listed = wrap_count(WRAP_FDOPENDIR) >= nth;
 	wrap_reset();
-	assert_int_equal(lines_in("rejected"), 2);
 	return listed;
 }
 
@@ -578,7 +602,6 @@ TEST(an_interrupted_commit_of_a_person_who_is_suppressed_since)
 	land();
 	suppress_otto();
 	assert_all_known();
-	assert_int_equal(done.rejected, 2);
 	assert_int_equal(done.suppressed, 0);
 }
 

@@ -158,6 +158,48 @@ TEST(what_cannot_be_mended_is_said)
 		mend_without(calls[i], 0640);
 }
 
+/* A file that goes meanwhile, and a folder with the name of one, have no mode that could be wrong. */
+TEST(what_is_no_file_is_no_fault)
+{
+	unsigned nth = 1;
+
+	assert_result(put(&s.view, "a"), HS_OK);
+	spooldir_mkdir(&s.d, "rejected-20261123T101500.123Z-000001.jsonl");
+	look(0, "");
+	do {
+		wrap_reset();
+		wrap_fail(WRAP_OPENAT, nth, 1, ENOENT);
+		if (hs_modes_look(&s.view.dir, &left) == HS_OK)
+			assert_int_equal(left.count, 0);
+	} while (wrap_count(WRAP_OPENAT) >= nth++);
+	wrap_reset();
+}
+
+/* If the owner can mend neither, the first is named. */
+TEST(files_of_another_user)
+{
+	static const char *const names[] = { "rejected-20261123T101500.123Z-000001.jsonl",
+		                             "rejected-20261123T101500.123Z-000002.jsonl" };
+	unsigned both = 0;
+
+	assert_result(put(&s.view, "a"), HS_OK);
+	for (size_t i = 0; i < 2; i++)
+		spooldir_write(&s.d, names[i], HS_SLICE(""));
+	for (unsigned nth = 1; nth == 1 || wrap_count(WRAP_OPENAT) >= nth - 1; nth++) {
+		wrap_reset();
+		wrap_fail(WRAP_OPENAT, nth, 2, EACCES);
+		if (hs_modes_look(&s.view.dir, &left) == HS_OK && left.count == 2) {
+			assert_true(left.owner && left.first[0] != '\0');
+			both++;
+		}
+	}
+	wrap_reset();
+	assert_true(both > 0);
+	assert_result(hs_modes_result("events.jsonl", EPERM), HS_E_SPOOL_OWNER);
+	assert_result(hs_modes_result("events.jsonl", EACCES), HS_E_SPOOL_OWNER);
+	assert_result(hs_modes_result("events.jsonl", EIO), HS_E_IO);
+}
+
 /* Two processes with different settings must not undo each other's work for ever. */
 TEST(the_last_process_to_begin_decides)
 {

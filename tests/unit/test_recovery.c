@@ -270,6 +270,21 @@ TEST(a_copy_whose_name_cannot_be_synced)
 	assert_once(&s.d, "a");
 }
 
+TEST(an_original_that_cannot_be_opened_stays)
+{
+	struct hs_found found;
+	bool used;
+
+	set_aside("a", "", 7, -1);
+	found = look();
+	wrap_fail(WRAP_OPENAT, 1, 1, EMFILE);
+	assert_result(hs_recovery_finish(&s.dir, "events", &found.aside, &used), hs_io_result(EMFILE));
+	wrap_reset();
+	assert_int_equal(look().aside.number, 7);
+	assert_true(finish_aside(HS_OK));
+	assert_once(&s.d, "a");
+}
+
 TEST(several_aside_files_are_finished_one_by_one)
 {
 	set_aside("a", "", 3, -1);

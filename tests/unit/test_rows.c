@@ -349,4 +349,12 @@ TEST(what_is_excluded_from_the_table_of_an_event_is_not_in_the_rest_of_tracks_ei
 	rows_with(&(struct hs_row_options){ .exclude = exclude }, true, "tracks" TIMES EVENT " !b=2\n");
 }
 
+/* They tell rows apart, put them in order, or find those of a person; each where its table has it. */
+TEST(columns_that_the_loader_cannot_do_without)
+{
+	assert_true(hs_table_needs(HS_TABLE_GROUPS, HS_SLICE("group_id")));
+	assert_false(hs_table_needs(HS_TABLE_TRACKS, HS_SLICE("group_id")));
+	assert_false(hs_table_needs(HS_TABLE_TRACKS, HS_SLICE("event")));
+}
+
 TESTS_AND_CASES("rows", "warehouse.txt", run_rows_case)

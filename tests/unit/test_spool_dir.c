@@ -51,6 +51,15 @@ TEST(two_processes_make_it_at_once)
 	assert_result(open_it(true), HS_OK);
 }
 
+TEST(a_file_system_that_is_read_only)
+{
+	make("");
+	wrap_fail(WRAP_MKDIRAT, 1, 1, EROFS);
+	assert_result(open_it(true), HS_E_READ_ONLY);
+	wrap_reset();
+	assert_result(open_it(true), HS_OK);
+}
+
 /* The owner is told to others, and nothing of another owner to the owner. */
 TEST(a_directory_without_access)
 {
