@@ -1,7 +1,6 @@
 #include "base/io.h"
 #include "tools/ship/engine_nats.h"
 
-#include <assert.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -88,8 +87,7 @@ static bool parse(struct hs_slice text, char *name, char *version)
 	struct hs_json json;
 	bool ok;
 
-	assert(end != NULL);
-	if (text.n < 5 || memcmp(text.p, "INFO ", 5) != 0)
+	if (end == NULL || text.n < 5 || memcmp(text.p, "INFO ", 5) != 0)
 		return false;
 	hs_json_init(&json, 0);
 	ok = hs_json_document(&json, hs_slice_trim(hs_slice(text.p + 5, (size_t)(end - text.p) - 5))) == HS_OK;

@@ -5,7 +5,6 @@
 #include "tools/ship/subject.h"
 #include "tools/ship/walk_back.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -273,10 +272,7 @@ static int go_on_anew(struct ship *s, const struct hs_engine_asked *asked, const
 /* The stream's limits may have deleted the message that tells where ship was. */
 static void tell_of_limits(struct ship *s, const struct hs_engine_asked *asked)
 {
-	if (asked->any || s->memory.own == 0)
-		return;
-	assert(asked->stream.first > s->memory.own); /* else it would have forgotten it */
-	if (!s->options.quiet)
+	if (!s->options.quiet && !asked->any && s->memory.own > 0 && asked->stream.first > s->memory.own)
 		ship_tell(s,
 		          "the limits of the stream have deleted the last message of receiver %s, %" PRIu64
 		          ": only its duplicate window tells now what was in flight at a kill",

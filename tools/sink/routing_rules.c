@@ -32,7 +32,8 @@ static struct hs_slice unescape(struct hs_routing_rules *r, struct hs_slice name
 		return HS_SLICE_NONE;
 	r->name[r->count] = copy;
 	for (size_t i = 0; i < name.n; i++) {
-		i += name.p[i] == '\\'; /* end_of has seen that a byte of the name follows */
+		if (name.p[i] == '\\' && i + 1 < name.n)
+			i++;
 		copy[n++] = name.p[i];
 	}
 	return hs_slice(copy, n);
