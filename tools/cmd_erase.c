@@ -14,7 +14,6 @@
 #include "tools/report/terminal.h"
 #include "tools/sink/id_spelling.h"
 
-#include <assert.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -214,8 +213,7 @@ static void put_deleted(const struct erase *c, struct hs_json_writer *w)
 			continue;
 		hs_json_writer_object(w, NULL);
 		hs_json_writer_text(w, "id", hs_slice(who->id, who->n));
-		assert(who->tenant != NULL); /* that of a delete record */
-		if (who->tenant[0] != '\0')
+		if (who->tenant != NULL && who->tenant[0] != '\0')
 			hs_json_writer_text(w, "tenant", hs_slice_str(who->tenant));
 		hs_json_writer_end(w, '}');
 	}
