@@ -170,8 +170,10 @@ static char segment[HS_SEALED_NAME];
 
 static void cut_segment(void *context)
 {
-	if (spooldir_exists(&s.d, segment) && spooldir_size(&s.d, segment) > 300)
+	if (spooldir_exists(&s.d, segment) && spooldir_size(&s.d, segment) > 300) {
 		spooldir_cut(&s.d, segment, 300);
+		spooldir_age(&s.d, segment); /* it is not being copied */
+	}
 	*(bool *)context = true;
 }
 
