@@ -133,6 +133,28 @@ TEST(a_spool_of_another_user)
 	give_to(0);
 }
 
+/* Its number may change when the owner takes it in, so whoever may only read does not begin with it. */
+TEST(a_segment_that_was_put_into_a_spool_of_another_user)
+{
+	struct events *e;
+
+	if (geteuid() != 0)
+		skip();
+	make("spool_mode = 0640\n");
+	put("a");
+	hs_spool_look(s.spool);
+	e = events_new("b");
+	spooldir_write(&s.d, "events-20261123T101500.123Z-000002.jsonl", hs_buf_slice(&e->lines));
+	events_free(e);
+	give_to(12345);
+	assert_int_equal(chmod(s.d.path, 0750), 0);
+	assert_read("a");
+	assert_true(hs_reader_dir(s.reader)->read_only);
+	close_reader();
+	give_to(0);
+	assert_all("a b");
+}
+
 TEST(it_follows_the_path)
 {
 	char other[PATH_MAX + 8];
