@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -47,6 +48,26 @@ TEST(a_spool_is_made_when_it_is_needed)
 	assert_int_equal(mode_of(".hookspool/run/metrics"), 0640);
 	assert_int_equal(mode_of(".hookspool/run/edits.lock"), 0640);
 	assert_int_equal(mode_of(".hookspool/spool"), 0600);
+}
+
+static int tell_mode(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+	(void)at;
+	if ((st->st_mode & 07777) != (kind == FTW_D ? 0700 : 0600))
+		fail_msg("%s has mode %o", path, (unsigned)st->st_mode & 07777);
+	return 0;
+}
+
+TEST(whatever_it_makes_is_its_owners_alone)
+{
+	make("rotate_min_gap = 0\n");
+	seal("a");
+	seal("b");
+	put("c");
+	assert_non_null(hs_spool_rates(s.spool, true));
+	maintain();
+	hs_spool_look(s.spool);
+	assert_int_equal(nftw(s.d.path, tell_mode, 8, FTW_PHYS), 0);
 }
 
 static unsigned syncs_of_maintenance(void)
