@@ -81,6 +81,7 @@ $(B)/unit/test_check_parts: $(call obj,$(addprefix tools/probe/,check_consumers.
     companion.c) tools/report/erase_waiting.c)
 $(B)/unit/test_check_parts: LINK_FLAGS += $(addprefix -Wl$(comma)--wrap=hs_,io_stat_outside io_own_path landlock_version)
 $(B)/unit/test_check_url: $(call obj,tools/probe/check_url.c tools/probe/check_direct.c tools/report/progress.c)
+$(B)/unit/test_settings_file: LINK_FLAGS += -Wl,--wrap=hs_io_own_path
 $(B)/unit/test_http: LINK_FLAGS += $(addprefix -Wl$(comma)--wrap=curl_,easy_perform easy_getinfo global_init slist_append)
 $(B)/unit/test_http_posts: $(call obj,tools/probe/http.c tools/sink/http_posts.c)
 $(B)/unit/test_http_posts: LINK_FLAGS = $(LDFLAGS) $(WRAP) $(addprefix -Wl$(comma)--wrap=curl_,global_init multi_add_handle multi_timeout multi_fdset multi_info_read)

@@ -203,6 +203,7 @@ TEST(the_overview_has_the_address_for_segment)
 	begin_session();
 	assert_int_equal(get("/console/overview", ""), 200);
 	assert_true(contains(&stage->answer, "\"https://events.example/hook"));
+	assert_true(contains(&stage->answer, "\"recent_bytes\":0,"));
 }
 
 static void put_rejected(struct hs_buf *lines, const char *at, const char *message, int number)

@@ -314,7 +314,13 @@ TEST(texts)
 	assert_int_equal(in_text(&s, "u-1"), 1);
 	assert_int_equal(in_text(&s, "{\"userId\":\"u-1\""), 1);
 	assert_int_equal(in_text(&s, "u-12 u-1"), 1);
-	assert_int_equal(in_text(&s, "u-12, xu-1, _u-1, u-1-a, u-1\xC3\xA4, Zu-1, u-1A, u-1z"), 0);
+	assert_int_equal(in_text(&s, "u-12, xu-1, _u-1, u-1-a, u-1\xC3\xA4, Zu-1, u-1A, u-1z, u-1a, u-10, u-19"), 0);
+	assert_int_equal(in_text(&s, "\xC3\x80u-1, \xC3\xBFu-1"),
+	                 0);                                  /* the last bytes of letters, the least and the largest */
+	for (const char *p = "/:@[`{\x7f"; *p != '\0'; p++) { /* next to what an id may have */
+		assert_int_equal(in_text(&s, (char[]){ 'u', '-', '1', *p, '\0' }), 1);
+		assert_int_equal(in_text(&s, (char[]){ *p, 'u', '-', '1', '\0' }), 1);
+	}
 	assert_int_equal(in_text(&s, "[u-1]"), 1);
 	assert_int_equal(in_text(&s, "{u-1}"), 1);
 	add_derived(&s, HS_SUBJECT_ANONYMOUS, "track");

@@ -85,6 +85,24 @@ TEST(one_at_a_time)
 	hs_import_checkpoint_close(&b);
 }
 
+/* Closing what did not open then closes no other file. */
+TEST(a_place_that_cannot_be_opened)
+{
+	static const enum wrap_call calls[] = { WRAP_OPENAT, WRAP_FSYNC };
+	struct hs_import_checkpoint b;
+
+	for (unsigned nth = 1; nth < 3; nth++)
+		for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+			temp_dir_end(NULL);
+			temp_dir_begin(NULL);
+			b.fd = 0;
+			wrap_fail(calls[i], nth, 1, EIO);
+			assert_result(hs_import_checkpoint_open(temp.fd, KEY, &b), HS_E_IO);
+			wrap_reset();
+			assert_int_equal(b.fd, -1);
+		}
+}
+
 TEST(a_write_fails)
 {
 	struct hs_import_checkpoint b;

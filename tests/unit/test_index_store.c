@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct fixture {
@@ -62,6 +63,15 @@ static void write_begin(struct fixture *f, struct hs_index_write *w, uint64_t id
 	memcpy(&key, &id, sizeof id);
 	assert_int_equal(hs_index_write_begin(&f->store, w), 0);
 	assert_int_equal(hs_index_write_put(w, &key, 1), 0);
+}
+
+TEST(the_file_is_its_owners)
+{
+	const struct fixture *f = *state;
+	struct stat st;
+
+	assert_int_equal(stat(f->store.path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
 }
 
 TEST(a_write_right_after_a_transaction)

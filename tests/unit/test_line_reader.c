@@ -288,6 +288,33 @@ static void expect_member(struct hs_line_reader *l, int member)
 	}
 }
 
+TEST(the_size_of_a_gzip_files_text)
+{
+	struct hs_line_reader l = { 0 };
+	struct hs_buf file = { 0 };
+	uint64_t bytes = 0, inflated;
+	size_t begin, end;
+	int fd;
+
+	three_members(&file, &begin, &end);
+	fd = file_of(hs_buf_slice(&file));
+	assert_true(hs_line_reader_start_gzip(&l, fd, 0));
+	for (int member = 0; member < 3; member++)
+		expect_member(&l, member);
+	inflated = l.at;
+	assert_true(hs_line_reader_gzip_size(&l, fd, &bytes));
+	assert_int_equal(bytes, inflated);
+	close(fd);
+	fd = file_of(hs_slice(file.p, end - 1)); /* cut */
+	assert_false(hs_line_reader_gzip_size(&l, fd, &bytes));
+	close(fd);
+	fd = gzip_of(HS_SLICE("one\n")); /* the head of another program's does not tell it */
+	assert_false(hs_line_reader_gzip_size(&l, fd, &bytes));
+	close(fd);
+	hs_line_reader_free(&l);
+	hs_buf_free(&file);
+}
+
 /* Nothing of a member is returned whose check sum is wrong; what follows it is whole. False: no line is gone. */
 static bool expect_damage(struct hs_line_reader *l)
 {

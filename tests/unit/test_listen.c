@@ -196,7 +196,7 @@ static int inherit(void *context)
 	int fd = in->listens ? hs_listen("127.0.0.1:0", &file) : open("/dev/null", O_RDONLY);
 	char pid[24];
 
-	if (fd < 0 || (fd != 3 && dup2(fd, 3) < 0))
+	if (fd < 0 || (fd != 3 && dup2(fd, 3) < 0) || fcntl(3, F_SETFD, 0) < 0)
 		return 2;
 	snprintf(pid, sizeof pid, "%ld", (long)(in->pid == OURS ? getpid() : getppid()));
 	unsetenv("LISTEN_PID");
@@ -205,7 +205,9 @@ static int inherit(void *context)
 		setenv("LISTEN_PID", pid, 1);
 	if (in->count != NULL)
 		setenv("LISTEN_FDS", in->count, 1);
-	return hs_listen_inherited() == in->expected ? 0 : 1;
+	if (hs_listen_inherited() != in->expected)
+		return 1;
+	return in->expected < 0 || fcntl(3, F_GETFD) == FD_CLOEXEC ? 0 : 3; /* no program that it starts has it */
 }
 
 TEST(a_socket_of_systemd)

@@ -30,6 +30,7 @@ TEST(the_room_of_many_steps_without_names_is_given_back)
 		step_to(i);
 	assert_true(hs_name_cache_next(&cache, HS_NAMES_WAREHOUSE));
 	assert_int_equal(cache.steps, 1);
+	assert_int_equal(cache.text.n, 0); /* or each event from now on would find too much */
 	hs_name_cache_shrink(&cache);
 	assert_null(cache.step);
 }
@@ -45,6 +46,24 @@ TEST(the_room_of_few_names_is_kept)
 	assert_true(hs_name_cache_next(&cache, HS_NAMES_WAREHOUSE));
 	assert_int_equal(step_to(1), step);
 	assert_int_equal(hs_name_cache_name_of(&cache, step), name);
+}
+
+TEST(a_name_is_taken_until_the_next_event)
+{
+	uint32_t step, name;
+	bool taken;
+
+	assert_true(hs_name_cache_next(&cache, HS_NAMES_WAREHOUSE));
+	step = step_to(1);
+	taken = true;
+	assert_result(hs_name_cache_is_taken(&cache, step, &taken), HS_OK);
+	assert_false(taken);
+	assert_result(hs_name_cache_claim(&cache, step, &name), HS_OK);
+	assert_result(hs_name_cache_is_taken(&cache, step, &taken), HS_OK);
+	assert_true(taken);
+	assert_true(hs_name_cache_next(&cache, HS_NAMES_WAREHOUSE));
+	assert_result(hs_name_cache_is_taken(&cache, step, &taken), HS_OK);
+	assert_false(taken);
 }
 
 /* Offsets in the text have 32 bits. */

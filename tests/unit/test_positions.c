@@ -63,6 +63,27 @@ TEST(the_line_before_a_place)
 	close(fd);
 }
 
+/* It begins at byte 0, or so near to it that the bytes read at once begin within it. */
+TEST(the_first_line_before_a_place)
+{
+	for (size_t n = 65534; n <= 65538; n++) {
+		struct hs_line_reader lines = { 0 };
+		struct hs_buf text = { 0 };
+		struct hs_slice line;
+		int fd;
+
+		memset(hs_buf_reserve(&text, n + 1), 'a', n);
+		text.n = n;
+		hs_buf_putc(&text, '\n');
+		fd = file_of(&text);
+		assert_int_equal(hs_line_before(&lines, fd, text.n, &line), 1);
+		assert_int_equal(line.n, n);
+		hs_line_reader_free(&lines);
+		hs_buf_free(&text);
+		close(fd);
+	}
+}
+
 /* --- record_check -------------------------------------------------------------------------------- */
 
 static struct hs_opened_spool opened;

@@ -17,6 +17,8 @@ static struct scene {
 	struct hs_settings_error error;
 } s;
 
+static char own[PATH_MAX]; /* where the program is said to lie; "": where it does */
+
 static void set(const char *text, mode_t mode)
 {
 	spooldir_remove(&s.d);
@@ -30,6 +32,7 @@ static void set(const char *text, mode_t mode)
 
 FIXTURE(finish)
 {
+	own[0] = '\0';
 	spooldir_remove(&s.d);
 	return 0;
 }
@@ -254,6 +257,40 @@ TEST(a_file_that_no_variable_names)
 	assert_int_equal(s.error.fault, HS_FAULT_ENVIRONMENT);
 	assert_null(load(NULL, (char *[]){ (char[]){ "HOOKSPOOL_CONF=" }, NULL }));
 	assert_int_equal(s.error.fault, HS_FAULT_ABSENT);
+}
+
+/* --- beside the program ------------------------------------------------------------ */
+
+int __real_hs_io_own_path(char *path, size_t n);
+int __wrap_hs_io_own_path(char *path, size_t n);
+
+int __wrap_hs_io_own_path(char *path, size_t n)
+{
+	if (own[0] == '\0')
+		return __real_hs_io_own_path(path, n);
+	snprintf(path, n, "%s", own);
+	return 0;
+}
+
+/* The file in the program's own folder is taken before that of the folder beside it. */
+TEST(a_file_near_the_program)
+{
+	static const char *const files[] = { "hookspool/hookspool.conf", "bin/hookspool.conf" };
+	char dir[16];
+
+	set("", 0644);
+	spooldir_mkdir(&s.d, "bin");
+	spooldir_mkdir(&s.d, "hookspool");
+	snprintf(own, sizeof own, "%s", spooldir_path(&s.d, "bin/program"));
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		char text[64];
+
+		snprintf(dir, sizeof dir, "/%zu", i);
+		snprintf(text, sizeof text, "spool_dir = %s\nauth = none\n", dir);
+		spooldir_write(&s.d, files[i], hs_slice_str(text));
+		expect_dir(load(NULL, NULL), dir);
+		assert_string_equal(s.used, spooldir_path(&s.d, files[i]));
+	}
 }
 
 /* Without /proc the program does not know where it lies, and finds no settings beside it. */

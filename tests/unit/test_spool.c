@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -47,6 +48,26 @@ TEST(a_spool_is_made_when_it_is_needed)
 	assert_int_equal(mode_of(".hookspool/run/metrics"), 0640);
 	assert_int_equal(mode_of(".hookspool/run/edits.lock"), 0640);
 	assert_int_equal(mode_of(".hookspool/spool"), 0600);
+}
+
+static int tell_mode(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+	(void)at;
+	if ((st->st_mode & 07777) != (kind == FTW_D ? 0700 : 0600))
+		fail_msg("%s has mode %o", path, (unsigned)st->st_mode & 07777);
+	return 0;
+}
+
+TEST(whatever_it_makes_is_its_owners_alone)
+{
+	make("rotate_min_gap = 0\n");
+	seal("a");
+	seal("b");
+	put("c");
+	assert_non_null(hs_spool_rates(s.spool, true));
+	maintain();
+	hs_spool_look(s.spool);
+	assert_int_equal(nftw(s.d.path, tell_mode, 8, FTW_PHYS), 0);
 }
 
 static unsigned syncs_of_maintenance(void)
@@ -131,6 +152,28 @@ TEST(a_spool_of_another_user)
 	}
 	assert_int_equal(chmod(s.d.path, 0750), 0);
 	give_to(0);
+}
+
+/* Its number may change when the owner takes it in, so whoever may only read does not begin with it. */
+TEST(a_segment_that_was_put_into_a_spool_of_another_user)
+{
+	struct events *e;
+
+	if (geteuid() != 0)
+		skip();
+	make("spool_mode = 0640\n");
+	put("a");
+	hs_spool_look(s.spool);
+	e = events_new("b");
+	spooldir_write(&s.d, "events-20261123T101500.123Z-000002.jsonl", hs_buf_slice(&e->lines));
+	events_free(e);
+	give_to(12345);
+	assert_int_equal(chmod(s.d.path, 0750), 0);
+	assert_read("a");
+	assert_true(hs_reader_dir(s.reader)->read_only);
+	close_reader();
+	give_to(0);
+	assert_all("a b");
 }
 
 TEST(it_follows_the_path)

@@ -312,7 +312,7 @@ static void give_up(struct hs_shared_state_handle *handle)
 static enum hs_result open_once(int spool_dir, int run_dir, struct hs_shared_state_handle *handle)
 {
 	enum hs_result result = HS_OK;
-	struct boot boot;
+	struct boot boot = { .known = false };
 	uint64_t inode = 0;
 	bool alone;
 
