@@ -692,7 +692,7 @@ TEST(a_time_that_cannot_be_set)
 /* A folder that looks like no backup, or cannot be looked at, is never taken for one. */
 TEST(a_folder_that_cannot_be_looked_at)
 {
-	static const int errors[] = { ELOOP, EACCES, EIO };
+	static const int errors[] = { ELOOP, ENOTDIR, EACCES, EIO };
 	struct hs_backup done;
 
 	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {

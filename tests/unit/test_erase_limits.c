@@ -436,7 +436,7 @@ static void is_deleted(void)
 TEST(a_delete)
 {
 	fail_each_of(FAIL_CALL(WRAP_REALLOC) | FAIL_CALL(WRAP_OPENAT) | FAIL_CALL(WRAP_FDOPENDIR) |
-	                 FAIL_CALL(WRAP_FSTATAT),
+	                 FAIL_CALL(WRAP_FSTATAT) | FAIL_CALL(WRAP_FSTAT),
 	             &(struct job){ prepare_delete, run_delete, is_deleted, 40 });
 }
 

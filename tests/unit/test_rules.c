@@ -3,7 +3,9 @@
 #include "event/rules.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/random.h"
+#include "tests/lib/wrap.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -433,6 +435,36 @@ TEST(sample_knows_a_number_by_its_text)
 }
 
 /* An event of nobody, which validation may let pass, goes by its own id. */
+TEST(sample_without_memory_for_a_number)
+{
+	struct hs_settings *s = settings_with("[events]\nsample = 50% event:*\n");
+	struct hs_stamp stamp = { .spooled_at = HS_SLICE("T"), .rules = s->rules };
+	struct hs_json json = { 0 };
+	struct hs_event e;
+	bool failed = true;
+
+	assert_int_equal(hs_json_document(&json, HS_SLICE("{\"userId\":7.0,\"type\":\"track\",\"event\":\"e\"}")),
+	                 HS_OK);
+	assert_int_equal(hs_event_read(&e, &json, 0, HS_VALIDATE_LENIENT), HS_OK);
+	for (unsigned nth = 1; failed; nth++) {
+		struct hs_flattener f;
+		struct hs_buf out = { 0 };
+		enum hs_result r;
+
+		hs_flattener_init(&f, HS_NAMES_WAREHOUSE);
+		wrap_reset();
+		wrap_fail(WRAP_REALLOC, nth, 1, ENOMEM);
+		r = hs_flatten(&f, &e, &stamp, &out);
+		failed = wrap_count(WRAP_REALLOC) >= nth;
+		wrap_reset();
+		assert_true(failed ? r == HS_E_MEMORY : r == HS_OK || r == HS_E_DROPPED);
+		hs_flattener_free(&f);
+		hs_buf_free(&out);
+	}
+	hs_json_free(&json);
+	hs_settings_free(s);
+}
+
 TEST(sample_goes_by_the_event_if_it_is_nobodys)
 {
 	struct hs_settings *s = settings_with("[events]\nsample = 50% event:*\n");

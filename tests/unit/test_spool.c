@@ -220,6 +220,20 @@ static enum hs_result ask_slow(void)
 }
 
 /* A question that kept it would let the next append, which follows the path, wait for ever. */
+/* As after a mount: a file of the same number on another device is another file. */
+TEST(it_notices_another_device)
+{
+	make("");
+	put("a");
+	wrap_device(1);
+	hs_spool_look(s.spool);
+	put("b");
+	wrap_device(0);
+	hs_spool_look(s.spool);
+	put("c");
+	assert_all("a b c");
+}
+
 TEST(a_question_lets_go_of_the_spool)
 {
 	static enum hs_result (*const ask[])(void) = { ask_health, ask_known, ask_rotate, ask_maintain, ask_slow };
