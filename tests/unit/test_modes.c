@@ -165,6 +165,8 @@ TEST(what_is_no_file_is_no_fault)
 
 	assert_result(put(&s.view, "a"), HS_OK);
 	spooldir_mkdir(&s.d, "rejected-20261123T101500.123Z-000001.jsonl");
+	spooldir_mkdir(&s.d, "failed.jsonl");
+	spooldir_mkdir(&s.d, ".hookspool/salt");
 	look(0, "");
 	do {
 		wrap_reset();

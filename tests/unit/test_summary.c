@@ -1,6 +1,7 @@
 /*
  * summary: names, limits and heads of summaries. A damaged head, or one of another file, says nothing.
  */
+#include "base/bloom.h"
 #include "base/io.h"
 #include "event/top_counts.h"
 #include "spool/summary/summary_builder.h"
@@ -53,6 +54,19 @@ TEST(names_are_spelled_in_one_way)
 }
 
 /* --- limits ------------------------------------------------------------------------------------- */
+
+/* Records have 7 in one spelling; who asks for 7.0 means the same person. */
+TEST(an_id_that_is_asked_for_in_another_spelling)
+{
+	uint32_t filter[HS_BLOOM_BLOCK / sizeof(uint32_t)] = { 0 };
+	struct hs_slice part = hs_slice((const char *)filter, sizeof filter);
+
+	hs_bloom_add(filter, sizeof filter, hs_summary_hash(HS_SLICE("7")));
+	assert_true(hs_summary_bloom_may_name(part, HS_SLICE("7")));
+	assert_true(hs_summary_bloom_may_name(part, HS_SLICE("7.0")));
+	assert_false(hs_summary_bloom_may_name(part, HS_SLICE("8.0")));
+	assert_false(hs_summary_bloom_may_name(part, HS_SLICE("8")));
+}
 
 TEST(more_names_than_are_counted)
 {
