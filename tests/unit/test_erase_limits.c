@@ -286,7 +286,8 @@ TEST(stopped_in_a_large_segment)
 	struct hs_buf text = { 0 };
 
 	for (int i = 0; i < 17000; i++)
-		hs_buf_printf(&text, "{\"type\":\"page\",\"user_id\":\"%s\"}\n", i % 1000 == 0 ? "anna" : "bert");
+		hs_buf_printf(&text, "{\"type\":\"page\",\"user_id\":\"%s\"}\n",
+		              i % 1000 == 0 ? "anna\",\"anonymous_id\":\"d" : "bert");
 	hs_buf_putc(&text, '\0');
 	for (unsigned turns = 0; stopped; turns++) {
 		unsigned left = turns;
