@@ -2,7 +2,8 @@
 
 ## make coverage   lines and branches run by all suites (COVERAGE_SUITES: some of them); what was not, in build/coverage/uncovered.txt
 # Each program has one file of counts: %m names it after the program, %c keeps it mapped, so that killed
-# processes count. Programs run as several users, so each is started once, and its file opened to all.
+# processes count. Programs run as several users, so each is started once, and its file opened to all. ALLOCATIONS: as
+# many of each command fail as in a long run, because there are lines that only one of them reaches.
 # The runtime of the counts calls ftruncate and mmap, which the tests must not wrap.
 COVERAGE = $(B)/coverage
 COVERAGE_RAW = $(abspath $(COVERAGE)/raw)
