@@ -83,6 +83,8 @@ bool hs_terminal_write(FILE *out, struct hs_slice text)
 	struct hs_buf clean = { 0 };
 	bool ok;
 
+	if (text.n == 0) /* perhaps at no address */
+		return true;
 	if (isatty(fileno(out)) != 1)
 		return fwrite(text.p, 1, text.n, out) == text.n;
 	hs_terminal_put(&clean, text);

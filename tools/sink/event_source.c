@@ -247,7 +247,7 @@ void hs_event_source_show(const struct hs_event_source *s, struct hs_progress *p
 		return;
 	ms = hs_io_now_monotonic() - p->begun_ms;
 	hs_bar_table_bytes(bytes, read);
-	hs_bar_table_bytes(ms > 0 ? bytes / (uint64_t)ms * 1000 : 0, rate);
+	hs_bar_table_bytes(ms > 0 ? bytes * 1000 / (uint64_t)ms : 0, rate);
 	if (p->from == 0)
 		p->from = at;
 	if (at < p->from)
