@@ -453,12 +453,17 @@ TEST(the_end_of_a_spool_of_another_user)
 		bool done = true;
 
 		for (unsigned nth = 1; done; nth++) {
+			enum hs_result result;
+
 			others_segments();
 			wrap_reset();
 			done = false;
 			wrap_before(calls[i], nth, rotate_often, &done);
-			assert_result(with_reader(read_to_end), HS_OK);
+			result = with_reader(read_to_end);
 			wrap_reset();
+			if (result == HS_E_SPOOL_ASLEEP) /* so many rotations took longer than it waits */
+				continue;
+			assert_result(result, HS_OK);
 			assert_int_equal(strncmp(s.got, "a b c d e ", 10), 0);
 		}
 	}
