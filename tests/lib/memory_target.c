@@ -523,6 +523,11 @@ static void free_table(struct hs_target_table *table)
 	free(table->name);
 }
 
+void memory_target_clear(struct memory_target *m)
+{
+	cut_rows(&m->committed, 0);
+}
+
 void memory_target_free(struct memory_target *m)
 {
 	cut_rows(&m->now, 0);

@@ -63,6 +63,9 @@ struct memory_target {
 };
 
 struct memory_target *memory_target_new(void);
+/* Removes all rows that were committed. */
+void memory_target_clear(struct memory_target *target);
+
 void memory_target_free(struct memory_target *target);
 
 /* The number of rows of a table. */
