@@ -347,10 +347,9 @@ static bool count_down(void *context, uint64_t bytes, uint64_t all)
 	return *left > 0 && (*left)--;
 }
 
-/* In the middle of a large segment, while plans of earlier runs are finished, or while people are looked for. */
-TEST(stopped_in_a_large_segment)
+/* Lines of anna, the first of them with a device of hers, among more of bert. */
+static struct hs_buf large_text(void)
 {
-	bool stopped = true;
 	struct hs_buf text = { 0 };
 
 	for (int i = 0; i < 17000; i++)
@@ -358,6 +357,15 @@ TEST(stopped_in_a_large_segment)
 		              i % 1000 == 0 ? "identify\",\"user_id\":\"anna\",\"anonymous_id\":\"d"
 		                            : "page\",\"user_id\":\"bert");
 	hs_buf_putc(&text, '\0');
+	return text;
+}
+
+/* In the middle of a large segment, while plans of earlier runs are finished, or while people are looked for. */
+TEST(stopped_in_a_large_segment)
+{
+	bool stopped = true;
+	struct hs_buf text = large_text();
+
 	for (unsigned turns = 0; stopped; turns++) {
 		unsigned left = turns;
 		struct hs_eraser how = { .aliases = true, .context = &left, .go_on = count_down };
@@ -376,6 +384,45 @@ TEST(stopped_in_a_large_segment)
 		assert_in_range(turns, 0, 60);
 	}
 	hs_buf_free(&text);
+}
+
+struct stopping {
+	unsigned left, told;
+};
+
+static bool count_to_stop(void *context, uint64_t bytes, uint64_t all)
+{
+	return count_down(&((struct stopping *)context)->left, bytes, all);
+}
+
+static void count_link(void *context, const struct hs_link *link)
+{
+	(void)link;
+	((struct stopping *)context)->told++;
+}
+
+/* No link is told before all lines were looked at, which is twice: any of them may be of another person. */
+TEST(stopped_while_links_are_looked_for)
+{
+	struct hs_buf text = large_text();
+	struct stopping stopping = { 0, 0 };
+	unsigned turns;
+
+	make_of("compress = none\n", text.p);
+	hs_buf_free(&text);
+	for (turns = 0; stopping.told == 0; turns++) {
+		stopping.left = turns;
+		assert_result(erase_by(&(struct hs_eraser){ .look_only = true,
+		                                            .aliases = true,
+		                                            .tell_link = count_link,
+		                                            .context = &stopping,
+		                                            .go_on = count_to_stop }),
+		              HS_OK);
+		assert_true(done.stopped || stopping.told > 0);
+		assert_in_range(turns, 0, 60);
+	}
+	assert_int_equal(stopping.told, 1);
+	assert_in_range(turns, 5, 60); /* it is asked twice each time */
 }
 
 /* Stopped in the first of two plans, an erase does not begin the second. */
@@ -431,10 +478,11 @@ static void is_one_gone(void)
 	assert_int_equal(spooldir_names(&s.d, ".hookspool", "erase-plan"), 0);
 }
 
-/* The copy among them, before it takes the place of the segment. */
-TEST(files_that_cannot_be_looked_at)
+/* Among them the copy, before it takes the place of the segment, and the summary of what was there. */
+TEST(files_that_cannot_be_looked_at_or_removed)
 {
-	fail_each_of(FAIL_CALL(WRAP_FSTAT), &(struct job){ prepare_one, run_one, is_one_gone, 200 });
+	fail_each_of(FAIL_CALL(WRAP_FSTAT) | FAIL_CALL(WRAP_UNLINKAT),
+	             &(struct job){ prepare_one, run_one, is_one_gone, 200 });
 }
 
 static uint64_t counted;
