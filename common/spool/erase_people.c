@@ -101,9 +101,7 @@ static enum hs_result look_for_link(struct erase *x, struct hs_slice line, struc
 {
 	(void)whole;
 	x->done->too_many |= x->people.links.ids.count > HS_ERASE_SUBJECTS_MAX;
-	if (x->done->too_many)
-		return HS_OK;
-	return hs_links_find(&x->people.links, line, at) ? HS_OK : HS_E_MEMORY;
+	return x->done->too_many || hs_links_find(&x->people.links, line, at) ? HS_OK : HS_E_MEMORY;
 }
 
 static enum hs_result check_links(struct erase *x, struct hs_slice line, struct hs_mark at, bool whole)

@@ -166,6 +166,37 @@ TEST(a_damaged_segment)
 	assert_int_equal(spooldir_names(&s.d, ".hookspool", "erase-plan-1"), 1);
 }
 
+/* A minute passes each time that is asked, while the copy goes on. */
+static bool minutes_pass(void *context, uint64_t bytes, uint64_t all)
+{
+	int64_t *ms = context;
+
+	(void)bytes;
+	(void)all;
+	spooldir_add(&s.d, first(), HS_SLICE(" "));
+	wrap_clock(0, *ms += 61000);
+	return true;
+}
+
+/* A segment whose copying does not end is left as it is, and the next erase finishes. */
+TEST(a_segment_that_is_copied_for_ever)
+{
+	int64_t ms = 0;
+
+	make("rotate_min_gap = 0\ncompress = none\n");
+	seal("anna@a b");
+	put("anna@c");
+	spooldir_add(&s.d, first(), HS_SLICE("{\"type\":\"page\","));
+	assert_result(erase_by(&(struct hs_eraser){ .go_on = minutes_pass, .context = &ms }), HS_E_REWRITTEN);
+	wrap_reset();
+	assert_true(has(first(), "anna") && done.events == 0);
+	spooldir_add(&s.d, first(), HS_SLICE("\"user_id\":\"anna\"}\n"));
+	assert_result(erase(), HS_OK);
+	assert_int_equal(done.plans, 1);
+	assert_false(done.unfinished);
+	assert_all("b");
+}
+
 static char segment[HS_SEALED_NAME];
 
 static void cut_segment(void *context)
@@ -239,6 +270,43 @@ TEST(deletes_of_nobody)
 	assert_int_equal(people.count, 1); /* an id that is a number */
 }
 
+#define AT(time) "\"spooled_at\":\"2026-11-23T10:" time ".123Z\"}\n"
+#define PAGE(user, id, time) "{\"type\":\"page\",\"user_id\":\"" user "\",\"message_id\":\"" id "\"," AT(time)
+
+/*
+ * The clock was set back before a delete came: dead letters up to the last of her events before it go, wherever that
+ * is, and those of the events after it stay. Summaries tell which segments may have such an event.
+ */
+TEST(a_delete_after_the_clock_was_set_back)
+{
+	static const char *const segments[] = {
+		PAGE("anna", "a", "10:00"), PAGE("anna", "b", "20:00"), PAGE("bert", "c", "40:00"),
+		"{\"type\":\"delete\",\"user_id\":\"anna\",\"message_id\":\"d\"," AT("15:00"),
+		PAGE("anna", "e", "30:00")
+	};
+
+	for (int summaries = 0; summaries < 2; summaries++) {
+		make("rotate_min_gap = 0\ncompress = none\n");
+		spooldir_mkdir(&s.d, "");
+		for (size_t i = 0; i < sizeof segments / sizeof *segments; i++) {
+			char name[] = "events-20261123T101500.123Z-000001.jsonl";
+
+			name[strlen("events-20261123T101500.123Z-00000")] = (char)('1' + i);
+			spooldir_write(&s.d, name, hs_slice_str(segments[i]));
+			spooldir_age(&s.d, name);
+		}
+		put("z");
+		if (summaries)
+			maintain();
+		assert_int_equal(spooldir_exists(&s.d, ".hookspool/run/summary/events-2"), summaries);
+		spooldir_write(&s.d, "failed.jsonl", HS_SLICE(PAGE("anna", "x", "18:00") PAGE("anna", "y", "25:00")));
+		assert_result(erase_by(&(struct hs_eraser){ .from_deletes = true }), HS_OK);
+		assert_false(has("failed.jsonl", "\"x\""));
+		assert_true(has("failed.jsonl", "\"y\""));
+		assert_all("c e z");
+	}
+}
+
 /* A dry run suppresses nobody. */
 TEST(a_dry_run_that_would_suppress)
 {
@@ -279,16 +347,25 @@ static bool count_down(void *context, uint64_t bytes, uint64_t all)
 	return *left > 0 && (*left)--;
 }
 
+/* Lines of anna, the first of them with a device of hers, among more of bert. */
+static struct hs_buf large_text(void)
+{
+	struct hs_buf text = { 0 };
+
+	for (int i = 0; i < 17000; i++)
+		hs_buf_printf(&text, "{\"type\":\"%s\"}\n",
+		              i % 1000 == 0 ? "identify\",\"user_id\":\"anna\",\"anonymous_id\":\"d"
+		                            : "page\",\"user_id\":\"bert");
+	hs_buf_putc(&text, '\0');
+	return text;
+}
+
 /* In the middle of a large segment, while plans of earlier runs are finished, or while people are looked for. */
 TEST(stopped_in_a_large_segment)
 {
 	bool stopped = true;
-	struct hs_buf text = { 0 };
+	struct hs_buf text = large_text();
 
-	for (int i = 0; i < 17000; i++)
-		hs_buf_printf(&text, "{\"type\":\"page\",\"user_id\":\"%s\"}\n",
-		              i % 1000 == 0 ? "anna\",\"anonymous_id\":\"d" : "bert");
-	hs_buf_putc(&text, '\0');
 	for (unsigned turns = 0; stopped; turns++) {
 		unsigned left = turns;
 		struct hs_eraser how = { .aliases = true, .context = &left, .go_on = count_down };
@@ -307,6 +384,45 @@ TEST(stopped_in_a_large_segment)
 		assert_in_range(turns, 0, 60);
 	}
 	hs_buf_free(&text);
+}
+
+struct stopping {
+	unsigned left, told;
+};
+
+static bool count_to_stop(void *context, uint64_t bytes, uint64_t all)
+{
+	return count_down(&((struct stopping *)context)->left, bytes, all);
+}
+
+static void count_link(void *context, const struct hs_link *link)
+{
+	(void)link;
+	((struct stopping *)context)->told++;
+}
+
+/* No link is told before all lines were looked at, which is twice: any of them may be of another person. */
+TEST(stopped_while_links_are_looked_for)
+{
+	struct hs_buf text = large_text();
+	struct stopping stopping = { 0, 0 };
+	unsigned turns;
+
+	make_of("compress = none\n", text.p);
+	hs_buf_free(&text);
+	for (turns = 0; stopping.told == 0; turns++) {
+		stopping.left = turns;
+		assert_result(erase_by(&(struct hs_eraser){ .look_only = true,
+		                                            .aliases = true,
+		                                            .tell_link = count_link,
+		                                            .context = &stopping,
+		                                            .go_on = count_to_stop }),
+		              HS_OK);
+		assert_true(done.stopped || stopping.told > 0);
+		assert_in_range(turns, 0, 60);
+	}
+	assert_int_equal(stopping.told, 1);
+	assert_in_range(turns, 5, 60); /* it is asked twice each time */
 }
 
 /* Stopped in the first of two plans, an erase does not begin the second. */
@@ -334,6 +450,41 @@ TEST(stopped_before_the_second_plan)
 
 /* --- whatever fails --------------------------------------------------------------------------------------- */
 
+/* Erases the person that was named, without any memory of the test's own. */
+static enum hs_result erase_named(const struct hs_eraser *how)
+{
+	struct hs_eraser eraser = *how;
+
+	eraser.subjects = &people;
+	return hs_erase(s.spool, s.d.settings, &eraser, &done);
+}
+
+static void prepare_one(void)
+{
+	make_of("compress = none\n", PAGE("anna", "a", "15:00") PAGE("bert", "b", "15:00"));
+	name_person("anna");
+}
+
+static enum hs_result run_one(void)
+{
+	enum hs_result result = erase_named(&(struct hs_eraser){ .suppress = false });
+
+	return result == HS_OK && (done.busy || done.unfinished) ? HS_E_LOCKED : result;
+}
+
+static void is_one_gone(void)
+{
+	assert_all("b z");
+	assert_int_equal(spooldir_names(&s.d, ".hookspool", "erase-plan"), 0);
+}
+
+/* Among them the copy, before it takes the place of the segment, and the summary of what was there. */
+TEST(files_that_cannot_be_looked_at_or_removed)
+{
+	fail_each_of(FAIL_CALL(WRAP_FSTAT) | FAIL_CALL(WRAP_UNLINKAT),
+	             &(struct job){ prepare_one, run_one, is_one_gone, 200 });
+}
+
 static uint64_t counted;
 
 static void prepare_look(void)
@@ -344,15 +495,6 @@ static void prepare_look(void)
 	put("anna@c");
 	spooldir_write(&s.d, "rejected.jsonl", HS_SLICE("{\"user_id\":\"anna\"}\n"));
 	name_person("anna");
-}
-
-/* Erases the person that was named, without any memory of the test's own. */
-static enum hs_result erase_named(const struct hs_eraser *how)
-{
-	struct hs_eraser eraser = *how;
-
-	eraser.subjects = &people;
-	return hs_erase(s.spool, s.d.settings, &eraser, &done);
 }
 
 static enum hs_result run_look(void)
@@ -387,6 +529,10 @@ static void prepare_links(void)
 		    "{\"type\":\"page\",\"anonymous_id\":\"d%d\",\"message_id\":\"p%d\","
 		    "\"spooled_at\":\"2026-11-23T10:15:00.123Z\"}\n",
 		    i, i, i, i);
+	hs_buf_printf(&text, "{\"type\":\"page\",\"user_id\":\"bert\",\"anonymous_id\":\"d0\",\"message_id\":\"b\"");
+	for (int i = 0; i < 1000; i++) /* more than there is room for after the links were found */
+		hs_buf_printf(&text, ",\"properties_%d\":1", i);
+	hs_buf_printf(&text, "," AT("15:00"));
 	hs_buf_putc(&text, '\0');
 	make_of("", text.p);
 	hs_buf_free(&text);
@@ -402,14 +548,46 @@ static enum hs_result run_links(void)
 
 static void are_links_gone(void)
 {
-	assert_all("z");
+	assert_all("p0 b z"); /* bert has that device, too */
 	assert_int_equal(spooldir_names(&s.d, ".hookspool", "erase-plan"), 0);
 }
 
 TEST(links_without_memory)
 {
 	fail_each_of(FAIL_CALL(WRAP_REALLOC) | FAIL_CALL(WRAP_CALLOC) | FAIL_CALL(WRAP_MALLOC),
-	             &(struct job){ prepare_links, run_links, are_links_gone, 30 });
+	             &(struct job){ prepare_links, run_links, are_links_gone, 100 });
+}
+
+static struct events *appended;
+
+static void prepare_suppressed(void)
+{
+	make("");
+	put("anna@a b");
+	assert_result(erase_by(&(struct hs_eraser){ .suppress = true }), HS_OK);
+	restart();
+}
+
+static enum hs_result run_suppressed(void)
+{
+	uint64_t duplicate;
+	struct hs_append append = events_batch(appended, &duplicate);
+
+	return hs_spool_append(s.spool, &append);
+}
+
+static void is_suppressed(void)
+{
+	assert_all("b c");
+}
+
+/* Without the memory to tell who they are about, events are refused rather than kept. */
+TEST(events_of_suppressed_people_without_memory)
+{
+	appended = events_new("anna@d c");
+	fail_each_of(FAIL_CALL(WRAP_REALLOC) | FAIL_CALL(WRAP_CALLOC) | FAIL_CALL(WRAP_MALLOC) | FAIL_CALL(WRAP_SHA256),
+	             &(struct job){ prepare_suppressed, run_suppressed, is_suppressed, 100 });
+	events_free(appended);
 }
 
 static void prepare_delete(void)

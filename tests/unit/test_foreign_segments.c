@@ -74,6 +74,22 @@ TEST(the_highest_number_is_not_followed)
 	assert_no_problems();
 }
 
+/* Once our own numbers are as high, they are not too high: our segments keep them. */
+TEST(our_own_numbers_are_never_too_high)
+{
+	spooldir_mkdir(&s.d, "");
+	bring(HS_SEALED_NUMBER_MOST / 2, "a");
+	put_known("a b", 1);
+	rotate();
+	put("c");
+	rotate();
+	bring(HS_SEALED_NUMBER_MOST / 2 + 3, "d"); /* news, so that all are looked at */
+	put_known("a b c d e", 4);
+	assert_all("a b c d e");
+	assert_int_equal(spooldir_names(&s.d, "", "events-"), 4);
+	assert_false(spooldir_exists(&s.d, ".hookspool/numbers"));
+}
+
 /* A consumer has passed the number that a disk has made of it, and retention has deleted the segment that had that. */
 TEST(a_segment_whose_number_is_damaged_is_read)
 {

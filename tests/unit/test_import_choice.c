@@ -239,6 +239,44 @@ TEST(an_archive_that_is_cut_in_a_long_line)
 	assert_all("m");
 }
 
+enum { LONG_BODY = 4000 };
+static struct hs_buf long_line;
+
+static void prepare_long_line(void)
+{
+	make("");
+	s.d.settings->max_body = LONG_BODY;
+}
+
+static enum hs_result import_long_line(void)
+{
+	enum hs_result result = import_file(&all, file_of(hs_buf_slice(&long_line)));
+
+	return result == HS_OK && done.error != 0 ? hs_io_result(done.error) : result;
+}
+
+static void is_long_line_there(void)
+{
+	assert_all("m n");
+	assert_int_equal(done.rejected, 0);
+}
+
+/* A long line is cut behind its first event, whose last value needs memory for its token: its want refuses no event. */
+TEST(a_long_line_without_memory)
+{
+	enum { FIRST_TOKENS = 512, OTHERS = 13 };
+
+	hs_buf_printf(&long_line, TRACK ",\"messageId\":\"m\",\"properties\":{");
+	for (int i = 0; i < (FIRST_TOKENS - OTHERS) / 2; i++)
+		hs_buf_printf(&long_line, "\"p%03d\":1,", i);
+	hs_buf_printf(&long_line, "\"p\":\"%0*d\",\"q\":1}}", LONG_BODY - (int)long_line.n - 15, 0);
+	assert_int_equal(long_line.n, LONG_BODY - 1);
+	hs_buf_printf(&long_line, TRACK ",\"messageId\":\"n\"}\n");
+	fail_each_of(FAIL_CALL(WRAP_REALLOC),
+	             &(struct job){ prepare_long_line, import_long_line, is_long_line_there, 40 });
+	hs_buf_free(&long_line);
+}
+
 static bool never(void *context, const struct hs_imported *so_far)
 {
 	(void)context;

@@ -572,6 +572,23 @@ TEST_WITH(the_folder_of_summaries, begin, finish)
 	}
 }
 
+/* A folder that is made anew is for the group if the spool is, and for the owner alone otherwise. */
+TEST_WITH(who_may_look_into_the_folder, begin, finish)
+{
+	static const int modes[][2] = { { 0640, 0750 }, { 0600, 0700 } };
+	mode_t mask = umask(0);
+
+	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+		d.settings->spool_mode = modes[i][0];
+		spooldir_unlink(&d, SUMMARY "events-1");
+		spooldir_unlink(&d, SUMMARY "events-2");
+		assert_int_equal(rmdir(spooldir_path(&d, ".hookspool/run/summary")), 0);
+		maintain();
+		assert_int_equal(spooldir_stat(&d, ".hookspool/run/summary").st_mode & 07777, modes[i][1]);
+	}
+	umask(mask);
+}
+
 /* Without memory for what it has seen the next pass looks again. */
 TEST_WITH(what_was_seen_is_forgotten_without_memory, begin, finish)
 {
