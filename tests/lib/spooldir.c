@@ -82,6 +82,35 @@ const char *spooldir_path(const struct spooldir *d, const char *name)
 	return path_of(d, name, ring[turn++ % 4]);
 }
 
+const char *spooldir_beside(const struct spooldir *d, const char *name)
+{
+	static char ring[2][PATH_MAX];
+	static unsigned turn;
+	char *path = ring[turn++ % 2];
+
+	snprintf(path, PATH_MAX, "%s/%s", d->above, name);
+	return path;
+}
+
+void spooldir_write_beside(const struct spooldir *d, const char *name, mode_t mode, const char *text)
+{
+	FILE *file = fopen(spooldir_beside(d, name), "w");
+
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(chmod(spooldir_beside(d, name), mode), 0);
+}
+
+void spooldir_configure(const struct spooldir *d, char *config, size_t size)
+{
+	char text[PATH_MAX + 64];
+
+	snprintf(text, sizeof text, "spool_dir = %s\nauth = none\nmin_free = 0\n", d->path);
+	spooldir_write_beside(d, "hs.conf", 0644, text);
+	snprintf(config, size, "%s", spooldir_beside(d, "hs.conf"));
+}
+
 void spooldir_mkdir(const struct spooldir *d, const char *name)
 {
 	char path[PATH_MAX];

@@ -35,6 +35,12 @@ void file_time_passes(void);
 
 /* The path of a file of the spool, in one of four static buffers in turn. */
 const char *spooldir_path(const struct spooldir *d, const char *name);
+/* The path of a file beside the directory; valid until the call after the next. */
+const char *spooldir_beside(const struct spooldir *d, const char *name);
+/* Makes a file beside the directory, or overwrites it. */
+void spooldir_write_beside(const struct spooldir *d, const char *name, mode_t mode, const char *text);
+/* Settings of commands for this spool, beside it; puts their path into `config`. */
+void spooldir_configure(const struct spooldir *d, char *config, size_t size);
 void spooldir_mkdir(const struct spooldir *d, const char *name);
 /* The whole text of a file of the spool (".hookspool/run/state"), unzipped if it is a .gz. */
 struct hs_buf spooldir_read(const struct spooldir *d, const char *name);

@@ -89,7 +89,6 @@ static inline void sqlite_file_renew(const char *sql)
 
 static inline int sqlite_file_begin(void **state)
 {
-	FILE *config;
 	int fd;
 
 	(void)state;
@@ -100,11 +99,7 @@ static inline int sqlite_file_begin(void **state)
 	close(fd);
 	snprintf(file.path, sizeof file.path, "%s/w", file.d.above);
 	snprintf(file.url, sizeof file.url, "sqlite:%s/w", file.d.above);
-	snprintf(file.config, sizeof file.config, "%s/hs.conf", file.d.above);
-	config = fopen(file.config, "w");
-	assert_non_null(config);
-	fprintf(config, "spool_dir = %s\nauth = none\nmin_free = 0\n", file.d.path);
-	assert_int_equal(fclose(config), 0);
+	spooldir_configure(&file.d, file.config, sizeof file.config);
 	return 0;
 }
 

@@ -1,8 +1,8 @@
 /* check: what it finds of the machine and of the spool's files, and that no failing call is taken for good news. */
 #include "base/io.h"
+#include "tests/lib/command_in_process.h"
 #include "tests/lib/fake_http.h"
 #include "tests/lib/found.h"
-#include "tests/lib/run_command.h"
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
@@ -92,26 +92,6 @@ FIXTURE(finish_check)
 	return finish(state);
 }
 
-/* The path of a file beside the spool's directory. */
-static const char *beside(const char *name)
-{
-	static char path[2][PATH_MAX];
-	static int i;
-
-	i = !i;
-	snprintf(path[i], sizeof path[i], "%s/%s", s.d.above, name);
-	return path[i];
-}
-
-static void write_beside(const char *name, unsigned mode, const char *text)
-{
-	FILE *file = fopen(beside(name), "w");
-
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0 && fclose(file) == 0);
-	assert_int_equal(chmod(beside(name), mode), 0);
-}
-
 static int run_into(const char *to, int argc, char **argv)
 {
 	return run_command(&hs_command_check, to, argc, argv);
@@ -126,8 +106,8 @@ static int check(const char *settings)
 	stop();
 	snprintf(text, sizeof text, "spool_dir = %s\n%s%s", s.d.path,
 	         strstr(settings, "auth") == NULL ? "auth = none\nmin_free = 0\n" : "min_free = 0\n", settings);
-	snprintf(conf, sizeof conf, "%s", beside("conf"));
-	write_beside("conf", 0600, text);
+	snprintf(conf, sizeof conf, "%s", spooldir_beside(&s.d, "conf"));
+	spooldir_write_beside(&s.d, "conf", 0600, text);
 	return run_into(NULL, asks_for_silence ? 6 : 4, argv);
 }
 

@@ -65,26 +65,6 @@ static void finds(const char *name, const char *verdict, const char *text, const
 	found_in(out, name, verdict, text, remedy);
 }
 
-/* The path of a file beside the spool's directory. */
-static const char *beside(const char *name)
-{
-	static char path[2][PATH_MAX];
-	static int i;
-
-	i = !i;
-	snprintf(path[i], sizeof path[i], "%s/%s", s.d.above, name);
-	return path[i];
-}
-
-static void write_beside(const char *name, unsigned mode, const char *text)
-{
-	FILE *file = fopen(beside(name), "w");
-
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0 && fclose(file) == 0);
-	assert_int_equal(chmod(beside(name), mode), 0);
-}
-
 static struct hs_findings report;
 
 /* Settings besides those of temp_spool.h; the findings of this part are in `out` after parts_end. */
@@ -184,8 +164,8 @@ TEST(databases_and_a_stream_are_tried_by_their_programs)
 	char own[PATH_MAX];
 	struct rlimit limit, none;
 
-	assert_int_equal(mkdir(beside("bin"), 0755), 0);
-	snprintf(own, sizeof own, "%s", beside("bin/hookspool"));
+	assert_int_equal(mkdir(spooldir_beside(&s.d, "bin"), 0755), 0);
+	snprintf(own, sizeof own, "%s", spooldir_beside(&s.d, "bin/hookspool"));
 	plan.own = own;
 	try_companion(hs_check_loads, "");
 	finds("load", NULL, "", "");
@@ -201,20 +181,21 @@ TEST(databases_and_a_stream_are_tried_by_their_programs)
 	try_companion(hs_check_ship, ship);
 	finds("ship", "fail", "hookspool-ship is not installed", "");
 	plan.own = own;
-	write_beside("bin/hookspool-load", 0755,
-	             "#!/bin/sh\nprintf "
-	             "'noise\\nno\\tremedy\\nok\\t%s\\tx\\nwarn\\tslow\\thurry\\nfail\\tgone\\tcome\\n' \"$*\"\n");
+	spooldir_write_beside(
+	    &s.d, "bin/hookspool-load", 0755,
+	    "#!/bin/sh\nprintf "
+	    "'noise\\nno\\tremedy\\nok\\t%s\\tx\\nwarn\\tslow\\thurry\\nfail\\tgone\\tcome\\n' \"$*\"\n");
 	try_companion(hs_check_loads, load);
 	finds("load", "ok", "--check --config conf a\"", "");
 	finds("load", "warn", "slow", "hurry");
 	finds("load", "fail", "gone", "come");
-	write_beside("bin/hookspool-ship", 0755, "#!/bin/sh\necho noise\n");
+	spooldir_write_beside(&s.d, "bin/hookspool-ship", 0755, "#!/bin/sh\necho noise\n");
 	try_companion(hs_check_ship, ship);
 	finds("ship", "fail", "it could not be tried", "ship --check says why");
-	write_beside("bin/hookspool-ship", 0755, "#!/bin/sh\nprintf 'ok\\tfine\\t\\n'\n");
+	spooldir_write_beside(&s.d, "bin/hookspool-ship", 0755, "#!/bin/sh\nprintf 'ok\\tfine\\t\\n'\n");
 	try_companion(hs_check_ship, ship);
 	finds("ship", "ok", "fine", "");
-	write_beside("bin/hookspool-load", 0755, "#!/nowhere/sh\n");
+	spooldir_write_beside(&s.d, "bin/hookspool-load", 0755, "#!/nowhere/sh\n");
 	try_companion(hs_check_loads, load);
 	finds("load", "fail", "a: it could not be tried", "load --check LABEL says why");
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
@@ -239,14 +220,14 @@ TEST(the_handler_beside_the_programs_folder)
 {
 	char own[PATH_MAX], handler[PATH_MAX], folder[PATH_MAX];
 
-	snprintf(own, sizeof own, "%s", beside("bin/hookspool"));
-	snprintf(handler, sizeof handler, "%s", beside("www/hookspool.cgi"));
-	snprintf(folder, sizeof folder, "%s", beside("www"));
-	assert_int_equal(mkdir(folder, 0755) + mkdir(beside(".hidden"), 0755), 0);
+	snprintf(own, sizeof own, "%s", spooldir_beside(&s.d, "bin/hookspool"));
+	snprintf(handler, sizeof handler, "%s", spooldir_beside(&s.d, "www/hookspool.cgi"));
+	snprintf(folder, sizeof folder, "%s", spooldir_beside(&s.d, "www"));
+	assert_int_equal(mkdir(folder, 0755) + mkdir(spooldir_beside(&s.d, ".hidden"), 0755), 0);
 	try_program(own, NULL, "");
-	write_beside(".hidden/hookspool.cgi", 0777, "");
+	spooldir_write_beside(&s.d, ".hidden/hookspool.cgi", 0777, "");
 	try_program(own, NULL, "");
-	write_beside("www/hookspool.cgi", 0755, "");
+	spooldir_write_beside(&s.d, "www/hookspool.cgi", 0755, "");
 	try_program(own, "ok", handler);
 	assert_int_equal(chmod(handler, 0777), 0);
 	try_program(own, "fail", "every user may write to ");

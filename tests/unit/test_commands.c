@@ -2,7 +2,7 @@
  * commands: what commands of hookspool print and how they end, where that takes a damaged spool, a failing call, or a
  * signal. Each runs in a child.
  */
-#include "tests/lib/command_run.h"
+#include "tests/lib/command_in_child.h"
 
 /* --- rules -------------------------------------------------------------------------------- */
 

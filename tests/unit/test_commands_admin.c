@@ -2,7 +2,7 @@
  * commands_admin: what erase, maintain, verify, backup, adopt and others print and how they end, where that takes a
  * damaged spool, a failing call, or a signal.
  */
-#include "tests/lib/command_run.h"
+#include "tests/lib/command_in_child.h"
 
 /* --- erase ------------------------------------------------------------------------------------ */
 

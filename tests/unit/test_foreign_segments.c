@@ -1016,7 +1016,7 @@ static void is_taken_in(void)
 	assert_all("a b x");
 }
 
-/* Nobody is told that all is there before it is. */
+/* Only when all segments are taken in does it say so, whichever call fails. */
 TEST(all_is_taken_in_whatever_fails)
 {
 	fail_each(&(struct job){ prepare_incoming, run_incoming, is_taken_in, 8 });

@@ -242,7 +242,7 @@ TEST(a_server_may_ask_for_a_pause)
 	}
 }
 
-/* Nobody listens. Of two posts one ends while the other is under way. */
+/* No server listens. The first of two posts ends while the second is under way. */
 TEST(a_post_without_an_answer_says_why)
 {
 	open_posts();

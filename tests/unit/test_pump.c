@@ -41,17 +41,12 @@ static struct scene {
 
 static void make(const char *words)
 {
-	FILE *file;
 
 	memset(&s, 0, sizeof s);
 	spooldir_make(&s.d, "");
 	s.spool = hs_spool_new(s.d.settings);
 	assert_result(events_append(s.spool, words, NULL), HS_OK);
-	snprintf(s.config, sizeof s.config, "%s/hs.conf", s.d.above);
-	file = fopen(s.config, "w");
-	assert_non_null(file);
-	fprintf(file, "spool_dir = %s\nauth = none\nmin_free = 0\n", s.d.path);
-	fclose(file);
+	spooldir_configure(&s.d, s.config, sizeof s.config);
 }
 
 static void finish(void)

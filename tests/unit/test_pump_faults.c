@@ -188,15 +188,10 @@ static int run_code(void)
 
 static void make_events(const char *words)
 {
-	FILE *file;
 
 	make("");
 	memset(&r, 0, sizeof r);
-	snprintf(r.config, sizeof r.config, "%s/hs.conf", s.d.above);
-	file = fopen(r.config, "w");
-	assert_non_null(file);
-	fprintf(file, "spool_dir = %s\nauth = none\nmin_free = 0\n", s.d.path);
-	fclose(file);
+	spooldir_configure(&s.d, r.config, sizeof r.config);
 	put(words);
 }
 

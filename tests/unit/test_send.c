@@ -1,6 +1,6 @@
 /* send: options that exclude each other, the credentials that it shows, and how it ends when there is no answer. */
+#include "tests/lib/command_in_process.h"
 #include "tests/lib/fake_http.h"
-#include "tests/lib/run_command.h"
 #include "tests/lib/temp_dir.h"
 #include "tests/lib/wrap.h"
 

@@ -432,7 +432,6 @@ static void reset_script(void)
 
 static void make(const char *words)
 {
-	FILE *file;
 
 	if (w == NULL)
 		w = mmap(NULL, sizeof *w, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -444,11 +443,7 @@ static void make(const char *words)
 	spooldir_make(&s.d, "");
 	s.spool = hs_spool_new(s.d.settings);
 	assert_result(events_append(s.spool, words, NULL), HS_OK);
-	snprintf(s.config, sizeof s.config, "%s/hs.conf", s.d.above);
-	file = fopen(s.config, "w");
-	assert_non_null(file);
-	fprintf(file, "spool_dir = %s\nauth = none\nmin_free = 0\n", s.d.path);
-	fclose(file);
+	spooldir_configure(&s.d, s.config, sizeof s.config);
 	s.options = (struct hs_sink_ship_options){ .subject = HS_SUBJECT_DEFAULT,
 		                                   .receiver = "kodabuzi",
 		                                   .records = 8,

@@ -194,18 +194,13 @@ static void ship_all(void)
 static void make_spool(const char *words)
 {
 	static char subject[] = HS_SUBJECT_DEFAULT, to[] = "nats://a", stream[] = "events";
-	FILE *file;
 
 	memset(&s, 0, sizeof s);
 	e = (struct hs_engine){ .fd = eventfd(1, EFD_CLOEXEC), .kind = HS_ANSWER_STORED };
 	spooldir_make(&s.d, "");
 	s.spool = hs_spool_new(s.d.settings);
 	assert_result(events_append(s.spool, words, NULL), HS_OK);
-	snprintf(s.config, sizeof s.config, "%s/hs.conf", s.d.above);
-	file = fopen(s.config, "w");
-	assert_non_null(file);
-	fprintf(file, "spool_dir = %s\nauth = none\nmin_free = 0\n", s.d.path);
-	fclose(file);
+	spooldir_configure(&s.d, s.config, sizeof s.config);
 	s.run = (struct hs_ship_run){ .config = s.config,
 		                      .given = { .to = to, .stream = stream, .subject = subject, .ack_wait = 60000 } };
 }

@@ -9,7 +9,7 @@ enum hs_result hs_record_translate(struct hs_rewrite_log *rewrites, struct hs_po
 	second.offset++;
 	if (result == HS_OK)
 		result = hs_rewrite_log_translate(rewrites, &second);
-	*erased = result == HS_OK && second.offset != begin->offset + 1;
+	*erased = result == HS_OK && (second.number != begin->number || second.offset != begin->offset + 1);
 	return result;
 }
 

@@ -1,9 +1,9 @@
 /*
- * command_run: runs a command of hookspool in a child of the test, with calls that fail (wrap.h) or a signal, and keeps
- * what it prints. The test's spool is that of temp_spool.h.
+ * command_in_child: runs a command of hookspool in a child of the test, with calls that fail (wrap.h) or a signal, and
+ * keeps what it prints. The test's spool is that of temp_spool.h.
  */
-#ifndef HS_TEST_COMMAND_RUN_H
-#define HS_TEST_COMMAND_RUN_H
+#ifndef HS_TEST_COMMAND_IN_CHILD_H
+#define HS_TEST_COMMAND_IN_CHILD_H
 
 #include "base/io.h"
 #include "event/json.h"
@@ -122,14 +122,7 @@ static inline void expect_at(const char *words, int code, const char *out, const
 
 static inline void write_beside(const char *name, const char *text)
 {
-	char path[PATH_MAX];
-	FILE *file;
-
-	snprintf(path, sizeof path, "%.*s/%s", PATH_MAX / 2, s.d.above, name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
+	spooldir_write_beside(&s.d, name, 0644, text);
 }
 
 /* Settings of the commands, beside those of the spool that the test itself opens. */

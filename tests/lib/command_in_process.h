@@ -1,9 +1,9 @@
 /*
- * run_command: a command of `hookspool`, run in the test's own process; what it prints is in run.out, and what it says
- * on standard error in run.err.
+ * command_in_process: a command of `hookspool`, run in the test's own process; what it prints is in run.out, and what
+ * it says on standard error in run.err.
  */
-#ifndef HS_TEST_RUN_COMMAND_H
-#define HS_TEST_RUN_COMMAND_H
+#ifndef HS_TEST_COMMAND_IN_PROCESS_H
+#define HS_TEST_COMMAND_IN_PROCESS_H
 
 #include "tests/lib/said.h"
 #include "tools/command.h"
