@@ -29,10 +29,13 @@ listener_start
 is 'a server starts' "$?" 0
 few=$(($(find "/proc/$PROGRAM_PID/fd" -type l | wc -l) + 6)) # some connections, and no spool
 (as_server_user prlimit --pid "$PROGRAM_PID" --nofile="$few:") || not_ok 'a limit is set' # the soft one
-drive -p few -e 1000000 -b 5 -t 3 "fcgi=16:$S/run/hookspool.sock" >"$T/driven"
+refusals() { grep -c 'Too many open files' "$S/log/program.log"; }
+before=$(refusals)
+drive -p few -e 1000000 -b 5 -t 3 "fcgi=16:$S/run/hookspool.sock" >/dev/null
 cp "$S/run/ledger" "$T/ledger.few"
 (as_server_user prlimit --pid "$PROGRAM_PID" --nofile=256:)
-is 'few descriptors are felt by FastCGI' "$(($(number again "$(tail -n 1 "$T/driven")") > 0))" 1
+# A sender that waits to be accepted counts no request as sent again: the log is what tells.
+check 'few descriptors are felt by FastCGI' [ "$(refusals)" -gt "$before" ]
 drive_check 'FastCGI: 6 descriptors for 16 senders, then enough: all acknowledged' -p more -e 2000 \
 	-b 5 -t 60 "fcgi=16:$S/run/hookspool.sock"
 cat "$T/ledger.few" "$S/run/ledger" >"$T/ledger"
