@@ -39,6 +39,23 @@ TEST(a_spool_that_cannot_be_read)
 	assert_memory_equal(text.p + text.n - 6, "# EOF\n", 6);
 }
 
+TEST(the_last_event_of_a_spool_that_cannot_be_read_is_known_by_the_metrics)
+{
+	struct hs_metrics *m = hs_metrics_new(HS_METRICS_BYTES);
+	struct hs_figures figures = { .result = HS_E_SPOOL_DIR, .now_ms = 9000 };
+
+	assert_true(hs_metrics_follow(m, temp.fd, 0600));
+	hs_metrics_add(m, &(struct hs_metrics_sums){ .of[HS_METRIC_ACCEPTED] = 1 }, 5000);
+	hs_metrics_free(m);
+	figures.metrics = hs_metrics_read(temp.fd);
+	hs_exposition_put(&figures, HS_EXPOSITION_TEXT, &text);
+	assert_true(has("\nhookspool_last_event_timestamp_seconds 5.000\n"));
+	figures.last_ms = 7000;
+	hs_exposition_put(&figures, HS_EXPOSITION_TEXT, &text);
+	assert_true(has("\nhookspool_last_event_timestamp_seconds 7.000\n"));
+	hs_metrics_figures_free(figures.metrics);
+}
+
 TEST(no_name_breaks_out_of_its_label)
 {
 	struct hs_cursor_lag cursor = { .name = "a\"} 1\nx\\\xff\x7f", .usable = true, .records = 7, .age_ms = 61005 };

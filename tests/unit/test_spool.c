@@ -455,8 +455,10 @@ TEST(answers_are_counted)
 	hs_spool_count_answer(s.spool, &refused);
 	hs_spool_count_answer(
 	    s.spool, &(struct hs_answered){ .status = 200, .key = HS_SLICE("a-key"), .secret = 1, .arrived_ms = 5000 });
-	hs_spool_count_answer(s.spool, &(struct hs_answered){ .status = 200, .secret = 2, .arrived_ms = 5000 });
+	hs_spool_count_answer(s.spool,
+	                      &(struct hs_answered){ .status = 200, .secret = 2, .dropped = 3, .arrived_ms = 5000 });
 	f = figures();
+	assert_int_equal(hs_metrics_value(f, HS_METRIC_DROPPED, 0), 3);
 	assert_int_equal(hs_metrics_value(f, HS_METRIC_RESPONSES, 401 - 100), 2);
 	assert_int_equal(hs_metrics_value(f, HS_METRIC_RESPONSES, 200 - 100), 2);
 	for (size_t i = 0, found = 0; i <= HS_METRICS_CREDENTIALS; i++) {
