@@ -22,6 +22,12 @@ void spooldir_make(struct spooldir *d, const char *settings);
 /* Does nothing if it is zeroed, or was removed. */
 void spooldir_remove(struct spooldir *d);
 
+/* For a struct hs_opened_spool that is not open: 0 would be a descriptor, which hs_spool_dir_close closes. */
+#define SPOOLDIR_CLOSED \
+	{ \
+		.dir = {.fd = -1, .private_dir = -1, .run_dir = -1 } \
+	}
+
 /* Makes the spool's directory and opens it; the caller closes the descriptor. */
 int spooldir_open(const struct spooldir *d);
 

@@ -23,17 +23,49 @@ void unit_list(struct unit_test *test)
 	count++;
 }
 
+/* The test that runs. */
+static struct {
+	const struct unit_test *test;
+	size_t descriptors; /* open before its set-up */
+	bool leaves_some;
+} running;
+
+static int begin(void **state)
+{
+	running.test = *state;
+	running.descriptors = unit_descriptors();
+	running.leaves_some = false;
+	*state = running.test->test.initial_state;
+	return running.test->test.setup_func == NULL ? 0 : running.test->test.setup_func(state);
+}
+
+/* What is left open by a test, each of many requests of a server may leave open. */
+static int end(void **state)
+{
+	CMFixtureFunction teardown = running.test->test.teardown_func;
+	int failed = teardown == NULL ? 0 : teardown(state);
+	size_t left = unit_descriptors();
+
+	if (left == running.descriptors || running.leaves_some)
+		return failed;
+	print_error("# %s: %zu descriptors before, %zu after\n", running.test->test.name, running.descriptors, left);
+	return -1;
+}
+
 int unit_run(const char *group, CMFixtureFunction setup, CMFixtureFunction teardown)
 {
 	struct CMUnitTest *tests = calloc(count, sizeof *tests), *to = tests;
 	int failed;
 
 	for (struct unit_test *t = first; t != NULL && tests != NULL; t = t->next, to++) {
-		*to = t->test;
 		if (!t->has_fixture) {
-			to->setup_func = setup;
-			to->teardown_func = teardown;
+			t->test.setup_func = setup;
+			t->test.teardown_func = teardown;
 		}
+		*to = t->test;
+		to->setup_func = begin;
+		to->teardown_func = end;
+		to->initial_state = t;
 	}
 	failed = tests == NULL ? 1 : _cmocka_run_group_tests(group, tests, count, NULL, NULL);
 	free(tests);
@@ -105,6 +137,11 @@ size_t unit_heap(void)
 		return __sanitizer_get_current_allocated_bytes();
 	info = mallinfo2();
 	return info.uordblks + info.hblkhd;
+}
+
+void unit_leaves_descriptors(void)
+{
+	running.leaves_some = true;
 }
 
 size_t unit_descriptors(void)

@@ -406,7 +406,7 @@ TEST(receipts_that_are_damaged)
 	assert_int_equal(lost(), HS_LOSS_ERASED);
 }
 
-static struct hs_opened_spool open_spool;
+static struct hs_opened_spool open_spool = SPOOLDIR_CLOSED;
 
 static void lose_erased(void)
 {

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct hs_opened_spool o;
+static struct hs_opened_spool o = SPOOLDIR_CLOSED;
 
 FIXTURE(setup)
 {

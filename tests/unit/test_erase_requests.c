@@ -33,7 +33,7 @@ static int erase_user(void *context)
 	return r == HS_OK ? 0 : 1;
 }
 
-static struct hs_opened_spool opened;
+static struct hs_opened_spool opened = SPOOLDIR_CLOSED;
 
 static void open_dir(void)
 {

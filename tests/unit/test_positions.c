@@ -86,7 +86,7 @@ TEST(the_first_line_before_a_place)
 
 /* --- record_check -------------------------------------------------------------------------------- */
 
-static struct hs_opened_spool opened;
+static struct hs_opened_spool opened = SPOOLDIR_CLOSED;
 static struct hs_rewrite_log *rewrites;
 
 FIXTURE(close_all)

@@ -265,7 +265,7 @@ TEST(a_copy_that_was_left_is_removed_under_the_lock)
 
 /* --- limits that are reached -------------------------------------------------------------------- */
 
-static struct hs_opened_spool opened;
+static struct hs_opened_spool opened = SPOOLDIR_CLOSED;
 static int tenants = 7;
 
 /* Three sealed segments, of which the first two are compressed; nobody else has the spool open. */

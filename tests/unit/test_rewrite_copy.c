@@ -24,7 +24,7 @@ static struct {
 	bool goes[LINES_MAX];
 } o;
 
-static struct hs_opened_spool opened;
+static struct hs_opened_spool opened = SPOOLDIR_CLOSED;
 
 FIXTURE(open_dir)
 {

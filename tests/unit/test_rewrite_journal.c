@@ -17,7 +17,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-static struct hs_opened_spool o;
+static struct hs_opened_spool o = SPOOLDIR_CLOSED;
 static struct hs_rewrite_log *rewrites;
 
 FIXTURE(close_all)

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct hs_opened_spool o;
+static struct hs_opened_spool o = SPOOLDIR_CLOSED;
 static struct hs_rewrite_log *rewrites;
 
 /* A spool with one sealed segment, number 1, of these words. */

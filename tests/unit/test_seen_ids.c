@@ -18,7 +18,7 @@ enum {
 	FOUND_MOST = 16,
 };
 
-static struct hs_opened_spool opened;
+static struct hs_opened_spool opened = SPOOLDIR_CLOSED;
 
 FIXTURE(tell_and_finish)
 {

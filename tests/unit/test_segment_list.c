@@ -230,8 +230,6 @@ TEST(each_call_may_fail)
 	fail_each(&(struct job){ two_of_elsewhere, run_renumber, are_renumbered, 0 });
 	free(listed);
 	listed = NULL;
-	close(private_dir);
-	private_dir = -1;
 }
 
 TEST(segments_that_wait_are_not_listed)
@@ -299,8 +297,6 @@ TEST(segments_with_one_number_stay_several)
 	}
 	free(listed);
 	listed = NULL;
-	close(private_dir);
-	private_dir = -1;
 }
 
 /* A line that a kill has cut off, and one that gives a segment the number of its name, change nothing. */
@@ -388,6 +384,9 @@ TEST(what_has_the_name_is_looked_at)
 FIXTURE(tell_and_end)
 {
 	fail_each_tell();
+	if (private_dir >= 0)
+		close(private_dir);
+	private_dir = -1;
 	return temp_dir_end(state);
 }
 

@@ -12,7 +12,7 @@
 
 enum { NFS = 0x6969, OTHER = 12345 };
 
-static struct hs_opened_spool o;
+static struct hs_opened_spool o = SPOOLDIR_CLOSED;
 
 static enum hs_result open_it(bool make)
 {

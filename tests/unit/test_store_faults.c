@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct hs_opened_spool o;
+static struct hs_opened_spool o = SPOOLDIR_CLOSED;
 
 FIXTURE(tell_and_finish)
 {
