@@ -39,7 +39,7 @@ static int begin(void **state)
 	return running.test->test.setup_func == NULL ? 0 : running.test->test.setup_func(state);
 }
 
-/* What is left open by a test, each of many requests of a server may leave open. */
+/* A descriptor that a test leaves open each of a server's many requests may leave open. */
 static int end(void **state)
 {
 	CMFixtureFunction teardown = running.test->test.teardown_func;

@@ -99,6 +99,8 @@ near() {
 room() {
 	case $1 in
 	common/event/rul* | common/event/name_cache* | common/event/mask*) echo rules flatten ;;
+	common/event/flatten*) echo flatten direct rules ;;
+	common/config/*) echo settings sources rules ;;
 	cgi/http/auth/*) echo auth ingest_auth ;;
 	cgi/http/console/*) echo console session ;;
 	cgi/http/direct* | cgi/http/sdk* | cgi/http/preflight*) echo routes direct_answers cors ;;
@@ -107,7 +109,7 @@ room() {
 }
 
 # units FILE: the module's own, then those that call its functions most, then those of its room, then those that are near
-# its header; ten at most.
+# its header; twenty at most.
 units() {
 	local name=${1##*/} header calls
 	name=${name%.c}
@@ -121,7 +123,7 @@ units() {
 		ls tests/unit/test_"${name%%_*}"{,s,_*}.c 2>/dev/null
 		room "$1" | tr ' ' '\n' | sed 's|.*|tests/unit/test_&.c|'
 		near "$header"
-	} | awk '!seen[$0]++' | while read -r unit; do [ ! -e "$unit" ] || echo "$unit"; done | head -10 | sed 's|tests/unit/\(.*\).c|build/unit/\1|'
+	} | awk '!seen[$0]++' | while read -r unit; do [ ! -e "$unit" ] || echo "$unit"; done | head -20 | sed 's|tests/unit/\(.*\).c|build/unit/\1|'
 }
 
 # scripts FILE: those with its name, and those of its room.

@@ -34,7 +34,11 @@ TEST(all_is_right)
 
 TEST(what_others_may_read_is_found_and_mended)
 {
-	static const char *const names[] = { "events.jsonl", ".hookspool/run/state", ".hookspool/edits",
+	static const char *const names[] = { "events.jsonl",
+		                             ".hookspool/run/state",
+		                             ".hookspool/edits",
+		                             "rejected.jsonl",
+		                             "failed.jsonl",
 		                             "rejected-20261123T101500.123Z-000001.jsonl",
 		                             "failed-20261123T101500.123Z-000001.jsonl" };
 

@@ -71,6 +71,30 @@ TEST(numbers_as_ids)
 	hs_buf_free(&text);
 }
 
+/* --user finds a number by its value, and as it was written. */
+TEST(numbers_as_the_id_that_is_sought)
+{
+	static const struct {
+		const char *line, *id;
+		bool is;
+	} rows[] = {
+		{ "{\"user_id\":7.0}", "7", true },      { "{\"user_id\":7.0}", "7.0", true },
+		{ "{\"user_id\":7.0}", "8", false },     { "{\"user_id\":1e2}", "100", true },
+		{ "{\"user_id\":7}", "7", true },        { "{\"user_id\":7}", "7.0", false },
+		{ "{\"user_id\":\"7.0\"}", "7", false }, { "{\"user_id\":null}", "null", false },
+	};
+	struct hs_buf scratch = { 0 };
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct hs_record_fields leaves = hs_record_fields_of(hs_slice_str(rows[i].line));
+		struct hs_record_field field;
+
+		assert_true(hs_record_field_next(&leaves, &field));
+		assert_int_equal(hs_record_field_is_id(&field, hs_slice_str(rows[i].id), &scratch), rows[i].is);
+	}
+	hs_buf_free(&scratch);
+}
+
 /* Whatever hs_flatten makes is read back complete. */
 TEST(what_flatten_makes)
 {
