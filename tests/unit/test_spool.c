@@ -2,6 +2,7 @@
  * spool: its directory and modes, both streams, metrics, locks that are held, and disks that hang.
  */
 #include "base/io.h"
+#include "spool/erase.h"
 #include "spool/shared/metrics.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/write/rejected.h"
@@ -401,6 +402,42 @@ TEST(what_is_written_is_counted)
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
 	assert_result(append("e"), HS_E_SYNC); /* it may be in the spool: its sender tries again */
 	expect_events(4, 2, 1);
+	f = figures();
+	assert_int_equal(hs_metrics_value(f, HS_METRIC_SYNC_FAILURES, 0), 1);
+	assert_int_equal(hs_metrics_value(f, HS_METRIC_COMMIT_EVENTS, HS_METRIC_BUCKETS + 1), 5); /* the sum */
+	assert_true(hs_metrics_value(f, HS_METRIC_SYNC_US, HS_METRIC_BUCKETS + 1) > 0);
+	hs_metrics_figures_free(f);
+	assert_result(append("e"), HS_OK);
+	f = figures();
+	assert_int_equal(hs_metrics_value(f, HS_METRIC_SEGMENTS_POISONED, 0), 1);
+	hs_metrics_figures_free(f);
+}
+
+TEST(what_is_odd_about_events_is_counted)
+{
+	struct events *e = events_new("anna@a b");
+	uint64_t duplicate;
+	struct hs_append batch = events_batch(e, &duplicate);
+	struct hs_metrics_figures *f;
+	struct hs_subjects anna;
+	struct hs_erasure done;
+
+	e->record[1].fingerprint = 1;
+	assert_result(hs_spool_append(s.spool, &batch), HS_OK);
+	hs_subjects_init(&anna, 1);
+	assert_true(hs_subjects_add_id(&anna, HS_SUBJECT_USER, HS_SLICE("anna"), ""));
+	assert_result(
+	    hs_erase(s.spool, s.d.settings, &(struct hs_eraser){ .subjects = &anna, .suppress = true }, &done), HS_OK);
+	hs_subjects_free(&anna);
+	e->record[1].fingerprint = 2; /* an event of the same id that says something else */
+	batch.unparsed = 3;
+	assert_result(hs_spool_append(s.spool, &batch), HS_OK);
+	events_free(e);
+	f = figures();
+	assert_int_equal(hs_metrics_value(f, HS_METRIC_SUPPRESSED, 0), 1);
+	assert_int_equal(hs_metrics_value(f, HS_METRIC_CONFLICTING, 0), 1);
+	assert_int_equal(hs_metrics_value(f, HS_METRIC_UNPARSED_TIMESTAMPS, 0), 3);
+	hs_metrics_figures_free(f);
 }
 
 /* A process may have nothing else to do with the spool: a reload, or a refusal, is counted all the same. */
