@@ -507,6 +507,29 @@ TEST(no_name_of_a_file_opens_more)
 		assert_int_equal(child_run(enter_with, files[i]), 0);
 }
 
+/* The number of the step that fails; 0: none. */
+static int read_again(void *file)
+{
+	struct hs_sandbox_needs needs = { file, NULL };
+	struct hs_sandbox sandbox;
+
+	if (chdir(s.d.above) < 0)
+		return 1;
+	make_file(file);
+	if (!hs_sandbox_enter_server(s.d.settings, &needs, &sandbox))
+		return 2;
+	return hs_io_close(hs_io_open_outside(file)) < 0 ? 3 : 0;
+}
+
+/* HOOKSPOOL_CONF may be relative to the folder in which the program starts. */
+TEST(settings_in_the_current_folder_can_be_read_again)
+{
+	static char *const files[] = { "s", "hookspool.conf" };
+
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		assert_int_equal(child_run(read_again, files[i]), 0);
+}
+
 static int enter_with_few_files(void *context)
 {
 	struct rlimit few = { 100, 100 }, now;
