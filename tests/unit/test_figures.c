@@ -48,6 +48,22 @@ TEST(bytes_are_those_of_the_files)
 	assert_int_equal(figures.segments[HS_STATE_COMPRESSED], 0);
 }
 
+TEST(what_ship_has_noted_is_among_them)
+{
+	struct hs_ship_figures noted = { .at_ms = 0 };
+	struct hs_opened_spool o;
+
+	make("");
+	put("a");
+	collect();
+	assert_int_equal(figures.ship.at_ms, 0);
+	assert_result(hs_spool_dir_open(&o, s.d.settings, false), HS_OK);
+	assert_result(hs_ship_figures_save(&noted, &o.dir), HS_OK);
+	hs_spool_dir_close(&o);
+	collect();
+	assert_true(figures.ship.at_ms > 0);
+}
+
 /* Maintenance was killed after it had compressed a segment, and before it could remove the plain one. */
 TEST(a_segment_in_both_forms_counts_once)
 {

@@ -401,11 +401,14 @@ TEST(a_file_that_cannot_be_read_again)
 TEST(a_file_that_was_moved)
 {
 	struct hs_unsynced pending;
+	uint64_t number;
 
 	assert_result(put(&s.view, "a"), HS_OK);
+	number = s.view.segment.stream->number;
 	assert_result(write_line(&s.view, "b", &pending), HS_OK);
 	spooldir_rename(&s.d, "events.jsonl", "moved.jsonl");
 	assert_result(put(&s.view, "c"), HS_OK);
+	assert_int_equal(s.view.segment.stream->number, number + 1); /* another segment, whose number is its own */
 	assert_result(hs_segment_wait(&s.view.segment, &pending, soon()), HS_OK);
 	assert_once(&s.d, "c");
 	assert_int_equal(spooldir_lines(&s.d), 1);
