@@ -633,9 +633,11 @@ TEST(one_that_grows_during_a_rotation)
 	hs_io_pause(LOOK_MS);
 	rotate();
 	put("c");
+	assert_read("a b c");
 	spooldir_add(&s.d, name, HS_SLICE("\n"));
 	hs_io_pause(LOOK_MS);
 	put("d");
+	assert_read("x y d");
 	assert_once(&s.d, "a b c x y d");
 	put_known("a b c x y d", 6);
 	assert_no_problems();
