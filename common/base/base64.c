@@ -13,7 +13,7 @@ static int value(char c)
 	return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* Four characters to `bytes` (1 to 3) bytes; false if a character or a spare bit is wrong. */
+/* Four characters to `bytes` (1 to 3) bytes; `out` has room for 3. False if a character or a spare bit is wrong. */
 static bool decode_group(const char *p, int bytes, char *out)
 {
 	uint32_t bits = 0;
@@ -26,10 +26,8 @@ static bool decode_group(const char *p, int bytes, char *out)
 		bits = bits << 6 | (uint32_t)v;
 	}
 	out[0] = (char)(bits >> 16);
-	if (bytes > 1)
-		out[1] = (char)(bits >> 8);
-	if (bytes > 2)
-		out[2] = (char)bits;
+	out[1] = (char)(bits >> 8);
+	out[2] = (char)bits;
 	return (bits & (bytes == 1 ? 0xFFFFu : bytes == 2 ? 0xFFu : 0u)) == 0;
 }
 
