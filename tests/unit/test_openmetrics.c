@@ -32,7 +32,13 @@ TEST(a_spool_that_cannot_be_read)
 	hs_exposition_put(&figures, HS_EXPOSITION_OPENMETRICS, &text);
 	assert_true(hs_buf_ok(&text));
 	assert_true(has("hookspool_spool_usable 0\n"));
-	assert_true(has("hookspool_events_total{result=\"accepted\",type=\"track\"} 0\n"));
+	for (int type = 0; type < HS_EVENT_TYPES; type++) {
+		char line[100];
+
+		snprintf(line, sizeof line, "hookspool_events_total{result=\"accepted\",type=\"%s\"} 0\n",
+		         hs_event_type_name((enum hs_event_type)type));
+		assert_true(has(line));
+	}
 	assert_false(has("\nhookspool_spool_bytes "));
 	assert_false(has("\nhookspool_last_event_timestamp_seconds "));
 	assert_true(has("# TYPE hookspool_requests counter\n"));
