@@ -553,6 +553,36 @@ TEST(sample_keeps_whole_users)
 	hs_settings_free(s);
 }
 
+/* More conditions than a word of their bits has: each counts for its own line. */
+TEST(as_many_conditions_as_there_may_be)
+{
+	struct hs_buf lines = { 0 }, out = { 0 };
+	struct hs_flattener f;
+	struct hs_settings *s;
+
+	hs_buf_put_slice(&lines, HS_SLICE("[events]\n"));
+	for (int i = 0; i < HS_RULES_LINES_MAX; i++)
+		hs_buf_printf(&lines, "drop = event:\"e%d\" properties_p:\"p%d\"\n", i, i);
+	hs_buf_putc(&lines, '\0');
+	s = settings_with(lines.p);
+	hs_flattener_init(&f, HS_NAMES_WAREHOUSE);
+	for (int i = 0; i <= HS_RULES_LINES_MAX; i++)
+		for (int p = i; p < i + 2; p++) {
+			char event[128];
+
+			snprintf(
+			    event, sizeof event,
+			    "{\"type\":\"track\",\"event\":\"e%d\",\"userId\":\"u\",\"properties\":{\"p\":\"p%d\"}}", i,
+			    p);
+			assert_int_equal(flatten(&f, s->rules, "", event, &out) == HS_OK,
+			                 i != p || i == HS_RULES_LINES_MAX);
+		}
+	hs_flattener_free(&f);
+	hs_buf_free(&lines);
+	hs_buf_free(&out);
+	hs_settings_free(s);
+}
+
 /* A pattern costs time linear in the text: this one would take minutes with backtracking. */
 TEST(patterns_are_linear)
 {
