@@ -152,6 +152,19 @@ TEST(without_room)
 	assert_all("b");
 }
 
+/* No other type of event asks for an erase, however near its name is, nor does a delete event that names nobody. */
+TEST(a_type_that_is_nearly_that_of_a_delete)
+{
+	make_of("", "{\"type\":\"page\",\"user_id\":\"anna\",\"message_id\":\"a\"}\n"
+	            "{\"type\":\"deleted\",\"user_id\":\"anna\",\"message_id\":\"b\"}\n"
+	            "{\"type\":\"delet\",\"user_id\":\"anna\",\"message_id\":\"c\"}\n"
+	            "{\"type\":\"page\",\"event\":\"delete\",\"user_id\":\"anna\",\"message_id\":\"d\"}\n"
+	            "{\"type\":\"delete\",\"message_id\":\"e\"}\n");
+	assert_result(erase_by(&(struct hs_eraser){ .from_deletes = true }), HS_OK);
+	assert_int_equal(done.deletes, 0);
+	assert_all("a b c d e z");
+}
+
 /* A part of a .gz is damaged: it stays as it is until it is repaired, and so does the plan. */
 TEST(a_damaged_segment)
 {
