@@ -144,6 +144,23 @@ TEST(positions_that_fit_and_those_that_do_not)
 	}
 }
 
+TEST(a_position_is_renewed_after_an_erase)
+{
+	struct hs_position old, renewed;
+
+	make("rotate_min_gap = 0\n");
+	put("a anna@b c");
+	old = renewed = position_after(2);
+	assert_int_equal(events_erase(s.spool, &s.d, "anna"), 1);
+	open_reader();
+	assert_result(hs_reader_renew(s.reader, &renewed), HS_OK);
+	assert_true(renewed.number == old.number && renewed.offset < old.offset && renewed.edit > old.edit);
+	hs_reader_start(s.reader, renewed);
+	assert_read("c");
+	put("anna@d");
+	assert_int_equal(events_erase(s.spool, &s.d, "anna"), 1); /* the journal was not left locked */
+}
+
 /* Nothing is before the start of a segment that follows an empty one. */
 TEST(a_position_after_an_empty_segment)
 {
