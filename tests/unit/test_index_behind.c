@@ -190,6 +190,35 @@ TEST(damage_that_a_look_up_finds_without_the_database)
 	put_hurriedly(late_id(2), 1);
 }
 
+/* Whichever call of the database fails, no event is taken for a new one, and the next attempt succeeds. */
+TEST(the_database_fails_while_it_is_behind)
+{
+	unsigned failed = 0;
+	bool ended = false;
+
+	for (unsigned nth = 1; !ended; nth++) {
+		uint64_t duplicate;
+		enum hs_result r;
+
+		begin_plain(NULL);
+		write_segment(1, IDS, true);
+		write_segment(2, IDS, true);
+		maintain();
+		lose_index();
+		put_hurriedly("x", 0);
+		assert_true(is_behind());
+		wrap_reset();
+		wrap_fail(WRAP_LMDB, nth, 1, EIO);
+		r = hurry("s2-7 new", &duplicate);
+		ended = wrap_count(WRAP_LMDB) < nth;
+		wrap_reset();
+		failed += r != HS_OK;
+		assert_true(r != HS_OK || duplicate == 1);
+		put_known("x s1-0 s2-7 new", 3 + (r == HS_OK));
+	}
+	assert_true(failed > 1);
+}
+
 /* New ids of the same append are noted already: its sender comes again. */
 TEST(damage_after_ids_were_noted)
 {

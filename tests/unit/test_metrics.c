@@ -653,12 +653,14 @@ TEST(a_damaged_credential)
 
 TEST(uses_that_are_not_counted)
 {
+	static const char long_name[HS_CREDENTIAL_NAME + 1] = "a name that has no room";
 	struct hs_metrics_sums sums;
 
 	hs_metrics_add_events(s.m, 0, 1); /* nothing is open */
 	assert_true(follow());
 	hs_metrics_add_events(s.m, HS_METRICS_CREDENTIALS, 1);
 	assert_int_equal(hs_metrics_note_use(s.m, HS_CREDENTIAL_KEY, HS_SLICE("acme"), -1), -1);
+	assert_int_equal(hs_metrics_note_use(s.m, HS_CREDENTIAL_KEY, hs_slice(long_name, sizeof long_name), 1), -1);
 	assert_int_equal(uses(), 0);
 	hs_metrics_sums_init(&sums);
 	sums.of[HS_METRIC_ACCEPTED] = 3;
