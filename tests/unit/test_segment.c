@@ -436,6 +436,22 @@ TEST(a_file_that_was_replaced)
 	events_free(e);
 }
 
+/* What it has found is not noted: the next append looks itself. */
+TEST(a_look_around_that_does_not_get_the_lock)
+{
+	int64_t looked_ns;
+
+	assert_result(put(&s.view, "a"), HS_OK);
+	looked_ns = s.view.segment.stream->looked_ns = 1;
+	atomic_store(&s.view.segment.look_due, true);
+	assert_result(hs_segment_lock(&s.view.segment, soon()), HS_OK);
+	hs_segment_look_around(&s.view.segment);
+	assert_int_equal(s.view.segment.stream->looked_ns, looked_ns);
+	hs_segment_unlock(&s.view.segment);
+	assert_result(put(&s.view, "b"), HS_OK);
+	assert_once(&s.d, "a b");
+}
+
 TEST(a_file_that_is_not_regular)
 {
 	spooldir_write(&s.d, "target", HS_SLICE("precious"));
