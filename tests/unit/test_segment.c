@@ -436,7 +436,7 @@ TEST(a_file_that_was_replaced)
 	events_free(e);
 }
 
-/* What it has found is not noted: the next append looks itself. */
+/* The list of such a look is not noted: the next append looks itself. */
 TEST(a_look_around_that_does_not_get_the_lock)
 {
 	int64_t looked_ns;
