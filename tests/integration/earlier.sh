@@ -1,7 +1,8 @@
 #!/bin/bash
 # A spool of an earlier version goes on as if it had been made by this one: no event comes twice, none of an erased
 # person comes back, and cursors, imports, dead letters and numbers are where they were. tests/cases/spool-0.3.0.tar.gz
-# is a backup that 0.3.0 made; a later version that changes a file adds one: MADE=FILE bash tests/integration/earlier.sh
+# is a backup that 0.3.0 made, which is within the longest dedup_window until 2036. A later version that changes a file
+# adds one: MADE=FILE bash tests/integration/earlier.sh
 . "$(dirname "$0")/../lib/server.sh"
 
 earlier() { HOOKSPOOL_CONF=$T/hookspool.conf "$HS_BUILD/hookspool" "$@"; }
