@@ -5,10 +5,11 @@
 # processes count. Programs run as several users, so each is started once, and its file opened to all. ALLOCATIONS: as
 # many of each command fail as in a long run, because there are lines that only one of them reaches.
 # The runtime of the counts calls ftruncate and mmap, which the tests must not wrap.
+# Threads and processes share the counts: one that is lost makes the other side of a condition, which is a difference, 0.
 COVERAGE = $(B)/coverage
 COVERAGE_RAW = $(abspath $(COVERAGE)/raw)
 COVERAGE_FLAGS = -O1 -g -fcoverage-mapping -fprofile-instr-generate=$(COVERAGE_RAW)/%c%m.profraw \
-    -mllvm -runtime-counter-relocation -Wno-unused-command-line-argument
+    -fprofile-update=atomic -mllvm -runtime-counter-relocation -Wno-unused-command-line-argument
 COVERAGE_CC ?= $(CLANG)
 COVERAGE_MAKE = $(MAKE) $(PARALLEL) B=$(COVERAGE) CC='$(COVERAGE_CC)' CFLAGS='$(COVERAGE_FLAGS)' WRAPPED='$(filter-out ftruncate mmap,$(WRAPPED))'
 COVERAGE_PROGRAMS = hookspool.fcgi hookspool hookspool-load $(if $(filter no,$(NATS)),,hookspool-ship)

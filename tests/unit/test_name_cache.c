@@ -35,6 +35,25 @@ TEST(the_room_of_many_steps_without_names_is_given_back)
 	assert_null(cache.step);
 }
 
+/* Fewer names than are kept, but long ones. */
+TEST(long_names_are_forgotten_for_their_bytes)
+{
+	char key[1000];
+	uint32_t step;
+
+	memset(key, 'k', sizeof key);
+	assert_true(hs_name_cache_next(&cache, HS_NAMES_WAREHOUSE));
+	for (int i = 0; i < 2000; i++) {
+		memcpy(key, (char[4]){ (char)('a' + i / 100), (char)('a' + i / 10 % 10), (char)('a' + i % 10), 'z' },
+		       4);
+		assert_result(hs_name_cache_step(&cache, HS_PATH_TOP, hs_slice(key, sizeof key), &step), HS_OK);
+	}
+	assert_in_range(cache.text.n, (1 << 19) + 1, SIZE_MAX);
+	assert_true(hs_name_cache_next(&cache, HS_NAMES_WAREHOUSE));
+	assert_int_equal(cache.text.n, 0);
+	hs_name_cache_shrink(&cache);
+}
+
 TEST(the_room_of_few_names_is_kept)
 {
 	uint32_t step, name;
