@@ -5,6 +5,7 @@
 #include "tools/command.h"
 #include "tools/report/bar_table.h"
 #include "tools/report/consumer_lag.h"
+#include "tools/report/fold.h"
 #include "tools/report/terminal.h"
 #include "tools/sink/event_source.h"
 
@@ -13,8 +14,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
-enum { OPT_FROM = HS_OPT_OWN };
+enum { OPT_FROM = HS_OPT_OWN, BLOCK_INDENT = 4 /* columns */ };
 
 static const struct hs_option cursors_options[] = {
 	{ "from", "WHEN", OPT_FROM, "reset: to oldest, now, 2026-11-23T10:15:00Z or 2h (ago)" },
@@ -124,39 +126,45 @@ static void put_json(const struct run *r, struct hs_buf *out)
 	hs_buf_putc(out, '\n');
 }
 
-static void put_row(const struct run *r, const struct hs_consumer_lag_cursor *c, int width, struct hs_buf *out)
+/* Appends what is wrong with a cursor that tells no position. */
+static void put_trouble(const struct hs_consumer_lag_cursor *c, struct hs_buf *out)
 {
-	char bytes[HS_BAR_TABLE_BYTES], saved[HS_TIMESTAMP_TEXT + 1], at[48];
+	if (c->error != 0)
+		hs_buf_printf(out, "cannot be read: %s: try again before you reset it\n", strerror(c->error));
+	else
+		hs_buf_printf(out, "damaged: hookspool cursors reset %s --from oldest|now|TIME\n", c->name);
+}
 
-	if (c->damaged && c->error != 0) {
-		hs_buf_printf(out, "%-*s cannot be read: %s: try again before you reset it\n", width, c->name,
-		              strerror(c->error));
-		return;
-	}
-	if (c->damaged) {
-		hs_buf_printf(out, "%-*s damaged: hookspool cursors reset %s --from oldest|now|TIME\n", width, c->name,
-		              c->name);
-		return;
-	}
-	hs_bar_table_bytes(c->bytes, bytes);
-	hs_timestamp_text(c->saved_ms, saved);
-	snprintf(at, sizeof at, "%" PRIu64 ":%" PRIu64, c->at.number, c->at.offset);
-	hs_buf_printf(out, "%-*s %10" PRIu64 " %11s  %-24s  %-24s  %-16s", width, c->name, c->records, bytes,
-	              c->oldest[0] != '\0' ? c->oldest : "-", saved, at);
-	hs_buf_printf(out, " %5" PRIu64 "  %s", c->history.epoch, state_of(r, c));
+static void put_state(const struct run *r, const struct hs_consumer_lag_cursor *c, struct hs_buf *out)
+{
+	hs_buf_put_slice(out, hs_slice_str(state_of(r, c)));
 	if (c->holder > 0)
 		hs_buf_printf(out, " by process %" PRId64, c->holder);
 	hs_buf_putc(out, '\n');
 }
 
-static void put_table(const struct run *r, struct hs_buf *out)
+static void put_row(const struct run *r, const struct hs_consumer_lag_cursor *c, int width, struct hs_buf *out)
+{
+	char bytes[HS_BAR_TABLE_BYTES], saved[HS_TIMESTAMP_TEXT + 1], at[48];
+
+	hs_buf_printf(out, "%-*s ", width, c->name);
+	if (c->damaged) {
+		put_trouble(c, out);
+		return;
+	}
+	hs_bar_table_bytes(c->bytes, bytes);
+	hs_timestamp_text(c->saved_ms, saved);
+	snprintf(at, sizeof at, "%" PRIu64 ":%" PRIu64, c->at.number, c->at.offset);
+	hs_buf_printf(out, "%10" PRIu64 " %11s  %-24s  %-24s  %-16s", c->records, bytes,
+	              c->oldest[0] != '\0' ? c->oldest : "-", saved, at);
+	hs_buf_printf(out, " %5" PRIu64 "  ", c->history.epoch);
+	put_state(r, c, out);
+}
+
+static void put_rows(const struct run *r, struct hs_buf *out)
 {
 	int width = (int)strlen("cursor");
 
-	if (r->lag.count == 0) {
-		hs_buf_printf(out, "no cursors: tail --cursor NAME and each --cursor NAME make one\n");
-		return;
-	}
 	for (size_t i = 0; i < r->lag.count; i++)
 		if ((int)strlen(r->lag.cursor[i].name) > width)
 			width = (int)strlen(r->lag.cursor[i].name);
@@ -164,6 +172,60 @@ static void put_table(const struct run *r, struct hs_buf *out)
 	              "oldest waiting", "saved at", "segment:byte", "epoch");
 	for (size_t i = 0; i < r->lag.count; i++)
 		put_row(r, &r->lag.cursor[i], width, out);
+}
+
+/* Appends a cursor as a block, for a terminal that is narrower than the rows. */
+static void put_block(const struct run *r, const struct hs_consumer_lag_cursor *c, size_t columns, struct hs_buf *out)
+{
+	char bytes[HS_BAR_TABLE_BYTES], saved[HS_TIMESTAMP_TEXT + 1];
+	size_t from = out->n;
+
+	hs_buf_printf(out, "%s\n  ", c->name);
+	if (c->damaged) {
+		put_trouble(c, out);
+		hs_fold(out, from, columns, BLOCK_INDENT);
+		return;
+	}
+	hs_bar_table_bytes(c->bytes, bytes);
+	hs_timestamp_text(c->saved_ms, saved);
+	hs_buf_printf(out, "behind          %" PRIu64 ", %s\n", c->records, bytes);
+	if (c->oldest[0] != '\0')
+		hs_buf_printf(out, "  oldest waiting  %s\n", c->oldest);
+	hs_buf_printf(out, "  saved at        %s\n", saved);
+	hs_buf_printf(out, "  segment:byte    %" PRIu64 ":%" PRIu64 "\n", c->at.number, c->at.offset);
+	hs_buf_printf(out, "  epoch           %" PRIu64 "\n", c->history.epoch);
+	if (state_of(r, c)[0] != '\0') {
+		hs_buf_put_slice(out, HS_SLICE("  "));
+		put_state(r, c, out);
+	}
+}
+
+/* The columns of the widest line of the text; rows are in ASCII. */
+static size_t widest(const struct hs_buf *text)
+{
+	size_t most = 0, n = 0;
+
+	for (size_t i = 0; i < text->n; i++) {
+		n = text->p[i] == '\n' ? 0 : n + 1;
+		most = n > most ? n : most;
+	}
+	return most;
+}
+
+static void put_table(const struct run *r, struct hs_buf *out)
+{
+	size_t columns = hs_bar_table_columns(STDOUT_FILENO);
+
+	if (r->lag.count == 0) {
+		hs_buf_printf(out, "no cursors: tail --cursor NAME and each --cursor NAME make one\n");
+		return;
+	}
+	put_rows(r, out);
+	if (columns > 0 && hs_buf_ok(out) && widest(out) > columns) {
+		hs_buf_reset(out);
+		for (size_t i = 0; i < r->lag.count; i++)
+			put_block(r, &r->lag.cursor[i], columns, out);
+	}
 	if (r->lag.more)
 		hs_buf_printf(out, "and more than %d other cursors\n", HS_CONSUMER_LAG_CURSORS);
 }

@@ -11,6 +11,7 @@
 #include "tools/report/consumer_lag.h"
 #include "tools/report/erase_waiting.h"
 #include "tools/report/filter.h"
+#include "tools/report/fold.h"
 #include "tools/report/metrics_report.h"
 #include "tools/report/progress.h"
 #include "tools/report/rejected_reader.h"
@@ -29,7 +30,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { TOP = 10, DAY = 10 /* bytes of 2026-11-23 */ };
+enum { TOP = 10, DAY = 10 /* bytes of 2026-11-23 */, HANGING = 2 /* columns, of a line that goes on */ };
 enum { BY_TYPE, BY_EVENT, BY_TENANT, BY_DAY, BY_REASON, TALLIES };
 
 struct stats {
@@ -477,14 +478,18 @@ static void put_tables(struct stats *s)
 {
 	static const char *const title[TALLIES] = { "type", "event", "tenant", "day", "rejected" };
 	struct hs_bar_table table = { hs_bar_table_columns(STDOUT_FILENO), hs_command_colours(stdout) };
+	size_t from;
 
 	put_head(s);
+	hs_fold(&s->out, 0, table.columns, HANGING);
 	for (int by = 0; by < TALLIES; by++)
 		hs_bar_table_put(&table, title[by], &s->counts[by], s->top, &s->out);
+	from = s->out.n;
 	put_lag(s);
 	hs_room_put(&s->room, &s->out);
 	hs_ship_report_text(&s->ship, &s->out);
 	hs_metrics_report_text(s->metrics, s->top, hs_io_now(), &s->out);
+	hs_fold(&s->out, from, table.columns, HANGING);
 }
 
 /* --- the whole ------------------------------------------------------------------------- */

@@ -1,6 +1,8 @@
 #include "tools/command.h"
 #include "base/io.h"
 #include "config/settings_file.h"
+#include "tools/report/bar_table.h"
+#include "tools/report/fold.h"
 #include "tools/report/terminal.h"
 
 #include <assert.h>
@@ -80,22 +82,46 @@ bool hs_option_number(const char *name, const char *text, uint64_t low, uint64_t
 
 /* --- usage and help ----------------------------------------------------------- */
 
-enum { LISTED = 4, USAGE_COLUMN = 26 }; /* above this number the usage line says "[OPTION ...]" */
+enum {
+	LISTED = 4, /* above this number of options the usage line says "[OPTION ...]" */
+	OPTION_COLUMNS = 26,
+	COMMAND_COLUMNS = 8,
+	USAGE_INDENT = 4,
+	LINE_BYTES = 512,
+};
+
+/* Prints a line; on a terminal within its columns, `indent` columns to the right where it goes on. */
+static void print_line(FILE *out, size_t indent, const char *line)
+{
+	struct hs_buf text = { 0 };
+
+	hs_buf_put_slice(&text, hs_slice_str(line));
+	hs_fold(&text, 0, hs_bar_table_columns(fileno(out)), indent);
+	if (hs_buf_ok(&text))
+		fwrite(text.p, 1, text.n, out);
+	else /* the terminal can break it */
+		fputs(line, out);
+	fputc('\n', out);
+	hs_buf_free(&text);
+}
 
 static void put_usage(FILE *out, const struct hs_command *c)
 {
 	const struct hs_option *o = options_of(c);
-	size_t n = 0;
+	char line[LINE_BYTES];
+	size_t options = 0, n = (size_t)snprintf(line, sizeof line, "usage: hookspool %s", c->name);
 
-	while (o[n].name != NULL)
-		n++;
-	fprintf(out, "usage: hookspool %s", c->name);
-	if (n > LISTED)
-		fputs(" [OPTION ...]", out);
-	else
-		for (size_t i = 0; i < n; i++)
-			fprintf(out, o[i].argument != NULL ? " [--%s %s]" : " [--%s]", o[i].name, o[i].argument);
-	fprintf(out, c->arguments != NULL ? " %s\n" : "\n", c->arguments);
+	while (o[options].name != NULL)
+		options++;
+	if (options > LISTED)
+		n += (size_t)snprintf(line + n, sizeof line - n, " [OPTION ...]");
+	for (size_t i = 0; i < options && options <= LISTED; i++)
+		n += (size_t)snprintf(line + n, sizeof line - n, o[i].argument != NULL ? " [--%s %s]" : " [--%s]",
+		                      o[i].name, o[i].argument);
+	if (c->arguments != NULL)
+		n += (size_t)snprintf(line + n, sizeof line - n, " %s", c->arguments);
+	assert(n < sizeof line); /* our own tables */
+	print_line(out, USAGE_INDENT, line);
 }
 
 int hs_usage(const char *name)
@@ -124,15 +150,41 @@ int hs_usage_surplus(const char *name, char **argv)
 
 static void put_option(const struct hs_option *o)
 {
-	char short_form[8] = "", left[80];
+	char short_form[8] = "", left[80], line[LINE_BYTES];
 
 	if (o->letter < HS_OPT_CONFIG)
 		snprintf(short_form, sizeof short_form, "-%c, ", o->letter);
 	snprintf(left, sizeof left, "%s--%s %s", short_form, o->name, o->argument != NULL ? o->argument : "");
-	if (strlen(left) <= USAGE_COLUMN)
-		printf("  %-*s %s\n", USAGE_COLUMN, left, o->help);
-	else
-		printf("  %s\n  %-*s %s\n", left, USAGE_COLUMN, "", o->help);
+	if (strlen(left) > OPTION_COLUMNS) {
+		printf("  %s\n", left);
+		left[0] = '\0';
+	}
+	snprintf(line, sizeof line, "  %-*s %s", OPTION_COLUMNS, left, o->help);
+	print_line(stdout, 2 + OPTION_COLUMNS + 1, line);
+}
+
+static void help_one(const struct hs_command *c)
+{
+	put_usage(stdout, c);
+	print_line(stdout, 0, c->help != NULL ? c->help : "");
+	for (const struct hs_option *o = options_of(c); o->name != NULL; o++)
+		put_option(o);
+}
+
+static void help_all(void)
+{
+	const struct hs_command *c;
+	char line[LINE_BYTES];
+
+	puts("usage: hookspool COMMAND [ARGUMENT ...]\n");
+	for (size_t i = 0; (c = hs_commands[i]) != NULL; i++) {
+		if (c->help == NULL)
+			continue;
+		snprintf(line, sizeof line, "  %-*s %s", COMMAND_COLUMNS, c->name, c->help);
+		print_line(stdout, 2 + COMMAND_COLUMNS + 1, line);
+	}
+	putchar('\n');
+	print_line(stdout, 0, "See hookspool(1), hookspool.conf(5), hookspool-spool(5) and hookspool.fcgi(8).");
 }
 
 int hs_help(int argc, char **argv)
@@ -141,18 +193,10 @@ int hs_help(int argc, char **argv)
 
 	if (argc > 2 || (argc == 2 && c == NULL))
 		return hs_usage_why("help", "expected one command: hookspool help lists them");
-	if (c != NULL) {
-		put_usage(stdout, c);
-		puts(c->help != NULL ? c->help : "");
-		for (const struct hs_option *o = options_of(c); o->name != NULL; o++)
-			put_option(o);
-		return 0;
-	}
-	puts("usage: hookspool COMMAND [ARGUMENT ...]\n");
-	for (size_t i = 0; (c = hs_commands[i]) != NULL; i++)
-		if (c->help != NULL)
-			printf("  %-8s %s\n", c->name, c->help);
-	puts("\nSee hookspool(1), hookspool.conf(5), hookspool-spool(5) and hookspool.fcgi(8).");
+	if (c != NULL)
+		help_one(c);
+	else
+		help_all();
 	return 0;
 }
 

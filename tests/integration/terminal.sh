@@ -48,16 +48,26 @@ check 'stats --json' harmless '"e\\u001b\]0;x\\u0007\\u009b2J\\u202ez"'
 # names of wide characters: as many columns as they take
 wide=$(printf '日本語%.0s' {1..30})
 put_one '{"type":"track","messageId":"w1","userId":"w-1","event":"'"$wide"'","properties":{"'"$wide"'":"'"$wide"'"}}'
-# narrow COMMAND...: what a terminal of 60 columns gets of it.
+# narrow COMMAND...: T/shown is what a terminal of 60 columns gets of it. Sets `widest`.
 narrow() {
 	printf '%q ' $AS env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" "$@" >"$T/command"
-	NO_COLOR=1 script -qec "stty cols 60 -onlcr; . $T/command" /dev/null </dev/null | grep 日 >"$T/shown"
-}
-for command in stats schema; do
-	narrow $command
+	NO_COLOR=1 script -qec "stty cols 60 -onlcr; . $T/command" /dev/null </dev/null >"$T/shown"
 	widest=$(LC_ALL=C.UTF-8 wc -L <"$T/shown")
-	check "$command: no line of a wide name is wider than the terminal ($widest columns)" [ "$widest" -gt 50 -a "$widest" -le 60 ]
+}
+for command in help 'help schema' cursors stats schema; do
+	narrow $command
+	check "$command: no line is wider than a terminal of 60 columns ($widest)" [ "$widest" -gt 40 -a "$widest" -le 60 ] || cat "$T/shown"
+	case $command in
+	help) check 'a description goes on below its beginning' grep -qx '           answered' "$T/shown" ;;
+	cursors) is 'a block for each cursor' "$(sed 's/[^ ]*T.*Z/TIME/' "$T/shown" | grep -v oldest)" 'c
+  behind          1, '"$(hs stats --json | jq -r '.cursors[0].bytes')"' B
+  saved at        TIME
+  segment:byte    1:'"$(hs cursors --json | jq '.[0].offset')"'
+  epoch           1' ;;
+	stats | schema) check "$command: names of wide characters, too" grep -q 日 "$T/shown" ;;
+	esac
 done
+check 'in a pipe a line for each command' grep -qx '  send     send events as Segment does, and say how each was answered' <<<"$(hs help)"
 
 # a handler that repeats what it was sent
 hs_on_terminal each --cursor h --once --on 'track=cat >&2'

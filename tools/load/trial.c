@@ -142,6 +142,20 @@ static bool look_at(void *context, const struct hs_target_table *table)
 	return choose_table(t, table->name);
 }
 
+/* True for the names of this machine that need no resolver. `host` may have a port; a list is another machine. */
+static bool is_this_machine(struct hs_slice host)
+{
+	const char *colon = memchr(host.p, ':', host.n);
+	struct hs_slice name = colon == NULL ? host : hs_slice(host.p, (size_t)(colon - host.p));
+
+	if (memchr(host.p, ',', host.n) != NULL)
+		return false;
+	if (host.n > 0 && host.p[0] == '[')
+		return hs_slice_eq(hs_slice(host.p, strcspn(host.p, "]")), HS_SLICE("[::1"));
+	return name.n == 0 || hs_slice_eq_nocase(name, HS_SLICE("localhost")) ||
+	       (name.n > 4 && memcmp(name.p, "127.", 4) == 0 && strspn(name.p, ".0123456789") >= name.n);
+}
+
 /* A connection to another machine without a check of its certificate can be read and changed on the way. */
 static void check_tls(const struct trial *t)
 {
@@ -158,8 +172,8 @@ static void check_tls(const struct trial *t)
 		n -= (size_t)(at + 1 - host);
 		host = at + 1;
 	}
-	if (n == 0 || strncmp(host, "localhost", 9) == 0 || strncmp(host, "127.", 4) == 0 || host[0] == '[' ||
-	    strstr(url, "socket=") != NULL || strstr(url, "host=/") != NULL || strstr(url, "service=") != NULL)
+	if (is_this_machine(hs_slice(host, n)) || strstr(url, "socket=") != NULL || strstr(url, "host=/") != NULL ||
+	    strstr(url, "service=") != NULL)
 		return;
 	if (strstr(url, postgresql ? "sslmode=verify-full" : "tls=verify") == NULL)
 		say(t, "warn", "TLS: the certificate of ", "the server is not checked",
