@@ -18,8 +18,8 @@ JOBS := $(shell nproc 2>/dev/null || echo 2)
 ## make static     build/static/hookspool.fcgi, hookspool and hookspool-load (SQLite), which need no library of the host
 ## make bundle     build/hookspool-VERSION-ARCH.tar.gz, for a host with a file manager and no more
 ## make run        lighttpd with a throwaway spool; ONCE=1 stops after one event of each type and one sent directly
-## make test       every test, against real servers
-## make check      test, static analysis, layering, manual pages, portable, ten seconds of each fuzzer
+## make test       the tests of units and of whole programs, against real servers
+## make check      test, documents, what fails, static analysis, layering, portable, ten seconds of each fuzzer, suites
 ## make asan       every test again, under the address and undefined-behaviour sanitizers
 ## make faults     kills, failing calls, full disks, many writers: the whole numbers
 ## make faults-root      the same for what needs root: write-back errors, power cuts

@@ -1,9 +1,10 @@
 # Everything that must hold before a change is ready; other compilers and C libraries; fuzzers.
 
-.PHONY: check check-code check-faults check-suites lint
+.PHONY: check check-code check-documents check-faults check-suites lint
 check:
 	$(Q)$(MAKE) --no-print-directory check-code
 	$(Q)$(MAKE) --no-print-directory test
+	$(Q)$(MAKE) --no-print-directory check-documents
 	$(Q)$(MAKE) --no-print-directory check-faults
 	$(Q)$(MAKE) --no-print-directory check-suites
 
@@ -16,11 +17,18 @@ check-code:
 	$(Q)bash tests/fuzz/run.sh replay $(B)/fuzz
 	$(Q)SEED=1 bash tests/fuzz/run.sh fuzz $(B)/fuzz 10
 
-# The short forms of `make faults`.
+# Every command of every page and manual page, the additions of CONTRIBUTING.md, the links.
+DOCUMENTS := $(sort $(wildcard tests/documents/*.sh))
+check-documents:
+	$(Q)$(DEPS) --missing build test >/dev/null || $(DEPS) build test
+	$(Q)$(MAKE) $(PARALLEL) tests-built
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(DOCUMENTS)
+
+# The short forms of `make faults`, and the units of what fails.
 check-faults:
 	$(Q)$(DEPS) --missing build test faults >/dev/null || $(DEPS) build test faults
 	$(Q)$(MAKE) $(PARALLEL) tests-built faults-built faults-malloc
-	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(FAULTS) $(wildcard tests/model/run.sh)
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(FAULT_UNIT) $(FAULTS) $(wildcard tests/model/run.sh)
 
 # What needs servers of others, a browser, or most of an hour.
 check-suites:

@@ -19,8 +19,8 @@ COVERAGE_SUITES ?= unit integration faults load ship
 COVERAGE_UNIT ?= $(patsubst tests/unit/%.c,%,$(UNIT))
 COVERAGE_OF_unit = $(addprefix $(COVERAGE)/unit/,$(COVERAGE_UNIT))
 # Those left out look at the build itself.
-COVERAGE_OF_integration ?= $(filter-out $(addprefix tests/integration/,bundle.sh contributing.sh documents.sh hardening.sh \
-    install.sh links.sh memory.sh rooms.sh runner.sh static.sh units.sh),$(sort $(wildcard tests/integration/*.sh)))
+COVERAGE_OF_integration ?= $(filter-out $(addprefix tests/integration/,bundle.sh hardening.sh install.sh memory.sh rooms.sh runner.sh static.sh units.sh), \
+    $(sort $(wildcard tests/integration/*.sh))) $(addprefix tests/documents/,commands.sh examples.sh recipes.sh)
 # Those left out count kills by the hundred.
 COVERAGE_OF_faults ?= $(filter-out $(addprefix tests/faults/,kill_random.sh kill_syscall.sh storm.sh tail.sh writers.sh),$(FAULTS))
 # Those left out measure memory and time.

@@ -17,6 +17,8 @@ TEST_BIN := $(addprefix $(B)/,$(TEST_PROGRAMS))
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(filter-out $(if $(filter no,$(NATS)),%/fuzz_ship.c) $(if $(filter no,$(CURL)),%/fuzz_http.c), \
     $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_HTTP_SRC = tools/probe/http.c tools/report/terminal.c $(addprefix tools/sink/,ack_tracker.c http_posts.c segment_shape.c sink_http.c)
+# Each makes one call or allocation after the other fail, which takes long: make check-faults runs them.
+FAULT_UNIT := $(filter %_faults,$(UNIT_BIN))
 .PHONY: test units run-units run-tests tests-built asan asan-units
 
 test:
@@ -31,8 +33,8 @@ run-units: units
 	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(UNIT_BIN)
 
 run-tests: tests-built
-	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(UNIT_BIN) $(filter-out $(LOAD_UNIT),$(sort $(wildcard tests/integration/*.sh))) \
-	    $(if $(findstring -fsanitize,$(CFLAGS)),$(LOAD_SERVERS))
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(filter-out $(FAULT_UNIT),$(UNIT_BIN)) $(sort $(wildcard tests/integration/*.sh)) \
+	    $(if $(findstring -fsanitize,$(CFLAGS)),$(FAULT_UNIT) $(DOCUMENTS) $(LOAD_SERVERS))
 
 # Unit tests make single calls of the C library, of libcrypto and of LMDB fail (tests/lib/wrap.h).
 WRAPPED = accept4 calloc clock_gettime epoll_ctl fallocate fallocate64 fchmod fdatasync fdopendir flock fstat fstat64 fstatat fstatat64 \

@@ -4,7 +4,7 @@
 # A page shows commands in blocks that begin with ```sh, perhaps indented; every other block is text.
 # Each block is run by commands.sh, unless comments before it name the test that does so:
 #
-#	<!-- run by tests/integration/recipes.sh -->              that script names the page
+#	<!-- run by tests/documents/recipes.sh -->              that script names the page
 #	<!-- run by tests/fresh/boot.sh as systemctl enable -->   or has these words
 #	<!-- not run: why -->
 

@@ -142,7 +142,7 @@ scripts_of() {
 	cgi/*) echo tests/integration/refusals.sh tests/integration/batches.sh ;;
 	common/spool/admin/dead_letters*) echo tests/integration/letters.sh tests/integration/each.sh ;;
 	common/spool/admin/rejected*) echo tests/integration/customers.sh tests/integration/numbers.sh ;;
-	common/spool/admin/*) echo tests/integration/erase.sh tests/integration/commands.sh tests/integration/backup.sh ;;
+	common/spool/admin/*) echo tests/integration/erase.sh tests/documents/commands.sh tests/integration/backup.sh ;;
 	common/config/*) echo tests/integration/check.sh tests/integration/signals.sh tests/integration/rules.sh ;;
 	common/spool/figures/*) echo tests/integration/metrics.sh tests/integration/stats.sh tests/integration/cursors.sh ;;
 	common/spool/position/*) echo tests/integration/cursors.sh tests/integration/readers.sh tests/integration/erase.sh ;;
