@@ -154,6 +154,7 @@ TEST(guesses_are_close)
 		}
 		assert_int_equal(hs_id_block_guess(pack(e, 50), low + 10, top, low), 0);
 		assert_int_equal(hs_id_block_guess(pack(e, 50), low, top, top), 49);
+		assert_int_equal(hs_id_block_guess(pack(e, 50), top - 1, top, top), 49);
 		assert_true(hs_id_block_guess(pack(e, 50), top, low, low + 1) < 50); /* nonsense */
 	}
 }

@@ -40,6 +40,7 @@ TEST(places_are_kept)
 	assert_int_equal(b.try.name_n, try.name_n);
 	assert_string_equal(b.try.spooled_at, try.spooled_at);
 	assert_int_equal(hs_import_checkpoint_move(&b, &(struct hs_spot){ 900, 9, 0, false }, 0, true), HS_OK);
+	assert_false(b.try.open);
 	open_again(&b);
 	assert_false(b.try.open || b.done);
 	assert_int_equal(hs_import_checkpoint_done(&b, &(struct hs_spot){ 950, 10, 0, false }), HS_OK);

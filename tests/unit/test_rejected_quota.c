@@ -421,6 +421,9 @@ TEST_WITH(the_tenant_of_a_line, NULL, NULL)
 	    "{\"spooled_at\":\"t\",\"status\":400,\"tenant\":\"0123456789abcdef0123456789abcdef0123456789abcdef"
 	    "0123456789abcdef0\",\"message\":\"m\"}",
 	    ""); /* no label is so long */
+	/* nothing is looked at after the end */
+	assert_int_equal(
+	    hs_rejected_quota_tenant(hs_slice("{\"spooled_at\":\"t\",\"status\":400,\"tenant\":\"acme\"}", 29)).n, 0);
 	expect_tenant("{\"spooled_by\":\"t\",\"status\":400,\"tenant\":\"acme\",\"message\":\"m\"}", "");
 	expect_tenant("{\"spooled_at\":\"t\",\"method\":400,\"tenant\":\"acme\",\"message\":\"m\"}", "");
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":x,\"tenant\":\"acme\",\"message\":\"m\"}", "");
