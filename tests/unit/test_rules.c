@@ -1,5 +1,6 @@
 /* The rules of [events] and [fields]: the cases of rules.txt, and properties that hold for each event. */
 #include "config/settings.h"
+#include "event/mask.h"
 #include "event/rules.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/random.h"
@@ -551,6 +552,22 @@ TEST(sample_keeps_whole_users)
 	hs_flattener_free(&f);
 	hs_buf_free(&out);
 	hs_settings_free(s);
+}
+
+/* A quick look sees the value to its end and no further, whatever its length. */
+TEST(a_query_is_looked_for_in_the_value_alone)
+{
+	static const struct hs_mask mask = { .kind = HS_MASK_NO_QUERY };
+	static const char marks[] = "?#\\";
+	char text[40];
+
+	for (size_t n = 1; n < sizeof text; n++)
+		for (size_t i = 0; i < 3; i++) {
+			memset(text, 'x', sizeof text);
+			text[n - 1] = marks[i];
+			assert_true(hs_mask_may_change(&mask, hs_slice(text, n)));
+			assert_false(hs_mask_may_change(&mask, hs_slice(text, n - 1)));
+		}
 }
 
 /* More conditions than a word of their bits has: each counts for its own line. */

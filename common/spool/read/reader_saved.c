@@ -20,7 +20,7 @@ static enum hs_result hash_plain(struct hs_reader *reader, uint64_t offset, uint
 		return HS_E_IO;
 	if (offset == UINT64_MAX)
 		end = (uint64_t)st.st_size;
-	if (end == 0 || end > (uint64_t)st.st_size)
+	if (end > (uint64_t)st.st_size)
 		return HS_OK;
 	got = hs_line_before(&reader->lines, reader->fd, end, &line);
 	if (got < 0)
