@@ -1,7 +1,7 @@
 # Unit and integration tests.
 
 CGI_PURE := $(sort $(wildcard cgi/http/*.c cgi/http/*/*.c)) cgi/server/sd_notify.c cgi/server/fcgi_records.c
-CGI_TESTED := $(addprefix cgi/server/,accept.c partial_request.c partial_poller.c listen.c runtime.c sandbox.c thread.c) $(SANDBOX_CALLS)
+CGI_TESTED := $(addprefix cgi/server/,accept.c heap.c partial_request.c partial_poller.c listen.c runtime.c sandbox.c thread.c) $(SANDBOX_CALLS)
 TOOLS_PURE := $(addprefix tools/sink/,ack_tracker.c routing_rules.c segment_shape.c) \
     $(addprefix tools/probe/,response_verdict.c sample_events.c sender.c direct_cases.c) \
     $(wildcard tools/schema/*.c) $(addprefix tools/report/,bar_table.c filter.c fold.c ship_report.c findings.c projection.c record_head.c terminal.c)

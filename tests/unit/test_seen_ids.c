@@ -118,21 +118,25 @@ TEST(a_line_that_comes_again_after_the_window)
 
 TEST(an_erased_line)
 {
-	struct hs_tombstone t[2] = { { .spooled_s = 5000 }, { .spooled_s = 5000 } };
+	struct hs_tombstone t[3] = { { .spooled_s = 5000 }, { .spooled_s = 5000 }, { .spooled_s = 5000 } };
 
 	start();
 	memset(t[0].id.bytes, 0, sizeof t[0].id.bytes);
 	t[0].id.bytes[15] = 1;
 	memset(t[1].id.bytes, 0xFF, sizeof t[1].id.bytes);
-	assert_int_equal(hs_tombstones_put(opened.dir.private_dir, t, 2), HS_OK);
+	memset(t[2].id.bytes, 0, sizeof t[2].id.bytes);
+	t[2].id.bytes[15] = 2;
+	assert_int_equal(hs_tombstones_put(opened.dir.private_dir, t, 3), HS_OK);
 	open_seen();
 	note(0, 1, 5000 + WINDOW_S, 1, 1);
 	note(0, 1, 5000 + WINDOW_S, 1, 2); /* twice, too, which is said instead */
 	note(UINT64_MAX, UINT64_MAX, 5000 + WINDOW_S + 1, 1, 3);
+	note(0, 2, 5000, 1, 4);
 	compare();
-	assert_int_equal(count, 2);
+	assert_int_equal(count, 3);
 	assert_found(0, HS_ID_ERASED, 1, 1);
 	assert_found(1, HS_ID_TWICE, 1, 2);
+	assert_found(2, HS_ID_ERASED, 1, 4);
 }
 
 TEST(more_than_are_compared_at_a_time)
