@@ -54,6 +54,7 @@ TEST(the_values_are_found_in_any_order)
 		{ "{\"writeKey\":\"a\",\"writeKey\":\"b\"}", "writeKey", "\"a\"" },
 		{ "{\"writeKey\":\"a", "writeKey", NULL },
 		{ "{\"writeKey\":\"a\\", "writeKey", NULL },
+		{ "{\"writeKey\":\"a\\\"", "writeKey", NULL },
 		{ "{\"batch\":[1,2", "batch", NULL },
 		{ "{\"batch\":[1],\"writeK", "batch", "[1]" },
 		{ "{\"batch\":[1],,\"writeKey\":\"k\"}", "writeKey", NULL },

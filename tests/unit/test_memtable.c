@@ -84,6 +84,21 @@ TEST(keeping_drops_both_ends)
 	hs_memtable_free(&p);
 }
 
+/* Wherever in the table it is. */
+TEST(the_only_id_to_keep_is_kept)
+{
+	for (uint32_t i = 0; i < 256; i++) {
+		struct hs_memtable p = { 0 };
+
+		add(&p, i, 2);
+		add(&p, 1000, 1);
+		assert_true(hs_memtable_keep(&p, 1, UINT64_MAX));
+		assert_non_null(find(&p, i));
+		assert_int_equal(p.count, 1);
+		hs_memtable_free(&p);
+	}
+}
+
 TEST(a_large_table_is_freed)
 {
 	struct hs_memtable p = { 0 };

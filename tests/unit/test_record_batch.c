@@ -245,6 +245,34 @@ TEST(a_context_beside_a_batch_has_room_in_each_record)
 	hs_record_maker_free(&in);
 }
 
+/* The bound, raised by what is shared, is reached to the last byte. */
+TEST(a_record_that_ends_at_the_bound)
+{
+	struct hs_record_maker in;
+	struct hs_json context = { 0 };
+	struct hs_buf text = { 0 }, *lines = &in.batch.lines;
+	enum hs_result r;
+	size_t n;
+
+	assert_true(hs_record_maker_init(&in));
+	hs_record_maker_seed(&in, 1);
+	make_context(&context, &text, 2000);
+	hs_record_maker_reset(&in, 1);
+	assert_int_equal(put_beside(&in, &context, 1, &r), 1);
+	n = lines->n;
+	for (size_t over = 0; over < 2; over++) {
+		hs_record_maker_reset(&in, 1);
+		in.most = HS_RECORD_BATCH_SHARED - 1;
+		assert_non_null(hs_buf_reserve(lines, HS_RECORD_BATCH_SHARED + 2)); /* not touched */
+		lines->n = HS_RECORD_BATCH_SHARED - n + over;
+		assert_int_equal(put_beside(&in, &context, 1, &r), 1 - over);
+		assert_result(r, over == 0 ? HS_OK : HS_E_RECORDS_LARGE);
+	}
+	hs_buf_free(&text);
+	hs_json_free(&context);
+	hs_record_maker_free(&in);
+}
+
 TEST(the_settings_header_has_room_in_each_record)
 {
 	struct hs_record_maker in;
