@@ -320,6 +320,31 @@ TEST(an_archive_that_another_process_imports)
 	assert_all("m");
 }
 
+/* The key of an archive is a name on the disk: a later version goes on where an earlier one has stopped. */
+TEST(the_key_of_an_archive_stays)
+{
+	static const struct {
+		size_t blanks; /* after the event, so that head and tail are different parts */
+		const char *key;
+	} cases[] = {
+		{ 0, "bd18d04db139aac0f95a596b809abd5f" },
+		{ 70000, "8817a2f26da85f211e9367c1c9ab2e90" },
+	};
+	static char text[80000];
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		size_t n =
+		    (size_t)snprintf(text, sizeof text, TRACK ",\"messageId\":\"m\"}\n%*s", (int)cases[i].blanks, "");
+
+		make("");
+		if (cases[i].blanks > 0)
+			text[n - 1] = '\n';
+		assert_result(import(&all, text), HS_OK);
+		assert_int_equal(done.accepted, 1);
+		assert_int_equal(spooldir_names(&s.d, ".hookspool/imports", cases[i].key), 1);
+	}
+}
+
 /* The name of an archive that a refused line gives is cut, not the line. */
 TEST(a_name_that_is_too_long)
 {
