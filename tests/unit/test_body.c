@@ -12,7 +12,7 @@ static struct {
 	struct hs_slice sent;
 	size_t at, step;
 	long then; /* what read returns after the body */
-	struct hs_scratch scratch;
+	struct hs_scratch *scratch;
 	struct hs_settings settings;
 	struct hs_exchange exchange;
 	struct hs_store_ops store;
@@ -41,17 +41,19 @@ static int64_t now(void)
 /* Forgets the last request; the next one has no length. */
 static void prepare(struct hs_slice sent)
 {
-	hs_scratch_make_way(&f.scratch);
+	if (f.scratch == NULL)
+		f.scratch = hs_scratch_new(&f.store, 1);
+	assert_non_null(f.scratch);
+	hs_scratch_make_way(f.scratch);
 	f.transport = (struct hs_transport){ .read = sent_read, .reads_past_length = true };
 	f.sent = sent;
 	f.at = 0;
 	f.step = SIZE_MAX;
 	f.then = 0;
 	f.store.now_monotonic = now;
-	f.scratch.store = &f.store;
 	f.settings.max_sdk_body = MOST;
 	f.exchange.transport = &f.transport;
-	f.exchange.scratch = &f.scratch;
+	f.exchange.scratch = f.scratch;
 	f.exchange.settings = &f.settings;
 	f.exchange.request = (struct hs_request){ .content_length = MOST };
 }
@@ -66,16 +68,16 @@ static void prepare_length(struct hs_slice sent, size_t length)
 static void expect_body(struct hs_slice body)
 {
 	assert_result(hs_body_read(&f.exchange), HS_OK);
-	assert_non_null(f.scratch.body.p);
-	assert_int_equal(f.scratch.body.n, body.n);
-	assert_memory_equal(f.scratch.body.p, body.p, body.n);
+	assert_non_null(f.scratch->body.p);
+	assert_int_equal(f.scratch->body.n, body.n);
+	assert_memory_equal(f.scratch->body.p, body.p, body.n);
 	assert_int_equal(f.exchange.answer_by, HS_ANSWER_MS);
 }
 
 static void expect_refusal(enum hs_result result)
 {
 	assert_result(hs_body_read(&f.exchange), result);
-	assert_false(f.scratch.inside);
+	assert_false(f.scratch->inside);
 }
 
 static struct hs_slice zeros(size_t n)
@@ -221,20 +223,20 @@ TEST(large_bodies_wait_before_they_are_inflated)
 			gzip(HS_SLICE(""), &in); /* a second member: the last trailer says 0 */
 		inflate_large(&in, large);
 		expect_body(zeros(1 << 20));
-		assert_true(f.scratch.inside);
-		hs_scratch_make_way(&f.scratch);
+		assert_true(f.scratch->inside);
+		hs_scratch_make_way(f.scratch);
 		assert_true(hs_semaphore_enter(large, 0));
-		hs_buf_free(&f.scratch.inflated);
+		hs_buf_free(&f.scratch->inflated);
 		inflate_large(&in, large);
 		expect_refusal(HS_E_LARGE_BODIES);
-		assert_true(f.scratch.inflated.cap <= (lies ? HS_LARGE_BYTES + 1 : 0));
+		assert_true(f.scratch->inflated.cap <= (lies ? HS_LARGE_BYTES + 1 : 0));
 		hs_semaphore_leave(large);
 	}
 	hs_buf_reset(&in);
 	gzip(zeros(HS_LARGE_BYTES), &in);
 	inflate_large(&in, large);
 	expect_body(zeros(HS_LARGE_BYTES));
-	assert_false(f.scratch.inside);
+	assert_false(f.scratch->inside);
 	hs_semaphore_free(large);
 	f.store.large = NULL;
 	hs_buf_free(&in);
@@ -253,18 +255,16 @@ TEST(large_bodies_wait_before_they_are_read_as_json)
 	prepare_length(zeros(1 << 20), 1 << 20);
 	f.store.large = large;
 	expect_body(zeros(1 << 20));
-	assert_true(f.scratch.inside);
-	hs_scratch_make_way(&f.scratch);
+	assert_true(f.scratch->inside);
+	hs_scratch_make_way(f.scratch);
 	hs_semaphore_free(large);
 	f.store.large = NULL;
 }
 
 FIXTURE(finish)
 {
-	hs_buf_free(&f.scratch.body);
-	hs_buf_free(&f.scratch.inflated);
-	hs_gunzip_free(f.scratch.gunzip);
-	f.scratch.gunzip = NULL;
+	hs_scratch_free(f.scratch);
+	f.scratch = NULL;
 	return 0;
 }
 

@@ -136,6 +136,20 @@ TEST(separators_of_verbatim_names_become_one_underscore)
 	hs_buf_free(&out);
 }
 
+/* Capitals alone, the first and the last of the alphabet, in a name without separators. */
+TEST(every_capital_becomes_small)
+{
+	for (char c = 'A'; c <= 'Z'; c++) {
+		const char field[] = { 'x', '_', 'y', c, '\0' },
+			   want[] = { 'x', '_', 'y', '_', (char)(c + 'a' - 'A'), '\0' };
+
+		hs_buf_reset(&out);
+		hs_column_names_put_snake(&out, hs_slice_str(field));
+		assert_slice_equal(hs_buf_slice(&out), hs_slice_str(want));
+	}
+	hs_buf_free(&out);
+}
+
 TEST(a_name_without_memory_stays_none)
 {
 	hs_buf_reset(&out);
