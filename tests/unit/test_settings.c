@@ -227,6 +227,37 @@ TEST(errors_do_not_reveal_secrets)
 	assert_null(strstr(error.text, "TOPSECRET"));
 }
 
+/* Each kind of setting, before another one. */
+TEST(no_variable_hides_what_follows)
+{
+	static const char *const first[] = {
+		"HOOKSPOOL_HASH_KEY=0123456789abcdef0123456789abcdef",
+		"HOOKSPOOL_METRICS_TOKEN=abcdef0123456789abcdef0123456789",
+		"HOOKSPOOL_SECRET=one",
+		"HOOKSPOOL_PUBLIC_URL=https://shop.example/hookspool",
+		"HOOKSPOOL_SDK_SCRIPT=/s/standalone.js",
+		"HOOKSPOOL_TRUSTED_PROXIES=127.0.0.1",
+		"HOOKSPOOL_SANDBOX=off",
+		"HOOKSPOOL_CONF=/nowhere",
+		"HOOKSPOOL_CONSOLE_PASSWORD=scrypt:15:8:1:30313233343536373839616263646566:"
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+		"PATH=/bin",
+	};
+
+	for (size_t i = 0; i < sizeof first / sizeof *first; i++) {
+		char *variables[] = { (char *)first[i], (char *)"HOOKSPOOL_MAX_BODY=7M", NULL };
+		struct hs_settings_error error;
+		struct hs_settings *s = hs_settings_new(
+		    "test.conf", HS_SLICE("spool_dir = /s\nauth = signature\nsecret = x\n"), variables, &error);
+
+		if (s == NULL)
+			fail_msg("%s: %s", first[i], error.text);
+		if (s->max_body != 7 << 20)
+			fail_msg("%s", first[i]);
+		hs_settings_free(s);
+	}
+}
+
 /* The one opens the figures, the other turns a guess into the hash of a value. */
 TEST(no_sender_knows_what_is_for_the_operator)
 {
