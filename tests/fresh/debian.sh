@@ -35,6 +35,7 @@ commands() {
 	check 'it installed lighttpd, and no other web server' inside sh -c \
 		'command -v lighttpd && ! command -v apache2 && ! command -v nginx'
 	tests 'make test' inside make -C /root/hookspool test
+	tests 'make check-documents' inside make -C /root/hookspool check-documents
 	check 'make install' inside make -C /root/hookspool install
 	check 'the command is there' inside hookspool --version
 	check 'make uninstall' inside make -C /root/hookspool uninstall

@@ -313,10 +313,8 @@ static enum hs_result copy_good_lines(struct verify *x, const struct hs_sealed *
 	struct verify y = {
 		.dir = x->dir, .verifier = &silent, .found = &again, .segment = x->segment, .copy = HS_REWRITE_COPY_NONE
 	};
-	enum hs_result r;
+	enum hs_result r = read_sealed(&y, sealed, true);
 
-	memcpy(y.current.name, x->current.name, sizeof y.current.name);
-	r = read_sealed(&y, sealed, true);
 	x->found->mended += again.mended;
 	hs_json_free(&y.json);
 	hs_line_reader_free(&y.lines);
