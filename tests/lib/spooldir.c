@@ -427,3 +427,16 @@ void spooldir_state_done(struct hs_shared_state *state)
 {
 	munmap(state, sizeof *state);
 }
+
+int summaries_mapped(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[PATH_MAX + 128];
+	int n = 0;
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof line, maps) != NULL)
+		n += strstr(line, "/run/summary/") != NULL;
+	fclose(maps);
+	return n;
+}

@@ -93,4 +93,7 @@ void spooldir_assert_sound(const struct spooldir *d, const char *file, int line)
 struct hs_shared_state *spooldir_state(const struct spooldir *d);
 void spooldir_state_done(struct hs_shared_state *state);
 
+/* How many summaries, of any spool, this process has mapped. */
+int summaries_mapped(void);
+
 #endif

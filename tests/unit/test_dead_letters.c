@@ -333,6 +333,26 @@ TEST(old_letters_go)
 	hs_buf_free(&after);
 }
 
+/* Many are written again in pieces: neither each by itself nor all at once. */
+TEST(many_letters_stay)
+{
+	static char text[1 << 12];
+	struct hs_buf letters = { 0 };
+	uint64_t gone;
+
+	add_dated("05", "04");
+	memset(text, 'x', sizeof text - 1);
+	for (int i = 0; i < 1000; i++)
+		hs_buf_printf(&letters, "{\"damaged %s\n", text);
+	spooldir_add(&s.d, "failed.jsonl", hs_buf_slice(&letters));
+	wrap_reset();
+	assert_int_equal(expire(8, &gone), HS_OK);
+	assert_int_equal(gone, 1);
+	assert_in_range(wrap_count(WRAP_PWRITE), 4, 40);
+	assert_int_equal(spooldir_size(&s.d, "failed.jsonl"), letters.n);
+	hs_buf_free(&letters);
+}
+
 /* A clock that was wrong once keeps no letter of others. */
 TEST(old_letters_go_whatever_stands_first)
 {

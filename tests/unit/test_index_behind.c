@@ -344,6 +344,19 @@ TEST(segments_in_turn)
 	assert_true(busy > 1);
 }
 
+/* Some have summaries: none of these stays open when all are read. */
+TEST(segments_in_turn_of_which_some_have_summaries)
+{
+	for (unsigned number = 1; number <= 3; number++)
+		write_segment(number, 10, true);
+	maintain();
+	for (unsigned number = 4; number <= 9; number++)
+		write_segment(number, 10, true);
+	lose_index();
+	put_known("s1-0 s9-9 x", 2);
+	assert_int_equal(summaries_mapped(), 0);
+}
+
 /* A segment that is there in both forms is read once; one that is still being copied, later. */
 TEST(segments_in_turn_with_copies)
 {

@@ -579,19 +579,6 @@ TEST(an_erase_while_behind)
 
 /* --- repairs ------------------------------------------------------------------------------------ */
 
-static int summaries_mapped(void)
-{
-	FILE *maps = fopen("/proc/self/maps", "r");
-	char line[PATH_MAX + 128];
-	int n = 0;
-
-	assert_non_null(maps);
-	while (fgets(line, sizeof line, maps) != NULL)
-		n += strstr(line, "/run/summary/") != NULL;
-	fclose(maps);
-	return n;
-}
-
 /* A repair has taken lines out and made the index anew, while this process has the old summaries open. */
 TEST(a_repair_while_behind)
 {
