@@ -8,6 +8,7 @@ SETTINGS='threads = 4'
 server_start listener
 ADDRESS=unix:$S/run/hookspool.sock
 check 'before its first request all threads sleep' wait_for 10 asleep
+check 'it has the four threads of its settings beside those that serve no request' [ "$(ls "/proc/$PROGRAM_PID/task" | wc -l)" -gt 5 ]
 raw_health "$ADDRESS" >"$T/health"
 check 'it answers a request' grep -q 'Status: 200' "$T/health"
 check 'and sleeps again' wait_for 10 asleep

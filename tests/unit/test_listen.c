@@ -163,6 +163,25 @@ TEST(a_port_that_is_taken)
 	close(fd);
 }
 
+TEST(an_address_of_ipv6)
+{
+	struct sockaddr_in6 at = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	socklen_t size = sizeof at;
+	int fd = socket(AF_INET6, SOCK_STREAM, 0);
+	bool possible = fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	if (!possible)
+		skip(); /* this machine has none */
+	fd = hs_listen("[::1]:0", &file);
+	assert_true(fd >= 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+	assert_int_equal(at.sin6_family, AF_INET6);
+	assert_memory_equal(&at.sin6_addr, &in6addr_loopback, sizeof in6addr_loopback);
+	close(fd);
+}
+
 /* An operator may have removed it, or put another there. */
 TEST(an_end_without_its_file)
 {
