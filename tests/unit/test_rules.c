@@ -320,15 +320,18 @@ TEST(a_used_flattener_does_as_a_new_one)
 /* More names than are kept, in one event: it, and the events after it, have what the rules leave of them. */
 TEST(an_event_with_very_many_names_leaves_no_memory_behind)
 {
+	enum { LITTLE = 1 << 16 /* bytes */ };
 	struct hs_settings *s = settings_with("[fields]\nproperties_p1* = drop\n");
 	struct hs_buf event = { 0 }, out = { 0 };
 	struct hs_flattener f;
+	size_t empty;
 
 	hs_buf_put_slice(&event, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"properties\":{"));
 	for (int i = 0; i < 10000; i++)
 		hs_buf_printf(&event, "\"p%d\":%d,", i, i);
 	hs_buf_put(&event, "\"q\":1}}", 8);
 	hs_flattener_init(&f, HS_NAMES_WAREHOUSE);
+	empty = unit_heap();
 	for (int i = 0; i < 3; i++) {
 		size_t before;
 
@@ -341,6 +344,7 @@ TEST(an_event_with_very_many_names_leaves_no_memory_behind)
 		before = unit_heap();
 		hs_flattener_shrink(&f);
 		assert_true(before - unit_heap() > 10000 * sizeof(struct hs_rules_of_name));
+		assert_in_range(unit_heap(), 0, empty + out.cap + LITTLE);
 		assert_result(flatten(&f, s->rules, "acme",
 		                      "{\"type\":\"page\",\"userId\":\"u\",\"properties\":"
 		                      "{\"p1\":1,\"p2\":2}}",
