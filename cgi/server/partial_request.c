@@ -335,7 +335,7 @@ enum hs_partial_request_state hs_partial_request_read(struct hs_partial_request 
 
 /*
  * Frees a body that will not be served, so that others get its room. Returns its pages to the system
- * explicitly, because malloc keeps what is freed (see tune_malloc in serve_fcgi.c).
+ * explicitly, because malloc keeps what is freed (heap.h).
  */
 static void drop_body(struct hs_partial_request *partial)
 {
