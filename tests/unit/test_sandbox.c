@@ -338,6 +338,10 @@ static int work(void *context)
 		return 6;
 	if (form != CGI && unlink(socket_file) < 0)
 		return 7;
+#ifdef SYS_open /* other C libraries open files by it */
+	if (hs_io_close((int)syscall(SYS_open, s.d.path, O_RDONLY | O_DIRECTORY)) < 0)
+		return 8;
+#endif
 	hs_spool_free(spool);
 	return 0;
 }
