@@ -436,6 +436,8 @@ TEST(many)
 	for (int i = 0; i < 5000; i++) {
 		snprintf(text, sizeof text, "u-%d", i);
 		add(&s, HS_SUBJECT_USER, text, NULL);
+		assert_true(s.slots >= s.count &&
+		            (s.slots & (s.slots - 1)) == 0); /* a power of two: each slot is reached */
 	}
 	for (int i = 0; i < 6000; i++) {
 		snprintf(text, sizeof text, "{\"user_id\":\"u-%d\"," STAMP, i);

@@ -173,6 +173,7 @@ TEST(files_of_another_kind)
 		else
 			assert_string_equal(done.foreign, cases[i].foreign);
 		assert_true(done.foreign == NULL || done.remedy != NULL);
+		assert_false(done.garbage);     /* which says that reading ended in the middle */
 		if (cases[i].foreign != NULL) { /* it was not imported: the next run looks at it again */
 			assert_result(import_file(&all, file_of(cases[i].text)), HS_OK);
 			assert_false(done.done_before);

@@ -344,6 +344,19 @@ TEST(segments_in_turn)
 	assert_true(busy > 1);
 }
 
+/* Under plain CGI that is every request: the index lists no segments beside what opening the spool does. */
+TEST(a_process_that_begins)
+{
+	write_segment(1, 10, true);
+	put("a");
+	rotate();
+	put_known("a s1-0 b", 2);
+	restart();
+	wrap_reset();
+	put_known("a s1-0 b c", 3);
+	assert_in_range(wrap_count(WRAP_FDOPENDIR), 0, 2);
+}
+
 /* Some have summaries: none of these stays open when all are read. */
 TEST(segments_in_turn_of_which_some_have_summaries)
 {

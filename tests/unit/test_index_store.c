@@ -115,6 +115,26 @@ TEST(a_write_after_a_killed_writer)
 	assert_false(hs_index_store_is_trusted(&f->store));
 }
 
+/* Another process has made the file anew, and has the print of its own: this one must leave the old one. */
+TEST(a_file_that_another_process_has_made_anew)
+{
+	struct fixture *f = *state;
+	struct hs_index_store other = { .dir = &f->dir, .print = &f->print, .window_s = f->store.window_s };
+	struct hs_index_write w;
+	struct hs_dedup_key key = { { 1 } };
+
+	memcpy(other.path, f->store.path, sizeof other.path);
+	assert_int_equal(unlink(f->store.path), 0);
+	assert_result(hs_index_store_open(&other), HS_OK);
+	assert_int_equal(hs_index_write_begin(&other, &w), 0);
+	assert_int_equal(hs_index_write_put(&w, &key, 1), 0);
+	assert_int_equal(hs_index_write_end(&other, &w, 0), 0);
+	assert_true(hs_index_store_is_trusted(&other));
+	assert_false(hs_index_store_is_trusted(&f->store));
+	hs_index_store_close(&f->store);
+	f->store = other;
+}
+
 /* --- another file than it seems ------------------------------------------------------------- */
 
 static void open_again(struct fixture *f)

@@ -66,6 +66,16 @@ static bool is_over(void *looks)
 	return ++*(int *)looks >= 2;
 }
 
+/* A count that is stopped at once has counted some records all the same, so that it ends at last. */
+TEST(a_count_that_is_stopped_at_once)
+{
+	int looks = 1;
+
+	put("a b c d e f g h i j");
+	hs_schema_maintain(s.d.settings, &(struct hs_schema_work){ .stop = is_over, .context = &looks }, 0);
+	assert_int_equal(counted(), 10);
+}
+
 /* Two hundred records, counted in more than one go. */
 TEST(a_count_that_is_stopped_goes_on_where_it_was)
 {
