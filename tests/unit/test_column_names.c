@@ -136,7 +136,7 @@ TEST(separators_of_verbatim_names_become_one_underscore)
 	hs_buf_free(&out);
 }
 
-/* Capitals alone, the first and the last of the alphabet, in a name without separators. */
+/* Each capital, as the only one of a name without separators. */
 TEST(every_capital_becomes_small)
 {
 	for (char c = 'A'; c <= 'Z'; c++) {
