@@ -333,6 +333,26 @@ TEST(old_letters_go)
 	hs_buf_free(&after);
 }
 
+/* Otherwise a line that another process appends meanwhile would be lost with the old file. */
+TEST(no_letter_goes_while_another_has_the_lock)
+{
+	struct hs_dead_letters_line line = { .hash = 1 };
+	uint64_t gone;
+	int lock;
+
+	add_dated("05", "04");
+	assert_result(hs_dead_letters_lock(&s.o.dir, &lock), HS_OK);
+	wrap_before(WRAP_FLOCK, 3, later, NULL);
+	assert_result(expire(8, &gone), HS_E_LOCKED);
+	assert_int_equal(gone, 0);
+	wrap_reset();
+	wrap_before(WRAP_FLOCK, 3, later, NULL);
+	assert_result(hs_dead_letters_drop(&s.o.dir, &line, 1, 7), HS_E_LOCKED);
+	hs_io_close(lock);
+	assert_result(expire(8, &gone), HS_OK);
+	assert_int_equal(gone, 1);
+}
+
 /* Many are written again in pieces: neither each by itself nor all at once. */
 TEST(many_letters_stay)
 {
