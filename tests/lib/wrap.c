@@ -105,11 +105,12 @@ int __wrap_SHA256_Final(unsigned char *out, SHA256_CTX *c);
 
 /* --- plans ------------------------------------------------------------------ */
 
+/* A plan is made, and forgotten, while other threads make such calls. */
 struct plan {
 	_Atomic unsigned count;
-	unsigned fail_from, fail_to; /* counts; fail_to is the first that succeeds again */
-	int error;
-	unsigned hook_at;
+	_Atomic unsigned fail_from, fail_to; /* counts; fail_to is the first that succeeds again */
+	_Atomic int error;
+	_Atomic unsigned hook_at; /* set last */
 	void (*hook)(void *context);
 	void *context;
 };
@@ -119,7 +120,7 @@ enum { RESERVED_MOST = 4096 }; /* bytes */
 static struct plan plans[WRAP_CALLS];
 static _Atomic unsigned files, kill_at;
 static bool kill_torn;
-static unsigned short_at;
+static _Atomic unsigned short_at;
 static _Atomic int64_t date_shift, monotonic_shift;
 
 static _Atomic long long inodes_free = -1, bytes_free = -1;
