@@ -22,7 +22,7 @@ sources_in() {
 # tests NAME COMMAND...: with what failed.
 tests() {
 	check "$@"
-	grep -aE '^  .* FAILED$|^ +not ok|passed, [0-9]+ failed$' "$T/said" | sed 's/^/# make test: /'
+	grep -aE '^  .* FAILED$|^ +not ok|passed, [0-9]+ failed$' "$T/said" | sed "s/^/# $1: /"
 }
 
 

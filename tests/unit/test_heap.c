@@ -9,6 +9,15 @@
 
 enum { MB = 1 << 20 };
 
+/* Skips the test where malloc is not that of the C library. */
+static void tune(void)
+{
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+	skip();
+#endif
+	hs_heap_tune();
+}
+
 /* True if malloc asks the kernel for this block alone, and gives it back at once. */
 static bool is_mapped(size_t bytes)
 {
@@ -23,10 +32,7 @@ static bool is_mapped(size_t bytes)
 
 TEST(freed_memory_is_kept_until_it_is_trimmed)
 {
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-	skip(); /* malloc is not that of the C library */
-#endif
-	hs_heap_tune();
+	tune();
 	assert_false(is_mapped(31 * MB));
 	assert_true(mallinfo2().keepcost >= 31 * MB);
 	assert_true(is_mapped(32 * MB));
@@ -46,10 +52,7 @@ TEST(threads_share_an_arena)
 	pthread_t thread[2];
 	void *block;
 
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-	skip();
-#endif
-	hs_heap_tune();
+	tune();
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(pthread_create(&thread[i], NULL, allocate, NULL), 0);
 	for (int i = 0; i < 2; i++) {
