@@ -643,4 +643,18 @@ TEST(a_segment_that_was_replaced_is_not_edited)
 	assert_int_equal(spooldir_count(&s.d, "b"), 2); /* in both forms */
 }
 
+/* An erase, a repair, a backup and an adoption take turns. */
+TEST(one_rewriter_at_a_time)
+{
+	int lock, second;
+
+	make_segment("", "a");
+	assert_result(hs_rewriter_lock(o.dir.run_dir, &lock), HS_OK);
+	assert_result(hs_rewriter_lock(o.dir.run_dir, &second), HS_E_LOCKED);
+	assert_int_equal(second, -1);
+	hs_io_close(lock);
+	assert_result(hs_rewriter_lock(o.dir.run_dir, &lock), HS_OK);
+	hs_io_close(lock);
+}
+
 TESTS("rewrite_log", NULL, close_all)
